@@ -1,0 +1,106 @@
+"""Errors a person can act on. Anything else that is raised is a bug of ours.
+
+MplpError
+├── DocumentInvalid        the document has findings that forbid what was asked
+├── RunRefused             a run cannot start; `code` says why in a stable word
+│   ├── PlanNotApproved
+│   ├── RoleNotBound
+│   ├── WorkspaceNotTrusted
+│   └── RunInProgress      another process holds a run of the same plan
+├── RunUnknown             no run with this id
+├── TransitionIllegal      the lifecycle does not allow this change
+├── EventRejected          an event that is not valid, or that breaks causality
+├── SettingsInvalid        mplp.toml cannot be used
+├── PathOutsideProject     a path leaves the project root
+└── StoreError             the state cannot be read or written
+    ├── StoreLocked
+    ├── StoreTooNew
+    ├── NodeExists
+    └── NodeConflict
+"""
+
+from __future__ import annotations
+
+
+class MplpError(Exception):
+    """Something the user can act on. `str(error)` is shown as it stands, as one sentence."""
+
+
+class DocumentInvalid(MplpError):
+    """The document has findings that forbid what was asked."""
+
+
+class RunRefused(MplpError):
+    """A run cannot start; `code` is a stable word that tools may compare."""
+
+    code = "refused"
+
+
+class PlanNotApproved(RunRefused):
+    """The plan needs an approval first, or the approval no longer covers it (D18)."""
+
+    code = "not-approved"
+
+
+class RoleNotBound(RunRefused):
+    """A step's role has no action in mplp.toml."""
+
+    code = "not-bound"
+
+
+class WorkspaceNotTrusted(RunRefused):
+    """Nothing runs in a folder the user has not trusted (D9, D25)."""
+
+    code = "not-trusted"
+
+
+class PlanInvalid(RunRefused):
+    """The plan has errors, so it cannot run."""
+
+    code = "not-valid"
+
+
+class RunInProgress(RunRefused):
+    """Another run of the same plan is under way; the message says who holds it (D19)."""
+
+    code = "in-progress"
+
+
+class RunUnknown(MplpError):
+    """No run with this id is known in this project."""
+
+
+class TransitionIllegal(MplpError):
+    """The lifecycle does not allow this change of status."""
+
+
+class EventRejected(MplpError):
+    """An event that is not valid against its schema, or that breaks causality."""
+
+
+class SettingsInvalid(MplpError):
+    """mplp.toml cannot be used as it is."""
+
+
+class PathOutsideProject(MplpError):
+    """A path leaves the project root."""
+
+
+class StoreError(MplpError):
+    """The state cannot be read or written."""
+
+
+class StoreLocked(StoreError):
+    """Another process holds the state for longer than we are willing to wait."""
+
+
+class StoreTooNew(StoreError):
+    """The state was written by a newer version; it is left untouched."""
+
+
+class NodeExists(StoreError):
+    """A node that was to be created is already there."""
+
+
+class NodeConflict(StoreError):
+    """A node changed since it was read."""

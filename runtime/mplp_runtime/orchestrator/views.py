@@ -1,0 +1,83 @@
+"""What a run looks like from outside: immutable values that editors, terminals and tests read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+RunStatus = Literal["pending", "running", "completed", "failed", "cancelled", "interrupted"]
+StepStatus = Literal["pending", "in_progress", "completed", "blocked", "skipped", "failed"]
+QuestionKind = Literal["handoff", "gate", "repeat"]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Something a person must answer before a step goes on.
+
+    `handoff`: the step itself is done by a person. `gate`: may this step start? `repeat`: the step was under way
+    when the process ended; did it succeed, and if not, may it run again?
+    """
+
+    run_id: str
+    step_id: str
+    kind: QuestionKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One step of a run. Times are None until they happen; `output` holds the last lines only."""
+
+    step_id: str
+    description: str
+    status: StepStatus
+    agent_role: str | None = None
+    attempt: int = 0
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    output: str = ""
+    error: str | None = None
+    interrupted: bool = False
+
+    @property
+    def duration_s(self) -> float | None:
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """One run, as it stands. `generation` rises with each run of the same plan."""
+
+    run_id: str
+    plan_id: str
+    plan_path: str
+    title: str
+    status: RunStatus
+    trace_id: str
+    simulated: bool
+    generation: int
+    started_at: datetime
+    finished_at: datetime | None = None
+    steps: Mapping[str, StepView] = field(default_factory=dict)
+    questions: tuple[Question, ...] = ()
+    error: str | None = None
+    owner_pid: int | None = None
+    trace_path: str | None = None
+    timeline_path: str | None = None
+
+    @property
+    def is_live(self) -> bool:
+        return self.status in {"pending", "running"}
+
+    @property
+    def finished_steps(self) -> int:
+        return sum(1 for step in self.steps.values() if step.status in {"completed", "skipped", "failed"})
+
+    @property
+    def current(self) -> tuple[StepView, ...]:
+        """Steps under way, in plan order."""
+        return tuple(step for step in self.steps.values() if step.status == "in_progress")

@@ -1,0 +1,75 @@
+"""What cross-file rules may know: the facts of each document, and a view of all of them.
+
+Facts are small, hashable and comparable: if an edit leaves a document's facts equal, no other document
+can be affected by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from mplp_runtime.rules.findings import Pointer
+
+if TYPE_CHECKING:
+    from mplp_runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """What the graph rules need of one step. Members that are absent or of a wrong type are None."""
+
+    step_id: str | None
+    dependencies: tuple[str | None, ...]
+    status: str | None
+    agent_role: str | None
+    order_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An id in one document that names another document (`kind` = of the target, None = not fixed)."""
+
+    kind: str | None
+    id: str
+    pointer: Pointer
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """What other documents may depend on. `id` is the document's own id (plan_id, context_id, ...)."""
+
+    uri: str
+    kind: str
+    id: str | None = None
+    id_pointer: Pointer = ()
+    title: str | None = None
+    status: str | None = None
+    references: tuple[Reference, ...] = ()
+    steps: tuple[StepFacts, ...] = ()
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """Statuses of a plan at the last save the graph knows (D22)."""
+
+    status: str | None
+    steps: Mapping[str, str]
+
+
+class World(Protocol):
+    """All documents of one project, as rules see them. Implemented by the editor's index and the CLI's."""
+
+    def declarations(self, kind: str, id: str) -> Sequence[DocumentFacts]:
+        """Documents of `kind` whose own id is `id`, in a stable order (by URI)."""
+
+    def documents(self, kind: str | None = None) -> Iterable[DocumentFacts]:
+        """All documents, or those of one kind, ordered by URI."""
+
+    def settings(self) -> Settings | None:
+        """The project's mplp.toml; None where there is none or it cannot be read."""
+
+    def baseline(self, kind: str, id: str) -> Baseline | None:
+        """Statuses at the last save, None where the graph has not seen this document."""

@@ -1,0 +1,110 @@
+"""The Value State Layer as the rest of the runtime sees it (seed 1, 3.2), in snake_case.
+
+Work that must be atomic is a plain function over a `Transaction`, handed to `transact`. The SQLite back end
+runs such functions on one writer thread and commits many of them together (group commit), which is why the
+function must be quick, must not await, and must not keep the transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+Json = Any
+"""A JSON value: dict, list, str, int, float, bool or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One node of the graph. `version` starts at 1 and rises by one with each write."""
+
+    type: str
+    id: str
+    data: Mapping[str, Json]
+    version: int
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A directed edge (`kind`: `dependency`, `context`, `plan`, ...) between two nodes."""
+
+    kind: str
+    source_type: str
+    source_id: str
+    target_type: str
+    target_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event of the log. `lamport` is unique and rising within one store."""
+
+    lamport: int
+    stream: str
+    event: Mapping[str, Json]
+
+
+class Reading(Protocol):
+    """What may be read, inside or outside a transaction."""
+
+    def get(self, key: str) -> Json | None: ...
+    def read_node(self, type: str, id: str, *, deleted: bool = False) -> Node | None:
+        """The node; None if it is absent, or a tombstone and `deleted` is False."""
+
+    def nodes(self, type: str, *, deleted: bool = False) -> Sequence[Node]:
+        """All nodes of one type, in the order they were created."""
+
+    def edges(
+        self, *, kind: str | None = None, source: tuple[str, str] | None = None, target: tuple[str, str] | None = None
+    ) -> Sequence[Edge]: ...
+    def events(self, stream: str | None = None, *, after: int = 0, limit: int | None = None) -> Sequence[StoredEvent]:
+        """Events with a lamport above `after`, rising."""
+
+
+class Transaction(Reading, Protocol):
+    """What may be changed. Everything done through it becomes durable together, or not at all."""
+
+    def set(self, key: str, value: Json) -> None: ...
+    def delete(self, key: str) -> None: ...
+    def create_node(self, type: str, id: str, data: Mapping[str, Json]) -> Node:
+        """A new node of version 1. Raises NodeExists if it is there already (tombstones count)."""
+
+    def write_node(self, type: str, id: str, data: Mapping[str, Json], *, expected_version: int | None = None) -> Node:
+        """Creates or replaces. Raises NodeConflict if `expected_version` is given and is not the stored one."""
+
+    def delete_node(self, type: str, id: str) -> bool:
+        """Leaves a tombstone and removes the node's edges; False if there was nothing to delete."""
+
+    def add_edge(self, edge: Edge) -> bool:
+        """False if the edge was there already."""
+
+    def remove_edge(self, edge: Edge) -> bool: ...
+    def append_event(self, stream: str, event: Mapping[str, Json]) -> int:
+        """Stores the event and returns its Lamport time, taken from the store's clock inside this transaction.
+
+        Where the event is an EventCore (it has `event_family`) the stored event carries `lamport_timestamp`;
+        SA and MAP events carry `payload.lamport_timestamp` (closed schemas; conflicts.md 31).
+        """
+
+
+class ValueStateLayer(Protocol):
+    """A store. All methods are safe to call from any thread or event loop."""
+
+    async def get(self, key: str) -> Json | None: ...
+    async def set(self, key: str, value: Json) -> None: ...
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Runs `work` atomically; returns when its effects are durable. Any exception undoes it all."""
+
+    def transact_sync(self, work: Callable[[Transaction], T]) -> T:
+        """The same for callers without an event loop."""
+
+    def read(self, work: Callable[[Reading], T]) -> T:
+        """Runs `work` on a consistent view of what is committed."""
+
+    def data_version(self) -> int:
+        """A number that changes when another process has committed (SQLite: PRAGMA data_version)."""
+
+    def close(self) -> None: ...
