@@ -1,0 +1,1 @@
+"""The Value State Layer: where the runtime keeps values, nodes, edges and events."""

@@ -1,3 +1,4 @@
+# ruff: noqa: A002 - `type` and `id` are the words of the protocol
 """The Value State Layer as the rest of the runtime sees it (seed 1, 3.2), in snake_case.
 
 Work that must be atomic is a plain function over a `Transaction`, handed to `transact`. The SQLite back end
@@ -51,6 +52,12 @@ class Reading(Protocol):
     """What may be read, inside or outside a transaction."""
 
     def get(self, key: str) -> Json | None: ...
+    def keys(self, prefix: str = "") -> Sequence[str]:
+        """Keys that start with `prefix`, sorted by code point."""
+
+    def lamport(self) -> int:
+        """The Lamport time of the newest event; 0 in a fresh store."""
+
     def read_node(self, type: str, id: str, *, deleted: bool = False) -> Node | None:
         """The node; None if it is absent, or a tombstone and `deleted` is False."""
 
@@ -58,9 +65,15 @@ class Reading(Protocol):
         """All nodes of one type, in the order they were created."""
 
     def edges(
-        self, *, kind: str | None = None, source: tuple[str, str] | None = None, target: tuple[str, str] | None = None
+        self,
+        *,
+        kind: str | None = None,
+        source: tuple[str, str] | None = None,
+        target: tuple[str, str] | None = None,
     ) -> Sequence[Edge]: ...
-    def events(self, stream: str | None = None, *, after: int = 0, limit: int | None = None) -> Sequence[StoredEvent]:
+    def events(
+        self, stream: str | None = None, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[StoredEvent]:
         """Events with a lamport above `after`, rising."""
 
 
@@ -72,8 +85,10 @@ class Transaction(Reading, Protocol):
     def create_node(self, type: str, id: str, data: Mapping[str, Json]) -> Node:
         """A new node of version 1. Raises NodeExists if it is there already (tombstones count)."""
 
-    def write_node(self, type: str, id: str, data: Mapping[str, Json], *, expected_version: int | None = None) -> Node:
-        """Creates or replaces. Raises NodeConflict if `expected_version` is given and is not the stored one."""
+    def write_node(
+        self, type: str, id: str, data: Mapping[str, Json], *, expected_version: int | None = None
+    ) -> Node:
+        """Creates or replaces. Raises NodeConflict if `expected_version` is not the stored one."""
 
     def delete_node(self, type: str, id: str) -> bool:
         """Leaves a tombstone and removes the node's edges; False if there was nothing to delete."""
@@ -83,10 +98,17 @@ class Transaction(Reading, Protocol):
 
     def remove_edge(self, edge: Edge) -> bool: ...
     def append_event(self, stream: str, event: Mapping[str, Json]) -> int:
-        """Stores the event and returns its Lamport time, taken from the store's clock inside this transaction.
+        """Stores the event; its Lamport time comes from the store's clock in this transaction.
 
         Where the event is an EventCore (it has `event_family`) the stored event carries `lamport_timestamp`;
-        SA and MAP events carry `payload.lamport_timestamp` (closed schemas; conflicts.md 31).
+        SA and MAP events carry `payload.lamport_timestamp` (their schemas are closed).
+        """
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Runs `callback` once this work is durable, before `transact` returns; never if it is undone.
+
+        Callbacks of all transactions run one after the other, in the order of their commits, on the thread
+        that commits. They must be quick and must not write to the store; what they raise is logged.
         """
 
 
@@ -102,7 +124,7 @@ class ValueStateLayer(Protocol):
         """The same for callers without an event loop."""
 
     def read(self, work: Callable[[Reading], T]) -> T:
-        """Runs `work` on a consistent view of what is committed."""
+        """Runs `work` on a consistent view of what is committed. Inside a transaction, read through it."""
 
     def data_version(self) -> int:
         """A number that changes when another process has committed (SQLite: PRAGMA data_version)."""

@@ -1,0 +1,117 @@
+"""Many units of work in one COMMIT: each in its own savepoint, all answered once they are on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mplp_runtime.vsl.memory import run_callback
+from mplp_runtime.vsl.sqlite_errors import store_error
+from mplp_runtime.vsl.sqlite_transaction import SqliteTransaction
+from mplp_runtime.vsl.values import StoreLimits
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Unit:
+    """One call of `transact`: the work, and where its result goes. `loop` is set for callers that await."""
+
+    work: Callable[[Any], Any]
+    future: asyncio.Future[Any] | Future[Any]
+    loop: asyncio.AbstractEventLoop | None = None
+    result: Any = None
+    error: BaseException | None = None
+
+
+def commit_together(
+    connection: sqlite3.Connection, units: Sequence[Unit], limits: StoreLimits, path: Path
+) -> Sequence[Unit]:
+    """Runs all units in one transaction and returns them with their results or errors.
+
+    A unit that raises is undone alone. If the whole transaction is lost (full disk, locked file), every unit
+    of it fails: nothing is acknowledged that is not on disk. A unit whose caller has given up is left out.
+    """
+    units = [unit for unit in units if not unit.future.cancelled()]
+    if not units:
+        return units
+    callbacks: list[Callable[[], None]] = []
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        transaction = SqliteTransaction(connection, limits)
+        clock = transaction.clock
+        for unit in units:
+            _run(unit, transaction, path)
+        callbacks = transaction.callbacks
+        if transaction.clock != clock:
+            connection.execute("UPDATE clock SET lamport = ?", (transaction.clock,))
+        connection.execute("COMMIT")
+    except (sqlite3.Error, _TransactionLost) as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        reason = error.reason if isinstance(error, _TransactionLost) else store_error(error, path)
+        for unit in units:
+            unit.error = reason
+        return units
+    for callback in callbacks:
+        run_callback(callback)
+    return units
+
+
+class _TransactionLost(Exception):  # noqa: N818 - it says what happened
+    """SQLite rolled the whole transaction back by itself, as it does on a full disk."""
+
+    def __init__(self, reason: BaseException) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _run(unit: Unit, transaction: SqliteTransaction, path: Path) -> None:
+    connection = transaction.connection
+    clock, callbacks = transaction.clock, len(transaction.callbacks)
+    connection.execute("SAVEPOINT unit")
+    try:
+        unit.result = unit.work(transaction)
+    except BaseException as error:
+        unit.error = store_error(error, path) if isinstance(error, sqlite3.Error) else error
+        if not connection.in_transaction:
+            raise _TransactionLost(unit.error) from error
+        connection.execute("ROLLBACK TO unit")
+        transaction.clock = clock
+        del transaction.callbacks[callbacks:]
+    connection.execute("RELEASE unit")
+
+
+def settle(units: Sequence[Unit]) -> None:
+    """Hands every unit's outcome to its caller; one wake-up per event loop, however many units it awaits."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Unit]] = {}
+    for unit in units:
+        if unit.loop is not None:
+            by_loop.setdefault(unit.loop, []).append(unit)
+        else:
+            _complete(unit)
+    for loop, waiting in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_complete_all, waiting)
+        except RuntimeError:
+            logger.debug("An event loop closed before %d commits were acknowledged to it.", len(waiting))
+
+
+def _complete_all(units: Sequence[Unit]) -> None:
+    for unit in units:
+        _complete(unit)
+
+
+def _complete(unit: Unit) -> None:
+    if unit.future.done():
+        return
+    if unit.error is None:
+        unit.future.set_result(unit.result)
+    else:
+        unit.future.set_exception(unit.error)

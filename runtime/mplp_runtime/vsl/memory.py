@@ -1,0 +1,279 @@
+# ruff: noqa: A002 - `type` and `id` are the words of the protocol
+"""A store that lives as long as the process: for tests, for read-only and for untrusted folders (D23)."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mplp_runtime.errors import NodeConflict, NodeExists, StoreError
+from mplp_runtime.vsl.interface import Edge, Json, Node, Reading, StoredEvent, T, Transaction
+from mplp_runtime.vsl.values import StoreLimits, decoded, encoded, stamped
+
+logger = logging.getLogger(__name__)
+
+NodeKey = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _NodeRow:
+    text: str
+    version: int
+    deleted: bool
+
+
+@dataclass(slots=True)
+class _Tables:
+    """Values are kept as JSON text, so that nobody shares a mutable value with the store."""
+
+    entries: dict[str, str] = field(default_factory=dict)
+    nodes: dict[str, dict[str, _NodeRow]] = field(default_factory=dict)
+    edges: dict[Edge, int] = field(default_factory=dict)
+    edges_added: int = 0
+    outgoing: dict[NodeKey, dict[Edge, None]] = field(default_factory=dict)
+    incoming: dict[NodeKey, dict[Edge, None]] = field(default_factory=dict)
+    events: list[tuple[int, str, str]] = field(default_factory=list)
+    streams: dict[str, list[tuple[int, str, str]]] = field(default_factory=dict)
+    lamport: int = 0
+
+
+class _MemoryTransaction:
+    """Changes the tables at once and remembers how to undo each change."""
+
+    def __init__(self, tables: _Tables, limits: StoreLimits) -> None:
+        self._tables = tables
+        self._limits = limits
+        self._undo: list[Callable[[], None]] = []
+        self.callbacks: list[Callable[[], None]] = []
+
+    def roll_back(self) -> None:
+        while self._undo:
+            self._undo.pop()()
+
+    def get(self, key: str) -> Json | None:
+        text = self._tables.entries.get(key)
+        return None if text is None else decoded(text)
+
+    def keys(self, prefix: str = "") -> Sequence[str]:
+        return sorted(key for key in self._tables.entries if key.startswith(prefix))
+
+    def lamport(self) -> int:
+        return self._tables.lamport
+
+    def read_node(self, type: str, id: str, *, deleted: bool = False) -> Node | None:
+        row = self._tables.nodes.get(type, {}).get(id)
+        if row is None or (row.deleted and not deleted):
+            return None
+        return Node(type, id, decoded(row.text), row.version, row.deleted)
+
+    def nodes(self, type: str, *, deleted: bool = False) -> Sequence[Node]:
+        return [
+            Node(type, id, decoded(row.text), row.version, row.deleted)
+            for id, row in self._tables.nodes.get(type, {}).items()  # noqa: A001
+            if deleted or not row.deleted
+        ]
+
+    def edges(
+        self, *, kind: str | None = None, source: NodeKey | None = None, target: NodeKey | None = None
+    ) -> Sequence[Edge]:
+        order = self._tables.edges
+        candidates: Iterable[Edge] = order
+        if source is not None:
+            candidates = self._tables.outgoing.get(source, {})
+        elif target is not None:
+            candidates = self._tables.incoming.get(target, {})
+        found = [
+            edge
+            for edge in candidates
+            if (kind is None or edge.kind == kind)
+            and (target is None or (edge.target_type, edge.target_id) == target)
+        ]
+        return sorted(found, key=order.__getitem__)
+
+    def events(
+        self, stream: str | None = None, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[StoredEvent]:
+        rows = self._tables.events if stream is None else self._tables.streams.get(stream, [])
+        first = bisect_right(rows, after, key=lambda row: row[0])
+        last = None if limit is None else first + limit
+        return [StoredEvent(lamport, name, decoded(text)) for lamport, name, text in rows[first:last]]
+
+    def set(self, key: str, value: Json) -> None:
+        self._put_entry(key, encoded(value, self._limits))
+
+    def delete(self, key: str) -> None:
+        self._put_entry(key, None)
+
+    def _put_entry(self, key: str, text: str | None) -> None:
+        entries = self._tables.entries
+        before = entries.get(key)
+
+        def place(value: str | None) -> None:
+            if value is None:
+                entries.pop(key, None)
+            else:
+                entries[key] = value
+
+        self._undo.append(lambda: place(before))
+        place(text)
+
+    def create_node(self, type: str, id: str, data: Mapping[str, Json]) -> Node:
+        if id in self._tables.nodes.get(type, {}):
+            raise NodeExists(f"{type} {id} is already in the graph.")
+        return self.write_node(type, id, data)
+
+    def write_node(
+        self,
+        type: str,
+        id: str,
+        data: Mapping[str, Json],
+        *,
+        expected_version: int | None = None,
+    ) -> Node:
+        before = self._tables.nodes.get(type, {}).get(id)
+        version = before.version if before else 0
+        if expected_version is not None and expected_version != version:
+            raise NodeConflict(
+                f"{type} {id} changed meanwhile: version {version} is stored, not {expected_version}."
+            )
+        text = encoded(dict(data), self._limits)
+        self._put_node(type, id, _NodeRow(text, version + 1, deleted=False))
+        return Node(type, id, decoded(text), version + 1)
+
+    def _put_node(self, type: str, id: str, row: _NodeRow) -> None:
+        table = self._tables.nodes.setdefault(type, {})
+        before = table.get(id)
+
+        def restore() -> None:
+            if before is None:
+                del table[id]
+            else:
+                table[id] = before
+
+        self._undo.append(restore)
+        table[id] = row
+
+    def delete_node(self, type: str, id: str) -> bool:
+        before = self._tables.nodes.get(type, {}).get(id)
+        if before is None or before.deleted:
+            return False
+        self._put_node(type, id, _NodeRow(before.text, before.version + 1, deleted=True))
+        for edge in (*self.edges(source=(type, id)), *self.edges(target=(type, id))):
+            self.remove_edge(edge)
+        return True
+
+    def add_edge(self, edge: Edge) -> bool:
+        if edge in self._tables.edges:
+            return False
+        self._tables.edges_added += 1
+        self._undo.append(lambda: self._unlink(edge))
+        self._link(edge, self._tables.edges_added)
+        return True
+
+    def remove_edge(self, edge: Edge) -> bool:
+        if edge not in self._tables.edges:
+            return False
+        place = self._tables.edges[edge]
+        self._undo.append(lambda: self._link(edge, place))
+        self._unlink(edge)
+        return True
+
+    def _link(self, edge: Edge, place: int) -> None:
+        self._tables.edges[edge] = place
+        self._tables.outgoing.setdefault((edge.source_type, edge.source_id), {})[edge] = None
+        self._tables.incoming.setdefault((edge.target_type, edge.target_id), {})[edge] = None
+
+    def _unlink(self, edge: Edge) -> None:
+        del self._tables.edges[edge]
+        del self._tables.outgoing[edge.source_type, edge.source_id][edge]
+        del self._tables.incoming[edge.target_type, edge.target_id][edge]
+
+    def append_event(self, stream: str, event: Mapping[str, Json]) -> int:
+        tables = self._tables
+        lamport = tables.lamport + 1
+        row = (lamport, stream, encoded(stamped(event, lamport), self._limits))
+        rows = tables.streams.setdefault(stream, [])
+
+        def restore() -> None:
+            tables.lamport -= 1
+            tables.events.pop()
+            rows.pop()
+
+        self._undo.append(restore)
+        tables.lamport = lamport
+        tables.events.append(row)
+        rows.append(row)
+        return lamport
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        self.callbacks.append(callback)
+
+
+class MemoryStore:
+    """A ValueStateLayer in this process's memory, with the same promises as the SQLite one but durability."""
+
+    def __init__(self, *, limits: StoreLimits | None = None) -> None:
+        self._limits = limits or StoreLimits()
+        self._tables = _Tables()
+        self._lock = threading.RLock()
+        self._is_busy = False
+        self._is_closed = False
+
+    async def get(self, key: str) -> Json | None:
+        return self.read(lambda reading: reading.get(key))
+
+    async def set(self, key: str, value: Json) -> None:
+        self.transact_sync(lambda transaction: transaction.set(key, value))
+
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        return self.transact_sync(work)
+
+    def transact_sync(self, work: Callable[[Transaction], T]) -> T:
+        with self._lock:
+            self._check(outside=True)
+            self._is_busy = True
+            transaction = _MemoryTransaction(self._tables, self._limits)
+            try:
+                result = work(transaction)
+            except BaseException:
+                transaction.roll_back()
+                self._is_busy = False
+                raise
+            try:
+                for callback in transaction.callbacks:
+                    run_callback(callback)
+            finally:
+                self._is_busy = False
+            return result
+
+    def read(self, work: Callable[[Reading], T]) -> T:
+        with self._lock:
+            self._check(outside=False)
+            return work(_MemoryTransaction(self._tables, self._limits))
+
+    def data_version(self) -> int:
+        """Always 1: no other process can write here."""
+        return 1
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+
+    def _check(self, *, outside: bool) -> None:
+        if self._is_closed:
+            raise StoreError("The state is closed.")
+        if outside and self._is_busy:
+            raise RuntimeError(
+                "a transaction cannot be started inside another, nor in an after_commit callback"
+            )
+
+
+def run_callback(callback: Callable[[], None]) -> None:
+    """Runs an after_commit callback; what it raises is our bug and must not undo what is durable."""
+    try:
+        callback()
+    except Exception:
+        logger.exception("A callback after a commit failed.")

@@ -1,0 +1,96 @@
+"""The tables of the SQLite store and how an older file becomes a current one."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from mplp_runtime.errors import StoreError, StoreTooNew
+
+_CREATE = """
+CREATE TABLE entries (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE nodes (
+    place INTEGER PRIMARY KEY,
+    type TEXT NOT NULL,
+    id TEXT NOT NULL,
+    data TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    deleted INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (type, id)
+);
+CREATE TABLE edges (
+    place INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    source_type TEXT NOT NULL,
+    source_id TEXT NOT NULL,
+    target_type TEXT NOT NULL,
+    target_id TEXT NOT NULL,
+    UNIQUE (source_type, source_id, kind, target_type, target_id)
+);
+CREATE INDEX edges_by_target ON edges (target_type, target_id, kind);
+CREATE TABLE events (lamport INTEGER PRIMARY KEY, stream TEXT NOT NULL, event TEXT NOT NULL);
+CREATE INDEX events_by_stream ON events (stream, lamport);
+CREATE TABLE clock (id INTEGER PRIMARY KEY CHECK (id = 1), lamport INTEGER NOT NULL);
+INSERT INTO clock VALUES (1, 0);
+"""
+
+MIGRATIONS: tuple[str, ...] = (_CREATE,)
+"""Scripts in order: the script at index n takes a store of version n to version n + 1."""
+
+VERSION = len(MIGRATIONS)
+"""What this build writes, kept in `PRAGMA user_version`."""
+
+APPLICATION_ID = 0x4D504C50
+"""`MPLP` in ASCII, so that `file` and we know the file for ours."""
+
+
+def refuse_newer(path: Path) -> None:
+    """Raises StoreTooNew for a store of a later version without touching the file or its journal.
+
+    The header is read as bytes first: opening a database through SQLite may already fold its journal into it.
+    """
+    try:
+        with path.open("rb") as stream:
+            header = stream.read(100)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"The state {path} cannot be read: {error.strerror}.") from error
+    if header and not header.startswith(b"SQLite format 3\x00"):
+        raise StoreError(f"The state {path} is not a database; move it away, and a new one is made.")
+    _compare(path, int.from_bytes(header[60:64], "big"))
+    if Path(f"{path}-wal").exists():
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        try:
+            _compare(path, connection.execute("PRAGMA user_version").fetchone()[0])
+        finally:
+            connection.close()
+
+
+def _compare(path: Path, version: int) -> None:
+    if version > VERSION:
+        raise StoreTooNew(
+            f"The state {path} was written by a newer mplp-lsp (version {version}; known: {VERSION}); "
+            "it is left as it is. Use the newer mplp-lsp, or move the file away."
+        )
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Brings the store to VERSION in one transaction; several processes may try at the same time."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        _compare(path, version)
+        for script in MIGRATIONS[version:]:
+            for statement in script.split(";"):
+                if statement.strip():
+                    connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

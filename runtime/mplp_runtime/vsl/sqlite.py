@@ -1,0 +1,238 @@
+"""The default store: one SQLite file, every acknowledged write on disk, many units of work in one commit."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from mplp_runtime.errors import StoreError
+from mplp_runtime.vsl.filesystems import supports_write_ahead_log
+from mplp_runtime.vsl.group_commit import Unit, commit_together, settle
+from mplp_runtime.vsl.interface import Json, Reading, T, Transaction
+from mplp_runtime.vsl.schema import migrate, refuse_newer
+from mplp_runtime.vsl.sqlite_errors import store_error
+from mplp_runtime.vsl.sqlite_transaction import SqliteReading
+from mplp_runtime.vsl.values import StoreLimits
+
+Journal = Literal["wal", "delete"]
+_PAGE_BYTES = 4096
+_JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
+
+
+class SqliteStore:
+    """A ValueStateLayer in one file that several processes may share (D19).
+
+    `transact` returns after COMMIT with `synchronous=FULL`: what was acknowledged survives kill -9 and power
+    loss. Writers of other processes are waited for up to `busy_timeout_s`, then StoreLocked is raised. Raises
+    StoreTooNew for a file of a later version and StoreError for one that cannot be opened. The
+    file system decides on `journal` unless it is given.
+
+    >>> import tempfile
+    >>> store = SqliteStore(Path(tempfile.mkdtemp()) / "state.db")
+    >>> store.transact_sync(lambda transaction: transaction.set("answer", 42))
+    >>> store.read(lambda reading: reading.get("answer"))
+    42
+    >>> store.close()
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_timeout_s: float = 10.0,
+        limits: StoreLimits | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        self.path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._limits = limits or StoreLimits()
+        refuse_newer(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
+        wanted = journal or ("wal" if supports_write_ahead_log(path.parent) else "delete")
+        self._writer = self._open_writer(wanted)
+        self._readers: deque[sqlite3.Connection] = deque()
+        self._waiting: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
+        self._gate = threading.Lock()
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._write_until_closed, name="mplp-state", daemon=True)
+        self._thread.start()
+
+    async def get(self, key: str) -> Json | None:
+        with self._reader() as connection:
+            return SqliteReading(connection).get(key)
+
+    async def set(self, key: str, value: Json) -> None:
+        await self.transact(lambda transaction: transaction.set(key, value))
+
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        if self._waiting.qsize() >= self._limits.pending:
+            await asyncio.to_thread(self._wait_for_room)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._submit(Unit(work, future, loop))
+        return await future
+
+    def transact_sync(self, work: Callable[[Transaction], T]) -> T:
+        if threading.current_thread() is self._thread:
+            raise RuntimeError(
+                "a transaction cannot be started inside another, nor in an after_commit callback"
+            )
+        self._wait_for_room()
+        future: Future[T] = Future()
+        self._submit(Unit(work, future))
+        return future.result()
+
+    def read(self, work: Callable[[Reading], T]) -> T:
+        with self._reader() as connection:
+            connection.execute("BEGIN")
+            try:
+                return work(SqliteReading(connection))
+            finally:
+                connection.execute("ROLLBACK")
+
+    def data_version(self) -> int:
+        # On the writer's own connection, which does not count its own commits.
+        with self._errors(), self._gate:
+            self._refuse_if_closed()
+            return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
+
+    def close(self) -> None:
+        """Commits what is waiting, then closes. Later calls raise StoreError. Closing twice is fine."""
+        with self._gate:
+            if self._is_closed:
+                return
+            self._is_closed = True
+            self._waiting.put(None)
+        self._thread.join()
+        while self._readers:
+            self._readers.pop().close()
+        self._writer.close()
+
+    def _connect(self, *, isolation: None = None) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self.path,
+            timeout=self._busy_timeout_s,
+            isolation_level=isolation,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+
+    def _open_writer(self, journal: Journal) -> sqlite3.Connection:
+        with self._errors():
+            connection = self._connect()
+            try:
+                self._choose_journal(connection, journal)
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES_KEPT}")
+                if self._limits.file_bytes is not None:
+                    connection.execute(f"PRAGMA max_page_count = {self._limits.file_bytes // _PAGE_BYTES}")
+                migrate(connection, self.path)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+
+    def _choose_journal(self, connection: sqlite3.Connection, journal: Journal) -> None:
+        """Asks until nobody else is switching: SQLite does not wait by itself for a change of journal."""
+        deadline = time.monotonic() + self._busy_timeout_s
+        while True:
+            try:
+                if connection.execute("PRAGMA journal_mode").fetchone()[0] == journal:
+                    return
+                chosen = connection.execute(f"PRAGMA journal_mode = {journal}").fetchone()[0]
+            except sqlite3.OperationalError as error:
+                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not is_busy or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+                continue
+            if journal == "wal" and chosen != "wal":
+                connection.execute("PRAGMA journal_mode = DELETE")
+            return
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise store_error(error, self.path) from error
+
+    @contextmanager
+    def _reader(self) -> Iterator[sqlite3.Connection]:
+        """A read connection of the pool. A connection is used by one thread at a time."""
+        if threading.current_thread() is self._thread and self._is_in_transaction():
+            raise RuntimeError("inside a transaction, read through it")
+        with self._errors():
+            self._refuse_if_closed()
+            try:
+                connection = self._readers.pop()
+            except IndexError:
+                connection = self._connect()
+                connection.execute("PRAGMA query_only = ON")
+            try:
+                yield connection
+            finally:
+                if self._is_closed:
+                    connection.close()
+                else:
+                    self._readers.append(connection)
+
+    def _is_in_transaction(self) -> bool:
+        return self._writer.in_transaction
+
+    def _refuse_if_closed(self) -> None:
+        if self._is_closed:
+            raise StoreError("The state is closed.")
+
+    def _submit(self, unit: Unit) -> None:
+        with self._gate:
+            self._refuse_if_closed()
+            self._waiting.put(unit)
+
+    def _wait_for_room(self) -> None:
+        while self._waiting.qsize() >= self._limits.pending and not self._is_closed:
+            time.sleep(0.001)
+
+    def _write_until_closed(self) -> None:
+        is_open = True
+        while is_open:
+            units: list[Unit] = []
+            unit = self._waiting.get()
+            while unit is not None:
+                units.append(unit)
+                if len(units) >= self._limits.batch:
+                    break
+                try:
+                    unit = self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+            is_open = unit is not None
+            settle(commit_together(self._writer, units, self._limits, self.path))
+
+
+def integrity_check(path: Path) -> list[str]:
+    """What SQLite finds wrong with the file; an empty list for a sound one. Opens it read-only.
+
+    Raises StoreError if the file cannot be read at all.
+    """
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            rows: list[tuple[Any, ...]] = connection.execute("PRAGMA integrity_check").fetchall()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise store_error(error, path) from error
+    return [row[0] for row in rows if row[0] != "ok"]

@@ -1,0 +1,28 @@
+"""SQLite's error codes as sentences a person can act on."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from mplp_runtime.errors import StoreError, StoreLocked
+
+_SENTENCES = {
+    sqlite3.SQLITE_FULL: "The disk is full, or the state's limit is reached: nothing was saved in {path}.",
+    sqlite3.SQLITE_READONLY: "The state {path} cannot be written: the folder or the file is read-only.",
+    sqlite3.SQLITE_CANTOPEN: "The state {path} cannot be opened: is its folder there, and writable?",
+    sqlite3.SQLITE_PERM: "The state {path} cannot be opened: permission denied.",
+    sqlite3.SQLITE_CORRUPT: "The state {path} is damaged; move it away, and a new one is made.",
+    sqlite3.SQLITE_NOTADB: "The state {path} is not a database; move it away, and a new one is made.",
+    sqlite3.SQLITE_IOERR: "The disk reported an error for {path}: nothing was saved.",
+}
+
+
+def store_error(error: sqlite3.Error, path: Path) -> StoreError:
+    """The same failure as an error for the user. Extended codes count as their primary one."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return StoreLocked(f"The state {path} is in use by another process; try again in a moment.")
+    sentence = _SENTENCES.get(primary) if primary is not None else None
+    return StoreError(sentence.format(path=path) if sentence else f"The state {path} failed: {error}.")

@@ -1,0 +1,62 @@
+"""What both back ends agree on: the stored form of values, the Lamport stamp, and the limits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mplp_runtime.errors import StoreError
+from mplp_runtime.vsl.interface import Json
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLimits:
+    """How much a store takes before it says no, so that a flood costs time and never memory or the disk.
+
+    `value_bytes`: one value, node or event. `pending`: units of work waiting for the writer; more wait.
+    `batch`: units of work in one commit. `file_bytes`: size of the database file, None = as the disk allows.
+    """
+
+    value_bytes: int = 64 * 1024 * 1024
+    pending: int = 10_000
+    batch: int = 512
+    file_bytes: int | None = None
+
+
+# Escapes keep the text ASCII: a lone surrogate in a tool's output has no UTF-8 form and could not be written.
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+def encoded(value: Json, limits: StoreLimits) -> str:
+    """`value` as stored. Raises StoreError if it is no JSON value, too deep, or over the limit."""
+    try:
+        text = _encode(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StoreError(f"This value cannot be stored: {error}.") from error
+    if len(text) > limits.value_bytes:
+        raise StoreError(
+            f"This value cannot be stored: it has {len(text):,} bytes, the limit is {limits.value_bytes:,}."
+        )
+    return text
+
+
+decoded = json.JSONDecoder().decode
+
+
+def stamped(event: Mapping[str, Json], lamport: int) -> dict[str, Json]:
+    """A copy of `event` with its logical time where its schema has room for it.
+
+    EventCore objects are open and carry it at the top (seed 1, 6.3); SA and MAP events are closed, but their
+    `payload` is open.
+
+    >>> stamped({"event_family": "intent"}, 7)
+    {'event_family': 'intent', 'lamport_timestamp': 7}
+    >>> stamped({"sa_id": "a", "payload": {"step_id": "b"}}, 8)
+    {'sa_id': 'a', 'payload': {'step_id': 'b', 'lamport_timestamp': 8}}
+    """
+    if "event_family" in event:
+        return {**event, "lamport_timestamp": lamport}
+    payload = event.get("payload")
+    inner = dict(payload) if isinstance(payload, Mapping) else {}
+    return {**event, "payload": {**inner, "lamport_timestamp": lamport}}
