@@ -1,0 +1,88 @@
+"""`mplp-lsp init`: a small project that checks clean and runs at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from mplp_runtime.errors import MplpError
+from mplp_runtime.sources import NewId, new_uuid
+
+_SETTINGS = """\
+# What the roles of the plan do. A command is a list of arguments; no shell reads it.
+# Every key is explained when you hover over it in an editor with mplp-lsp.
+
+[roles.writer]
+action = "tool_call"
+command = [{python}, "-c", "import pathlib; pathlib.Path('greeting.txt').write_text('Hello from MPLP\\\\n'); print('wrote greeting.txt')"]
+idempotent = true
+
+[roles.checker]
+action = "tool_call"
+command = [{python}, "-c", "text = open('greeting.txt').read(); assert 'Hello' in text; print(text.strip())"]
+idempotent = true
+"""
+
+
+def init_command(folder: str) -> int:
+    """Writes a context, a plan and `mplp.toml` into `folder`; existing files are never overwritten."""
+    root = Path(folder)
+    files = starter_files(new_uuid, python=Path(sys.executable).name if Path(sys.executable).name else "python3")
+    taken = [name for name in files if (root / name).exists()]
+    if taken:
+        raise MplpError(f"{', '.join(taken)} exists already in {folder}; nothing was written.")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            with (root / name).open("x", encoding="utf-8") as file:
+                file.write(text)
+    except OSError as error:
+        raise MplpError(f"{folder} cannot be written: {error.strerror}.") from error
+    print(f"Wrote {', '.join(files)} in {root}.")
+    plan = root / "hello.plan.json"
+    print(f"Next: mplp-lsp check {root}  and  mplp-lsp run {plan} --yes --trust")
+    return 0
+
+
+def starter_files(new_id: NewId, *, python: str) -> Mapping[str, str]:
+    """Names and texts of the starter project."""
+    context_id, plan_id, write_id, check_id = new_id(), new_id(), new_id(), new_id()
+    meta = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
+    context = {
+        "meta": meta,
+        "context_id": context_id,
+        "root": {"domain": "example", "environment": "dev"},
+        "title": "My first context",
+        "status": "active",
+    }
+    plan = {
+        "meta": meta,
+        "plan_id": plan_id,
+        "context_id": context_id,
+        "title": "My first plan",
+        "objective": "See a plan run and leave a trace.",
+        "status": "draft",
+        "steps": [
+            {
+                "step_id": write_id,
+                "description": "Write a greeting",
+                "status": "pending",
+                "dependencies": [],
+                "agent_role": "writer",
+            },
+            {
+                "step_id": check_id,
+                "description": "Check the greeting",
+                "status": "pending",
+                "dependencies": [write_id],
+                "agent_role": "checker",
+            },
+        ],
+    }
+    return {
+        "hello.context.json": json.dumps(context, indent=2) + "\n",
+        "hello.plan.json": json.dumps(plan, indent=2) + "\n",
+        "mplp.toml": _SETTINGS.replace("{python}", json.dumps(python)),
+    }

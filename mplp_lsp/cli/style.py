@@ -1,0 +1,53 @@
+"""Colours and symbols, only where a terminal shows them."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import TextIO
+
+_CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "grey": "90", "bold": "1"}
+_ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Style:
+    """Paints words for one stream; with `colour` False it returns them as they are."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self.colour = colour
+
+    @classmethod
+    def of(cls, stream: TextIO) -> Style:
+        """Colour on terminals, unless NO_COLOR is set or the terminal is dumb."""
+        return cls(colour=is_terminal(stream) and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb")
+
+    def paint(self, text: str, *names: str) -> str:
+        if not self.colour or not text:
+            return text
+        return f"\x1b[{';'.join(_CODES[name] for name in names)}m{text}\x1b[0m"
+
+
+def is_terminal(stream: TextIO) -> bool:
+    try:
+        return stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def printable(text: str) -> str:
+    """`text` without control characters: a document or a tool must not steer the user's terminal."""
+    return _ESCAPES.sub("\N{REPLACEMENT CHARACTER}", text).encode("utf-8", "replace").decode("utf-8")
+
+
+def write(stream: TextIO, text: str) -> None:
+    """Writes even where the stream's encoding lacks a character."""
+    try:
+        stream.write(text)
+    except UnicodeEncodeError:
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, "replace").decode(encoding))
+
+
+def stdout() -> TextIO:
+    return sys.stdout

@@ -1,0 +1,20 @@
+"""What this build is, in the words of seed 1, 7.2."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+try:
+    VERSION = metadata.version("mplp-lsp")
+except metadata.PackageNotFoundError:  # a source tree that was never installed
+    VERSION = "0+unknown"
+
+
+def declaration() -> dict[str, object]:
+    """Runtime name and version, and what it supports: `--version --json` and `serverInfo` carry it."""
+    return {
+        "runtime_name": "mplp-lsp",
+        "runtime_version": VERSION,
+        "supported_protocol_versions": ["1.0.0"],
+        "supported_profiles": ["SA"],
+    }
