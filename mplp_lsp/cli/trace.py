@@ -1,0 +1,99 @@
+"""`mplp-lsp trace`: what a run did, from the record it left."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from mplp_lsp.cli.live import failure_lines, seconds, step_line
+from mplp_lsp.cli.style import Style, printable, write
+from mplp_runtime.errors import RunUnknown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mplp_runtime.orchestrator.views import RunView
+
+_COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "interrupted": "yellow"}
+
+
+def trace_command(
+    run: str | None, *, root: str, as_json: bool = False, all_runs: bool = False, out: TextIO | None = None
+) -> int:
+    """Prints one run (the newest, if none is named), the trace document itself, or the list of runs."""
+    return asyncio.run(_trace(run, Path(root), as_json=as_json, all_runs=all_runs, out=out or sys.stdout))
+
+
+async def _trace(run: str | None, folder: Path, *, as_json: bool, all_runs: bool, out: TextIO) -> int:
+    from mplp_lsp.workspace.projects import project_root
+    from mplp_runtime.runtime import Runtime
+
+    root = project_root(folder.absolute())
+    if not (root / ".mplp" / "state.db").exists():
+        raise RunUnknown(f"No plan has run in {root} yet.")
+    runtime = Runtime.open(root)
+    try:
+        views = runtime.runs.all()
+    finally:
+        await runtime.close()
+    if not views:
+        raise RunUnknown(f"No plan has run in {root} yet.")
+    style = Style.of(out)
+    if all_runs:
+        for view in views:
+            write(out, _headline(view, style) + "\n")
+        return 0
+    view = _chosen(run, views)
+    if as_json:
+        write(out, _document(root, view))
+        return 0
+    for line in _described(view, style):
+        write(out, line + "\n")
+    return 0
+
+
+def _chosen(run: str | None, views: Sequence[RunView]) -> RunView:
+    if run is None:
+        return views[-1]
+    found = [view for view in views if view.run_id.startswith(run) or view.trace_id.startswith(run)]
+    if not found:
+        raise RunUnknown(f"No run or trace of this project begins with {run}; see mplp-lsp trace --list.")
+    if len(found) > 1:
+        raise RunUnknown(f"{len(found)} runs begin with {run}; write more of the id.")
+    return found[0]
+
+
+def _document(root: Path, view: RunView) -> str:
+    if view.trace_path is None:
+        raise RunUnknown(f"Run {view.run_id} left no trace document.")
+    try:
+        return (root / view.trace_path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise RunUnknown(f"The trace of run {view.run_id} cannot be read: {error.strerror}.") from error
+
+
+def _headline(view: RunView, style: Style) -> str:
+    status = style.paint(view.status, _COLOURS.get(view.status, "blue"), "bold")
+    simulated = " (simulated)" if view.simulated else ""
+    began = view.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return f"{view.run_id}  {status}{simulated}  {began}  {printable(view.title)}"
+
+
+def _described(view: RunView, style: Style) -> list[str]:
+    lines = [_headline(view, style)]
+    if view.finished_at is not None:
+        lines.append(f"took {seconds((view.finished_at - view.started_at).total_seconds())}")
+    if view.error:
+        lines.append(printable(view.error))
+    waiting = {question.step_id for question in view.questions}
+    for step in view.steps.values():
+        lines.append(step_line(step, style, waiting=step.step_id in waiting))
+        if step.status == "failed" or step.interrupted:
+            lines.extend(failure_lines(step, style))
+    if view.trace_path:
+        lines.append(f"trace:    {printable(view.trace_path)}")
+    if view.timeline_path:
+        lines.append(f"timeline: {printable(view.timeline_path)}")
+    return lines
