@@ -1,7 +1,7 @@
 """One file per LSP feature: pure functions from a snapshot to LSP values, no input or output.
 
-A feature is named in `server/routes.py` as `"module:function"` and is called with keywords' worth of context
-that the server has already worked out:
+A feature is named in `server/routes.py` as `"module:function"` and is called with what the
+server has already worked out:
 
 - `takes="snapshot"`: `answer(snapshot, params)`
 - `takes="document"`: `answer(snapshot, document, params)`; a URI we do not hold answers null without a call
@@ -13,11 +13,11 @@ Long loops call `checkpoint()` now and then, so that a cancelled request stops w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
-from threading import Event
 
-stop_requested: ContextVar[Event | None] = ContextVar("stop_requested", default=None)
-"""Set by the server around each answer that runs in a worker; the event is set when the client cancels."""
+is_stopped: ContextVar[Callable[[], bool] | None] = ContextVar("is_stopped", default=None)
+"""Set by the server around each answer that runs in a worker; answers True once the client has cancelled."""
 
 
 class Stopped(Exception):  # noqa: N818 - it is no error: somebody no longer wants the answer.
@@ -26,6 +26,6 @@ class Stopped(Exception):  # noqa: N818 - it is no error: somebody no longer wan
 
 def checkpoint() -> None:
     """Ends the work if the request was cancelled meanwhile; costs well under a microsecond."""
-    event = stop_requested.get()
-    if event is not None and event.is_set():
+    stopped = is_stopped.get()
+    if stopped is not None and stopped():
         raise Stopped

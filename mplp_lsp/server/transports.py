@@ -1,0 +1,153 @@
+"""How a client reaches us: stdio, a pipe or socket on which it listens, or a loopback address on which we do.
+
+Every connection gets a Session of its own, whatever the transport (P10).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import ipaddress
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mplp_lsp.server.connection import Inlet
+from mplp_lsp.server.life import on_stop_signals, parent_gone
+from mplp_lsp.server.outbox import Outbox
+from mplp_lsp.server.streams import claimed_standard_streams, read_from, write_to
+from mplp_runtime.errors import MplpError
+
+if TYPE_CHECKING:
+    from mplp_lsp.server.process import ServerProcess
+    from mplp_lsp.server.session import Session
+
+CLOSE_LIMIT_S = 4.0
+
+logger = logging.getLogger(__name__)
+
+
+def serve(
+    *,
+    pipe: str | None = None,
+    port: int | None = None,
+    listen: str | None = None,
+    client_process_id: int | None = None,
+) -> int:
+    """Serves until the client has gone; the exit code LSP asks for (0 only after `shutdown`).
+
+    Without `pipe`, `port` or `listen`: on standard input and output. `pipe` and `port`: the client listens and we
+    connect. `listen` ("HOST:PORT", loopback only): many clients, until the process is told to end.
+    Raises MplpError where the address cannot be used.
+    """
+    from mplp_lsp.server.logs import log_to_standard_error
+
+    log_to_standard_error()
+    if listen is not None:
+        host, number = loopback_address(listen)
+        return _run(lambda process: _listen(process, host, number), client_process_id)
+    if pipe is not None:
+        return _run(lambda process: _connect(process, pipe=pipe), client_process_id)
+    if port is not None:
+        return _run(lambda process: _connect(process, port=port), client_process_id)
+    code = _run(_stdio, client_process_id)
+    sys.stderr.flush()
+    # A worker thread or a slow import must not keep the process alive after its session has ended.
+    os._exit(code)
+
+
+def loopback_address(address: str) -> tuple[str, int]:
+    """Host and port of "HOST:PORT". Raises MplpError unless the host is this machine only."""
+    host, _, digits = address.rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    if not digits.isdigit() or int(digits) > 65535:
+        raise MplpError(f"--listen needs HOST:PORT, not {address!r}.")
+    try:
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise MplpError(f"--listen serves this machine only; {host} is not a loopback address.")
+    return host, int(digits)
+
+
+Serving = Callable[["ServerProcess"], "asyncio._CoroutineLike[int]"]
+
+
+def _run(serving: Serving, client_process_id: int | None) -> int:
+    # Building the protocol's thousand classes makes no garbage; collecting meanwhile only costs start-up time.
+    gc.disable()
+    from mplp_lsp.server.process import ServerProcess
+
+    async def main() -> int:
+        process = ServerProcess()
+        serve_task = asyncio.ensure_future(serving(process))
+        on_stop_signals(process.stop)
+        watches = [asyncio.ensure_future(process.stopped.wait())]
+        if client_process_id is not None:
+            watches.append(asyncio.ensure_future(parent_gone(client_process_id)))
+        gc.enable()
+        try:
+            await asyncio.wait([serve_task, *watches], return_when=asyncio.FIRST_COMPLETED)
+            code = serve_task.result() if serve_task.done() else process.exit_code
+            for session in list(process.sessions):
+                session.close()
+        finally:
+            for task in (serve_task, *watches):
+                task.cancel()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.close(), CLOSE_LIMIT_S)
+        return code
+
+    return asyncio.run(main())
+
+
+async def _stdio(process: ServerProcess) -> int:
+    incoming, outgoing = claimed_standard_streams()
+    session = process.session()
+    inlet = Inlet(session.protocol.receive, session.input_ended)
+    session.attach(Outbox(await write_to(outgoing)), inlet.close)
+    await read_from(incoming, inlet)
+    return await session.ended_with
+
+
+def _accept(process: ServerProcess) -> tuple[Inlet, Session]:
+    session = process.session()
+
+    def connected(transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        session.attach(Outbox(transport), inlet.close)
+
+    inlet = Inlet(session.protocol.receive, session.input_ended, connected)
+    return inlet, session
+
+
+async def _connect(process: ServerProcess, *, pipe: str | None = None, port: int | None = None) -> int:
+    loop = asyncio.get_running_loop()
+    inlet, session = _accept(process)
+    try:
+        if pipe is not None:
+            await loop.create_unix_connection(lambda: inlet, pipe)
+        else:
+            await loop.create_connection(lambda: inlet, "127.0.0.1", port)
+    except OSError as error:
+        where = pipe if pipe is not None else f"127.0.0.1:{port}"
+        raise MplpError(f"No client listens on {where} ({error.strerror or error}).") from error
+    return await session.ended_with
+
+
+async def _listen(process: ServerProcess, host: str, port: int) -> int:
+    loop = asyncio.get_running_loop()
+    try:
+        server = await loop.create_server(lambda: _accept(process)[0], host, port)
+    except OSError as error:
+        raise MplpError(f"{host}:{port} cannot be used ({error.strerror or error}).") from error
+    async with server:
+        for socket in server.sockets:
+            # A script that asked for port 0 reads the real one here.
+            print(f"listening on {socket.getsockname()[0]}:{socket.getsockname()[1]}", file=sys.stderr, flush=True)  # noqa: T201
+        await process.stopped.wait()
+    return 0
