@@ -1,0 +1,129 @@
+"""What the Action Execution Layer is asked to do, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+SUCCESS_WORDS = frozenset({"executed", "completed", "succeeded", "success"})
+"""Statuses that mean success where a result does not say `success` itself (runtime.md 1.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one action. None means that nothing bounds it."""
+
+    timeout_s: float | None = 600.0
+    cpu_s: int | None = 300
+    memory_mib: int | None = 512
+    open_files: int | None = 256
+    output_kib: int = 1024
+    network: bool = True
+    hardened: bool = False
+    env_allow: Sequence[str] = ("PATH", "HOME", "LANG")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """A process that cannot be mistaken for a later one with the same number.
+
+    `start_ticks` is the kernel's start time of the process (Linux: field 22 of /proc/PID/stat); None where the
+    system does not tell.
+    """
+
+    pid: int
+    start_ticks: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One attempt at one step.
+
+    `settings` holds the options of the step's binding in mplp.toml, frozen when the run started. `inputs` maps
+    the ids of the step's dependencies to what they returned.
+    """
+
+    kind: str
+    run_id: str
+    plan: Mapping[str, Any]
+    step: Mapping[str, Any]
+    attempt: int
+    root: Path
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    on_output: Callable[[str], None] | None = None
+    on_process: Callable[[ProcessIdentity], Awaitable[None]] | None = None
+    ask: Callable[[str], Awaitable[tuple[bool, str]]] | None = None
+
+    @property
+    def step_id(self) -> str:
+        return str(self.step["step_id"])
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """How an attempt ended. `output` is what dependants get as input; `error` is a sentence for a person.
+
+    `status` is a word of the runtime_execution events: completed, failed or cancelled.
+    """
+
+    success: bool
+    status: str
+    started_at: datetime
+    finished_at: datetime
+    output: Any = ""
+    error: str | None = None
+    exit_code: int | None = None
+    attempts: int = 1
+    tail: str = ""
+    timed_out: bool = False
+
+    @property
+    def duration_s(self) -> float:
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one action module returns; the layer adds times."""
+
+    success: bool
+    output: Any = ""
+    error: str | None = None
+    exit_code: int | None = None
+    tail: str = ""
+    timed_out: bool = False
+
+
+def is_success(result: object) -> bool:
+    """Whether a result means success: its own `success` when it has one, else a word in its `status`.
+
+    The seed's reference layer answers `{"status": "executed"}` while its orchestrator reads `success`; taken
+    literally every step would fail (conflicts.md 15).
+
+    >>> is_success({"status": "executed"}), is_success({"success": False, "status": "completed"})
+    (True, False)
+    """
+    if isinstance(result, Mapping):
+        success, status = result.get("success"), result.get("status")
+    else:
+        success, status = getattr(result, "success", None), getattr(result, "status", None)
+    if success is not None:
+        return bool(success)
+    return isinstance(status, str) and status in SUCCESS_WORDS
+
+
+def executor_kind(kind: str) -> str:
+    """The word of a runtime_execution event for an action type: agent, tool, llm, worker or external."""
+    return {
+        "llm_call": "llm",
+        "tool_call": "tool",
+        "file_operation": "tool",
+        "agent_handoff": "external",
+        "step_execution": "agent",
+        "agent_execution": "agent",
+    }.get(kind, "worker")

@@ -1,0 +1,140 @@
+"""A step that is one operation on files of the project. Writes are atomic; nothing leaves the root."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from mplp_runtime.ael.action import Action, Outcome
+from mplp_runtime.ael.bounded_output import BoundedOutput
+from mplp_runtime.ael.project_paths import inside_project
+from mplp_runtime.errors import PathOutsideProject
+
+
+async def file_operation(action: Action) -> Outcome:
+    """Carries out the binding's `operation` (read, write, copy, move, delete) on `source` and `target`.
+
+    `read` gives the text of `source`, bounded; `write` puts `content` (or else what the dependencies returned)
+    into `target`. Raises PathOutsideProject.
+    """
+    operation = str(action.settings.get("operation"))
+    work = {"read": _read, "write": _write, "copy": _copy, "move": _move, "delete": _delete}.get(operation)
+    if work is None:
+        return Outcome(
+            False, error=f"`{operation}` is no file operation. Known: read, write, copy, move, delete."
+        )
+    try:
+        output = await asyncio.to_thread(work, action)
+    except (
+        FileNotFoundError,
+        NotADirectoryError,
+        IsADirectoryError,
+        FileExistsError,
+        PermissionError,
+    ) as problem:
+        return Outcome(False, error=f"{operation} failed: {problem.strerror}: {problem.filename}.")
+    except (OSError, shutil.Error) as problem:
+        return Outcome(False, error=f"{operation} failed: {problem}.")
+    return Outcome(True, output=output)
+
+
+def _named(action: Action, option: str) -> Path:
+    named = action.settings.get(option) or (
+        action.settings.get("path") if option in {"source", "target"} else None
+    )
+    if not named:
+        raise PathOutsideProject(f"The file operation names no `{option}`.")
+    path = inside_project(action.root, str(named))
+    if path == action.root.resolve():
+        raise PathOutsideProject(
+            f"`{named}` is the project itself; a file operation needs something inside it."
+        )
+    return path
+
+
+def _read(action: Action) -> str:
+    kept = BoundedOutput(action.limits.output_kib * 1024)
+    with _named(action, "source").open("rb") as source:
+        while chunk := source.read(64 * 1024):
+            kept.add(chunk)
+    return kept.text()
+
+
+def _write(action: Action) -> str:
+    target = _named(action, "target")
+    content = action.settings.get("content")
+    if content is None:
+        content = "".join(value for value in action.inputs.values() if isinstance(value, str))
+    data = str(content).encode("utf-8", "replace")
+    target.parent.mkdir(parents=True, exist_ok=True)
+
+    def fill(path: Path) -> None:
+        path.write_bytes(data)
+
+    _replace(target, fill)
+    return f"{len(data)} bytes written to {target.relative_to(action.root.resolve())}"
+
+
+def _copy(action: Action) -> str:
+    source, target = _named(action, "source"), _named(action, "target")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        _refuse_links_outside(source, action.root)
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+    else:
+
+        def fill(path: Path) -> None:
+            shutil.copy2(source, path)
+
+        _replace(target / source.name if target.is_dir() else target, fill)
+    return f"copied to {target.relative_to(action.root.resolve())}"
+
+
+def _move(action: Action) -> str:
+    source, target = _named(action, "source"), _named(action, "target")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(source, target)
+    return f"moved to {target.relative_to(action.root.resolve())}"
+
+
+def _delete(action: Action) -> str:
+    path = _named(action, "target" if action.settings.get("target") else "source")
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    return f"deleted {path.relative_to(action.root.resolve())}"
+
+
+def _refuse_links_outside(folder: Path, root: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            inside_project(root, str(path))
+
+
+def _replace(target: Path, fill: Callable[[Path], None]) -> None:
+    """Fills a file beside `target` and puts it in place at once, so that nobody ever reads half of it."""
+    number, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
+    os.close(number)
+    temporary = Path(name)
+    try:
+        temporary.chmod(target.stat().st_mode & 0o7777 if target.exists() else 0o666 & ~_umask())
+        fill(temporary)
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def _umask() -> int:
+    # The mask can only be read by setting it. A second thread creating a file in between would get 0o077.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

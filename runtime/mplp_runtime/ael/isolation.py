@@ -1,0 +1,64 @@
+"""Turns limits into a command prefix: small well-known programs that limit themselves and then become the command.
+
+A prefix is used because `preexec_fn` is unsafe in a process with threads, and because setting limits after the
+start leaves a moment in which the command runs without them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from mplp_runtime.ael.action import Limits
+from mplp_runtime.errors import MplpError
+
+
+class IsolationImpossible(MplpError):
+    """The isolation that mplp.toml asks for cannot be had on this machine, so the step is refused."""
+
+
+def limited_command(command: Sequence[str], limits: Limits, root: Path) -> list[str]:
+    """`command` behind the programs that bound it.
+
+    Memory is bounded per process as data segment (RLIMIT_DATA): a bound on the address space would stop programs
+    that only reserve it, as node and java do. Raises IsolationImpossible.
+    """
+    return [*_limiting(limits), *_dying_with_us(), *_isolating(limits, root), *command]
+
+
+def _limiting(limits: Limits) -> list[str]:
+    program = shutil.which("prlimit")
+    if program is None:
+        return []
+    options = []
+    if limits.cpu_s is not None:
+        options.append(f"--cpu={limits.cpu_s}")
+    if limits.memory_mib is not None:
+        options.append(f"--data={limits.memory_mib * 1024 * 1024}")
+    if limits.open_files is not None:
+        options.append(f"--nofile={limits.open_files}")
+    return [program, *options, "--"] if options else []
+
+
+def _dying_with_us() -> list[str]:
+    # The kernel ends the command when the thread that started it ends: kill -9 of our process leaves no orphan.
+    program = shutil.which("setpriv")
+    return [program, "--no-new-privs", "--pdeathsig", "KILL", "--"] if program else []
+
+
+def _isolating(limits: Limits, root: Path) -> list[str]:
+    if limits.network and not limits.hardened:
+        return []
+    program = shutil.which("bwrap")
+    if program is None:
+        wanted = "hardened = true" if limits.hardened else "network = false"
+        raise IsolationImpossible(
+            f"mplp.toml says `{wanted}`, which needs bubblewrap (`bwrap`), and it is not installed."
+        )
+    if not limits.hardened:
+        return [program, "--dev-bind", "/", "/", "--unshare-net", "--die-with-parent", "--"]
+    network = ["--share-net"] if limits.network else []
+    folders = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox
+    bound = ["--bind", str(root), str(root), "--chdir", str(root)]
+    return [program, "--unshare-all", *network, "--die-with-parent", *folders, *bound, "--"]

@@ -1,0 +1,168 @@
+"""Runs one process under limits: argument list, own session, bounded output, and no survivor afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mplp_runtime.ael.action import Limits, ProcessIdentity
+from mplp_runtime.ael.bounded_output import BoundedOutput, LastLines, TextStream
+from mplp_runtime.ael.isolation import limited_command
+from mplp_runtime.ael.process_table import end_process_tree, group_has_members, process_identity
+from mplp_runtime.errors import MplpError
+
+_CHUNK_BYTES = 64 * 1024
+_DRAIN_S = 1.0
+
+
+class CommandNotStarted(MplpError):
+    """The command of a step could not be started; nothing ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessOutcome:
+    """How a process ended. `exit_code` is negative for a signal, as Python says it."""
+
+    exit_code: int
+    output: str
+    errors: str
+    tail: str
+    timed_out: bool
+
+
+async def run_process(
+    command: Sequence[str],
+    *,
+    root: Path,
+    cwd: Path,
+    env: Mapping[str, str],
+    limits: Limits,
+    standard_input: bytes,
+    mark: str,
+    on_output: Callable[[str], None] | None = None,
+    on_process: Callable[[ProcessIdentity], Awaitable[None]] | None = None,
+) -> ProcessOutcome:
+    """Runs `command` to its end. `mark` is an entry of `env` (`NAME=value`) by which its descendants are found.
+
+    On time-out and on cancellation the whole process tree is ended before this returns or raises; so is what the
+    command left behind when it ended by itself. Raises CommandNotStarted, IsolationImpossible.
+    """
+    arguments = limited_command(_resolved(command, cwd, env), limits, root)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *arguments,
+            cwd=cwd,
+            env=dict(env),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as problem:
+        raise CommandNotStarted(f"`{command[0]}` could not be started: {problem}.") from problem
+    capture = _Capture(limits.output_kib * 1024, on_output)
+    work = asyncio.gather(
+        _feed(process, standard_input),
+        capture.read(process.stdout, wanted=True),
+        capture.read(process.stderr, wanted=False),
+    )
+    timed_out = False
+    try:
+        if on_process is not None:
+            await on_process(process_identity(process.pid))
+        try:
+            await asyncio.wait_for(process.wait(), limits.timeout_s)
+        except TimeoutError:
+            timed_out = True
+    finally:
+        await asyncio.shield(_finished(process, work, mark))
+    exit_code = process.returncode if process.returncode is not None else -9
+    return ProcessOutcome(
+        exit_code, capture.output.text(), capture.errors.text(), capture.tail.text(), timed_out
+    )
+
+
+def child_environment(allowed: Sequence[str], own: Mapping[str, str]) -> dict[str, str]:
+    """The variables a step's process sees: those of ours that are allowed, and the run's own."""
+    inherited = {name: value for name in allowed if (value := os.environ.get(name)) is not None}
+    return {**inherited, **own}
+
+
+def _resolved(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> list[str]:
+    if not command or not command[0]:
+        raise CommandNotStarted("The command is empty.")
+    for argument in command:
+        if "\0" in argument:
+            raise CommandNotStarted("The command has a NUL character in an argument.")
+    name = command[0]
+    if os.sep in name:
+        # A relative path is the step's own: it starts from the step's folder, not from ours.
+        path = Path(name) if Path(name).is_absolute() else cwd / name
+        found = str(path) if path.is_file() and os.access(path, os.X_OK) else None
+    else:
+        found = shutil.which(name, path=env.get("PATH", os.defpath))
+    if found is None:
+        raise CommandNotStarted(f"`{name}` was not found, or is not a program that may be executed.")
+    return [found, *command[1:]]
+
+
+async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
+    stream = process.stdin
+    if stream is None:
+        return
+    # A command that does not read its input is within its rights.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        stream.write(data)
+        await stream.drain()
+    with suppress(BrokenPipeError, ConnectionResetError):
+        stream.close()
+        await stream.wait_closed()
+
+
+async def _finished(process: asyncio.subprocess.Process, work: asyncio.Future[list[None]], mark: str) -> None:
+    """Leaves no process, no pipe and no task behind."""
+    if process.returncode is None:
+        await end_process_tree(process.pid, mark)
+        await process.wait()
+    # What a command leaves behind in its group ends with it. A process that detached itself on purpose (a session
+    # of its own) is left alone after a normal end; it is ended with the rest on time-out and on cancellation.
+    elif group_has_members(process.pid):
+        await end_process_tree(process.pid, None)
+    # Pipes stay open as long as somebody holds them; what is in them gets a moment to be read out.
+    _, unread = await asyncio.wait({work}, timeout=_DRAIN_S)
+    if unread:
+        work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+
+
+class _Capture:
+    """Where the output goes: bounded texts for the result, last lines for people, pieces for who listens."""
+
+    def __init__(self, limit_bytes: int, on_output: Callable[[str], None] | None) -> None:
+        self.output = BoundedOutput(limit_bytes)
+        self.errors = BoundedOutput(limit_bytes)
+        self.tail = LastLines()
+        self._on_output = on_output
+
+    async def read(self, stream: asyncio.StreamReader | None, *, wanted: bool) -> None:
+        if stream is None:
+            return
+        target = self.output if wanted else self.errors
+        text = TextStream()
+        while chunk := await stream.read(_CHUNK_BYTES):
+            target.add(chunk)
+            self._show(text.text(chunk))
+        self._show(text.text(b"", final=True))
+
+    def _show(self, piece: str) -> None:
+        if not piece:
+            return
+        self.tail.add(piece)
+        if self._on_output is not None:
+            self._on_output(piece)

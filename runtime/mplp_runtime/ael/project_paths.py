@@ -1,0 +1,24 @@
+"""Paths that a document or mplp.toml names: always inside the project, symbolic links followed first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mplp_runtime.errors import PathOutsideProject
+
+
+def inside_project(root: Path, named: str) -> Path:
+    """The real path of `named`, which is relative to the project root.
+
+    Raises PathOutsideProject where the path, or a link on the way, leads out of the root, and for a NUL character.
+    """
+    if "\0" in named:
+        raise PathOutsideProject("A path has a NUL character.")
+    base = root.resolve()
+    try:
+        path = (base / named).resolve()
+    except (OSError, RuntimeError) as problem:
+        raise PathOutsideProject(f"`{named}` cannot be resolved: {problem}.") from problem
+    if path != base and base not in path.parents:
+        raise PathOutsideProject(f"`{named}` leads out of the project {base}.")
+    return path

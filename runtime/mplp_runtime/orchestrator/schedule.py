@@ -1,0 +1,177 @@
+"""Which step comes next: pure functions over a plan's steps, and a frontier that answers it step by step.
+
+The order is Kahn's algorithm. Seed 1, 6.2 sorts by (number of dependencies, order_index); sorting the finished
+order again, as its sample does, can put a step before one it depends on, so the key only breaks ties among
+steps that are ready at the same time (conflicts.md 30).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
+from typing import Any
+
+from mplp_runtime.errors import PlanInvalid
+
+Priority = tuple[int, bool, int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledStep:
+    """What the order depends on. `position` is the step's place in the plan's text."""
+
+    step_id: str
+    dependencies: tuple[str, ...]
+    order_index: int | None
+    position: int
+
+    @property
+    def priority(self) -> Priority:
+        """Sort key among ready steps; a missing `order_index` comes after every present one."""
+        order_index = self.order_index
+        return (len(self.dependencies), order_index is None, order_index or 0, self.position, self.step_id)
+
+
+def scheduled_steps(plan: Mapping[str, Any]) -> tuple[ScheduledStep, ...]:
+    """The steps of a schema-valid Plan, in plan order; a dependency that is named twice counts once."""
+    return tuple(
+        ScheduledStep(
+            step_id=step["step_id"],
+            dependencies=tuple(dict.fromkeys(step.get("dependencies", ()))),
+            order_index=step.get("order_index"),
+            position=position,
+        )
+        for position, step in enumerate(plan["steps"])
+    )
+
+
+def execution_order(steps: Sequence[ScheduledStep], done: Collection[str] = ()) -> list[str]:
+    """Ids of the steps that are not `done`, in the order one worker would run them.
+
+    Raises PlanInvalid for a cycle among them, and for a dependency that no step has.
+
+    >>> first, second = ScheduledStep("a", ("b",), None, 0), ScheduledStep("b", (), None, 1)
+    >>> execution_order([first, second])
+    ['b', 'a']
+    """
+    frontier = Frontier(steps, done)
+    order = []
+    while (step_id := frontier.take()) is not None:
+        order.append(step_id)
+        frontier.finish(step_id)
+    if frontier.waiting:
+        cycle = dependency_cycle(steps, done)
+        raise PlanInvalid(f"The steps depend on each other in a circle: {' → '.join(cycle)}.")
+    return order
+
+
+def waves(steps: Sequence[ScheduledStep], done: Collection[str] = ()) -> list[tuple[str, ...]]:
+    """Groups of steps that may run at the same time, each group once all groups before it are done."""
+    frontier = Frontier(steps, done)
+    found = []
+    while wave := frontier.take_all():
+        found.append(wave)
+        for step_id in wave:
+            frontier.finish(step_id)
+    return found
+
+
+def ready_steps(steps: Iterable[ScheduledStep], done: Collection[str], started: Collection[str]) -> list[str]:
+    """Steps that are neither done nor started and whose dependencies are all done, best first."""
+    done_ids = frozenset(done)
+    ready = [
+        step
+        for step in steps
+        if step.step_id not in done_ids
+        and step.step_id not in started
+        and done_ids.issuperset(step.dependencies)
+    ]
+    return [step.step_id for step in sorted(ready, key=lambda step: step.priority)]
+
+
+def dependants(steps: Iterable[ScheduledStep], roots: Collection[str]) -> frozenset[str]:
+    """Every step that depends, directly or through others, on one of `roots` (which are not included)."""
+    direct: dict[str, list[str]] = {}
+    for step in steps:
+        for dependency in step.dependencies:
+            direct.setdefault(dependency, []).append(step.step_id)
+    reached: set[str] = set()
+    pending = list(roots)
+    while pending:
+        for step_id in direct.get(pending.pop(), ()):
+            if step_id not in reached:
+                reached.add(step_id)
+                pending.append(step_id)
+    return frozenset(reached.difference(roots))
+
+
+def dependency_cycle(steps: Sequence[ScheduledStep], done: Collection[str] = ()) -> tuple[str, ...]:
+    """One cycle among the steps that are not done, its first id repeated at the end; empty if there is none."""
+    frontier = Frontier(steps, done)
+    while (step_id := frontier.take()) is not None:
+        frontier.finish(step_id)
+    stuck = {step.step_id: step for step in steps if step.step_id in frontier.waiting}
+    if not stuck:
+        return ()
+    # Every stuck step has a stuck dependency, so following them must come back to a step seen before.
+    path: list[str] = []
+    place: dict[str, int] = {}
+    current = min(stuck.values(), key=lambda step: step.position).step_id
+    while current not in place:
+        place[current] = len(path)
+        path.append(current)
+        current = next(dependency for dependency in stuck[current].dependencies if dependency in stuck)
+    return (*path[place[current] :], current)
+
+
+class Frontier:
+    """The ready steps of a run under way; each answer costs the logarithm of the number of steps."""
+
+    def __init__(self, steps: Sequence[ScheduledStep], done: Collection[str] = ()) -> None:
+        known = {step.step_id: step for step in steps}
+        if len(known) != len(steps):
+            raise PlanInvalid("Two steps have the same step_id.")
+        self._steps = known
+        self._open: dict[str, int] = {}
+        self._dependants: dict[str, list[str]] = {}
+        done_ids = frozenset(done)
+        for step in steps:
+            for dependency in step.dependencies:
+                if dependency not in known:
+                    raise PlanInvalid(
+                        f"Step {step.step_id} depends on {dependency}, which is not a step of the plan."
+                    )
+            if step.step_id in done_ids:
+                continue
+            unfinished = [dependency for dependency in step.dependencies if dependency not in done_ids]
+            self._open[step.step_id] = len(unfinished)
+            for dependency in unfinished:
+                self._dependants.setdefault(dependency, []).append(step.step_id)
+        self._ready = [
+            (known[step_id].priority, step_id) for step_id, count in self._open.items() if count == 0
+        ]
+        heapify(self._ready)
+
+    @property
+    def waiting(self) -> frozenset[str]:
+        """Steps that have not been finished yet: ready, taken, or held by a dependency."""
+        return frozenset(self._open)
+
+    def take(self) -> str | None:
+        """The best ready step, which from now on counts as started; None while nothing is ready."""
+        return heappop(self._ready)[1] if self._ready else None
+
+    def take_all(self) -> tuple[str, ...]:
+        taken = []
+        while (step_id := self.take()) is not None:
+            taken.append(step_id)
+        return tuple(taken)
+
+    def finish(self, step_id: str) -> None:
+        """A taken step succeeded (or was skipped): what waited for it alone becomes ready."""
+        del self._open[step_id]
+        for dependant in self._dependants.pop(step_id, ()):
+            self._open[dependant] -= 1
+            if self._open[dependant] == 0:
+                heappush(self._ready, (self._steps[dependant].priority, dependant))
