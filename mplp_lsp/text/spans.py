@@ -1,0 +1,150 @@
+"""A persistent sequence of items that have lengths: the lines of a text, the elements of a table."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, chain
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Block(Generic[Item]):
+    """A run of neighbouring items; immutable but for `cache`, where layers above keep what they derived.
+
+    An edit replaces the blocks it touches and shares all others by identity.
+    """
+
+    __slots__ = ("_starts", "cache", "elements", "length")
+
+    def __init__(self, elements: tuple[Item, ...], lengths: Iterable[int]) -> None:
+        self.elements = elements
+        starts = list(accumulate(lengths, initial=0))
+        self.length = starts.pop()
+        self._starts = starts
+        self.cache: dict[str, object] = {}
+
+    def start_of(self, index: int) -> int:
+        """Where an item starts, counted from the start of the block."""
+        return self._starts[index]
+
+    def index_at(self, offset: int) -> int:
+        """The last item that starts at or before `offset` (from the start of the block)."""
+        return max(bisect_right(self._starts, offset) - 1, 0)
+
+
+class Spans(Generic[Item]):
+    """Items laid end to end. Finding by offset is logarithmic; replacing costs the touched blocks.
+
+    `measure` gives the length of one item and must always give the same answer for the same item.
+    """
+
+    __slots__ = ("_counts", "_measure", "_offsets", "_size", "blocks", "count", "length")
+
+    def __init__(
+        self, blocks: tuple[Block[Item], ...], measure: Callable[[Item], int], block_size: int
+    ) -> None:
+        self.blocks = blocks
+        self._measure = measure
+        self._size = block_size
+        counts = list(accumulate((len(block.elements) for block in blocks), initial=0))
+        offsets = list(accumulate((block.length for block in blocks), initial=0))
+        self.count = counts.pop()
+        self.length = offsets.pop()
+        self._counts = counts
+        self._offsets = offsets
+
+    @classmethod
+    def of(
+        cls, items: Sequence[Item], measure: Callable[[Item], int], block_size: int = 256
+    ) -> Spans[Item]:
+        """All `items`, in fresh blocks of `block_size`."""
+        return cls(tuple(_blocks(items, measure, block_size)), measure, block_size)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> Item:
+        block, inner = self._place(index)
+        return self.blocks[block].elements[inner]
+
+    def __iter__(self) -> Iterator[Item]:
+        return chain.from_iterable(block.elements for block in self.blocks)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        if not 0 <= index < self.count:
+            raise IndexError(index)
+        block = bisect_right(self._counts, index) - 1
+        return block, index - self._counts[block]
+
+    def locate(self, offset: int) -> tuple[int, int]:
+        """Index and start of the item that holds `offset`; at or past the end, the last item.
+
+        Raises IndexError where there are no items.
+        """
+        if not self.count:
+            raise IndexError(offset)
+        number = max(bisect_right(self._offsets, offset) - 1, 0)
+        block = self.blocks[number]
+        start = self._offsets[number]
+        inner = block.index_at(offset - start)
+        return self._counts[number] + inner, start + block.start_of(inner)
+
+    def start_of(self, index: int) -> int:
+        """Where an item starts; `start_of(count)` is the end of everything."""
+        if index == self.count:
+            return self.length
+        block, inner = self._place(index)
+        return self._offsets[block] + self.blocks[block].start_of(inner)
+
+    def items(self, first: int, last: int) -> Iterator[Item]:
+        """The items `first` up to and without `last`."""
+        if first >= last:
+            return
+        number, inner = self._place(first)
+        left = last - first
+        while left > 0 and number < len(self.blocks):
+            part = self.blocks[number].elements[inner : inner + left]
+            yield from part
+            left -= len(part)
+            number += 1
+            inner = 0
+
+    def replace(self, first: int, last: int, items: Iterable[Item]) -> Spans[Item]:
+        """The same sequence with `items` in place of those from `first` up to and without `last`."""
+        if not self.blocks:
+            return Spans.of(tuple(items), self._measure, self._size)
+        from_block, from_inner = self._place(first) if first < self.count else (len(self.blocks) - 1, -1)
+        if from_inner < 0:
+            from_inner = len(self.blocks[from_block].elements)
+        to_block, to_inner = self._place(last - 1) if last > first else (from_block, from_inner - 1)
+        middle = [
+            *self.blocks[from_block].elements[:from_inner],
+            *items,
+            *self.blocks[to_block].elements[to_inner + 1 :],
+        ]
+        # Crumbs are joined to a neighbour, so that many small edits do not leave many small blocks.
+        if len(middle) < self._size // 4:
+            if from_block:
+                from_block -= 1
+                middle[:0] = self.blocks[from_block].elements
+            elif to_block + 1 < len(self.blocks):
+                to_block += 1
+                middle.extend(self.blocks[to_block].elements)
+        fresh = _blocks(middle, self._measure, self._size)
+        return Spans(
+            (*self.blocks[:from_block], *fresh, *self.blocks[to_block + 1 :]), self._measure, self._size
+        )
+
+
+def _blocks(items: Sequence[Item], measure: Callable[[Item], int], size: int) -> Iterator[Block[Item]]:
+    """Cut evenly; a run of up to twice the size stays one block, so that blocks do not flicker."""
+    if not items:
+        return
+    if len(items) <= 2 * size:
+        yield Block(tuple(items), map(measure, items))
+        return
+    for start in range(0, len(items), size):
+        part = tuple(items[start : start + size])
+        yield Block(part, map(measure, part))
