@@ -1,0 +1,1 @@
+"""Findings of a document, alone and against the others, and where they stand in its text."""

@@ -1,0 +1,96 @@
+"""Reading files so that no file can hurt us: bounded, regular files only, any bytes."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+MAX_DOCUMENT_BYTES = 5 * 1024 * 1024
+"""Above this a document is not analysed (one visible item says so)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a `stat` tells about a file's content; equal stamps mean "not looked at again"."""
+
+    modified_ns: int
+    size_bytes: int
+    inode: int
+
+    @staticmethod
+    def of(result: os.stat_result) -> Stamp:
+        return Stamp(result.st_mtime_ns, result.st_size, result.st_ino)
+
+
+def stamp_of(path: Path, *, follow_links: bool = True) -> Stamp | None:
+    """The stamp of a regular file; None for what is absent, unreadable, a folder, a FIFO or a device."""
+    try:
+        result = path.stat(follow_symlinks=follow_links)
+    except (OSError, ValueError):
+        return None
+    return Stamp.of(result) if stat.S_ISREG(result.st_mode) else None
+
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
+
+
+def read_head(path: Path, size_bytes: int, *, follow_links: bool = True) -> tuple[bytes, Stamp] | None:
+    """At most the first `size_bytes` of a regular file; None where there is none to read.
+
+    Opened without blocking: a FIFO that replaced the file after the listing must not hang the server.
+    """
+    try:
+        descriptor = os.open(path, _FLAGS if follow_links else _FLAGS | _NO_LINKS)
+    except (OSError, ValueError):
+        return None
+    try:
+        result = os.fstat(descriptor)
+        if not stat.S_ISREG(result.st_mode):
+            return None
+        chunks: list[bytes] = []
+        wanted = min(size_bytes, result.st_size + 1)
+        while wanted > 0 and (chunk := os.read(descriptor, wanted)):
+            chunks.append(chunk)
+            wanted -= len(chunk)
+        return b"".join(chunks), Stamp.of(result)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Text of a file. `fault`: offset of the first place that is not UTF-8, and a sentence about it."""
+
+    text: str
+    encoding: str
+    fault: tuple[int, str] | None = None
+
+
+_UTF_16 = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+
+def decoded(content: bytes) -> Decoded:
+    """Never raises: bytes that are no UTF-8 become U+FFFD and are reported.
+
+    A byte-order mark stays in the text, because the text layer reports it at its place.
+    """
+    for mark, encoding in _UTF_16.items():
+        if content.startswith(mark):
+            text = content[len(mark) :].decode(encoding, "replace")
+            sentence = f"This file is {encoding.upper()}. MPLP documents are UTF-8: save it as UTF-8."
+            return Decoded(text, encoding, (0, sentence))
+    try:
+        return Decoded(content.decode("utf-8"), "utf-8")
+    except UnicodeDecodeError as error:
+        offset = len(content[: error.start].decode("utf-8"))
+        sentence = (
+            f"Byte {error.start} (0x{content[error.start]:02x}) is not UTF-8. MPLP documents are UTF-8: "
+            "save it as UTF-8."
+        )
+        return Decoded(content.decode("utf-8", "replace"), "binary", (offset, sentence))

@@ -1,0 +1,92 @@
+"""The files git knows or does not ignore, without letting the repository run anything."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from threading import Timer
+
+# A repository's own configuration may name programs to start; listing files must start none (D9).
+_SAFE = (
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    f"core.hooksPath={os.devnull}",
+    "-c",
+    "core.untrackedCache=false",
+)
+_CHUNK_BYTES = 1 << 16
+_MAX_ARGUMENTS = 200
+
+
+def _environment() -> dict[str, str]:
+    # An editor started from a git hook hands down GIT_DIR and GIT_INDEX_FILE of another repository.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    return kept | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+
+
+def git_files(
+    root: Path, *, limit: int, timeout_s: float = 5.0, only: Sequence[str] = ()
+) -> list[str] | None:
+    """Paths relative to `root` with `/`, in git's order, at most `limit` + 1 of them (one more tells "cut").
+
+    `only` restricts the listing to these relative paths. None where there is no git, where `root` is in no
+    work tree, or where git did not answer in time: then the caller walks the folders itself.
+    """
+    program = shutil.which("git")
+    if program is None:
+        return None
+    arguments = [program, *_SAFE, "ls-files", "-co", "--exclude-standard", "-z"]
+    if only:
+        if len(only) > _MAX_ARGUMENTS:
+            listed = git_files(root, limit=limit, timeout_s=timeout_s)
+            wanted = set(only)
+            return None if listed is None else [path for path in listed if path in wanted]
+        arguments += ["--", *(f":(literal){path}" for path in only)]
+    try:
+        process = subprocess.Popen(  # noqa: S603 (argument list, program found on PATH)
+            arguments,
+            cwd=root,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    except OSError:
+        return None
+    timer = Timer(timeout_s, process.kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        paths, is_complete = _read(process, limit)
+    finally:
+        timer.cancel()
+        process.kill()
+        code = process.wait()
+    return paths if code == 0 or not is_complete else None
+
+
+def _read(process: subprocess.Popen[bytes], limit: int) -> tuple[list[str], bool]:
+    """The listed paths, and whether git was read to its end."""
+    paths: list[str] = []
+    rest = b""
+    assert process.stdout is not None  # noqa: S101 (we asked for a pipe)
+    with process.stdout as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            *names, rest = (rest + chunk).split(b"\0")
+            paths.extend(os.fsdecode(name) for name in names)
+            if len(paths) > limit:
+                return paths[: limit + 1], False
+        process.wait()
+    return paths, True
+
+
+def without_vcs(paths: Iterable[str], skipped: frozenset[str]) -> list[str]:
+    """Leaves out paths with a component in `skipped` (git lists vendored folders that were committed).
+
+    A path that is in conflict stands several times in git's index and once here.
+    """
+    return [path for path in dict.fromkeys(paths) if skipped.isdisjoint(path.split("/")[:-1])]

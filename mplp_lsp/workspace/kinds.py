@@ -1,0 +1,211 @@
+"""Which documents are ours, and of which kind: by name, by name and content, or by content alone.
+
+A file that is not ours never gets a finding, so every doubt is decided against us.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Literal
+
+from mplp_lsp.workspace.globs import matches
+
+MODULES = ("context", "plan", "confirm", "trace", "role", "extension", "dialog", "collab", "core", "network")
+"""The ten protocol objects that stand in files of their own."""
+
+TIMELINE = "timeline"
+"""NDJSON with one event a line; each line is a document of kind `event`."""
+
+SETTINGS = "settings"
+"""mplp.toml."""
+
+NAMED = (*MODULES, "event", "sample")
+KINDS = frozenset({*NAMED, "file-update", "git", "ci", "tool", TIMELINE, SETTINGS})
+"""Every word a document's kind may be; also the words allowed in `mplp.files.associations`."""
+
+STATE_FOLDER = ".mplp"
+LANGUAGE_PREFIX = "mplp-"
+
+# Top-level keys of each kind that other formats with the same file name do not have. Generic words (`nodes`,
+# `messages`, `modules`) are left out: a force graph's network.json or a chat log's dialog.json is foreign.
+OWN_KEYS: Mapping[str, frozenset[str]] = {
+    "context": frozenset({"context_id", "owner_role"}),
+    "plan": frozenset({"plan_id", "objective", "steps"}),
+    "confirm": frozenset({"confirm_id", "target_type", "target_id", "requested_by_role"}),
+    "trace": frozenset({"trace_id", "root_span"}),
+    "role": frozenset({"role_id"}),
+    "extension": frozenset({"extension_id", "extension_type"}),
+    "dialog": frozenset({"dialog_id"}),
+    "collab": frozenset({"collab_id"}),
+    "core": frozenset({"core_id"}),
+    "network": frozenset({"network_id", "topology_type"}),
+    "event": frozenset({"event_id", "event_family"}),
+    "sample": frozenset({"sample_id", "sample_family"}),
+}
+
+# What the schemas require at the top (a test compares this table with them). Several rows for one kind are
+# alternatives: an event is an EventCore, a single-agent event or a multi-agent event.
+REQUIRED_KEYS: tuple[tuple[str, frozenset[str]], ...] = tuple(
+    (kind, frozenset(keys.split()))
+    for kind, keys in (
+        ("context", "meta context_id root title status"),
+        ("plan", "meta plan_id context_id title objective status steps"),
+        ("confirm", "meta confirm_id target_type target_id status requested_by_role requested_at"),
+        ("trace", "meta trace_id context_id root_span status"),
+        ("role", "meta role_id name"),
+        ("extension", "meta extension_id context_id name extension_type version status"),
+        ("dialog", "meta dialog_id context_id status messages"),
+        ("collab", "meta collab_id context_id title purpose mode status participants created_at"),
+        ("core", "meta core_id protocol_version status modules"),
+        ("network", "meta network_id context_id name topology_type status"),
+        ("event", "event_id event_type event_family timestamp"),
+        ("event", "event_id event_type timestamp sa_id"),
+        ("event", "event_id event_type timestamp session_id"),
+        ("sample", "sample_id sample_family created_at input output"),
+        ("sample", "sample_id project_id success_flag timestamps"),
+        ("file-update", "file_path change_type timestamp"),
+        ("git", "repo_url commit_id ref_name event_kind timestamp"),
+        ("ci", "ci_provider pipeline_id run_id status"),
+        ("tool", "tool_id tool_kind invocation_id status"),
+    )
+)
+
+# Each required set holds one of these; ids of parts are here because a long list may stand before the own id.
+_MARKERS = re.compile(
+    rb'"(?:(?:context|plan|confirm|trace|role|extension|dialog|collab|core|network|event|sample|step|segment|message)_id'
+    rb'|change_type|event_kind|ci_provider|tool_kind)"'
+)
+
+HEAD_BYTES = 64 * 1024
+"""How much of a foreign file is ever read to find out that it is foreign."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileRules:
+    """What the user says about files: `mplp.files.associations` (glob to kind) and `mplp.files.exclude`."""
+
+    associations: tuple[tuple[str, str], ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    @staticmethod
+    def of(associations: Mapping[str, str], exclude: Iterable[str]) -> FileRules:
+        """Unknown kinds are left out, because settings are typed by hand; the server reports them."""
+        return FileRules(
+            tuple((glob, kind) for glob, kind in associations.items() if kind in KINDS), tuple(exclude)
+        )
+
+    def excludes(self, relative_path: str) -> bool:
+        return any(matches(glob, relative_path) for glob in self.exclude)
+
+    def associated(self, relative_path: str) -> str | None:
+        """The kind of the first glob that matches, in the order they were written."""
+        return next((kind for glob, kind in self.associations if matches(glob, relative_path)), None)
+
+
+NO_RULES = FileRules()
+
+
+@dataclass(frozen=True, slots=True)
+class ByName:
+    """What a name alone tells: the kind, or that content must decide (`bare`: the name is `<kind>.json`)."""
+
+    kind: str | None
+    decides: Literal["name", "content"] = "name"
+    bare: str | None = None
+
+
+FOREIGN = ByName(None)
+
+
+def by_name(path: PurePath, rules: FileRules = NO_RULES, root: PurePath | None = None) -> ByName:
+    """The verdict of the name; `root` is the folder that the user's globs are relative to."""
+    relative = _relative(path, root)
+    if rules.exclude and rules.excludes(relative):
+        return FOREIGN
+    if rules.associations and (associated := rules.associated(relative)) is not None:
+        return ByName(associated)
+    name = path.name
+    if name == "mplp.toml":
+        return ByName(SETTINGS)
+    if name.endswith(".ndjson"):
+        ours = name.endswith((".events.ndjson", "-events.ndjson")) or name == "execution.ndjson"
+        return ByName(TIMELINE) if ours else FOREIGN
+    if not name.endswith(".json"):
+        return FOREIGN
+    stem, dot, word = name.removesuffix(".json").rpartition(".")
+    if word in NAMED and dot and stem:
+        return ByName(word)
+    if word in NAMED and not dot:
+        if STATE_FOLDER in path.parts:
+            return ByName(word)
+        return ByName(None, "content", bare=word)
+    return ByName(None, "content")
+
+
+def by_content(header: object, bare: str | None = None) -> str | None:
+    """The kind that the top-level keys tell. `bare` is the kind that the file's name suggests."""
+    if not isinstance(header, Mapping):
+        return None
+    keys = header.keys()
+    if bare is not None and (OWN_KEYS[bare] & keys or _is_protocol_meta(header.get("meta"))):
+        return bare
+    present = [(len(required), kind) for kind, required in REQUIRED_KEYS if required <= keys]
+    if not present:
+        return None
+    most = max(count for count, _ in present)
+    kinds = {kind for count, kind in present if count == most}
+    return kinds.pop() if len(kinds) == 1 else None
+
+
+def kind_of(
+    path: PurePath | None,
+    header: object = None,
+    associations: FileRules = NO_RULES,
+    *,
+    root: PurePath | None = None,
+    language_id: str = "",
+    has_ours_beside: Callable[[], bool] = lambda: False,
+) -> str | None:
+    """The kind of a document, or None where it is not ours (architecture: which documents are ours).
+
+    `header` is the top of the document (None or `{}` while it is empty). `has_ours_beside` says whether the
+    folder holds other MPLP documents; it is asked only for an empty `<kind>.json`. A document without a file
+    (`untitled:`) is judged by its language id, else by its content.
+    """
+    if path is None:
+        return _by_language(language_id) or by_content(header)
+    verdict = by_name(path, associations, root)
+    if verdict.decides == "name":
+        return verdict.kind
+    if header is None or header == {}:
+        return verdict.bare if verdict.bare and has_ours_beside() else None
+    return by_content(header, verdict.bare)
+
+
+def may_be_ours(head: bytes) -> bool:
+    """Whether the first bytes of a `.json` file leave room for one of our documents; nearly always False."""
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return True
+    return start.startswith((b"{", b"/")) and _MARKERS.search(head) is not None
+
+
+def _by_language(language_id: str) -> str | None:
+    word = language_id.removeprefix(LANGUAGE_PREFIX)
+    return word if word != language_id and word in KINDS else None
+
+
+def _is_protocol_meta(meta: object) -> bool:
+    return isinstance(meta, Mapping) and "protocol_version" in meta and "schema_version" in meta
+
+
+def _relative(path: PurePath, root: PurePath | None) -> str:
+    if root is not None:
+        try:
+            return path.relative_to(root).as_posix()
+        except ValueError:
+            pass
+    return path.as_posix().lstrip("/")
