@@ -1,0 +1,326 @@
+/**
+ * The commands of the palette, and the same questions for code lenses and code actions.
+ *
+ * The server registers `mplp.runPlan` and its kin; the palette has `mplp.ui.runPlan`, so that both exist side by side.
+ * Each command takes the server's argument object. What is missing in it, the user is asked for.
+ */
+
+import * as vscode from "vscode";
+import { ResponseError } from "vscode-languageclient/node";
+import { choosePlan, openBeside } from "./documents";
+import { isLive, shortId, type Question, type Run, type ServerStatus } from "./protocol";
+import type { Server } from "./server";
+import { runPick, type TraceView } from "./trace";
+
+type Argument = Record<string, unknown>;
+type Refusal = { refused: { code: string; message: string } };
+/** Fills in what is missing; undefined when the user changed their mind. */
+type Complete = (argument: Argument) => Promise<Argument | undefined>;
+
+interface Command {
+  complete: Complete;
+  /** Starts processes, so a restricted window refuses it before the server is asked. */
+  needsTrust?: boolean;
+  after?: (answer: unknown, argument: Argument) => Promise<void> | void;
+}
+
+export class Commands {
+  private readonly table: Record<string, Command> = {
+    "mplp.runPlan": { complete: withPlan, needsTrust: true, after: (run) => this.started(run) },
+    "mplp.dryRunPlan": { complete: withPlan, after: (run) => this.started(run) },
+    "mplp.cancelRun": { complete: (argument) => this.withRun(argument, "Cancel which run?", isLive) },
+    "mplp.resumeRun": {
+      complete: (argument) => this.withRepeat(argument),
+      needsTrust: true,
+      after: (run) => this.started(run),
+    },
+    "mplp.retryStep": { complete: async (argument) => argument, needsTrust: true },
+    "mplp.answerHandoff": { complete: (argument) => this.withAnswer(argument) },
+    "mplp.showTrace": {
+      complete: (argument) => this.withTrace(argument),
+      after: (answer) => this.showTrace(answer),
+    },
+    "mplp.proposePlan": { complete: withPlan, after: () => say("The plan is proposed: it now waits for an approval.") },
+    "mplp.approvePlan": { complete: (argument) => withReason(argument, false), after: () => say("The plan is approved.") },
+    "mplp.rejectPlan": { complete: (argument) => withReason(argument, true), after: () => say("The plan is rejected.") },
+    "mplp.trustWorkspace": { complete: (argument) => withUri(argument) },
+  };
+
+  constructor(
+    private readonly server: () => Server,
+    private readonly trace: TraceView,
+  ) {}
+
+  register(): vscode.Disposable {
+    const ids = Object.keys(this.table).filter((id) => id !== "mplp.retryStep");
+    return vscode.Disposable.from(
+      ...ids.map((id) =>
+        vscode.commands.registerCommand(id.replace("mplp.", "mplp.ui."), (argument?: unknown) => this.run(id, argument)),
+      ),
+      vscode.commands.registerCommand("mplp.ui.serverStatus", () => this.showStatus()),
+      vscode.commands.registerCommand("mplp.ui.restartServer", () => this.server().restart()),
+    );
+  }
+
+  /** Runs a server command; answers what the server answered, or `{refused}` with the sentence the user saw. */
+  async run(id: string, given: unknown): Promise<unknown> {
+    const command = this.table[id] ?? { complete: async (argument: Argument) => argument };
+    if (id === "mplp.trustWorkspace" && !vscode.workspace.isTrusted) {
+      return vscode.commands.executeCommand("workbench.trust.manage");
+    }
+    const argument = await command.complete(asArgument(given));
+    if (argument === undefined) {
+      return undefined;
+    }
+    if (command.needsTrust === true && argument["simulate"] !== true && !vscode.workspace.isTrusted) {
+      const message = "Nothing is run in a folder that is not trusted. Trust it first, or make a dry run, which starts nothing.";
+      void this.offerTrust(message, argument);
+      return refusal("not-trusted", message);
+    }
+    try {
+      const answer = await this.send(id, argument);
+      await command.after?.(answer, argument);
+      return answer;
+    } catch (error) {
+      return this.refuse(argument, error);
+    }
+  }
+
+  /** What the server knows of runs, for the lists; [] when there is no server. */
+  async status(): Promise<ServerStatus | undefined> {
+    const answer = await this.send("mplp.serverStatus", {}).catch(() => undefined);
+    if (answer === undefined) {
+      return undefined;
+    }
+    const status = answer as ServerStatus;
+    this.trace.remember(status.runs ?? []);
+    return status;
+  }
+
+  private async send(command: string, argument: Argument): Promise<unknown> {
+    const client = await this.server().ready();
+    if (client === undefined) {
+      throw new Error("The MPLP server is not running.");
+    }
+    return client.sendRequest("workspace/executeCommand", { command, arguments: [argument] });
+  }
+
+  private started(answer: unknown): void {
+    if (isRun(answer)) {
+      this.trace.follow(answer);
+    }
+  }
+
+  private async showTrace(answer: unknown): Promise<void> {
+    this.trace.show();
+    const path = (answer as { trace_path?: string } | null)?.trace_path;
+    if (typeof path === "string") {
+      await openBeside(vscode.Uri.file(path));
+    }
+  }
+
+  private refuse(argument: Argument, error: unknown): Refusal {
+    const message = error instanceof Error ? error.message : String(error);
+    const code = error instanceof ResponseError ? ((error.data as { code?: string } | undefined)?.code ?? "") : "";
+    void this.offer(argument, code, message);
+    return refusal(code, message);
+  }
+
+  /** The refusal as a notification, with what the user can do about it as buttons. */
+  private async offer(argument: Argument, code: string, message: string): Promise<void> {
+    const offers: Record<string, [string, () => unknown][]> = {
+      "not-approved": [
+        ["Approve and run", () => this.run("mplp.runPlan", { ...argument, approve: true })],
+        ["Dry run", () => this.run("mplp.dryRunPlan", { uri: argument["uri"] })],
+      ],
+      "not-bound": [
+        ["Dry run", () => this.run("mplp.dryRunPlan", { uri: argument["uri"] })],
+        ["Open mplp.toml", () => openSettings(argument["uri"])],
+      ],
+      "not-valid": [["Show problems", () => vscode.commands.executeCommand("workbench.actions.view.problems")]],
+      "in-progress": [["Show trace", () => this.run("mplp.showTrace", { uri: argument["uri"] })]],
+    };
+    if (code === "not-trusted") {
+      await this.offerTrust(message, argument);
+      return;
+    }
+    const actions = offers[code] ?? [];
+    const choice = await vscode.window.showWarningMessage(message, ...actions.map(([label]) => label));
+    await actions.find(([label]) => label === choice)?.[1]();
+  }
+
+  private async offerTrust(message: string, argument: Argument): Promise<void> {
+    const choice = await vscode.window.showWarningMessage(message, "Trust", "Dry run");
+    if (choice === "Trust") {
+      await this.run("mplp.trustWorkspace", { uri: argument["uri"] });
+    } else if (choice === "Dry run" && argument["uri"] !== undefined) {
+      await this.run("mplp.dryRunPlan", { uri: argument["uri"] });
+    }
+  }
+
+  private async withRun(
+    argument: Argument,
+    question: string,
+    fits: (run: Run) => boolean,
+  ): Promise<Argument | undefined> {
+    if (typeof argument["run"] === "string") {
+      return argument;
+    }
+    await this.status();
+    const picks = this.trace.all.filter(fits).reverse().map(runPick);
+    if (picks.length === 0) {
+      say("There is no run for this.");
+      return undefined;
+    }
+    const pick = picks.length === 1 ? picks[0] : await vscode.window.showQuickPick(picks, { placeHolder: question });
+    return pick && { ...argument, run: pick.run.run_id };
+  }
+
+  private async withTrace(argument: Argument): Promise<Argument | undefined> {
+    return argument["uri"] === undefined ? this.withRun(argument, "The trace of which run?", () => true) : argument;
+  }
+
+  /** A step that was under way when the process ended is repeated only if the user says so. */
+  private async withRepeat(argument: Argument): Promise<Argument | undefined> {
+    const chosen = await this.withRun(argument, "Resume which run?", (run) => run.status === "interrupted");
+    const run = this.trace.all.find((candidate) => candidate.run_id === chosen?.["run"]);
+    const open = run?.questions.filter((question) => question.kind === "repeat") ?? [];
+    if (chosen === undefined || chosen["repeat"] !== undefined || open.length === 0) {
+      return chosen;
+    }
+    const repeat = { label: "Run it again", detail: "Its effects may then happen twice." };
+    const later = { label: "Resume without it", detail: "You say later whether it had finished." };
+    const choice = await vscode.window.showQuickPick([later, repeat], {
+      title: open.map((question) => question.text).join(" "),
+      placeHolder: "Nobody knows whether this step finished",
+    });
+    return choice && { ...chosen, repeat: choice === repeat };
+  }
+
+  private async withAnswer(argument: Argument): Promise<Argument | undefined> {
+    let asked = argument;
+    if (argument["step"] === undefined || argument["run"] === undefined) {
+      await this.status();
+      const open = this.trace.all.flatMap((run) => run.questions.map((question) => ({ run, question })));
+      const picks = open.map(({ run, question }) => ({
+        label: question.text,
+        description: run.title,
+        detail: `${kindText(question)}, run ${shortId(run.run_id)}`,
+        run,
+        question,
+      }));
+      if (picks.length === 0) {
+        say("No run is waiting for an answer.");
+        return undefined;
+      }
+      const pick = picks.length === 1 ? picks[0] : await vscode.window.showQuickPick(picks, { placeHolder: "Answer what?" });
+      if (pick === undefined) {
+        return undefined;
+      }
+      asked = { ...argument, run: pick.run.run_id, step: pick.question.step_id };
+    }
+    if (typeof asked["success"] === "boolean") {
+      return asked;
+    }
+    const question = this.question(asked);
+    const [yes, no] = question?.kind === "gate" ? ["Yes, go on", "No, stop here"] : ["Done", "Not done"];
+    const choice = await vscode.window.showQuickPick([yes, no], {
+      title: question?.text ?? "Did the step succeed?",
+      placeHolder: "Your answer is recorded in the trace",
+    });
+    if (choice === undefined) {
+      return undefined;
+    }
+    const output = await vscode.window.showInputBox({
+      title: question?.text ?? "The step",
+      prompt: choice === yes ? "What came out of it? (optional)" : "Why? (optional)",
+    });
+    return output === undefined ? undefined : { ...asked, success: choice === yes, output };
+  }
+
+  private question(argument: Argument): Question | undefined {
+    const run = this.trace.all.find((candidate) => candidate.run_id === argument["run"]);
+    return run?.questions.find((question) => question.step_id === argument["step"]);
+  }
+
+  private async showStatus(): Promise<unknown> {
+    const status = await this.status();
+    const item = (label: string, detail: string, run: () => unknown) => ({ label, detail, run });
+    const items = [
+      item("$(output) Show trace", "The output channel of all runs", () => this.trace.show()),
+      item("$(debug-restart) Restart server", this.server().program ?? "not found", () => this.server().restart()),
+      item("$(list-unordered) Show log", "What the server and the editor tell each other", () => this.server().showLog()),
+      ...this.trace.all
+        .slice()
+        .reverse()
+        .map((run) => ({ ...runPick(run), run: () => this.run("mplp.showTrace", { run: run.run_id }) })),
+    ];
+    const title =
+      status === undefined
+        ? "MPLP: no server"
+        : `MPLP ${status.version}, ${status.trusted ? "trusted: plans may run" : "not trusted: dry runs only"}`;
+    void vscode.window.showQuickPick(items, { title }).then((choice) => choice?.run());
+    return status;
+  }
+}
+
+async function withUri(argument: Argument): Promise<Argument> {
+  const uri = argument["uri"] ?? vscode.window.activeTextEditor?.document.uri.toString();
+  const folder = vscode.workspace.workspaceFolders?.[0]?.uri.toString();
+  return { ...argument, uri: uri ?? folder };
+}
+
+async function withPlan(argument: Argument): Promise<Argument | undefined> {
+  if (argument["uri"] !== undefined) {
+    return argument;
+  }
+  const uri = await choosePlan();
+  return uri && { ...argument, uri: uri.toString() };
+}
+
+async function withReason(argument: Argument, isRequired: boolean): Promise<Argument | undefined> {
+  const chosen = await withPlan(argument);
+  if (chosen === undefined || typeof chosen["reason"] === "string") {
+    return chosen;
+  }
+  const reason = await vscode.window.showInputBox({
+    title: isRequired ? "Reject the plan" : "Approve the plan",
+    prompt: isRequired ? "Why is it rejected?" : "Why? (optional)",
+    validateInput: (text) => (isRequired && text.trim() === "" ? "A rejection needs a reason." : undefined),
+  });
+  return reason === undefined ? undefined : { ...chosen, reason };
+}
+
+/** VS Code hands menus a Uri, lenses an object, the palette nothing. */
+function asArgument(given: unknown): Argument {
+  if (given instanceof vscode.Uri) {
+    return { uri: given.toString() };
+  }
+  return typeof given === "object" && given !== null ? { ...(given as Argument) } : {};
+}
+
+function isRun(answer: unknown): answer is Run {
+  return typeof answer === "object" && answer !== null && "run_id" in answer && "steps" in answer;
+}
+
+function refusal(code: string, message: string): Refusal {
+  return { refused: { code, message } };
+}
+
+function kindText(question: Question): string {
+  return { handoff: "done by a person", gate: "may it start?", repeat: "interrupted" }[question.kind];
+}
+
+function say(message: string): void {
+  void vscode.window.showInformationMessage(message);
+}
+
+async function openSettings(uri: unknown): Promise<void> {
+  const folder =
+    typeof uri === "string" ? vscode.workspace.getWorkspaceFolder(vscode.Uri.parse(uri)) : vscode.workspace.workspaceFolders?.[0];
+  if (folder !== undefined) {
+    const file = vscode.Uri.joinPath(folder.uri, "mplp.toml");
+    await vscode.workspace.fs.stat(file).then(undefined, () => vscode.workspace.fs.writeFile(file, new Uint8Array()));
+    await vscode.window.showTextDocument(file, { viewColumn: vscode.ViewColumn.Beside });
+  }
+}
