@@ -111,7 +111,9 @@ def json_form(outcome: Outcome, _style: Style) -> str:
                 "severity": report.word,
                 "code": report.code,
                 "message": report.message,
-                "related": [{"message": related.message, **_span(related.span)} for related in report.related],
+                "related": [
+                    {"message": related.message, **_span(related.span)} for related in report.related
+                ],
             }
             for report in outcome.reports
         ],
@@ -143,7 +145,12 @@ def sarif_form(outcome: Outcome, _style: Style) -> str:
     about: Mapping[str, str] = meanings()
     codes = sorted({report.code for report in outcome.reports})
     rules = [
-        {"id": code, "name": code, "shortDescription": {"text": about.get(code, code)}, "properties": {"tags": ["mplp"]}}
+        {
+            "id": code,
+            "name": code,
+            "shortDescription": {"text": about.get(code, code)},
+            "properties": {"tags": ["mplp"]},
+        }
         for code in codes
     ]
     results: list[dict[str, Any]] = []
@@ -157,7 +164,11 @@ def sarif_form(outcome: Outcome, _style: Style) -> str:
         }
         if report.related:
             result["relatedLocations"] = [
-                {"id": number, "physicalLocation": _physical(related.span), "message": {"text": related.message}}
+                {
+                    "id": number,
+                    "physicalLocation": _physical(related.span),
+                    "message": {"text": related.message},
+                }
                 for number, related in enumerate(report.related, start=1)
             ]
         results.append(result)

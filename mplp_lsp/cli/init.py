@@ -29,7 +29,9 @@ idempotent = true
 def init_command(folder: str) -> int:
     """Writes a context, a plan and `mplp.toml` into `folder`; existing files are never overwritten."""
     root = Path(folder)
-    files = starter_files(new_uuid, python=Path(sys.executable).name if Path(sys.executable).name else "python3")
+    files = starter_files(
+        new_uuid, python=Path(sys.executable).name if Path(sys.executable).name else "python3"
+    )
     taken = [name for name in files if (root / name).exists()]
     if taken:
         raise MplpError(f"{', '.join(taken)} exists already in {folder}; nothing was written.")

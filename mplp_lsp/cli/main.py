@@ -58,13 +58,29 @@ def _parser() -> argparse.ArgumentParser:
         description="Checks MPLP documents, runs plans and shows their traces; without a command it is a language server.",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    parser.add_argument("--json", dest="as_json", action="store_true", help="with --version: what this runtime supports")
+    parser.add_argument(
+        "--json", dest="as_json", action="store_true", help="with --version: what this runtime supports"
+    )
     server = parser.add_argument_group("language server")
     server.add_argument("--stdio", action="store_true", help="speak LSP on standard input and output")
-    server.add_argument("--pipe", metavar="PATH", help="connect to a pipe (Unix socket) on which the client listens")
-    server.add_argument("--socket", "--port", type=int, metavar="PORT", help="connect to a loopback port on which the client listens")
+    server.add_argument(
+        "--pipe", metavar="PATH", help="connect to a pipe (Unix socket) on which the client listens"
+    )
+    server.add_argument(
+        "--socket",
+        "--port",
+        type=int,
+        metavar="PORT",
+        help="connect to a loopback port on which the client listens",
+    )
     server.add_argument("--listen", metavar="HOST:PORT", help="listen for clients on a loopback address")
-    server.add_argument("--clientProcessId", type=int, metavar="PID", dest="client_process_id", help="leave when this process ends")
+    server.add_argument(
+        "--clientProcessId",
+        type=int,
+        metavar="PID",
+        dest="client_process_id",
+        help="leave when this process ends",
+    )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     _add_check(commands)
     _add_run(commands)
@@ -78,8 +94,17 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     check = commands.add_parser("check", help="check documents and print what is wrong")
     check.add_argument("paths", nargs="+", metavar="PATH", help="files or folders")
     check.add_argument("--format", choices=("text", "json", "sarif", "github"), default="text", dest="form")
-    check.add_argument("--fail-on", choices=SEVERITIES, default="warning", help="exit 1 at or above this severity (default: warning)")
-    check.add_argument("--hints", action="store_true", help="show hints too (text and github; json and sarif always hold them)")
+    check.add_argument(
+        "--fail-on",
+        choices=SEVERITIES,
+        default="warning",
+        help="exit 1 at or above this severity (default: warning)",
+    )
+    check.add_argument(
+        "--hints",
+        action="store_true",
+        help="show hints too (text and github; json and sarif always hold them)",
+    )
 
     def command(options: argparse.Namespace) -> int:
         from mplp_lsp.cli.check import check_command
@@ -92,11 +117,19 @@ def _add_check(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     run = commands.add_parser("run", help="run a plan and show its steps live")
     run.add_argument("plan", metavar="PLAN", help="a plan document")
-    run.add_argument("--simulate", action="store_true", help="start nothing: walk through the plan as if every step succeeded")
+    run.add_argument(
+        "--simulate",
+        action="store_true",
+        help="start nothing: walk through the plan as if every step succeeded",
+    )
     run.add_argument("--yes", action="store_true", help="propose and approve the plan first, as its author")
     run.add_argument("--trust", action="store_true", help="trust this folder for this run only")
     run.add_argument("--resume", action="store_true", help="go on with the interrupted run of this plan")
-    run.add_argument("--repeat", action="store_true", help="with --resume: repeat steps that were under way, even if not idempotent")
+    run.add_argument(
+        "--repeat",
+        action="store_true",
+        help="with --resume: repeat steps that were under way, even if not idempotent",
+    )
 
     def command(options: argparse.Namespace) -> int:
         from mplp_lsp.cli.run import RunOptions, run_command
@@ -117,15 +150,24 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def _add_trace(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     trace = commands.add_parser("trace", help="show a run and its trace")
-    trace.add_argument("run", nargs="?", metavar="RUN", help="a run's or trace's id, or its beginning (default: the newest run)")
+    trace.add_argument(
+        "run",
+        nargs="?",
+        metavar="RUN",
+        help="a run's or trace's id, or its beginning (default: the newest run)",
+    )
     trace.add_argument("--json", action="store_true", dest="as_json", help="print the trace document itself")
     trace.add_argument("--list", action="store_true", dest="all_runs", help="list all runs of this project")
-    trace.add_argument("--root", metavar="DIR", default=".", help="a folder of the project (default: this one)")
+    trace.add_argument(
+        "--root", metavar="DIR", default=".", help="a folder of the project (default: this one)"
+    )
 
     def command(options: argparse.Namespace) -> int:
         from mplp_lsp.cli.trace import trace_command
 
-        return trace_command(options.run, root=options.root, as_json=options.as_json, all_runs=options.all_runs)
+        return trace_command(
+            options.run, root=options.root, as_json=options.as_json, all_runs=options.all_runs
+        )
 
     trace.set_defaults(command=command)
 

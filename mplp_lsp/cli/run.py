@@ -35,7 +35,9 @@ class RunOptions:
     repeat: bool = False
 
 
-def run_command(plan: str, options: RunOptions, *, out: TextIO | None = None, clock: Clock = system_clock) -> int:
+def run_command(
+    plan: str, options: RunOptions, *, out: TextIO | None = None, clock: Clock = system_clock
+) -> int:
     """0 completed, 1 failed or cancelled, 3 refused; raises MplpError where the plan cannot be read."""
     path = Path(plan).absolute()
     text = _read(path)
@@ -159,7 +161,11 @@ class _Session:
         took = f" in {seconds(duration)}" if duration is not None else ""
         done = sum(1 for step in view.steps.values() if step.status == "completed")
         colour = "green" if view.status == "completed" else "red"
-        self._live.line(self._style.paint(f"{view.status}{took}: {done} of {len(view.steps)} steps completed", colour, "bold"))
+        self._live.line(
+            self._style.paint(
+                f"{view.status}{took}: {done} of {len(view.steps)} steps completed", colour, "bold"
+            )
+        )
         if view.error:
             self._live.line(f"  {printable(view.error)}")
         if view.trace_path:

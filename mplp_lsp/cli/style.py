@@ -20,7 +20,9 @@ class Style:
     @classmethod
     def of(cls, stream: TextIO) -> Style:
         """Colour on terminals, unless NO_COLOR is set or the terminal is dumb."""
-        return cls(colour=is_terminal(stream) and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb")
+        return cls(
+            colour=is_terminal(stream) and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+        )
 
     def paint(self, text: str, *names: str) -> str:
         if not self.colour or not text:

@@ -1,0 +1,98 @@
+"""Commands on a run that exists: cancel it, go on with it, answer what it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mplp_lsp.commands.command import Command, Parameter
+from mplp_lsp.commands.run_json import run_json
+from mplp_lsp.commands.services import Services
+from mplp_runtime.errors import RunUnknown
+from mplp_runtime.orchestrator.views import RunView
+
+if TYPE_CHECKING:
+    from mplp_runtime.runtime import Runtime
+
+_RUN = Parameter(str, about="the run's id")
+
+
+async def cancel_run(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Ends the run and every process it started; what was completed stays completed."""
+    run_id = arguments["run"]
+    return await _on_run(services, run_id, lambda runtime: runtime.runs.cancel(run_id))
+
+
+async def resume_run(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Goes on with an interrupted run; steps that are finished are not run again."""
+    run_id, repeat = arguments["run"], arguments.get("repeat")
+    trusted = services.is_trusted(root_of_run(services, run_id))
+    answer = await _on_run(
+        services, run_id, lambda runtime: runtime.runs.resume(run_id, repeat=repeat, trusted=trusted)
+    )
+    services.follow_run(run_id)
+    return answer
+
+
+async def answer_handoff(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Says how a step that waits for a person ended, or lets a gated or interrupted step go on."""
+    run_id, step_id = arguments["run"], arguments["step"]
+    success, output = arguments["success"], arguments.get("output") or ""
+    return await _on_run(
+        services, run_id, lambda runtime: runtime.runs.answer(run_id, step_id, success=success, output=output)
+    )
+
+
+def root_of_run(services: Services, run_id: str) -> Path:
+    """The project root whose runs hold `run_id`; the session's first project where none does."""
+    snapshot = services.snapshot()
+    for view in snapshot.runs.values():
+        if view.run_id == run_id:
+            path = Path(view.plan_path)
+            root = services.project_root(path.as_uri()) if path.is_absolute() else None
+            if root is not None:
+                return root
+    root = services.project_root()
+    if root is None:
+        raise RunUnknown(f"There is no run {run_id}: no folder is open.")
+    return root
+
+
+async def _on_run(
+    services: Services, run_id: str, work: Callable[[Runtime], Awaitable[RunView]]
+) -> dict[str, Any]:
+    return run_json(await services.on_runtime(root_of_run(services, run_id), work))
+
+
+CANCEL_RUN = Command(
+    "mplp.cancelRun",
+    "Cancel run",
+    "Ends the run and every process it started.",
+    cancel_run,
+    {"run": _RUN},
+)
+RESUME_RUN = Command(
+    "mplp.resumeRun",
+    "Resume run",
+    "Goes on with an interrupted run.",
+    resume_run,
+    {
+        "run": _RUN,
+        "repeat": Parameter(
+            bool, required=False, about="run steps again that were under way when it was interrupted"
+        ),
+    },
+)
+ANSWER_HANDOFF = Command(
+    "mplp.answerHandoff",
+    "Answer for a step",
+    "Says how a step that waits for a person ended.",
+    answer_handoff,
+    {
+        "run": _RUN,
+        "step": Parameter(str, about="the step's id"),
+        "success": Parameter(bool, about="whether it is done; false means it failed"),
+        "output": Parameter(str, required=False, about="what came out of it, for the trace and later steps"),
+    },
+)

@@ -1,0 +1,56 @@
+"""`mplp.showTrace`: the trace document of a run, opened in the editor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from mplp_lsp.commands.command import Command, Parameter
+from mplp_lsp.commands.runs import root_of_run
+from mplp_lsp.commands.services import Services
+from mplp_lsp.text.uris import uri_of
+from mplp_runtime.errors import RunUnknown
+from mplp_runtime.orchestrator.views import RunView
+
+if TYPE_CHECKING:
+    from mplp_runtime.runtime import Runtime
+
+
+async def show_trace(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Answers with the path, also where the editor cannot open documents by itself."""
+    uri, run_id = arguments.get("uri"), arguments.get("run")
+    root = root_of_run(services, run_id) if run_id else services.project_root(uri)
+    if root is None:
+        raise RunUnknown("No folder is open, so there is no trace to show.")
+
+    plan_path = services.path_of(uri) if uri else None
+
+    async def chosen(runtime: Runtime) -> RunView:
+        if run_id:
+            return runtime.runs.view(run_id)
+        views = [
+            view for view in runtime.runs.all() if plan_path is None or root / view.plan_path == plan_path
+        ]
+        if not views:
+            whose = "This plan" if plan_path else "No plan of this project"
+            raise RunUnknown(f"{whose} has {'not ' if plan_path else ''}been run yet.")
+        return views[-1]
+
+    view = await services.on_runtime(root, chosen)
+    if view.trace_path is None:
+        raise RunUnknown(f"Run {view.run_id} has left no trace document.")
+    trace = root / view.trace_path
+    shown = await services.show_document(uri_of(trace))
+    return {"trace_path": str(trace), "run_id": view.run_id, "shown": shown}
+
+
+SHOW_TRACE = Command(
+    "mplp.showTrace",
+    "Show trace",
+    "Opens the trace of a run: the one named, else the newest of the plan, else the newest of the project.",
+    show_trace,
+    {
+        "run": Parameter(str, required=False, about="the run's id"),
+        "uri": Parameter(str, required=False, about="a plan document"),
+    },
+)

@@ -1,0 +1,30 @@
+"""All commands, by name. The server advertises exactly these; docs and editors are checked against them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mplp_lsp.commands.approvals import APPROVE_PLAN, PROPOSE_PLAN, REJECT_PLAN
+from mplp_lsp.commands.command import Command
+from mplp_lsp.commands.run_plan import DRY_RUN_PLAN, RUN_PLAN
+from mplp_lsp.commands.runs import ANSWER_HANDOFF, CANCEL_RUN, RESUME_RUN
+from mplp_lsp.commands.server_status import SERVER_STATUS
+from mplp_lsp.commands.show_trace import SHOW_TRACE
+from mplp_lsp.commands.trust_workspace import TRUST_WORKSPACE
+
+COMMANDS: Mapping[str, Command] = {
+    command.name: command
+    for command in (
+        RUN_PLAN,
+        DRY_RUN_PLAN,
+        CANCEL_RUN,
+        RESUME_RUN,
+        ANSWER_HANDOFF,
+        SHOW_TRACE,
+        PROPOSE_PLAN,
+        APPROVE_PLAN,
+        REJECT_PLAN,
+        TRUST_WORKSPACE,
+        SERVER_STATUS,
+    )
+}
