@@ -8,7 +8,7 @@ oracle of the tests, and the fallback where the first has no wheel.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,9 +38,7 @@ def _registry_of(schemas: Iterable[dict[str, Any]]) -> referencing.Registry[Any]
     import referencing
     import referencing.jsonschema
 
-    resources = [
-        (schema["$id"], referencing.jsonschema.DRAFT7.create_resource(schema)) for schema in schemas
-    ]
+    resources = [(schema["$id"], referencing.jsonschema.DRAFT7.create_resource(schema)) for schema in schemas]
     empty: referencing.Registry[Any] = referencing.Registry()
     return empty.with_resources(resources).crawl()
 
@@ -135,9 +133,7 @@ def python_format_checker() -> jsonschema.FormatChecker:
         checkers: dict[str, Any] = {}  # noqa: RUF012  # the base class shares one table; this empties it
 
     checker = OurFormats(formats=())
-    checker.checkers = {
-        name: (_for_any_value(is_valid), (ValueError,)) for name, is_valid in FORMATS.items()
-    }
+    checker.checkers = {name: (_for_any_value(is_valid), (ValueError,)) for name, is_valid in FORMATS.items()}
     return checker
 
 
@@ -150,7 +146,8 @@ def _for_any_value(is_valid: Any) -> Any:
 def _ecma_validator_class() -> Any:
     import jsonschema
 
-    return jsonschema.validators.extend(jsonschema.Draft7Validator, {"pattern": _pattern})
+    extend: Callable[..., Any] = jsonschema.validators.extend
+    return extend(jsonschema.Draft7Validator, {"pattern": _pattern})
 
 
 def _pattern(_validator: object, pattern: str, instance: object, _schema: object) -> Iterator[Any]:

@@ -165,7 +165,10 @@ def _merged(schemas: list[dict[str, Any]]) -> dict[str, Any]:
             if key == "properties":
                 merged[key] = {**merged.get(key, {}), **value}
             elif key == "required":
-                merged[key] = [*merged.get(key, []), *(one for one in value if one not in merged.get(key, []))]
+                merged[key] = [
+                    *merged.get(key, []),
+                    *(one for one in value if one not in merged.get(key, [])),
+                ]
             else:
                 merged[key] = value
     return merged
