@@ -62,7 +62,7 @@ class Baseline:
 class World(Protocol):
     """All documents of one project, as rules see them. Implemented by the editor's index and the CLI's."""
 
-    def declarations(self, kind: str, id: str) -> Sequence[DocumentFacts]:
+    def declarations(self, kind: str, id: str) -> Sequence[DocumentFacts]:  # noqa: A002  # the protocol's word
         """Documents of `kind` whose own id is `id`, in a stable order (by URI)."""
 
     def documents(self, kind: str | None = None) -> Iterable[DocumentFacts]:
@@ -71,5 +71,5 @@ class World(Protocol):
     def settings(self) -> Settings | None:
         """The project's mplp.toml; None where there is none or it cannot be read."""
 
-    def baseline(self, kind: str, id: str) -> Baseline | None:
+    def baseline(self, kind: str, id: str) -> Baseline | None:  # noqa: A002
         """Statuses at the last save, None where the graph has not seen this document."""

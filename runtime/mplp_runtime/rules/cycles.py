@@ -1,0 +1,180 @@
+"""Circles in a graph of numbered nodes: every elementary circle once, in a fixed order, never recursive."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+MOST_CIRCLES_PER_COMPONENT = 32
+MOST_VISITS_PER_COMPONENT = 100_000
+
+
+class Circles(NamedTuple):
+    """The circles of one strongly connected part. Each is a list of nodes; the last leads to the first.
+
+    `is_complete` is False where the part holds more circles than are worth telling apart; then there is
+    one circle, a shortest one through the first node.
+    """
+
+    nodes: list[int]
+    circles: list[list[int]]
+    is_complete: bool
+
+
+def components(successors: Sequence[Sequence[int]]) -> list[list[int]]:
+    """The strongly connected parts with more than one node, each sorted, ordered by their first node.
+
+    Tarjan's algorithm with its own stack: plans with 10,000 steps in one chain are ordinary here.
+    """
+    unseen = -1
+    number = [unseen] * len(successors)
+    low = [0] * len(successors)
+    on_path = bytearray(len(successors))
+    path: list[int] = []
+    found: list[list[int]] = []
+    next_number = 0
+    for start in range(len(successors)):
+        if number[start] != unseen:
+            continue
+        if not successors[start]:
+            number[start] = next_number
+            next_number += 1
+            continue
+        work = [(start, iter(successors[start]))]
+        number[start] = low[start] = next_number
+        next_number += 1
+        path.append(start)
+        on_path[start] = 1
+        while work:
+            node, remaining = work[-1]
+            for successor in remaining:
+                if number[successor] == unseen:
+                    number[successor] = low[successor] = next_number
+                    next_number += 1
+                    path.append(successor)
+                    on_path[successor] = 1
+                    work.append((successor, iter(successors[successor])))
+                    break
+                if on_path[successor] and number[successor] < low[node]:
+                    low[node] = number[successor]
+            else:
+                work.pop()
+                if work and low[node] < low[work[-1][0]]:
+                    low[work[-1][0]] = low[node]
+                if low[node] == number[node]:
+                    _close(node, path, on_path, found)
+    found.sort()
+    return found
+
+
+def _close(node: int, path: list[int], on_path: bytearray, found: list[list[int]]) -> None:
+    component = []
+    while True:
+        member = path.pop()
+        on_path[member] = 0
+        component.append(member)
+        if member == node:
+            break
+    if len(component) > 1:
+        found.append(sorted(component))
+
+
+def circles(successors: Sequence[Sequence[int]]) -> list[Circles]:
+    """All elementary circles of at least two nodes, part by part."""
+    result = []
+    for nodes in components(successors):
+        inside = set(nodes)
+        inner = {
+            node: list(dict.fromkeys(following for following in successors[node] if following in inside))
+            for node in nodes
+        }
+        found = _elementary(nodes, inner)
+        if found is None:
+            result.append(Circles(nodes, [_shortest(nodes[0], inner)], is_complete=False))
+        else:
+            result.append(Circles(nodes, found, is_complete=True))
+    return result
+
+
+def _elementary(nodes: list[int], successors: dict[int, list[int]]) -> list[list[int]] | None:
+    """Johnson's algorithm: the circles through the first node, then those of what is left without it.
+
+    None where there are too many to be worth the time.
+    """
+    found: list[list[int]] = []
+    parts = [nodes]
+    visits = 0
+    while parts:
+        part = parts.pop()
+        inside = set(part)
+        inner = {node: [following for following in successors[node] if following in inside] for node in part}
+        visits += sum(map(len, inner.values()))
+        visits = _through_first(part[0], inner, found, visits)
+        if visits > MOST_VISITS_PER_COMPONENT or len(found) > MOST_CIRCLES_PER_COMPONENT:
+            return None
+        rest = part[1:]
+        position = {node: index for index, node in enumerate(rest)}
+        smaller = components(
+            [[position[following] for following in inner[node] if following != part[0]] for node in rest]
+        )
+        parts.extend([rest[index] for index in smaller_part] for smaller_part in reversed(smaller))
+    return found
+
+
+def _through_first(first: int, successors: dict[int, list[int]], found: list[list[int]], visits: int) -> int:
+    """Appends every elementary circle through `first` to `found`; returns the visits spent so far."""
+    blocked = {first}
+    waiting: dict[int, set[int]] = {}
+    closed: set[int] = set()
+    path = [first]
+    work = [(first, list(reversed(successors[first])))]
+    while work:
+        node, remaining = work[-1]
+        if remaining:
+            following = remaining.pop()
+            visits += 1
+            if following == first:
+                found.append(path.copy())
+                closed.update(path)
+            elif following not in blocked:
+                path.append(following)
+                work.append((following, list(reversed(successors[following]))))
+                closed.discard(following)
+                blocked.add(following)
+            if visits > MOST_VISITS_PER_COMPONENT or len(found) > MOST_CIRCLES_PER_COMPONENT:
+                break
+            continue
+        if node in closed:
+            _unblock(node, blocked, waiting)
+        else:
+            for following in successors[node]:
+                waiting.setdefault(following, set()).add(node)
+        work.pop()
+        path.pop()
+    return visits
+
+
+def _unblock(node: int, blocked: set[int], waiting: dict[int, set[int]]) -> None:
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if current in blocked:
+            blocked.discard(current)
+            pending.extend(waiting.pop(current, ()))
+
+
+def _shortest(start: int, successors: dict[int, list[int]]) -> list[int]:
+    """A shortest circle through `start`, which must lie on one."""
+    came_from: dict[int, int] = {}
+    pending = [start]
+    for node in pending:
+        for following in successors[node]:
+            if following == start:
+                circle = [node]
+                while circle[-1] != start:
+                    circle.append(came_from[circle[-1]])
+                return circle[::-1]
+            if following not in came_from:
+                came_from[following] = node
+                pending.append(following)
+    raise ValueError(f"node {start} lies on no circle")

@@ -1,0 +1,118 @@
+"""The facts of a document, taken from values of any shape: what is missing or of a wrong type is None."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from mplp_runtime.rules.explain import is_id
+from mplp_runtime.rules.findings import Pointer
+from mplp_runtime.rules.world import DocumentFacts, Reference, StepFacts
+
+OWN_ID = {
+    "context": "context_id",
+    "plan": "plan_id",
+    "confirm": "confirm_id",
+    "trace": "trace_id",
+    "role": "role_id",
+    "extension": "extension_id",
+    "dialog": "dialog_id",
+    "collab": "collab_id",
+    "core": "core_id",
+    "network": "network_id",
+}
+
+_NAMED_REFERENCES: dict[str, tuple[tuple[Pointer, str], ...]] = {
+    "trace": ((("context_id",), "context"), (("plan_id",), "plan"), (("root_span", "context_id"), "context")),
+}
+_COMMON_REFERENCES: tuple[tuple[Pointer, str], ...] = (
+    (("context_id",), "context"),
+    (("trace", "context_id"), "context"),
+    (("trace", "trace_id"), "trace"),
+)
+_CONFIRM_TARGETS = frozenset({"context", "plan", "trace", "extension"})
+
+
+def text_or_none(value: object) -> str | None:
+    """`value` where it is text, else None."""
+    return value if isinstance(value, str) else None
+
+
+def step_facts(step: object) -> StepFacts:
+    """The facts of one entry of `steps`. A dependency that is no text is None, so that places stay true."""
+    if not isinstance(step, Mapping):
+        return StepFacts(None, (), None, None, None)
+    dependencies = step.get("dependencies")
+    order_index = step.get("order_index")
+    if isinstance(order_index, float) and order_index.is_integer():
+        order_index = int(order_index)
+    return StepFacts(
+        text_or_none(step.get("step_id")),
+        tuple(map(text_or_none, dependencies)) if isinstance(dependencies, list) else (),
+        text_or_none(step.get("status")),
+        text_or_none(step.get("agent_role")),
+        order_index if isinstance(order_index, int) and not isinstance(order_index, bool) else None,
+    )
+
+
+def document_facts(
+    uri: str,
+    kind: str,
+    header: object,
+    elements: Mapping[str, Sequence[object]],
+    steps: Sequence[StepFacts] | None = None,
+) -> DocumentFacts:
+    """The facts of one document, from its header and the entries of its top-level lists.
+
+    The whole document may be given as `header` with `elements` empty. `steps` saves the work where the
+    caller has the facts of each step already.
+    """
+    members = header if isinstance(header, Mapping) else {}
+    own = OWN_ID.get(kind)
+    own_id = text_or_none(members.get(own)) if own is not None else None
+    title = text_or_none(members.get("title"))
+    if title is None:
+        title = text_or_none(members.get("name"))
+    if kind == "plan" and steps is None:
+        steps = tuple(map(step_facts, _entries(members, elements, "steps")))
+    return DocumentFacts(
+        uri,
+        kind,
+        own_id,
+        (own,) if own is not None and own_id is not None else (),
+        title,
+        text_or_none(members.get("status")),
+        tuple(_references(kind, members)),
+        tuple(steps or ()),
+    )
+
+
+def _entries(
+    members: Mapping[str, object], elements: Mapping[str, Sequence[object]], field: str
+) -> Sequence[object]:
+    if field in elements:
+        return elements[field]
+    whole = members.get(field)
+    return whole if isinstance(whole, list) else ()
+
+
+def _references(kind: str, members: Mapping[str, object]) -> Iterator[Reference]:
+    """Ids that are well formed only: the schema speaks about the others."""
+    own = OWN_ID.get(kind)
+    for pointer, target in _NAMED_REFERENCES.get(kind, _COMMON_REFERENCES):
+        if pointer == (own,):
+            continue
+        value: object = members
+        for part in pointer:
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if isinstance(value, str) and is_id(value):
+            yield Reference(target, value, pointer)
+    if kind == "confirm":
+        target_id, target_type = members.get("target_id"), members.get("target_type")
+        if isinstance(target_id, str) and is_id(target_id):
+            known = isinstance(target_type, str) and target_type in _CONFIRM_TARGETS
+            yield Reference(str(target_type) if known else None, target_id, ("target_id",))
+    governance = members.get("governance")
+    last_confirm = governance.get("lastConfirmRef") if isinstance(governance, Mapping) else None
+    confirm_id = last_confirm.get("id") if isinstance(last_confirm, Mapping) else None
+    if isinstance(confirm_id, str) and is_id(confirm_id):
+        yield Reference("confirm", confirm_id, ("governance", "lastConfirmRef", "id"))

@@ -1,0 +1,246 @@
+"""What is wrong with the graph of a plan's steps: ids, dependencies, circles, order.
+
+Works on the facts of the steps alone, so that it costs nothing while other text is edited.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from mplp_runtime.rules.cycles import Circles, circles
+from mplp_runtime.rules.explain import is_id
+from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
+from mplp_runtime.rules.order import order_of
+from mplp_runtime.rules.words import nearest
+from mplp_runtime.rules.world import StepFacts
+
+MOST_RELATED = 50
+MOST_NAMED_STEPS = 8
+ID_SLIPS = 2
+
+
+@dataclass(frozen=True)
+class StepGraph:
+    """The steps by position, with each dependency resolved to the first step of that id."""
+
+    steps: Sequence[StepFacts]
+
+    @cached_property
+    def first_of(self) -> dict[str, int]:
+        """The position of the first step with each id."""
+        first: dict[str, int] = {}
+        for index, step in enumerate(self.steps):
+            if step.step_id is not None:
+                first.setdefault(step.step_id, index)
+        return first
+
+    @cached_property
+    def successors(self) -> list[list[int]]:
+        """For each step the positions of the steps it depends on, unknown ones and itself left out."""
+        first = self.first_of
+        none = -1
+        found: list[list[int]] = []
+        for index, step in enumerate(self.steps):
+            targets = [first.get(dependency, none) for dependency in step.dependencies if dependency]
+            found.append([target for target in targets if target not in (none, index)])
+        return found
+
+    @cached_property
+    def circles(self) -> list[Circles]:
+        """Every circle of the graph, part by part."""
+        return circles(self.successors)
+
+    def dependency_pointer(self, index: int, target: int) -> Pointer:
+        """Where step `index` names step `target` as a dependency, first mention."""
+        position = self.steps[index].dependencies.index(self.steps[target].step_id)
+        return ("steps", index, "dependencies", position)
+
+    def name(self, index: int) -> str:
+        """What a step is called in a message: its number as people count, and the start of its id."""
+        step_id = self.steps[index].step_id
+        return f"step {index + 1}" if step_id is None else f"step {index + 1} (`{_shortened(step_id)}`)"
+
+
+def graph_findings(steps: Sequence[StepFacts]) -> list[Finding]:
+    """Everything the graph rules have against a plan's steps, ordered by place."""
+    graph = StepGraph(steps)
+    findings = [
+        *_duplicate_ids(graph),
+        *_dependencies(graph),
+        *_circles(graph),
+        *_order(graph),
+    ]
+    return sorted(findings, key=order_of)
+
+
+def _finding(
+    code: str,
+    message: str,
+    pointer: Pointer,
+    related: Sequence[Related] = (),
+    severity: Severity = Severity.ERROR,
+    **data: object,
+) -> Finding:
+    return Finding(code, message, severity, Stage.GRAPH, Place(pointer), tuple(related), data=data)
+
+
+def _shortened(step_id: str) -> str:
+    return f"{step_id[:8]}…" if is_id(step_id) else step_id[:24]
+
+
+def _duplicate_ids(graph: StepGraph) -> Iterator[Finding]:
+    if len(graph.first_of) == len(graph.steps):
+        return
+    places: dict[str, list[int]] = {}
+    for index, step in enumerate(graph.steps):
+        if step.step_id is not None:
+            places.setdefault(step.step_id, []).append(index)
+    for step_id, indexes in places.items():
+        for index in indexes[1:]:
+            related = [
+                Related(Place(("steps", other, "step_id")), f"Step {other + 1} has this id too.")
+                for other in indexes[:MOST_RELATED]
+                if other != index
+            ]
+            yield _finding(
+                "step-id-duplicate",
+                f"Step {index + 1} has the same `step_id` as step {indexes[0] + 1}. Each step needs its own.",
+                ("steps", index, "step_id"),
+                related,
+                step_id=step_id,
+                insert_format="uuid",
+            )
+
+
+def _dependencies(graph: StepGraph) -> Iterator[Finding]:
+    first = graph.first_of
+    for index, step in enumerate(graph.steps):
+        dependencies = step.dependencies
+        if not dependencies:
+            continue
+        # Nearly every step is sound and must cost next to nothing.
+        is_sound = (
+            len(set(dependencies)) == len(dependencies)
+            and step.step_id not in dependencies
+            and all(dependency in first for dependency in dependencies)
+        )
+        if is_sound:
+            continue
+        yield from _dependencies_of(graph, index)
+
+
+def _dependencies_of(graph: StepGraph, index: int) -> Iterator[Finding]:
+    step = graph.steps[index]
+    seen: dict[str, int] = {}
+    for position, dependency in enumerate(step.dependencies):
+        if dependency is None:
+            continue
+        pointer: Pointer = ("steps", index, "dependencies", position)
+        target = graph.first_of.get(dependency)
+        if dependency in seen:
+            related = [
+                Related(Place(("steps", index, "dependencies", seen[dependency])), "It is here already.")
+            ]
+            yield _finding(
+                "step-dependency-duplicate",
+                "This dependency is listed twice.",
+                pointer,
+                related,
+                Severity.WARNING,
+            )
+            continue
+        seen[dependency] = position
+        if target == index:
+            related = [Related(Place(("steps", index, "step_id")), "This is the step's own id.")]
+            yield _finding("step-dependency-self", "A step cannot depend on itself.", pointer, related)
+        elif target is None and is_id(dependency):
+            yield _unknown_dependency(graph, pointer, dependency)
+
+
+def _unknown_dependency(graph: StepGraph, pointer: Pointer, dependency: str) -> Finding:
+    suggestion = nearest(dependency, graph.first_of, slips=ID_SLIPS)
+    if suggestion is None:
+        return _finding(
+            "step-dependency-unknown", f"No step of this plan has the id `{dependency}`.", pointer
+        )
+    target = graph.first_of[suggestion]
+    message = (
+        f"No step of this plan has the id `{dependency}`. Did you mean step {target + 1}, `{suggestion}`?"
+    )
+    related = [Related(Place(("steps", target, "step_id")), "This id is nearly the same.")]
+    return _finding("step-dependency-unknown", message, pointer, related, suggestion=suggestion)
+
+
+def _circles(graph: StepGraph) -> Iterator[Finding]:
+    for part in graph.circles:
+        for circle in part.circles:
+            yield _circle(graph, part, circle)
+
+
+def _circle(graph: StepGraph, part: Circles, circle: list[int]) -> Finding:
+    turned = _turned(circle)
+    edges = list(zip(turned, [*turned[1:], turned[0]], strict=True))
+    closing = edges[-1]
+    named = [graph.name(index) for index in [*turned, turned[0]]]
+    if len(named) > MOST_NAMED_STEPS:
+        left_out = len(named) - MOST_NAMED_STEPS
+        half = MOST_NAMED_STEPS // 2
+        named = [*named[:half], f"… {left_out} more …", *named[-half:]]
+    path = " → ".join(named)
+    if part.is_complete:
+        message = f"These steps wait for each other in a circle: {path}."
+    else:
+        message = f"{len(part.nodes)} steps wait for each other in many circles. A shortest one: {path}."
+    related = [
+        Related(
+            Place(graph.dependency_pointer(source, target)),
+            f"Step {source + 1} depends on step {target + 1}.",
+        )
+        for source, target in edges[:MOST_RELATED]
+    ]
+    return _finding(
+        "plan-cycle",
+        message,
+        graph.dependency_pointer(*closing),
+        related,
+        path=[graph.steps[index].step_id for index in turned],
+    )
+
+
+def _turned(circle: list[int]) -> list[int]:
+    """The circle, begun so that its last edge is the one that closes it.
+
+    Steps are mostly written after the steps they depend on; the edge that points furthest down the
+    document is the one out of place.
+    """
+    size = len(circle)
+    last = max(range(size), key=lambda at: (circle[(at + 1) % size] - circle[at], -circle[at]))
+    return [circle[(last + 1 + offset) % size] for offset in range(size)]
+
+
+def _order(graph: StepGraph) -> Iterator[Finding]:
+    orders = [step.order_index for step in graph.steps]
+    circular: dict[int, int] | None = None
+    for index, (own, targets) in enumerate(zip(orders, graph.successors, strict=True)):
+        if own is None or not targets:
+            continue
+        later = [
+            (order, -target) for target in targets if (order := orders[target]) is not None and order > own
+        ]
+        if not later:
+            continue
+        if circular is None:
+            circular = {node: number for number, part in enumerate(graph.circles) for node in part.nodes}
+        order, negative = max(later)
+        target = -negative
+        if index in circular and circular.get(target) == circular[index]:
+            continue
+        yield _finding(
+            "order-index-contradicts",
+            f"`order_index` is {own}, but {graph.name(target)}, on which this step depends, has {order}.",
+            ("steps", index, "order_index"),
+            [Related(Place(("steps", target, "order_index")), f"This one comes first, with {order}.")],
+            Severity.HINT,
+        )
