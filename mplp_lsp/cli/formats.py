@@ -41,6 +41,7 @@ def text_form(outcome: Outcome, style: Style) -> str:
 
 
 def summary(outcome: Outcome, style: Style) -> str:
+    """The one line that counts what was found."""
     documents = _counted(outcome.documents, "document")
     if not outcome.reports:
         return style.paint(f"{documents} checked, nothing to report.", "green")
@@ -69,9 +70,9 @@ def _framed(report: Report, style: Style) -> str:
     margin = " " * len(number)
     bar = style.paint("|", "cyan")
     source, column, width = _window(report)
+    name = style.paint(f"{report.word}[{report.code}]", colour, "bold")
     lines = [
-        f"{style.paint(f'{report.word}[{report.code}]', colour, 'bold')}: "
-        f"{style.paint(printable(report.message), 'bold')}",
+        f"{name}: {style.paint(printable(report.message), 'bold')}",
         f"{margin}{style.paint('-->', 'cyan')} {printable(span.path)}:{span.line}:{span.column}",
         f"{margin} {bar}",
         f"{style.paint(number, 'cyan')} {bar} {source}",
@@ -82,7 +83,8 @@ def _framed(report: Report, style: Style) -> str:
 
 
 def _related(related: RelatedReport) -> str:
-    return f"{printable(related.message)} ({printable(related.span.path)}:{related.span.line}:{related.span.column})"
+    span = related.span
+    return f"{printable(related.message)} ({printable(span.path)}:{span.line}:{span.column})"
 
 
 def _window(report: Report) -> tuple[str, int, int]:

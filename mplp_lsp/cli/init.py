@@ -12,11 +12,11 @@ from mplp_runtime.sources import NewId, new_uuid
 
 _SETTINGS = """\
 # What the roles of the plan do. A command is a list of arguments; no shell reads it.
-# Every key is explained when you hover over it in an editor with mplp-lsp.
+# More: docs/settings.md of mplp-lsp.
 
 [roles.writer]
 action = "tool_call"
-command = [{python}, "-c", "import pathlib; pathlib.Path('greeting.txt').write_text('Hello from MPLP\\\\n'); print('wrote greeting.txt')"]
+command = [{python}, "-c", "print('Hello from MPLP', file=open('greeting.txt', 'w'))"]
 idempotent = true
 
 [roles.checker]
@@ -29,9 +29,7 @@ idempotent = true
 def init_command(folder: str) -> int:
     """Writes a context, a plan and `mplp.toml` into `folder`; existing files are never overwritten."""
     root = Path(folder)
-    files = starter_files(
-        new_uuid, python=Path(sys.executable).name if Path(sys.executable).name else "python3"
-    )
+    files = starter_files(new_uuid, python=Path(sys.executable).name or "python3")
     taken = [name for name in files if (root / name).exists()]
     if taken:
         raise MplpError(f"{', '.join(taken)} exists already in {folder}; nothing was written.")

@@ -55,7 +55,7 @@ def _is_server(options: argparse.Namespace) -> bool:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mplp-lsp",
-        description="Checks MPLP documents, runs plans and shows their traces; without a command it is a language server.",
+        description="Checks MPLP documents, runs plans, shows traces; without a command, a language server.",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.add_argument(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from typing import TextIO
 
 _CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "grey": "90", "bold": "1"}
@@ -31,6 +30,7 @@ class Style:
 
 
 def is_terminal(stream: TextIO) -> bool:
+    """False for streams that are closed or redirected."""
     try:
         return stream.isatty()
     except ValueError:  # closed
@@ -49,7 +49,3 @@ def write(stream: TextIO, text: str) -> None:
     except UnicodeEncodeError:
         encoding = stream.encoding or "ascii"
         stream.write(text.encode(encoding, "replace").decode(encoding))
-
-
-def stdout() -> TextIO:
-    return sys.stdout

@@ -23,23 +23,31 @@ def trace_command(
     run: str | None, *, root: str, as_json: bool = False, all_runs: bool = False, out: TextIO | None = None
 ) -> int:
     """Prints one run (the newest, if none is named), the trace document itself, or the list of runs."""
-    return asyncio.run(_trace(run, Path(root), as_json=as_json, all_runs=all_runs, out=out or sys.stdout))
+    from mplp_lsp.workspace.projects import root_of
+
+    stream = out or sys.stdout
+    project = root_of(Path(root).absolute())
+    if not (project / ".mplp" / "state.db").exists():
+        raise RunUnknown(f"No plan has run in {project} yet.")
+    views = asyncio.run(_runs(project))
+    if not views:
+        raise RunUnknown(f"No plan has run in {project} yet.")
+    return _print(run, views, project, as_json=as_json, all_runs=all_runs, out=stream)
 
 
-async def _trace(run: str | None, folder: Path, *, as_json: bool, all_runs: bool, out: TextIO) -> int:
-    from mplp_lsp.workspace.projects import project_root
+async def _runs(project: Path) -> Sequence[RunView]:
     from mplp_runtime.runtime import Runtime
 
-    root = project_root(folder.absolute())
-    if not (root / ".mplp" / "state.db").exists():
-        raise RunUnknown(f"No plan has run in {root} yet.")
-    runtime = Runtime.open(root)
+    runtime = Runtime.open(project)
     try:
-        views = runtime.runs.all()
+        return runtime.runs.all()
     finally:
         await runtime.close()
-    if not views:
-        raise RunUnknown(f"No plan has run in {root} yet.")
+
+
+def _print(
+    run: str | None, views: Sequence[RunView], root: Path, *, as_json: bool, all_runs: bool, out: TextIO
+) -> int:
     style = Style.of(out)
     if all_runs:
         for view in views:

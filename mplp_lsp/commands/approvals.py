@@ -1,4 +1,4 @@
-"""`mplp.proposePlan`, `mplp.approvePlan`, `mplp.rejectPlan`: a person's word, kept in a Confirm document (D18)."""
+"""`mplp.proposePlan`, `mplp.approvePlan`, `mplp.rejectPlan`: a person's word, kept in a Confirm (D18)."""
 
 from __future__ import annotations
 

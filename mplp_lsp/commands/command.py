@@ -15,7 +15,7 @@ _WORDS = {str: "a string", bool: "true or false"}
 class Parameter:
     """One member of the argument object."""
 
-    type: type[str] | type[bool]
+    type: type[str | bool]
     required: bool = True
     about: str = ""
 

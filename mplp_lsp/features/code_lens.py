@@ -1,0 +1,28 @@
+"""Code lenses: what can be done with a plan, above it; answers to a step's question, above the step."""
+
+from __future__ import annotations
+
+from lsprotocol import types
+
+from mplp_lsp.features.places import range_at, step_pointers
+from mplp_lsp.features.plan_state import doors, plan_state
+from mplp_lsp.workspace.documents import Document
+from mplp_lsp.workspace.snapshot import Snapshot
+
+
+def code_lens(
+    snapshot: Snapshot, document: Document, params: types.CodeLensParams
+) -> list[types.CodeLens] | None:
+    """Complete lenses, command and arguments included, so that no editor has to resolve one."""
+    state = plan_state(snapshot, document)
+    if state is None or document.tree is None:
+        return None
+    offered = tuple(doors(state, params.text_document.uri))
+    pointers = step_pointers(document, {door.step_id for door in offered if door.step_id is not None})
+    return [
+        types.CodeLens(
+            range=range_at(snapshot, document, pointers.get(door.step_id or "", ()), "open"),
+            command=types.Command(title=door.title, command=door.command, arguments=[dict(door.arguments)]),
+        )
+        for door in offered
+    ]
