@@ -30,7 +30,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def top(name: str) -> str:
-    return name.split(".")[0]
+    return name.split(".", maxsplit=1)[0]
 
 
 def test_import_contracts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,8 +57,14 @@ def test_schemas_import_the_standard_library_only() -> None:
         tree = ast.parse(path.read_text(encoding="utf-8"))
         at_import = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
         for node in at_import:
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
-            foreign = {top(name) for name in names} - set(sys.stdlib_module_names) - {"mplp_schemas", "__future__", ""}
+            names = (
+                [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            )
+            foreign = (
+                {top(name) for name in names}
+                - set(sys.stdlib_module_names)
+                - {"mplp_schemas", "__future__", ""}
+            )
             assert not foreign, f"{path}: {foreign} at import time"
 
 
@@ -67,9 +73,17 @@ def test_no_shell_is_ever_started() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "shell":
                 pytest.fail(f"{path}:{node.value.lineno} passes shell=")
-            if isinstance(node, ast.Attribute) and node.attr in {"create_subprocess_shell", "popen", "getoutput"}:
+            if isinstance(node, ast.Attribute) and node.attr in {
+                "create_subprocess_shell",
+                "popen",
+                "getoutput",
+            }:
                 pytest.fail(f"{path}:{node.lineno} uses {node.attr}")
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "system":
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "system"
+            ):
                 pytest.fail(f"{path}:{node.lineno} calls system()")
 
 
@@ -125,4 +139,6 @@ def test_time_and_ids_come_from_parameters() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 called = f"{getattr(node.func.value, 'id', '')}.{node.func.attr}"
-                assert called not in {"datetime.now", "datetime.utcnow", "uuid.uuid4", "time.time"}, f"{path}:{node.lineno} {called}"
+                assert called not in {"datetime.now", "datetime.utcnow", "uuid.uuid4", "time.time"}, (
+                    f"{path}:{node.lineno} {called}"
+                )
