@@ -1,0 +1,1 @@
+"""Events: how they are built, checked, ordered, delivered and written to timelines."""

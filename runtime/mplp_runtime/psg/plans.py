@@ -1,0 +1,95 @@
+"""A Plan document as nodes and edges: one Plan, its Steps, what depends on what, and its Context."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mplp_runtime.errors import DocumentInvalid
+from mplp_runtime.psg.acyclic import cycle_in
+from mplp_runtime.vsl.interface import Edge, Json, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChange:
+    """By how much the graph grew or shrank, and whether the plan was unknown before."""
+
+    is_new: bool
+    node_delta: int
+    edge_delta: int
+
+
+def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange | None:
+    """Brings nodes and edges in line with `plan`; None if they already are. Records no event itself."""
+    plan_id: str = plan["plan_id"]
+    steps: list[Mapping[str, Json]] = list(plan["steps"])
+    _refuse_unsound(plan_id, steps)
+    known = transaction.read_node("Plan", plan_id)
+    node_delta = 0
+    is_changed = False
+    ids = [step["step_id"] for step in steps]
+    header = {name: value for name, value in plan.items() if name != "steps"}
+    wanted = {("Plan", plan_id): {**header, "step_ids": ids}}
+    for position, step in enumerate(steps):
+        wanted["Step", step["step_id"]] = {**step, "plan_id": plan_id, "position": position}
+    for (type_, id_), data in wanted.items():
+        before = transaction.read_node(type_, id_)
+        if before is None or before.data != data:
+            transaction.write_node(type_, id_, data)
+            is_changed = True
+            node_delta += before is None
+    edge_delta = 0
+    gone = [] if known is None else [old for old in known.data.get("step_ids", []) if old not in set(ids)]
+    for old in gone:
+        edge_delta -= _edges_at(transaction, old)
+        node_delta -= transaction.delete_node("Step", old)
+        is_changed = True
+    for owner, edges in _edges_of(transaction, plan, steps).items():
+        present = set(transaction.edges(source=owner))
+        ours = {edge for edge in present if edge.kind in {"context", "plan", "dependency"}}
+        for edge in ours - set(edges):
+            edge_delta -= transaction.remove_edge(edge)
+        for edge in edges:
+            edge_delta += transaction.add_edge(edge)
+        is_changed = is_changed or ours != set(edges)
+    return PlanChange(known is None, node_delta, edge_delta) if is_changed else None
+
+
+def _edges_of(
+    transaction: Transaction, plan: Mapping[str, Json], steps: list[Mapping[str, Json]]
+) -> dict[tuple[str, str], list[Edge]]:
+    plan_id, context_id = plan["plan_id"], plan.get("context_id")
+    edges: dict[tuple[str, str], list[Edge]] = {("Plan", plan_id): []}
+    if context_id and transaction.read_node("Context", context_id):
+        edges["Plan", plan_id].append(Edge("context", "Plan", plan_id, "Context", context_id))
+    for step in steps:
+        step_id = step["step_id"]
+        edges["Step", step_id] = [Edge("plan", "Step", step_id, "Plan", plan_id)]
+        # A dependency that is named twice is one edge.
+        for dependency in dict.fromkeys(step.get("dependencies", [])):
+            edges["Step", step_id].append(Edge("dependency", "Step", step_id, "Step", dependency))
+    return edges
+
+
+def _edges_at(transaction: Transaction, step_id: str) -> int:
+    at = ("Step", step_id)
+    return len({*transaction.edges(source=at), *transaction.edges(target=at)})
+
+
+def _refuse_unsound(plan_id: str, steps: list[Mapping[str, Json]]) -> None:
+    dependencies: dict[str, list[str]] = {}
+    for step in steps:
+        if step["step_id"] in dependencies:
+            raise DocumentInvalid(f"Plan {plan_id} has two steps with the id {step['step_id']}.")
+        dependencies[step["step_id"]] = list(step.get("dependencies", []))
+    for step_id, needed in dependencies.items():
+        for dependency in needed:
+            if dependency not in dependencies:
+                raise DocumentInvalid(
+                    f"Step {step_id} depends on {dependency}, which plan {plan_id} does not have."
+                )
+    cycle = cycle_in(dependencies)
+    if cycle:
+        raise DocumentInvalid(
+            f"The steps of plan {plan_id} depend on each other in a circle: {' → '.join(cycle)}."
+        )

@@ -1,0 +1,332 @@
+"""What is wrong with an mplp.toml: plain data in, findings out, one per fault."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+
+from mplp_runtime.rules.findings import Finding, Part, Place, Pointer, Stage
+from mplp_runtime.rules.world import World
+from mplp_runtime.settings.codes import SETTINGS_CODES, SettingsCode
+from mplp_runtime.settings.table import (
+    ACTIONS,
+    BINDING_KEYS,
+    LIMITS,
+    OPERATION_NEEDS,
+    REQUIRED,
+    TABLES,
+    TOP_LEVEL,
+    Key,
+    binding_keys,
+)
+
+__all__ = ["HANDLER_GROUP", "SETTINGS_CODES", "SettingsCode", "installed_handlers", "settings_findings"]
+
+HANDLER_GROUP = "mplp_lsp.actions"
+_SEVERITIES = {entry.code: entry.severity for entry in SETTINGS_CODES}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_SHELL = re.compile(r"[|&;<>$`*?]")
+_DEFAULT_LIMITS: Mapping[str, float] = {
+    name: float(key.default)
+    for name, key in LIMITS.items()
+    if key.kind in {"positive", "count"} and key.default is not None
+}
+
+
+def installed_handlers() -> frozenset[str]:
+    """Names and `module:function` values of the entry points for custom actions; none of them is imported."""
+    found = entry_points(group=HANDLER_GROUP)
+    return frozenset(word for point in found for word in (point.name, point.value))
+
+
+def settings_findings(
+    data: Mapping[str, object], *, world: World | None = None, handlers: Collection[str] | None = None
+) -> list[Finding]:
+    """Findings about a parsed mplp.toml, in the order of the file; [] for a sound one.
+
+    With a `world` that has plans, roles and steps that no plan uses are found as well. `handlers` are the
+    custom actions that exist; those installed, unless given.
+    """
+    findings: list[Finding] = []
+    for name, value in data.items():
+        if name in TABLES:
+            findings += _table((name,), value, TABLES[name])
+        elif name in {"roles", "steps"}:
+            findings += _bindings(name, value, handlers)
+        else:
+            findings.append(_unknown((name,), name, TOP_LEVEL, "mplp.toml has no"))
+    findings += _wider_limits(data)
+    if world is not None:
+        findings += _unused(data, world)
+    return findings
+
+
+def _table(pointer: Pointer, value: object, keys: Mapping[str, Key]) -> Iterator[Finding]:
+    if not isinstance(value, Mapping):
+        yield _finding(
+            "settings-type-invalid", f"`{pointer[-1]}` must be a table: write [{pointer[-1]}].", pointer
+        )
+        return
+    for name, item in value.items():
+        if name in keys:
+            yield from _value((*pointer, name), name, item, keys[name])
+        else:
+            yield _unknown((*pointer, name), name, keys, f"[{'.'.join(map(str, pointer))}] has no")
+
+
+def _bindings(table: str, value: object, handlers: Collection[str] | None) -> Iterator[Finding]:
+    if not isinstance(value, Mapping):
+        form = "[roles.tester]" if table == "roles" else '[steps."<step_id>"]'
+        yield _finding(
+            "settings-type-invalid", f"`{table}` must be a table of tables: write {form}.", (table,)
+        )
+        return
+    for name, binding in value.items():
+        yield from _binding((table, name), binding, handlers)
+
+
+def _binding(pointer: Pointer, value: object, handlers: Collection[str] | None) -> Iterator[Finding]:
+    if not isinstance(value, Mapping):
+        yield _finding("settings-type-invalid", f"`{pointer[-1]}` must be a table with an `action`.", pointer)
+        return
+    action = value.get("action")
+    if "action" not in value:
+        likely = [name for name, keys in BINDING_KEYS.items() if not set(keys).isdisjoint(value)]
+        hint = f' Write action = "{likely[0]}"?' if likely else f" Possible: {', '.join(ACTIONS)}."
+        message = f"`{pointer[-1]}` does not say what it does: `action` is missing.{hint}"
+        yield _finding("settings-action-missing", message, pointer, "open", {"likely": likely})
+    elif isinstance(action, str) and action not in ACTIONS:
+        message = f"`{action}` is no action. Possible: {', '.join(ACTIONS)}.{_did_you_mean(action, ACTIONS)}"
+        yield _finding("settings-action-unknown", message, (*pointer, "action"), data=_guess(action, ACTIONS))
+    known = action if isinstance(action, str) and action in ACTIONS else None
+    keys = binding_keys(known)
+    for name, item in value.items():
+        place = (*pointer, name)
+        if name == "action" and isinstance(item, str):
+            continue
+        if name not in keys:
+            yield _misplaced(place, name, known, keys)
+        else:
+            yield from _value(place, name, item, keys[name])
+    if known is not None:
+        yield from _missing(pointer, known, value)
+    handler = value.get("handler")
+    if known == "custom_action" and isinstance(handler, str):
+        yield from _handler((*pointer, "handler"), handler, handlers)
+
+
+def _handler(pointer: Pointer, handler: str, handlers: Collection[str] | None) -> Iterator[Finding]:
+    if handler not in (installed_handlers() if handlers is None else handlers):
+        message = f"`{handler}` is not installed: no entry point of `{HANDLER_GROUP}` has this name."
+        yield _finding("settings-handler-missing", message, pointer)
+
+
+def _misplaced(place: Pointer, name: str, action: str | None, keys: Mapping[str, Key]) -> Finding:
+    owners = [owner for owner, own in BINDING_KEYS.items() if name in own]
+    if owners:
+        message = f"`{name}` belongs to {' and '.join(owners)}; a {action} has no use for it."
+        return _finding("settings-key-unknown", message, place, "key")
+    return _unknown(place, name, keys, f"A {action or 'binding'} has no")
+
+
+def _missing(pointer: Pointer, action: str, value: Mapping[str, object]) -> Iterator[Finding]:
+    needed: tuple[str, ...] = REQUIRED[action]
+    if action == "tool_call":
+        needed = ("server", "tool") if {"server", "tool"} & set(value) else ("command",)
+    operation = value.get("operation")
+    if isinstance(operation, str):
+        needed += OPERATION_NEEDS.get(operation, ())
+    keys = binding_keys(action)
+    for name in needed:
+        if name not in value:
+            what = f"the operation {operation}" if name in {"source", "target", "content"} else action
+            message = f"`{name}` is missing: {what} needs it. For example: {name} = {keys[name].example}"
+            yield _finding(
+                "settings-key-missing", message, pointer, "open", {"key": name, "example": keys[name].example}
+            )
+    if action == "tool_call" and "command" in value and ("server" in value or "tool" in value):
+        message = "A tool_call has either a `command` or a `server` with a `tool`, not both."
+        yield _finding("settings-key-unknown", message, (*pointer, "command"), "key")
+
+
+def _value(pointer: Pointer, name: str, value: object, key: Key) -> Iterator[Finding]:
+    """Findings about one value; at most one, except for lists, which have one per wrong entry."""
+    kind = key.kind
+    if kind == "command" or (kind == "to" and isinstance(value, list)):
+        yield from _command(pointer, name, value, key)
+    elif kind == "strings":
+        yield from _strings(pointer, name, value, key)
+    elif kind == "choice":
+        if not isinstance(value, str):
+            yield _wrong_type(pointer, name, value, "one of " + ", ".join(key.choices), key)
+        elif value not in key.choices:
+            message = f"`{value}` is not possible here. Possible: {', '.join(key.choices)}."
+            message += _did_you_mean(value, key.choices)
+            yield _finding("settings-value-unknown", message, pointer, data=_guess(value, key.choices))
+    elif kind == "boolean":
+        if not isinstance(value, bool):
+            yield _wrong_type(pointer, name, value, "true or false", key)
+    elif kind in {"positive", "number", "count", "count0"}:
+        yield from _number(pointer, name, value, key)
+    elif not isinstance(value, str) or not value.strip():
+        yield _wrong_type(pointer, name, value, "a text that is not empty", key)
+    elif kind == "url" and not value.startswith(("http://", "https://")):
+        yield _wrong_type(pointer, name, value, "an address that begins with http:// or https://", key)
+    elif kind == "variable" and not _VARIABLE.match(value):
+        # The value is not repeated: it may be the secret itself.
+        message = f"`{name}` takes the name of an environment variable, never the secret. For example: {key.example}"
+        yield _finding("settings-secret-inline", message, pointer)
+
+
+def _number(pointer: Pointer, name: str, value: object, key: Key) -> Iterator[Finding]:
+    is_whole = key.kind in {"count", "count0"}
+    least = {
+        "positive": "above 0",
+        "number": "of 0 or more",
+        "count": "of 1 or more",
+        "count0": "of 0 or more",
+    }
+    expected = f"a {'whole ' if is_whole else ''}number {least[key.kind]}"
+    is_number = isinstance(value, int if is_whole else int | float) and not isinstance(value, bool)
+    if not is_number:
+        yield _wrong_type(pointer, name, value, expected, key)
+        return
+    number = float(value)  # type: ignore[arg-type]
+    is_finite = number == number and abs(number) != float("inf")
+    is_in_range = (
+        number >= 1 if key.kind == "count" else number > 0 if key.kind == "positive" else number >= 0
+    )
+    if not (is_finite and is_in_range):
+        yield _wrong_type(pointer, name, value, expected, key)
+
+
+def _command(pointer: Pointer, name: str, value: object, key: Key) -> Iterator[Finding]:
+    if isinstance(value, str) and value.strip():
+        try:
+            words = shlex.split(value)
+        except ValueError:
+            words = value.split()
+        form = "[" + ", ".join(_quoted(word) for word in words) + "]"
+        message = (
+            f"`{name}` is a list, one text per argument, because no shell takes it apart: {name} = {form}"
+        )
+        if _SHELL.search(value):
+            message += ". Where you need what a shell does, name it: " + f'["sh", "-c", {_quoted(value)}]'
+        yield _finding("settings-command-string", message, pointer, data={"replacement": words})
+    elif not isinstance(value, list) or not value:
+        yield _wrong_type(pointer, name, value, "a list of texts, the program first", key)
+    else:
+        yield from _strings(pointer, name, value, key)
+
+
+def _strings(pointer: Pointer, name: str, value: object, key: Key) -> Iterator[Finding]:
+    if not isinstance(value, list):
+        yield _wrong_type(pointer, name, value, "a list of texts", key)
+        return
+    for index, entry in enumerate(value):
+        if not isinstance(entry, str):
+            yield _wrong_type((*pointer, index), f"{name}[{index}]", entry, "a text", key)
+        elif "\x00" in entry or (key.kind == "command" and index == 0 and not entry.strip()):
+            yield _wrong_type(
+                (*pointer, index), f"{name}[{index}]", entry, "a text that names something", key
+            )
+
+
+def _wider_limits(data: Mapping[str, object]) -> Iterator[Finding]:
+    limits = data.get("limits")
+    own = limits if isinstance(limits, Mapping) else {}
+    for table in ("roles", "steps"):
+        bindings = data.get(table)
+        for name, binding in bindings.items() if isinstance(bindings, Mapping) else ():
+            for key, default in _DEFAULT_LIMITS.items() if isinstance(binding, Mapping) else ():
+                given, wanted = own.get(key, default), binding.get(key)
+                if _is_number(given) and _is_number(wanted) and wanted > given:
+                    message = f"`{key}` = {wanted} is more than [limits] gives; {given} counts."
+                    yield _finding("settings-limit-wider", message, (table, name, key))
+
+
+def _unused(data: Mapping[str, object], world: World) -> Iterator[Finding]:
+    plans = list(world.documents("plan"))
+    if not plans:
+        return
+    steps = [step for plan in plans for step in plan.steps]
+    roles_used = {step.agent_role for step in steps} | set(_handoffs(data))
+    roles, overrides = data.get("roles"), data.get("steps")
+    for name in roles if isinstance(roles, Mapping) else ():
+        if name not in roles_used:
+            known = sorted(role for role in roles_used if role)
+            message = f"No step of any plan here has the role `{name}`.{_did_you_mean(name, known)}"
+            yield _finding("settings-role-unused", message, ("roles", name), "key", unnecessary=True)
+    ids = {step.step_id for step in steps}
+    for name in overrides if isinstance(overrides, Mapping) else ():
+        if name not in ids:
+            message = f"No plan here has a step with the id {name}."
+            yield _finding("settings-step-unknown", message, ("steps", name), "key")
+
+
+def _handoffs(data: Mapping[str, object]) -> Iterator[str]:
+    for table in ("roles", "steps"):
+        bindings = data.get(table)
+        for binding in bindings.values() if isinstance(bindings, Mapping) else ():
+            to = binding.get("to") if isinstance(binding, Mapping) else None
+            if isinstance(to, str):
+                yield to
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _unknown(pointer: Pointer, name: str, known: Iterable[str], subject: str) -> Finding:
+    message = f"{subject} `{name}`.{_did_you_mean(name, known)}"
+    return _finding("settings-key-unknown", message, pointer, "key", _guess(name, known))
+
+
+def _wrong_type(pointer: Pointer, name: str, value: object, expected: str, key: Key) -> Finding:
+    shown = repr(value) if isinstance(value, int | float | bool) else _type_word(value)
+    message = f"`{name}` must be {expected}; this is {shown}. For example: {name.split('[', maxsplit=1)[0]} = {key.example}"
+    return _finding("settings-type-invalid", message, pointer, data={"example": key.example})
+
+
+def _type_word(value: object) -> str:
+    words = {str: "a text", list: "a list", dict: "a table"}
+    if value == "":
+        return "an empty text"
+    return next((word for type_, word in words.items() if isinstance(value, type_)), "a date or time")
+
+
+def _quoted(word: str) -> str:
+    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    close = get_close_matches(word, list(known), n=1)
+    return f" Did you mean `{close[0]}`?" if close else ""
+
+
+def _guess(word: str, known: Iterable[str]) -> dict[str, object]:
+    close = get_close_matches(word, list(known), n=1)
+    return {"replacement": close[0]} if close else {}
+
+
+def _finding(
+    code: str,
+    message: str,
+    pointer: Pointer,
+    part: Part = "value",
+    data: Mapping[str, object] | None = None,
+    *,
+    unnecessary: bool = False,
+) -> Finding:
+    return Finding(
+        code,
+        message,
+        _SEVERITIES[code],
+        Stage.SCHEMA,
+        Place(pointer, part),
+        data=data or {},
+        unnecessary=unnecessary,
+    )

@@ -1,0 +1,40 @@
+"""mplp.toml: what a step does is decided by its role, and bound here (D8)."""
+
+from __future__ import annotations
+
+from mplp_runtime.settings.load import load_settings, parse_settings
+from mplp_runtime.settings.model import (
+    AgentHandoffBinding,
+    Binding,
+    CustomActionBinding,
+    Drift,
+    Engine,
+    FileOperationBinding,
+    Gates,
+    Learning,
+    Limits,
+    LlmCallBinding,
+    RunSettings,
+    Settings,
+    State,
+    ToolCallBinding,
+)
+
+__all__ = [
+    "AgentHandoffBinding",
+    "Binding",
+    "CustomActionBinding",
+    "Drift",
+    "Engine",
+    "FileOperationBinding",
+    "Gates",
+    "Learning",
+    "Limits",
+    "LlmCallBinding",
+    "RunSettings",
+    "Settings",
+    "State",
+    "ToolCallBinding",
+    "load_settings",
+    "parse_settings",
+]

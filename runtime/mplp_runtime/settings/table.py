@@ -1,0 +1,227 @@
+"""Every key of mplp.toml: what it takes, what it means, and an example, for checks and for editing features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+KeyKind = Literal[
+    "string",
+    "boolean",
+    "number",
+    "positive",
+    "count",
+    "count0",
+    "strings",
+    "command",
+    "choice",
+    "url",
+    "variable",
+    "to",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key. `example` is TOML; `default` is said in words, None where the key has none."""
+
+    kind: KeyKind
+    meaning: str
+    example: str
+    default: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+_BOOLEAN = "true"
+
+LIMITS: Mapping[str, Key] = MappingProxyType(
+    {
+        "timeout_s": Key("positive", "Wall-clock time a step may take, in seconds.", "120", "600"),
+        "cpu_s": Key("positive", "Processor time a step's process may use, in seconds.", "60", "300"),
+        "memory_mib": Key("count", "Memory a step's process may use, in MiB.", "256", "512"),
+        "open_files": Key("count", "Files a step's process may have open at once.", "64", "256"),
+        "output_kib": Key("count", "Output of a step that is kept, in KiB; the rest is cut.", "256", "1024"),
+        "network": Key("boolean", "Whether a step's process may use the network.", "false", "true"),
+        "hardened": Key(
+            "boolean", "Run the process isolated, or refuse where that is impossible.", "true", "false"
+        ),
+        "env_allow": Key(
+            "strings",
+            "Names of environment variables a step's process sees.",
+            '["PATH", "HOME"]',
+            '["PATH", "HOME", "LANG"]',
+        ),
+    }
+)
+
+ACTIONS: tuple[str, ...] = ("tool_call", "llm_call", "agent_handoff", "file_operation", "custom_action")
+FILE_OPERATIONS: tuple[str, ...] = ("read", "write", "copy", "move", "delete")
+
+BINDING_COMMON: Mapping[str, Key] = MappingProxyType(
+    {
+        "action": Key("choice", "What happens when a step of this role runs.", '"tool_call"', None, ACTIONS),
+        "retries": Key("count0", "How often a failed step is tried again.", "1", "0"),
+        "idempotent": Key(
+            "boolean", "The step may be repeated after a crash without asking.", _BOOLEAN, "false"
+        ),
+        **LIMITS,
+    }
+)
+
+BINDING_KEYS: Mapping[str, Mapping[str, Key]] = MappingProxyType(
+    {
+        "tool_call": MappingProxyType(
+            {
+                "command": Key(
+                    "command", "The program and its arguments; no shell is involved.", '["pytest", "-q"]'
+                ),
+                "server": Key(
+                    "command", "The command that starts an MCP server.", '["my-server", "--stdio"]'
+                ),
+                "tool": Key("string", "The tool of that MCP server.", '"search"'),
+            }
+        ),
+        "llm_call": MappingProxyType(
+            {
+                "base_url": Key("url", "An OpenAI-compatible endpoint.", '"http://127.0.0.1:8080/v1"'),
+                "model": Key("string", "The name of the model at that endpoint.", '"my-model"'),
+                "prompt": Key(
+                    "string",
+                    "The text sent; placeholders are replaced literally.",
+                    '"Write: {step.description}"',
+                ),
+                "api_key_env": Key(
+                    "variable", "The name of the variable that holds the key, never the key.", '"WRITER_KEY"'
+                ),
+            }
+        ),
+        "agent_handoff": MappingProxyType(
+            {"to": Key("to", "`human`, another role, or the command of an agent.", '"human"')}
+        ),
+        "file_operation": MappingProxyType(
+            {
+                "operation": Key("choice", "What is done with the file.", '"copy"', None, FILE_OPERATIONS),
+                "source": Key(
+                    "string", "The file read, copied or moved; inside the project.", '"build/out.tar"'
+                ),
+                "target": Key("string", "The file written or deleted; inside the project.", '"dist/out.tar"'),
+                "content": Key("string", "The text that `write` writes.", '"done\\n"'),
+            }
+        ),
+        "custom_action": MappingProxyType(
+            {"handler": Key("string", "An installed entry point.", '"my_package.actions:publish"')}
+        ),
+    }
+)
+
+REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "tool_call": (),  # `command`, or `server` and `tool`: checked by hand
+        "llm_call": ("base_url", "model", "prompt"),
+        "agent_handoff": ("to",),
+        "file_operation": ("operation",),  # and what the operation needs
+        "custom_action": ("handler",),
+    }
+)
+
+OPERATION_NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "read": ("source",),
+        "write": ("target", "content"),
+        "copy": ("source", "target"),
+        "move": ("source", "target"),
+        "delete": ("target",),
+    }
+)
+
+TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
+    {
+        "run": MappingProxyType(
+            {
+                "max_parallel": Key("count", "How many steps may run at once.", "4", "the number of cores"),
+                "require_approval": Key(
+                    "boolean", "Draft and proposed plans ask for approval first.", "false", _BOOLEAN
+                ),
+                "require_confirm": Key(
+                    "boolean", "The word `approved` in the plan is not enough.", _BOOLEAN, "false"
+                ),
+                "on_failure": Key(
+                    "choice",
+                    "What happens to the other steps when one fails.",
+                    '"continue-independent"',
+                    '"stop"',
+                    ("stop", "continue-independent"),
+                ),
+            }
+        ),
+        "limits": LIMITS,
+        "gates": MappingProxyType(
+            {
+                "confirm_steps": Key(
+                    "strings", "Steps or roles that ask before they start.", '["deployer"]', "[]"
+                ),
+                "ci_blocks_completion": Key(
+                    "boolean", "A failed CI run keeps the plan from completing.", _BOOLEAN, "false"
+                ),
+                "tool_failure_blocks": Key(
+                    "strings", "Tools whose failure blocks a step.", '["eslint"]', "[]"
+                ),
+                "git_merge_reapproval": Key(
+                    "boolean", "A merge proposes to approve the plan again.", _BOOLEAN, "false"
+                ),
+            }
+        ),
+        "drift": MappingProxyType(
+            {
+                "active_interval_s": Key(
+                    "number", "Seconds between scans for changed files; 0 means never.", "5", "5"
+                ),
+                "snapshot_before": Key(
+                    "strings", "Roles before whose steps a snapshot is made.", '["deployer"]', "[]"
+                ),
+            }
+        ),
+        "learning": MappingProxyType(
+            {"collect": Key("boolean", "Keep learning samples of runs.", _BOOLEAN, "false")}
+        ),
+        "engine": MappingProxyType(
+            {
+                "kind": Key("choice", "Where steps run.", '"local"', '"local"', ("local", "temporal")),
+                "address": Key("string", "Where the engine listens.", '"127.0.0.1:7233"', '"127.0.0.1:7233"'),
+            }
+        ),
+        "state": MappingProxyType(
+            {
+                "url": Key(
+                    "string",
+                    "Where the state is kept: sqlite:///path or postgresql://…",
+                    '"sqlite:///.mplp/state.db"',
+                    '"sqlite:///.mplp/state.db"',
+                ),
+                "encryption_key_env": Key(
+                    "variable",
+                    "The name of the variable that holds the key of the state.",
+                    '"MPLP_STATE_KEY"',
+                ),
+                "encryption_key_file": Key(
+                    "string", "A file of mode 0600 outside the project that holds the key.", '"/etc/mplp/key"'
+                ),
+            }
+        ),
+    }
+)
+
+TOP_LEVEL: tuple[str, ...] = ("roles", "steps", *TABLES)
+
+
+def binding_keys(action: str | None) -> Mapping[str, Key]:
+    """The keys a role or step may have; all of them while the action is not known.
+
+    >>> sorted(set(binding_keys("agent_handoff")) - set(BINDING_COMMON))
+    ['to']
+    """
+    if action is not None and action in BINDING_KEYS:
+        return {**BINDING_COMMON, **BINDING_KEYS[action]}
+    return {**BINDING_COMMON, **{name: key for keys in BINDING_KEYS.values() for name, key in keys.items()}}
