@@ -73,7 +73,7 @@ export class Commands {
       return undefined;
     }
     if (command.needsTrust === true && argument["simulate"] !== true && !vscode.workspace.isTrusted) {
-      const message = "Nothing is run in a folder that is not trusted. Trust it first, or make a dry run, which starts nothing.";
+      const message = "Nothing is run in a folder that is not trusted. Trust it first, or simulate the plan, which starts nothing.";
       void this.offerTrust(message, argument);
       return refusal("not-trusted", message);
     }
@@ -131,10 +131,10 @@ export class Commands {
     const offers: Record<string, [string, () => unknown][]> = {
       "not-approved": [
         ["Approve and run", () => this.run("mplp.runPlan", { ...argument, approve: true })],
-        ["Dry run", () => this.run("mplp.dryRunPlan", { uri: argument["uri"] })],
+        ["Simulate", () => this.run("mplp.dryRunPlan", { uri: argument["uri"] })],
       ],
       "not-bound": [
-        ["Dry run", () => this.run("mplp.dryRunPlan", { uri: argument["uri"] })],
+        ["Simulate", () => this.run("mplp.dryRunPlan", { uri: argument["uri"] })],
         ["Open mplp.toml", () => openSettings(argument["uri"])],
       ],
       "not-valid": [["Show problems", () => vscode.commands.executeCommand("workbench.actions.view.problems")]],
@@ -150,10 +150,10 @@ export class Commands {
   }
 
   private async offerTrust(message: string, argument: Argument): Promise<void> {
-    const choice = await vscode.window.showWarningMessage(message, "Trust", "Dry run");
+    const choice = await vscode.window.showWarningMessage(message, "Trust", "Simulate");
     if (choice === "Trust") {
       await this.run("mplp.trustWorkspace", { uri: argument["uri"] });
-    } else if (choice === "Dry run" && argument["uri"] !== undefined) {
+    } else if (choice === "Simulate" && argument["uri"] !== undefined) {
       await this.run("mplp.dryRunPlan", { uri: argument["uri"] });
     }
   }

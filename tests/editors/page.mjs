@@ -1,0 +1,159 @@
+// The person in front of VS Code: opens the page in headless Chromium, types, clicks, and takes screenshots.
+// Usage: node page.mjs URL MEETING_FOLDER SCREENSHOT_FOLDER SCENARIO
+import fs from "node:fs";
+import path from "node:path";
+import { createRequire } from "node:module";
+
+const [url, meeting, pictures, scenario] = process.argv.slice(2);
+const { chromium } = createRequire(process.env.MPLP_PLAYWRIGHT)("playwright-core");
+const seen = {};
+
+const browser = await chromium.launch({
+  executablePath: process.env.MPLP_CHROMIUM,
+  headless: true,
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+});
+const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+try {
+  await page.goto(url, { waitUntil: "domcontentloaded" });
+  await { trusted, untrusted }[scenario]();
+  await drivenTo("facts.json", 60);
+} catch (error) {
+  seen.error = `${error.stack ?? error}`;
+  await picture("error").catch(() => undefined);
+  process.exitCode = 1;
+} finally {
+  fs.writeFileSync(path.join(meeting, "seen.json"), JSON.stringify(seen, null, 2));
+  await browser.close();
+}
+
+async function trusted() {
+  await turn("problems", async () => {
+    await page.waitForSelector(".squiggly-error");
+    await page.waitForSelector(".markers-panel .monaco-list-row");
+    seen.squiggles = await page.locator(".squiggly-error").count();
+    seen.problemRows = await texts(".markers-panel .monaco-list-row");
+  });
+  await driver("palette");
+  await palette("MPLP");
+  seen.palette = await texts(".quick-input-list .monaco-list-row .label-name");
+  await picture("palette");
+  await page.keyboard.type(": Run plan");
+  await page.waitForFunction(() =>
+    document.querySelector(".quick-input-list .monaco-list-row.focused")?.textContent.startsWith("MPLP: Run plan"),
+  );
+  await page.keyboard.press("Enter");
+  await turn("running", async () => {
+    await page.waitForSelector(".codelens-decoration");
+    seen.lensesWhileRunning = await texts(".codelens-decoration");
+    seen.progress = await until(
+      () => texts(".notification-toast .notification-list-item-message"),
+      (found) => found.length > 0,
+    );
+    seen.statusBarWhileRunning = await texts(".statusbar-item[id='mplp-lsp.mplp.mplp.run'] .statusbar-item-label");
+  });
+  await turn("trace", async () => {
+    await until(() => page.locator(".notification-toast").count(), (count) => count === 0);
+  });
+  await turn("document", () => page.waitForSelector(".editor-group-container:nth-child(1)"));
+  await turn("failure", () => page.waitForSelector(".squiggly-error"));
+  await driver("approval");
+  seen.offer = await notification("Approve and run");
+  await picture("approval");
+  await page.getByRole("button", { name: "Approve and run", exact: true }).click();
+  done("approval");
+  await turn("question", () =>
+    page.waitForFunction(() => document.querySelector(".statusbar")?.textContent.includes("waiting for you")),
+  );
+}
+
+async function untrusted() {
+  await driver("refusal");
+  await palette("MPLP: Run plan");
+  await page.keyboard.press("Enter");
+  seen.refusal = await notification("Trust");
+  await picture("refusal");
+  done("refusal");
+  await driver("trust");
+  await page.getByRole("button", { name: "Trust", exact: true }).first().click();
+  await page.waitForSelector(".workspace-trust-editor");
+  await picture("trust-editor");
+  await page.locator(".workspace-trust-editor .monaco-button", { hasText: /^Trust$/ }).first().click();
+  done("trust");
+}
+
+async function palette(text) {
+  await page.locator(".monaco-editor .view-lines").first().click({ position: { x: 300, y: 5 } });
+  await page.keyboard.press("F1");
+  await page.waitForSelector(".quick-input-widget:not([style*='display: none']) input");
+  await page.keyboard.type(text);
+  await page.waitForFunction(
+    () => document.querySelector(".quick-input-list .monaco-list-row.focused")?.textContent.includes("MPLP"),
+  );
+}
+
+/** The text of the notification that has this button. */
+async function notification(button) {
+  const toast = page.locator(".notification-toast", { has: page.getByRole("button", { name: button, exact: true }) }).first();
+  await toast.waitFor();
+  return {
+    message: await toast.locator(".notification-list-item-message").innerText(),
+    buttons: await toast.locator(".notification-list-item-buttons-container .monaco-text-button").allInnerTexts(),
+  };
+}
+
+function texts(selector) {
+  return page.locator(selector).allInnerTexts();
+}
+
+async function picture(name) {
+  await page.screenshot({ path: path.join(pictures, `vscode-${scenario}-${name}.png`) });
+}
+
+/** The driver has come to `name`: look, take the picture, and let it go on. */
+async function turn(name, look) {
+  await driver(name);
+  await look();
+  await picture(name);
+  done(name);
+}
+
+function driver(name) {
+  return drivenTo(`driver-${name}`, 60);
+}
+
+async function drivenTo(file, limit_s) {
+  await until(
+    async () => (fs.existsSync(path.join(meeting, file)) ? "here" : fs.existsSync(path.join(meeting, "facts.json")) ? "ended" : ""),
+    (state) => {
+      if (state === "ended") throw new Error(`the driver ended before ${file}`);
+      return state === "here";
+    },
+    limit_s,
+  );
+}
+
+function done(name) {
+  fs.writeFileSync(path.join(meeting, `page-${name}`), "");
+}
+
+async function until(look, isEnough, limit_s = 20) {
+  const end = Date.now() + limit_s * 1000;
+  let state;
+  do {
+    state = await look();
+    if (isEnough(state)) {
+      return state;
+    }
+    await page.waitForTimeout(50);
+  } while (Date.now() < end);
+  throw new Error(`not within ${limit_s} s; last seen: ${JSON.stringify(state)}`);
+}

@@ -1,0 +1,224 @@
+// Lives inside the real VS Code of the tests. It opens documents, calls commands, and writes down as JSON what the
+// VS Code API shows; the Python tests judge. The browser (page.mjs) and this file take turns through files.
+"use strict";
+const fs = require("node:fs");
+const path = require("node:path");
+const vscode = require("vscode");
+
+const meeting = process.env.MPLP_DRIVER_FOLDER;
+const facts = {};
+
+exports.activate = () => {
+  const scenario = { trusted, untrusted }[process.env.MPLP_DRIVER_SCENARIO];
+  if (meeting === undefined || scenario === undefined) {
+    return;
+  }
+  scenario()
+    .catch((error) => {
+      facts.error = `${error.stack ?? error}`;
+    })
+    .finally(() => {
+      fs.writeFileSync(path.join(meeting, "facts.partial"), JSON.stringify(facts, null, 2));
+      fs.renameSync(path.join(meeting, "facts.partial"), path.join(meeting, "facts.json"));
+    });
+};
+
+async function trusted() {
+  facts.isTrusted = vscode.workspace.isTrusted;
+  const broken = await open("broken.plan.json");
+  facts.language = broken.languageId;
+  facts.broken = await until("problems in the broken plan", () => problemsOf(broken.uri), (found) => found.length > 0);
+  await vscode.commands.executeCommand("workbench.actions.view.problems");
+  await turn("problems");
+  await vscode.commands.executeCommand("workbench.action.closePanel");
+
+  const release = await open("release.plan.json");
+  facts.lenses = await until("code lenses", () => lensesOf(release.uri), (found) => found.length > 0);
+  facts.actions = await actionsOf(release.uri);
+  facts.clean = problemsOf(release.uri);
+  facts.commands = (await vscode.commands.getCommands(true)).filter((id) => id.startsWith("mplp."));
+
+  // The page types the name of the command into the palette; from here on the run is its doing.
+  signal("palette");
+  facts.hintsWhileRunning = await until(
+    "a running step",
+    () => hintsOf(release),
+    (hints) => hints.some((hint) => hint.label.includes("✓")) && hints.some((hint) => hint.label.includes("running")),
+    30,
+  );
+  await turn("running");
+  facts.trace = await until("the end of the run in the trace", traceText, (text) => text.includes("Run completed"));
+  facts.hintsAtTheEnd = await hintsOf(release);
+  await turn("trace");
+
+  await vscode.commands.executeCommand("mplp.ui.showTrace", { uri: release.uri.toString() });
+  facts.traceDocument = await until("the trace document", shownTrace, (shown) => shown !== undefined);
+  await turn("document");
+
+  const failing = await open("failing.plan.json");
+  await run(failing.uri);
+  facts.failing = await until("the failure at its step", () => problemsOf(failing.uri), (found) => found.length > 0);
+  await until("the failure in the trace", traceText, (text) => text.includes("Run failed"));
+  await turn("failure");
+
+  const draft = await open("draft.plan.json");
+  facts.refused = await run(draft.uri);
+  await turn("approval");
+  facts.approved = await until("the approved run", () => statusOf("Draft of a release"), (status) => status === "completed");
+
+  const review = await open("review.plan.json");
+  await run(review.uri);
+  const asked = await until("the question", () => newestRun("Ask a person"), (found) => found?.questions.length > 0);
+  facts.question = asked.questions[0];
+  await turn("question");
+  await vscode.commands.executeCommand("mplp.ui.answerHandoff", {
+    run: asked.run_id,
+    step: asked.questions[0].step_id,
+    success: true,
+    output: "read and agreed",
+  });
+  facts.answered = await until("the answered run", () => statusOf("Ask a person"), (status) => status === "completed");
+
+  const again = await run(release.uri);
+  await vscode.commands.executeCommand("mplp.ui.cancelRun", { run: again.run_id });
+  facts.cancelled = await until("the cancelled run", () => statusOf("Release the greeter"), (status) => status === "cancelled");
+  facts.rejected = await vscode.commands.executeCommand("mplp.ui.rejectPlan", {
+    uri: draft.uri.toString(),
+    reason: "not this week",
+  });
+  facts.refusedAfterRejection = await run(draft.uri);
+  facts.wholeTrace = traceText();
+  facts.server = await vscode.commands.executeCommand("mplp.ui.serverStatus");
+  await vscode.commands.executeCommand("workbench.action.closeQuickOpen");
+}
+
+async function untrusted() {
+  facts.isTrusted = vscode.workspace.isTrusted;
+  const broken = await open("broken.plan.json");
+  facts.broken = await until("problems in the broken plan", () => problemsOf(broken.uri), (found) => found.length > 0);
+  const release = await open("release.plan.json");
+  facts.lenses = await until("code lenses", () => lensesOf(release.uri), (found) => found.length > 0);
+  await turn("refusal");
+  facts.refused = await run(release.uri);
+  // The lens asks the same question, and the server refuses on its own account.
+  facts.refusedLens = await vscode.commands.executeCommand("mplp.runPlan", { uri: release.uri.toString() });
+  facts.statusBefore = await status();
+  facts.dryRun = await vscode.commands.executeCommand("mplp.ui.dryRunPlan", { uri: release.uri.toString() });
+  await until("the dry run", () => statusOf("Release the greeter"), (found) => found === "completed");
+  facts.filesBeforeTrust = fs.readdirSync(folder()).sort();
+  await turn("trust");
+  await until("trust", async () => vscode.workspace.isTrusted, (isTrusted) => isTrusted);
+  await until("the server's trust", status, (found) => found?.trusted === true);
+  await vscode.commands.executeCommand("workbench.action.closeQuickOpen");
+  await open("release.plan.json");
+  facts.runAfterTrust = await run(release.uri);
+  facts.afterTrust = await until(
+    "the run after trust",
+    async () => (await newestRun("Release the greeter"))?.status,
+    (found) => found === "completed" && fs.existsSync(path.join(folder(), "greeter.tar")),
+    30,
+  );
+}
+
+function folder() {
+  return vscode.workspace.workspaceFolders[0].uri.fsPath;
+}
+
+async function open(name) {
+  const document = await vscode.workspace.openTextDocument(path.join(folder(), name));
+  await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.One, preview: true });
+  return document;
+}
+
+function run(uri) {
+  return vscode.commands.executeCommand("mplp.ui.runPlan", { uri: uri.toString() });
+}
+
+function problemsOf(uri) {
+  return vscode.languages.getDiagnostics(uri).map((found) => ({
+    message: found.message,
+    code: typeof found.code === "object" ? found.code.value : found.code,
+    href: typeof found.code === "object" ? found.code.target.toString() : null,
+    severity: vscode.DiagnosticSeverity[found.severity],
+    source: found.source,
+    start: [found.range.start.line, found.range.start.character],
+    end: [found.range.end.line, found.range.end.character],
+    related: (found.relatedInformation ?? []).map((other) => other.message),
+  }));
+}
+
+async function lensesOf(uri) {
+  const lenses = (await vscode.commands.executeCommand("vscode.executeCodeLensProvider", uri, 50)) ?? [];
+  return lenses.map((lens) => ({
+    line: lens.range.start.line,
+    title: lens.command?.title,
+    command: lens.command?.command,
+    arguments: lens.command?.arguments,
+  }));
+}
+
+async function actionsOf(uri) {
+  const everything = new vscode.Range(0, 0, 0, 0);
+  const actions = (await vscode.commands.executeCommand("vscode.executeCodeActionProvider", uri, everything)) ?? [];
+  return actions.map((action) => action.title);
+}
+
+async function hintsOf(document) {
+  const everything = new vscode.Range(0, 0, document.lineCount, 0);
+  const hints = (await vscode.commands.executeCommand("vscode.executeInlayHintProvider", document.uri, everything)) ?? [];
+  return hints.map((hint) => ({
+    line: hint.position.line,
+    label: typeof hint.label === "string" ? hint.label : hint.label.map((part) => part.value).join(""),
+  }));
+}
+
+/** What the output channel shows: VS Code keeps it as a document once it has come into view. */
+function traceText() {
+  const shown = vscode.workspace.textDocuments.find(
+    (document) => document.uri.scheme === "output" && document.languageId === "mplp-trace",
+  );
+  return shown?.getText() ?? "";
+}
+
+function shownTrace() {
+  const shown = vscode.window.visibleTextEditors.find((editor) => editor.document.fileName.endsWith(".trace.json"));
+  return shown && { file: shown.document.fileName, column: shown.viewColumn, language: shown.document.languageId };
+}
+
+function status() {
+  return vscode.commands
+    .executeCommand("mplp.ui.serverStatus")
+    .then((found) => vscode.commands.executeCommand("workbench.action.closeQuickOpen").then(() => found));
+}
+
+async function newestRun(title) {
+  return (await status())?.runs.filter((found) => found.title === title).at(-1);
+}
+
+async function statusOf(title) {
+  return (await newestRun(title))?.status;
+}
+
+/** Tells the page that it is its turn. */
+function signal(name) {
+  fs.writeFileSync(path.join(meeting, `driver-${name}`), "");
+}
+
+/** Waits until the page has looked. */
+async function turn(name) {
+  signal(name);
+  await until(`the page at "${name}"`, async () => fs.existsSync(path.join(meeting, `page-${name}`)), (seen) => seen, 40);
+}
+
+async function until(what, look, isEnough, limit_s = 20) {
+  const end = Date.now() + limit_s * 1000;
+  let seen;
+  do {
+    seen = await look();
+    if (isEnough(seen)) {
+      return seen;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  } while (Date.now() < end);
+  throw new Error(`${what}: not within ${limit_s} s; last seen: ${JSON.stringify(seen)}`);
+}
