@@ -1,0 +1,77 @@
+"""Facts of a document, taken piece by piece so that an edit costs only the pieces it touched."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from mplp_lsp.text.toml import TomlTree
+from mplp_lsp.text.tree import Element, ElementTable, Tree
+from mplp_lsp.workspace.kinds import SETTINGS
+from mplp_runtime.rules.facts import document_facts, step_facts
+from mplp_runtime.rules.world import DocumentFacts, StepFacts
+
+_STEP = "step_facts"
+_Steps = tuple[StepFacts, ...]
+
+
+def facts_of_settings(uri: str, toml: TomlTree | None) -> DocumentFacts:
+    """mplp.toml as others depend on it: all of its values."""
+    return DocumentFacts(uri, SETTINGS, extra={"settings": toml.value if toml is not None else None})
+
+
+def facts_of_tree(uri: str, kind: str, tree: Tree, lineage: dict[str, object]) -> DocumentFacts:
+    """The facts of a JSON document; the same object as before where nothing that counts has changed.
+
+    `lineage` carries the last answer together with what it was made from.
+    """
+    header = tree.header
+    steps = _steps(tree, lineage) if kind == "plan" else ()
+    known = lineage.get("facts")
+    if isinstance(known, tuple) and known[0] is header and known[1] is steps and known[2].uri == uri:
+        before = known[2]
+        assert isinstance(before, DocumentFacts)  # noqa: S101 (only this function writes it)
+        return before
+    table = tree.tables.get("steps")
+    facts = document_facts(uri, kind, header, {}, steps if table is not None else None)
+    if isinstance(known, tuple) and known[2] == facts:
+        facts = known[2]
+    lineage["facts"] = (header, steps, facts)
+    return facts
+
+
+def step_facts_of(element: Element) -> StepFacts:
+    """The facts of one step, made once per element."""
+    known = element.cache.get(_STEP)
+    if isinstance(known, StepFacts):
+        return known
+    fresh = step_facts(element.value)
+    element.cache[_STEP] = fresh
+    return fresh
+
+
+def _steps(tree: Tree, lineage: dict[str, object]) -> _Steps:
+    table = tree.tables.get("steps")
+    if table is None:
+        return ()
+    blocks = _blocks(table)
+    known = lineage.get("steps")
+    # Blocks that no edit touched are the same objects, so this compares pointers but for one block.
+    if isinstance(known, tuple) and known[0] == blocks:
+        steps: _Steps = known[1]
+        return steps
+    steps = tuple(chain.from_iterable(blocks))
+    if isinstance(known, tuple) and known[1] == steps:
+        steps = known[1]
+    lineage["steps"] = (blocks, steps)
+    return steps
+
+
+def _blocks(table: ElementTable) -> tuple[_Steps, ...]:
+    found: list[_Steps] = []
+    for block in table.blocks:
+        facts = block.cache.get(_STEP)
+        if not isinstance(facts, tuple):
+            facts = tuple(step_facts_of(element) for element in block.elements)
+            block.cache[_STEP] = facts
+        found.append(facts)
+    return tuple(found)

@@ -1,0 +1,107 @@
+"""What a feature may see: everything as it stood at one moment, and none of it can change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mplp_lsp.text.snapshot import Encoding
+from mplp_lsp.text.uris import key_of
+from mplp_lsp.workspace.documents import Document
+from mplp_lsp.workspace.index import Index
+
+if TYPE_CHECKING:
+    from mplp_runtime.orchestrator.views import RunView
+    from mplp_runtime.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ClientView:
+    """What the client can show, each question asked once at `initialize`; the defaults are a client that can little."""
+
+    name: str = ""
+    related_information: bool = False
+    diagnostic_tags: frozenset[int] = frozenset()
+    code_description: bool = False
+    diagnostic_data: bool = False
+    diagnostic_version: bool = False
+    pull_diagnostics: bool = False
+    diagnostic_refresh: bool = False
+    hierarchical_symbols: bool = False
+    markdown_hover: bool = False
+    snippets: bool = False
+    completion_documentation_markdown: bool = False
+    link_support: bool = False
+    document_changes: bool = False
+    change_annotations: bool = False
+    resource_operations: frozenset[str] = frozenset()
+    code_action_literals: bool = False
+    code_action_disabled: bool = False
+    code_action_data: bool = False
+    code_action_resolve: frozenset[str] = frozenset()
+    code_lens: bool = False
+    code_lens_refresh: bool = False
+    inlay_hints: bool = False
+    inlay_hint_refresh: bool = False
+    semantic_tokens_refresh: bool = False
+    folding_line_only: bool = False
+    apply_edit: bool = False
+    show_document: bool = False
+    show_message_actions: bool = False
+    work_done_progress: bool = False
+    watches_files: bool = False
+    relative_patterns: bool = False
+    configuration: bool = False
+    text_document_content: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Documents(Mapping[str, Document]):
+    """Documents by URI, however it is spelled: the open ones, then those on disk that nobody has open."""
+
+    open: Mapping[str, Document] = field(default_factory=dict)
+    closed: Mapping[str, Document] = field(default_factory=dict)
+
+    def __getitem__(self, uri: str) -> Document:
+        key = key_of(uri)
+        document = self.open.get(key)
+        return document if document is not None else self.closed[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """URIs as their owners spelled them."""
+        for document in self.open.values():
+            yield document.uri
+        for key, document in self.closed.items():
+            if key not in self.open:
+                yield document.uri
+
+    def __len__(self) -> int:
+        return len(self.open) + sum(1 for key in self.closed if key not in self.open)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """One project as it stood at one moment, with the documents of all projects of the session.
+
+    `index` and `settings` are those of the project at `root`; `runs` holds the latest run per plan_id.
+    """
+
+    documents: Documents
+    index: Index
+    root: Path | None = None
+    runs: Mapping[str, RunView] = field(default_factory=dict)
+    client: ClientView = ClientView()
+    encoding: Encoding = "utf-16"
+    is_trusted: bool = False
+    max_findings: int = 1_000
+
+    @property
+    def settings(self) -> Settings | None:
+        """The project's mplp.toml; None where there is none or it cannot be read."""
+        return self.index.settings()
+
+    def document(self, uri: str) -> Document | None:
+        """The document at `uri`, None where it is neither open nor a known file of ours."""
+        return self.documents.get(uri)

@@ -1,0 +1,144 @@
+"""Watching a project where the editor does not: one thread, relevant folders only, one callback per batch."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mplp_lsp.workspace.scan import MAX_FILES, SKIPPED_FOLDERS, folders_of, project_files
+
+logger = logging.getLogger(__name__)
+
+MAX_FOLDERS = 8_192
+"""inotify gives one watch per folder, and a user has a few ten thousand for all programs together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was seen together. With `must_rescan` the paths are not the whole story: compare every file."""
+
+    root: Path
+    paths: frozenset[Path] = frozenset()
+    must_rescan: bool = False
+
+
+class Watcher:
+    """Tells `on_batch` (on the watcher's thread) about changed paths of one project until `stop`.
+
+    Ignored folders are not watched at all, so `npm install` costs nothing. What happened to a path is not told:
+    the caller compares it with what it knew, because events of a file system arrive late, merged and twice.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        on_batch: Callable[[Batch], None],
+        *,
+        debounce_ms: int = 200,
+        rescan_above: int = 2_000,
+        recheck_every_s: float = 300.0,
+        max_files: int = MAX_FILES,
+    ) -> None:
+        self.root = root
+        self._on_batch = on_batch
+        self._debounce_ms = debounce_ms
+        self._rescan_above = rescan_above
+        self._recheck_every_s = recheck_every_s
+        self._max_files = max_files
+        self._stopping = threading.Event()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"mplp-watch {root.name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def wait_until_watching(self, timeout_s: float) -> bool:
+        """Whether changes from now on will be seen; False if that is not so within `timeout_s`."""
+        return self._ready.wait(timeout_s)
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """Returns once no callback can come any more; safe to call twice and before `start`."""
+        self._stopping.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        is_first = True
+        pause_s = 0.1
+        while not self._stopping.is_set():
+            started = time.monotonic()
+            try:
+                folders = self._folders()
+                self._watch(folders, announce_gap=not is_first)
+            except Exception:
+                # The native part fails on odd paths and on exhausted watches: start again, ever more slowly.
+                logger.warning("Watching %s failed; starting again", self.root, exc_info=True)
+                pause_s = 0.1 if time.monotonic() - started > 60 else min(pause_s * 2, 30.0)
+                self._stopping.wait(pause_s)
+            is_first = False
+
+    def _folders(self) -> list[Path]:
+        folders = folders_of(project_files(self.root, limit=self._max_files))
+        if len(folders) > MAX_FOLDERS:
+            logger.warning("%s has more than %d folders; deeper ones are not watched", self.root, MAX_FOLDERS)
+        by_depth = sorted(folders, key=lambda folder: len(folder.parts))
+        return [folder for folder in by_depth if folder.is_dir()][:MAX_FOLDERS]
+
+    def _watch(self, folders: Sequence[Path], *, announce_gap: bool) -> None:
+        """Until the set of folders changes, the watcher is stopped, or the native part fails."""
+        from watchfiles._rust_notify import RustNotify
+
+        known = {str(folder) for folder in folders}
+        with RustNotify([*known], False, False, 300, False, True) as notifier:
+            self._ready.set()
+            if announce_gap:
+                # Between two native watchers nobody looked.
+                self._tell(Batch(self.root, must_rescan=True))
+            timeout_ms = max(1, int(self._recheck_every_s * 1000))
+            while not self._stopping.is_set():
+                seen = notifier.watch(self._debounce_ms, 50, timeout_ms, self._stopping)
+                if seen in {"stop", "signal"}:
+                    return
+                if seen == "timeout":
+                    # The kernel may have dropped events silently (a full queue is not reported to us).
+                    self._tell(Batch(self.root, must_rescan=True))
+                    continue
+                paths = relevant(self.root, {path for _, path in seen if isinstance(path, str)})
+                if len(paths) > self._rescan_above:
+                    self._tell(Batch(self.root, must_rescan=True))
+                elif paths:
+                    self._tell(Batch(self.root, frozenset(paths)))
+                if any(folder_appeared(path, known) for path in paths) or not self.root.is_dir():
+                    return
+
+    def _tell(self, batch: Batch) -> None:
+        if self._stopping.is_set():
+            return
+        try:
+            self._on_batch(batch)
+        except Exception:
+            logger.exception("A batch of file changes was lost")
+
+
+def relevant(root: Path, paths: Iterable[str]) -> set[Path]:
+    """Paths below `root` with no skipped folder among their parents, nor being one themselves."""
+    kept: set[Path] = set()
+    for text in paths:
+        path = Path(text)
+        try:
+            parts = path.relative_to(root).parts
+        except ValueError:
+            continue
+        if parts and SKIPPED_FOLDERS.isdisjoint(parts):
+            kept.add(path)
+    return kept
+
+
+def folder_appeared(path: Path, known: set[str]) -> bool:
+    """Whether `path` is a folder that is not watched yet; a link to a folder is none."""
+    return str(path) not in known and not os.path.islink(path) and path.is_dir()

@@ -1,0 +1,224 @@
+"""A session's whole view: folders, projects, documents and one index per project. Changes on one thread only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mplp_lsp.text.edits import Change
+from mplp_lsp.text.snapshot import Encoding
+from mplp_lsp.text.uris import path_of
+from mplp_lsp.workspace.documents import Document, Setting
+from mplp_lsp.workspace.index import Baselines, Index
+from mplp_lsp.workspace.kinds import MODULES, NO_RULES, SETTINGS, FileRules
+from mplp_lsp.workspace.projects import Projects
+from mplp_lsp.workspace.scan import SKIPPED_FOLDERS
+from mplp_lsp.workspace.snapshot import ClientView, Snapshot
+from mplp_lsp.workspace.store import Store, Update
+
+if TYPE_CHECKING:
+    from mplp_runtime.orchestrator.views import RunView
+
+_NO_RUNS: Mapping[str, RunView] = {}
+
+
+class Workspace:
+    """Every method that changes something returns what changed, first the document it was asked about.
+
+    `snapshot` gives an immutable view to hand to features; it costs the same whatever the project's size.
+    """
+
+    def __init__(self, *, rules: FileRules = NO_RULES, encoding: Encoding = "utf-16") -> None:
+        self.projects = Projects()
+        self.rules = rules
+        self.store = Store(self._setting_for, encoding)
+        self._indexes: dict[Path | None, Index] = {}
+        self._baselines: dict[Path, Baselines] = {}
+        self._roots: dict[Path, Path] = {}
+
+    @property
+    def encoding(self) -> Encoding:
+        return self.store.encoding
+
+    def set_encoding(self, encoding: Encoding) -> None:
+        """What `initialize` agreed on; before any document is open."""
+        self.store.encoding = encoding
+
+    def root_of(self, uri: str) -> Path | None:
+        """The project a document belongs to; None for documents without a file."""
+        path = path_of(uri)
+        return None if path is None else self._root_for(path)
+
+    def index_of(self, root: Path | None) -> Index:
+        """The index of one project; an empty one where nothing is known."""
+        return self._indexes.get(root, Index())
+
+    def snapshot(
+        self,
+        uri: str | None = None,
+        *,
+        root: Path | None = None,
+        runs: Mapping[str, RunView] = _NO_RUNS,
+        client: ClientView | None = None,
+        is_trusted: bool = False,
+        max_findings: int = 1_000,
+    ) -> Snapshot:
+        """Everything as it stands, seen from the project of `uri` (or from the project at `root`)."""
+        project = self.root_of(uri) if uri is not None else root
+        return Snapshot(
+            documents=self.store.documents,
+            index=self.index_of(project),
+            root=project,
+            runs=runs,
+            client=client or ClientView(),
+            encoding=self.store.encoding,
+            is_trusted=is_trusted,
+            max_findings=max_findings,
+        )
+
+    def open(self, uri: str, language_id: str, version: int, text: str) -> list[Update]:
+        return self._noted([self.store.open(uri, language_id, version, text)])
+
+    def change(self, uri: str, version: int, changes: Iterable[Change]) -> list[Update]:
+        """[] where the document is not open or the version is not newer."""
+        update = self.store.change(uri, version, changes)
+        return [] if update is None else self._noted([update])
+
+    def save(self, uri: str, text: str | None = None) -> list[Update]:
+        update = self.store.save(uri, text)
+        return [] if update is None else self._noted([update])
+
+    def close(self, uri: str) -> list[Update]:
+        update = self.store.close(uri)
+        return [] if update is None else self._noted([update])
+
+    def refresh(self, paths: Iterable[Path]) -> list[Update]:
+        """Files that were created, changed or deleted on disk; also what a scan found. Folders that are gone too."""
+        updates: list[Update] = []
+        files: list[Path] = []
+        for path in paths:
+            if not SKIPPED_FOLDERS.isdisjoint(path.parts[:-1]):
+                continue
+            files.append(path)
+            if not path.exists():
+                updates += self.store.forget_below(path)
+        return self._noted(updates + self.store.refresh(files))
+
+    def renamed(self, old: Path, new: Path) -> list[Update]:
+        """`didRenameFiles`, of a file or a whole folder; open documents are moved by the client itself."""
+        inside = [
+            document.path
+            for document in self.store.documents.closed.values()
+            if document.path is not None and document.path.is_relative_to(old)
+        ]
+        moved = [new / path.relative_to(old) for path in inside if path != old]
+        return self.refresh([*inside, old, *moved, *([new] if new.is_file() else [])])
+
+    def rescan(self, root: Path, found: Iterable[Path]) -> list[Update]:
+        """A complete scan of one project: `found` holds all candidates, so whatever else we knew there is gone."""
+        known = [
+            document.path
+            for document in self.store.documents.closed.values()
+            if document.path is not None and document.path.is_relative_to(root)
+        ]
+        return self.refresh(dict.fromkeys([*found, *known]))
+
+    def set_folders(self, folders: Iterable[Path]) -> list[Update]:
+        """The workspace folders of `initialize`, or after folders came and went."""
+        before = self.projects
+        self.projects = Projects.of(folders)
+        self._roots.clear()
+        updates: list[Update] = []
+        for root in before.roots:
+            if not any(root.is_relative_to(kept) for kept in self.projects.roots):
+                updates += self.store.forget_below(root)
+        noted = self._noted(updates)
+        self._rebuild()
+        return noted
+
+    def set_rules(self, rules: FileRules) -> list[Update]:
+        """`mplp.files.*` changed. Files that were foreign so far are found by the next scan."""
+        if rules == self.rules:
+            return []
+        self.rules = rules
+        return self._noted(self.store.judge_again(list(self.store.documents)))
+
+    def set_baselines(self, root: Path, baselines: Baselines) -> None:
+        """Where the graph's last known statuses come from; call again when the graph has changed (D22)."""
+        self._baselines[root] = baselines
+        self._indexes[root] = self.index_of(root).with_baselines(baselines)
+
+    def _setting_for(self, path: Path | None) -> Setting:
+        root = None if path is None else self._root_for(path)
+        return Setting(self.rules, root, self._has_ours_beside)
+
+    def _root_for(self, path: Path) -> Path:
+        folder = path.parent
+        root = self._roots.get(folder)
+        if root is None:
+            root = self._roots[folder] = self.projects.root_for(path)
+        return root
+
+    def _has_ours_beside(self, folder: Path) -> bool:
+        """Whether the folder holds a document that is ours for a better reason than being empty itself."""
+        return any(
+            facts.kind in MODULES and facts.id is not None and _folder_of(facts.uri) == folder
+            for facts in self.index_of(self._root_for(folder / "plan.json")).documents()
+        )
+
+    def _noted(self, updates: list[Update]) -> list[Update]:
+        """Brings the indexes up to date, and adds empty documents whose kind follows from their neighbours."""
+        self._index(updates)
+        folders = {_folder_of(update.uri) for update in updates if _declares_differently(update)}
+        if folders:
+            waiting = [
+                document.uri
+                for document in self.store.documents.values()
+                if document.path is not None and document.path.parent in folders and document.text.length < 64
+            ]
+            judged = self.store.judge_again(waiting) if waiting else []
+            self._index(judged)
+            updates = updates + judged
+        return updates
+
+    def _index(self, updates: Iterable[Update]) -> None:
+        changes: dict[Path | None, list[Update]] = {}
+        for update in updates:
+            changes.setdefault(self.root_of(update.uri), []).append(update)
+        for root, group in changes.items():
+            index = self.index_of(root).updated(
+                (update.uri, update.after.facts if update.after is not None else None) for update in group
+            )
+            for update in group:
+                if root is not None and path_of(update.uri) == root / "mplp.toml":
+                    index = index.with_settings(_settings_text(update.after))
+            if root is not None and root in self._baselines and root not in self._indexes:
+                index = index.with_baselines(self._baselines[root])
+            self._indexes[root] = index
+
+    def _rebuild(self) -> None:
+        """All indexes anew: folders changed, so files may belong to other projects than before."""
+        self._indexes.clear()
+        self._index([Update(document.uri, None, document) for document in self.store.documents.values()])
+        for root, baselines in self._baselines.items():
+            self._indexes[root] = self.index_of(root).with_baselines(baselines)
+
+
+def _folder_of(uri: str) -> Path | None:
+    path = path_of(uri)
+    return None if path is None else path.parent
+
+
+def _settings_text(document: Document | None) -> str | None:
+    return document.text.text if document is not None and document.kind == SETTINGS else None
+
+
+def _declares_differently(update: Update) -> bool:
+    """Whether the document came, went, or changed its kind or own id."""
+
+    def declared(document: Document | None) -> tuple[str, str | None] | None:
+        facts = None if document is None else document.facts
+        return None if facts is None else (facts.kind, facts.id)
+
+    return declared(update.before) != declared(update.after)

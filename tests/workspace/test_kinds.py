@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePath
+
+import pytest
+
+import mplp_schemas
+from mplp_lsp.workspace.kinds import (
+    MODULES,
+    OWN_KEYS,
+    REQUIRED_KEYS,
+    FileRules,
+    by_content,
+    by_name,
+    kind_of,
+    may_be_ours,
+)
+
+SHARED = Path(__file__).resolve().parents[2] / "../shared/mplp-v1.0.0"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("a/site.plan.json", "plan"),
+        ("a/site.context.json", "context"),
+        ("x.event.json", "event"),
+        ("x.sample.json", "sample"),
+        ("run.events.ndjson", "timeline"),
+        ("run-events.ndjson", "timeline"),
+        ("execution.ndjson", "timeline"),
+        ("mplp.toml", "settings"),
+        (".mplp/plan.json", "plan"),
+        (".mplp/traces/1.trace.json", "trace"),
+    ],
+)
+def test_a_telling_name_is_enough(path: str, kind: str) -> None:
+    assert kind_of(PurePath("/w") / path) == kind
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "package.json",
+        "log.ndjson",
+        "pyproject.toml",
+        "plan.yaml",
+        "my-plan.json",
+        "notes.plan.md",
+        ".plan.json",
+        "plan.json.bak",
+    ],
+)
+def test_other_names_are_foreign_while_they_are_empty(path: str) -> None:
+    assert kind_of(PurePath("/w") / path) is None
+
+
+def test_a_bare_name_needs_a_key_of_its_own_kind() -> None:
+    trace = PurePath("/w/trace.json")
+    assert kind_of(trace, {"traceEvents": [], "displayTimeUnit": "ms", "metadata": {}}) is None
+    assert kind_of(trace, {"root_span": {}}) == "trace"
+    assert kind_of(PurePath("/w/network.json"), {"nodes": [], "links": [], "name": "x"}) is None
+    assert (
+        kind_of(PurePath("/w/extension.json"), {"name": "x", "version": "1", "manifest_version": 3}) is None
+    )
+    assert kind_of(PurePath("/w/dialog.json"), {"messages": []}) is None
+    assert (
+        kind_of(PurePath("/w/role.json"), {"meta": {"protocol_version": "1.0.0", "schema_version": "1"}})
+        == "role"
+    )
+
+
+@pytest.mark.parametrize("header", [None, {}])
+def test_an_empty_bare_name_is_ours_only_beside_our_documents(header: object) -> None:
+    assert kind_of(PurePath("/w/plan.json"), header) is None
+    assert kind_of(PurePath("/w/plan.json"), header, has_ours_beside=lambda: True) == "plan"
+    assert kind_of(PurePath("/w/any.json"), header, has_ours_beside=lambda: True) is None
+
+
+@pytest.mark.parametrize(("kind", "required"), REQUIRED_KEYS)
+def test_any_json_is_ours_when_the_required_keys_of_one_kind_are_there(
+    kind: str, required: frozenset[str]
+) -> None:
+    header = dict.fromkeys(required)
+    assert kind_of(PurePath("/w/anything.json"), header) == kind
+    for key in required:
+        fewer = {other: None for other in required if other != key}
+        assert by_content(fewer) != kind or any(
+            other == kind and keys <= fewer.keys() for other, keys in REQUIRED_KEYS
+        )
+
+
+def test_ties_go_to_the_kind_with_most_required_keys() -> None:
+    plan = next(keys for kind, keys in REQUIRED_KEYS if kind == "plan")
+    context = next(keys for kind, keys in REQUIRED_KEYS if kind == "context")
+    assert by_content(dict.fromkeys(plan | context)) == "plan"
+
+
+def test_keys_of_two_kinds_with_equal_weight_are_nobodys() -> None:
+    git = next(keys for kind, keys in REQUIRED_KEYS if kind == "git")
+    network = {"meta", "network_id", "context_id", "name", "topology_type", "status"}
+    plan = {"meta", "plan_id", "context_id", "title", "objective", "status", "steps"}
+    confirm = {
+        "meta",
+        "confirm_id",
+        "target_type",
+        "target_id",
+        "status",
+        "requested_by_role",
+        "requested_at",
+    }
+    assert by_content(dict.fromkeys(git | network)) == "network"
+    assert by_content(dict.fromkeys(plan | confirm)) is None
+
+
+def test_the_users_globs_overrule_everything() -> None:
+    rules = FileRules.of(
+        {"flows/*.json": "plan", "**/x.plan.json": "context", "a.json": "nonsense"}, ["old/**"]
+    )
+    root = PurePath("/w")
+    assert kind_of(root / "flows/a.json", {"no": 1}, rules, root=root) == "plan"
+    assert kind_of(root / "deep/x.plan.json", None, rules, root=root) == "context"
+    assert kind_of(root / "old/y.plan.json", None, rules, root=root) is None
+    assert kind_of(root / "a.json", None, rules, root=root) is None
+
+
+def test_a_document_without_a_file_goes_by_its_language_and_then_its_content() -> None:
+    assert kind_of(None, None, language_id="mplp-plan") == "plan"
+    assert kind_of(None, {"meta": {}, "role_id": "", "name": ""}, language_id="json") == "role"
+    assert kind_of(None, {"a": 1}, language_id="json") is None
+
+
+def test_only_a_few_markers_make_a_file_worth_parsing() -> None:
+    assert may_be_ours(b'\xef\xbb\xbf  {"meta": {}, "plan_id": ""}')
+    assert not may_be_ours(b'{"name": "left-pad", "version": "1.0.0"}')
+    assert not may_be_ours(b'["plan_id"]')
+    assert not may_be_ours(b"")
+
+
+def test_the_tables_agree_with_the_schemas() -> None:
+    table: dict[str, list[frozenset[str]]] = {}
+    for kind, keys in REQUIRED_KEYS:
+        table.setdefault(kind, []).append(keys)
+    for kind in (*MODULES, "file-update", "git", "ci", "tool"):
+        schema = mplp_schemas.read(mplp_schemas.KINDS[kind])
+        assert table[kind] == [frozenset(schema["required"])], kind
+    for kind in ("event", "sa-event", "map-event"):
+        assert frozenset(mplp_schemas.read(mplp_schemas.KINDS[kind])["required"]) in table["event"], kind
+    for kind in ("sample", "sample-v2"):
+        assert frozenset(mplp_schemas.read(mplp_schemas.KINDS[kind])["required"]) in table["sample"], kind
+    for kind, own in OWN_KEYS.items():
+        if kind in MODULES:
+            assert own <= mplp_schemas.read(mplp_schemas.KINDS[kind])["properties"].keys(), kind
+
+
+def test_every_required_set_has_a_marker() -> None:
+    for kind, keys in REQUIRED_KEYS:
+        assert may_be_ours(json.dumps(dict.fromkeys(sorted(keys))).encode()), kind
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHARED.exists(), reason="the official data files are not beside this checkout")
+def test_all_official_examples_are_recognised_by_content_alone() -> None:
+    for path in sorted(SHARED.glob("examples/**/*.json")):
+        if path.name == "event.valid.json":
+            # An event as modules embed it: it stands in no file of its own, and its keys are anybody's.
+            continue
+        value = json.loads(path.read_text("utf-8"))
+        folder = path.parent.name
+        expected = path.name.split(".")[0] if folder == "examples" else None
+        kind = by_content(value)
+        assert may_be_ours(path.read_bytes()), path.name
+        assert kind is not None, path.name
+        assert expected is None or kind == expected, path.name
+
+
+def test_a_name_tells_whether_the_content_must_be_asked() -> None:
+    assert by_name(PurePath("plan.json")).decides == "content"
+    assert by_name(PurePath("plan.json")).bare == "plan"
+    assert by_name(PurePath("x.plan.json")).decides == "name"
+    assert by_name(PurePath("x.txt")).kind is None
