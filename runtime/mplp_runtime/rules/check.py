@@ -4,41 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mplp_runtime.rules import schema
+from mplp_runtime.rules import habits, invariants, schema
+from mplp_runtime.rules.advice import element_advice
 from mplp_runtime.rules.findings import Finding, Stage
-from mplp_runtime.rules.graph import graph_findings
+from mplp_runtime.rules.graph import StepGraph, graph_findings
 from mplp_runtime.rules.order import order_of, unique
 from mplp_runtime.rules.references import reference_findings
+from mplp_runtime.rules.statuses import contradiction_findings, status_edit_findings
 from mplp_runtime.rules.world import DocumentFacts, World
 
 
 def own_findings(kind: str, value: object) -> list[Finding]:
-    """What a document says about itself alone, ordered by place, one voice per fault."""
-    return first_voice(schema.schema_findings(kind, value))
+    """What a document says about itself alone, ordered by place, one voice per fault.
+
+    Equal to `own_header_findings` together with `own_element_findings` of each entry, moved below its place.
+    """
+    found = schema.schema_findings(kind, value)
+    found += habits.habit_findings(kind, value)
+    found += invariants.invariant_findings(kind, value)
+    for field, entries in value.items() if isinstance(value, Mapping) else ():
+        for index, entry in enumerate(entries) if isinstance(entries, list) else ():
+            found += [advice.below((field, index)) for advice in element_advice(kind, str(field), entry)]
+    return first_voice(found)
 
 
 def own_header_findings(kind: str, header: object, counts: Mapping[str, int]) -> list[Finding]:
-    """The part of `own_findings` that does not look into the entries of top-level lists."""
-    return first_voice(schema.header_findings(kind, header, counts))
+    """The part of `own_findings` that does not look into the entries of top-level lists.
+
+    `header` is the document with each top-level list replaced by `[]`; `counts` has the length of each.
+    """
+    found = schema.header_findings(kind, header, counts)
+    found += habits.header_habit_findings(kind, header)
+    found += invariants.header_invariant_findings(kind, header, counts)
+    return first_voice(found)
 
 
 def own_element_findings(
     kind: str, field: str, element: object, schema_name: str | None = None
 ) -> list[Finding]:
-    """The part of `own_findings` about one entry of the top-level list `field`; places inside the entry."""
-    return first_voice(schema.element_findings(kind, field, element, schema_name))
+    """The part of `own_findings` about one entry of the top-level list `field`; places inside the entry.
+
+    For the kinds `event` and `sample` give `schema_for(kind, header)` as `schema_name`.
+    """
+    found = schema.element_findings(kind, field, element, schema_name)
+    if found:
+        # Every habit is a fault to the schema too, so sound entries are not searched for habits.
+        found += habits.element_habit_findings(kind, field, element, schema_name)
+    found += invariants.element_invariant_findings(kind, field, element)
+    found += element_advice(kind, field, element)
+    return first_voice(found) if len(found) > 1 else found
 
 
 def plan_findings(facts: DocumentFacts) -> list[Finding]:
-    """What follows from a plan's facts alone: its graph and the statuses that contradict each other."""
+    """What follows from a plan's facts alone: its graph, and statuses that contradict each other."""
     if facts.kind != "plan":
         return []
-    return graph_findings(facts.steps)
+    graph = StepGraph(facts.steps)
+    return [*graph_findings(graph), *contradiction_findings(facts, graph)]
 
 
 def world_findings(facts: DocumentFacts, world: World) -> list[Finding]:
-    """What follows from the facts of a document and of all others."""
-    return [*plan_findings(facts), *reference_findings(facts, world)]
+    """What follows from the facts of a document and of all others, ordered by place.
+
+    Combine with `own_findings` through `first_voice`, so that one fault is told once.
+    """
+    return first_voice(
+        [*plan_findings(facts), *reference_findings(facts, world), *status_edit_findings(facts, world)]
+    )
 
 
 def check(kind: str, value: object, facts: DocumentFacts, world: World) -> list[Finding]:

@@ -63,9 +63,9 @@ class StepGraph:
         return f"step {index + 1}" if step_id is None else f"step {index + 1} (`{_shortened(step_id)}`)"
 
 
-def graph_findings(steps: Sequence[StepFacts]) -> list[Finding]:
+def graph_findings(steps: Sequence[StepFacts] | StepGraph) -> list[Finding]:
     """Everything the graph rules have against a plan's steps, ordered by place."""
-    graph = StepGraph(steps)
+    graph = steps if isinstance(steps, StepGraph) else StepGraph(steps)
     findings = [
         *_duplicate_ids(graph),
         *_dependencies(graph),

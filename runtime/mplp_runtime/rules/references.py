@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -42,9 +42,10 @@ def _finding(
     severity: Severity,
     related: Sequence[Related] = (),
     stage: Stage = Stage.GRAPH,
-    **data: object,
+    data: Mapping[str, object] | None = None,
 ) -> Finding:
-    return Finding(code, message, severity, stage, Place(pointer), tuple(related[:MOST_RELATED]), data=data)
+    shown = tuple(related[:MOST_RELATED])
+    return Finding(code, message, severity, stage, Place(pointer), shown, data=data or {})
 
 
 def _reference(facts: DocumentFacts, pointer: Pointer) -> Reference | None:
@@ -92,7 +93,7 @@ def _own_id(facts: DocumentFacts, world: World) -> Iterator[Finding]:
                 Related(Place(other.id_pointer, "value", other.uri), f"The same `{facts.id_pointer[-1]}`.")
                 for other in others
             ],
-            insert_format="uuid",
+            data={"insert_format": "uuid"},
         )
 
 
@@ -113,7 +114,7 @@ def _context(plan: DocumentFacts, world: World) -> Iterator[Finding]:
             traced.pointer,
             Severity.WARNING,
             [Related(Place(reference.pointer), "The plan's own context.")],
-            suggestion=reference.id,
+            data={"suggestion": reference.id},
         )
 
 
@@ -136,16 +137,13 @@ def _unknown_context(plan: DocumentFacts, reference: Reference, world: World) ->
         reference.pointer,
         Severity.WARNING,
         [Related(Place(context.id_pointer, "value", context.uri), "This context is near.")],
-        suggestion=suggestion,
+        data={"suggestion": suggestion},
     )
 
 
-def _described(context: DocumentFacts) -> str:
-    return (
-        f"{quoted(context.title)} in `{_file_name(context.uri)}`"
-        if context.title
-        else _file_name(context.uri)
-    )
+def _described(document: DocumentFacts) -> str:
+    name = f"`{_file_name(document.uri)}`"
+    return f"{quoted(document.title)} in {name}" if document.title else name
 
 
 def _declared_context(
@@ -171,7 +169,7 @@ def _declared_context(
             Severity.ERROR,
             [Related(Place(("status",), "value", context.uri), "The context's status.")],
             Stage.INVARIANT,
-            invariant="sa_context_must_be_active",
+            data={"invariant": "sa_context_must_be_active"},
         )
     yield from _context_of_another(plan, reference, context, world)
 
@@ -199,7 +197,7 @@ def _context_of_another(
     )
     if owner is None:
         return
-    data = {"suggestion": beside[0].id} if len(beside) == 1 else {}
+    data: dict[str, object] = {"suggestion": beside[0].id} if len(beside) == 1 else {}
     yield _finding(
         "plan-context-of-another",
         f"This is the context of another plan, {_described(owner)}. "
@@ -210,7 +208,7 @@ def _context_of_another(
             Related(Place(context.id_pointer, "value", context.uri), "The context that is named."),
             Related(Place(beside[0].id_pointer, "value", beside[0].uri), "The context beside this plan."),
         ],
-        **data,
+        data=data,
     )
 
 
@@ -228,17 +226,13 @@ def _roles(plan: DocumentFacts, world: World) -> Iterator[Finding]:
             yield _unknown_role(role, list(known), pointer)
         if role not in hinted and not _is_bound(role, step.step_id, settings):
             hinted.add(role)
-            where = (
-                "`mplp.toml` binds no action to the"
-                if settings is not None
-                else "There is no `mplp.toml` for the"
-            )
+            why = "is bound to no action in" if settings is not None else "has no action: there is no"
             yield _finding(
                 "step-role-unbound",
-                f"{where} role {quoted(role)}, so its steps cannot run here (a dry run can).",
+                f"The role {quoted(role)} {why} `mplp.toml`. Its steps can be simulated only.",
                 pointer,
                 Severity.HINT,
-                role=role,
+                data={"role": role},
             )
 
 
@@ -249,7 +243,7 @@ def _unknown_role(role: str, known: list[str], pointer: Pointer) -> Finding:
     if suggestion is None:
         return _finding("step-role-unknown", message, pointer, Severity.WARNING)
     message += f" Did you mean `{suggestion}`?"
-    return _finding("step-role-unknown", message, pointer, Severity.WARNING, suggestion=suggestion)
+    return _finding("step-role-unknown", message, pointer, Severity.WARNING, data={"suggestion": suggestion})
 
 
 def _is_bound(role: str, step_id: str | None, settings: Settings | None) -> bool:

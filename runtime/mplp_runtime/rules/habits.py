@@ -1,0 +1,128 @@
+"""Wrong habits that are easy to name and to repair: foreign spellings of keys and ids, other versions.
+
+They speak before the schema does, at the same place, because they say what to do instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mplp_runtime.rules import shape
+from mplp_runtime.rules.choice import has_schema, schema_for
+from mplp_runtime.rules.explain import is_id
+from mplp_runtime.rules.findings import Finding, Place, Pointer, Severity, Stage
+from mplp_runtime.rules.order import order_of
+from mplp_runtime.rules.words import label, quoted, snake_case
+
+SUPPORTED_VERSION = "1.0.0"
+
+MODULES = frozenset(
+    ("context", "plan", "confirm", "trace", "role", "extension", "dialog", "collab", "core", "network")
+)
+
+
+def habit_findings(kind: str, value: object) -> list[Finding]:
+    """The habits in a whole document, ordered by place."""
+    if not has_schema(kind):
+        return []
+    name = schema_for(kind, value)
+    return sorted([*_version(kind, value), *_walk(name, (), value, (), None)], key=order_of)
+
+
+def header_habit_findings(kind: str, header: object) -> list[Finding]:
+    """The habits outside the entries of top-level lists."""
+    return habit_findings(kind, header)
+
+
+def element_habit_findings(
+    kind: str, field: str, element: object, schema_name: str | None = None
+) -> list[Finding]:
+    """The habits in one entry of the top-level list `field`; places inside the entry."""
+    if schema_name is None:
+        if not has_schema(kind):
+            return []
+        schema_name = schema_for(kind, None)
+    return sorted(_walk(schema_name, (field, shape.ANY_INDEX), element, (), field), key=order_of)
+
+
+def _walk(
+    name: str, prefix: Pointer, value: object, pointer: Pointer, table: str | None
+) -> Iterator[Finding]:
+    """Every habit in `value`, as far as the schema looks; open objects may have any keys.
+
+    So whatever is found here is a fault to the schema too (`own_element_findings` relies on it).
+    """
+    if isinstance(value, Mapping):
+        known = shape.known_properties(name, prefix + pointer)
+        is_closed = shape.is_closed(name, prefix + pointer)
+        for key, member in value.items():
+            if key in known:
+                yield from _walk(name, prefix, member, (*pointer, key), table)
+            elif is_closed:
+                yield from _key(key, known, value, pointer)
+    elif isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from _walk(name, prefix, entry, (*pointer, index), table)
+    elif _is_upper_case_id(value) and _wants_id(name, prefix + pointer):
+        yield _upper_case_id(str(value), pointer, table)
+
+
+def _key(
+    key: str, known: tuple[str, ...], owner: Mapping[str, object], pointer: Pointer
+) -> Iterator[Finding]:
+    stripped = key.strip()
+    spelled = snake_case(key)
+    if stripped != key and stripped in known:
+        code, meant = "key-blank", stripped
+        message = f"This key has blanks around it. Write `{meant}`."
+    elif spelled != key and spelled in known:
+        code, meant = "key-not-snake-case", spelled
+        message = f"`{key}` is written `{meant}` in MPLP."
+    else:
+        return
+    data: dict[str, object] = {"suggestion": meant}
+    if meant in owner:
+        message += f" `{meant}` is there already."
+        data = {"taken": meant}
+    yield Finding(code, message, Severity.ERROR, Stage.HABIT, Place((*pointer, key), "key"), data=data)
+
+
+def _is_upper_case_id(value: object) -> bool:
+    return isinstance(value, str) and value != value.lower() and is_id(value.lower())
+
+
+def _wants_id(name: str, pointer: Pointer) -> bool:
+    pattern = shape.keyword(name, pointer, "pattern")
+    return isinstance(pattern, str) and "-4[0-9a-f]{3}-" in pattern
+
+
+def _upper_case_id(value: str, pointer: Pointer, table: str | None) -> Finding:
+    return Finding(
+        "id-upper-case",
+        f"{label(pointer, table)} is {quoted(value)}. Ids are written in lower case.",
+        Severity.ERROR,
+        Stage.HABIT,
+        Place(pointer),
+        data={"suggestion": value.lower()},
+    )
+
+
+def _version(kind: str, value: object) -> Iterator[Finding]:
+    meta = value.get("meta") if isinstance(value, Mapping) and kind in MODULES else None
+    version = meta.get("protocol_version") if isinstance(meta, Mapping) else None
+    numbers = version.split(".") if isinstance(version, str) else []
+    if version == SUPPORTED_VERSION or len(numbers) != 3 or not all(map(_is_number, numbers)):
+        return
+    is_same_major = numbers[0] == SUPPORTED_VERSION.split(".", maxsplit=1)[0]
+    yield Finding(
+        "protocol-version-unsupported",
+        f"This document says protocol {version}. Here it is checked as {SUPPORTED_VERSION}.",
+        Severity.INFORMATION if is_same_major else Severity.WARNING,
+        Stage.HABIT,
+        Place(("meta", "protocol_version")),
+        data={"suggestion": SUPPORTED_VERSION},
+    )
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
