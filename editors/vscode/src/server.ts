@@ -2,10 +2,17 @@
 
 import * as path from "node:path";
 import * as vscode from "vscode";
-import { LanguageClient, State, TransportKind, type LanguageClientOptions } from "vscode-languageclient/node";
+import {
+  LanguageClient,
+  State,
+  TransportKind,
+  WorkDoneProgressCancelNotification,
+  type LanguageClientOptions,
+} from "vscode-languageclient/node";
 import { locateServer, surroundings, type Located } from "./locate";
 import type { Run } from "./protocol";
 import { openBeside } from "./documents";
+import { RunProgress } from "./progress";
 
 type CommandHook = (command: string, argument: unknown) => Promise<unknown>;
 
@@ -16,6 +23,9 @@ export class Server implements vscode.Disposable {
   private readonly log = vscode.window.createOutputChannel("MPLP", { log: true });
   private readonly runs = new vscode.EventEmitter<Run>();
   private readonly states = new vscode.EventEmitter<State>();
+  private readonly progress = new RunProgress((token) => {
+    void this.client?.sendNotification(WorkDoneProgressCancelNotification.type, { token });
+  });
 
   /** Each change of each run of the project, whoever started it. */
   readonly onRun = this.runs.event;
@@ -78,6 +88,7 @@ export class Server implements vscode.Disposable {
   private async stop(): Promise<void> {
     const client = this.client;
     this.client = undefined;
+    this.progress.clear();
     if (client?.needsStop()) {
       await client.stop().catch((error: unknown) => this.log.warn(`The server did not stop in time: ${String(error)}`));
     }
@@ -105,7 +116,12 @@ export class Server implements vscode.Disposable {
     }
     this.log.info(`Starting ${this.located.program} (found by ${this.located.from}).`);
     const client = new LanguageClient("mplp", "MPLP", this.serverOptions(this.located), this.clientOptions());
-    client.onDidChangeState((change) => this.states.fire(change.newState));
+    client.onDidChangeState((change) => {
+      if (change.newState === State.Stopped) {
+        this.progress.clear();
+      }
+      this.states.fire(change.newState);
+    });
     client.onNotification("mplp/run", (run: Run) => this.runs.fire(run));
     this.client = client;
     try {
@@ -139,6 +155,11 @@ export class Server implements vscode.Disposable {
       initializationOptions: () => ({ trusted: vscode.workspace.isTrusted, runNotifications: true }),
       middleware: {
         executeCommand: (command, args) => this.onCommand(command, args[0]),
+        handleWorkDoneProgress: (token, progress, next) => {
+          if (!this.progress.accept(token, progress) || progress.kind === "end") {
+            next(token, progress);
+          }
+        },
         workspace: {
           configuration: async (params, token, next) => {
             const answers = await next(params, token);
