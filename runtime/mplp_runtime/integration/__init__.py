@@ -1,0 +1,1 @@
+"""From outside systems to events: files, git, CI, tools. One way only: they inform and do not control."""

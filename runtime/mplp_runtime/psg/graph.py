@@ -105,7 +105,7 @@ class Graph:
         """Makes the graph say what a valid Plan document says: its node, its steps, and their edges.
 
         One `bulk` event: `plan_created` the first time, `plan_updated` later; [] if nothing changed. Steps
-        that are gone become tombstones. The edge to the Context is there as soon as the Context's node is. Raises
+        that are gone become tombstones. The edge to the Context is added once the Context is known. Raises
         DocumentInvalid if the steps are no directed acyclic graph.
         """
         change = write_plan(transaction, plan)

@@ -177,7 +177,7 @@ def _value(pointer: Pointer, name: str, value: object, key: Key) -> Iterator[Fin
         yield _wrong_type(pointer, name, value, "an address that begins with http:// or https://", key)
     elif kind == "variable" and not _VARIABLE.match(value):
         # The value is not repeated: it may be the secret itself.
-        message = f"`{name}` takes the name of an environment variable, never the secret. For example: {key.example}"
+        message = f"`{name}` takes the name of a variable, never the secret. For example: {key.example}"
         yield _finding("settings-secret-inline", message, pointer)
 
 
@@ -287,7 +287,8 @@ def _unknown(pointer: Pointer, name: str, known: Iterable[str], subject: str) ->
 
 def _wrong_type(pointer: Pointer, name: str, value: object, expected: str, key: Key) -> Finding:
     shown = repr(value) if isinstance(value, int | float | bool) else _type_word(value)
-    message = f"`{name}` must be {expected}; this is {shown}. For example: {name.split('[', maxsplit=1)[0]} = {key.example}"
+    form = f"{name.partition('[')[0]} = {key.example}"
+    message = f"`{name}` must be {expected}; this is {shown}. For example: {form}"
     return _finding("settings-type-invalid", message, pointer, data={"example": key.example})
 
 

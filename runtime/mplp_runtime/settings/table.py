@@ -1,4 +1,4 @@
-"""Every key of mplp.toml: what it takes, what it means, and an example, for checks and for editing features."""
+"""Every key of mplp.toml: what it takes, what it means, an example; for checks and editing features."""
 
 from __future__ import annotations
 

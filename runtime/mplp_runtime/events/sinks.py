@@ -1,0 +1,204 @@
+"""Timelines: the event log of one stream as a file of lines, written as things happen.
+
+The store is the record; the file follows it. A file is always a beginning of its stream, in Lamport order:
+whoever appends takes the file's lock, cuts a line that a killed process left unfinished, and writes what the
+store has after the last whole line. So nothing is written twice or left out, also by several processes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from mplp_runtime.errors import StoreError
+from mplp_runtime.vsl.interface import Json, Reading, StoredEvent, ValueStateLayer
+
+try:
+    import fcntl
+except ImportError:  # Windows: one process at a time, as its file sharing rules have it anyway.
+    fcntl = None  # type: ignore[assignment]
+
+logger = logging.getLogger(__name__)
+
+_TAIL_BYTES = 64 * 1024
+_BATCH = 1_000
+
+# ASCII, as in the store: a lone surrogate in a tool's output has no UTF-8 form.
+_encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
+
+
+class NdjsonSink:
+    """Keeps the file of one stream up to date; an instance is a callback for `EventBus.subscribe`.
+
+    A file that cannot be written is logged once and caught up on with a later event.
+    """
+
+    def __init__(self, path: Path, store: ValueStateLayer, stream: str) -> None:
+        self.path = path
+        self.stream = stream
+        self._store = store
+        self._lock = threading.Lock()
+        self._descriptor: int | None = None
+        self._known_size = -1
+        self._last_lamport = 0
+        self._is_failing = False
+
+    def __call__(self, stored: StoredEvent) -> None:
+        if stored.stream != self.stream or stored.lamport <= self._last_lamport:
+            return
+        try:
+            self.catch_up()
+        except StoreError as error:
+            if not self._is_failing:
+                logger.warning("%s", error)
+            self._is_failing = True
+        else:
+            self._is_failing = False
+
+    def catch_up(self) -> int:
+        """Writes what the store has and the file lacks; returns the number of lines added.
+
+        A file is made as soon as there is something to write. Raises StoreError if it cannot be written.
+        """
+        with self._lock:
+            try:
+                return self._catch_up()
+            except OSError as error:
+                raise StoreError(f"The timeline {self.path} cannot be written: {error.strerror}.") from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._forget_descriptor()
+
+    def _catch_up(self) -> int:
+        if self._descriptor is None and not self.path.exists() and not self._following(0):
+            return 0
+        added = 0
+        with self._locked_file() as descriptor:
+            if os.fstat(descriptor).st_size != self._known_size:
+                self._last_lamport = _cut_and_find_last(descriptor)
+            while missing := self._following(self._last_lamport):
+                _write_whole(descriptor, b"".join(line_of(stored.event) for stored in missing))
+                self._last_lamport = missing[-1].lamport
+                added += len(missing)
+            self._known_size = os.fstat(descriptor).st_size
+        return added
+
+    def _following(self, lamport: int) -> list[StoredEvent]:
+        def found(reading: Reading) -> list[StoredEvent]:
+            return list(reading.events(self.stream, after=lamport, limit=_BATCH))
+
+        return self._store.read(found)
+
+    @contextmanager
+    def _locked_file(self) -> Iterator[int]:
+        """The descriptor of the file that has the name now, locked: it may have been removed or replaced."""
+        while True:
+            if self._descriptor is None:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+                self._known_size = -1
+            descriptor = self._descriptor
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_same_file(descriptor, self.path):
+                break
+            self._forget_descriptor()
+        try:
+            yield descriptor
+        finally:
+            if fcntl is not None:
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+
+    def _forget_descriptor(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def repair(path: Path, store: ValueStateLayer, stream: str) -> int:
+    """Cuts an unfinished last line off and appends the events the file lacks; returns their number.
+
+    Raises StoreError if the file cannot be written.
+    """
+    sink = NdjsonSink(path, store, stream)
+    try:
+        return sink.catch_up()
+    finally:
+        sink.close()
+
+
+def line_of(event: Mapping[str, Json]) -> bytes:
+    """One line of a timeline, with its line end."""
+    return _encode(event).encode("ascii") + b"\n"
+
+
+def lamport_of(event: Mapping[str, Json]) -> int:
+    """The logical time an event of a timeline carries; 0 if it has none.
+
+    >>> lamport_of({"sa_id": "x", "payload": {"lamport_timestamp": 4}})
+    4
+    """
+    payload = event.get("payload")
+    inner = payload.get("lamport_timestamp") if isinstance(payload, Mapping) else None
+    value = event.get("lamport_timestamp", inner)
+    return value if isinstance(value, int) else 0
+
+
+def _is_same_file(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _cut_and_find_last(descriptor: int) -> int:
+    """Truncates the file after its last sound line; returns that line's Lamport time, 0 without one."""
+    size = end = os.fstat(descriptor).st_size
+    while end:
+        start, line = _last_line(descriptor, end)
+        value = _sound(line)
+        if value is not None:
+            break
+        end = start
+    else:
+        value = {}
+    if end != size:
+        os.ftruncate(descriptor, end)
+    return lamport_of(value)
+
+
+def _last_line(descriptor: int, end: int) -> tuple[int, bytes]:
+    """Where the last line before offset `end` starts, and its bytes."""
+    tail = b""
+    start = end
+    while start:
+        size = min(_TAIL_BYTES, start)
+        start -= size
+        tail = os.pread(descriptor, size, start) + tail
+        newline = tail.rfind(b"\n", 0, len(tail) - 1)
+        if newline >= 0:
+            return start + newline + 1, tail[newline + 1 :]
+    return 0, tail
+
+
+def _sound(line: bytes) -> Mapping[str, Json] | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _write_whole(descriptor: int, data: bytes) -> None:
+    """A short write happens on a full disk only; the part of a line it leaves is cut by the next writer."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]

@@ -1,0 +1,146 @@
+"""A file changed: the event that says so, and what it does to the graph (seed 2, 7.1).
+
+The order of the seed: check the event, look for drift, keep what is now known of the file, record a
+graph_update. All of it is one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from mplp_runtime.errors import EventRejected, PathOutsideProject
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.families import Event, Stamper, external_integration
+from mplp_runtime.psg.files import FILE, drift_between, file_data
+from mplp_runtime.psg.graph import Graph
+from mplp_runtime.sources import timestamp
+from mplp_runtime.vsl.interface import Json, Transaction, ValueStateLayer
+
+ChangeType = Literal["created", "modified", "deleted", "renamed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """What one file event did. `drift` says why the graph was behind the file; None if it was not.
+
+    `lamports` are the logical times of all events recorded, the integration event first.
+    """
+
+    lamports: tuple[int, ...]
+    drift: Literal["content", "time"] | None
+    streams: tuple[str, ...]
+
+
+def file_update_event(
+    stamper: Stamper,
+    *,
+    file_path: str,
+    change_type: ChangeType,
+    source: str,
+    changed_at: datetime | None = None,
+    workspace_root: str | None = None,
+    previous_path: str | None = None,
+    change_summary: str | None = None,
+    lines_added: int | None = None,
+    lines_removed: int | None = None,
+    encoding: str | None = None,
+    language: str | None = None,
+    content_hash: str | None = None,
+    size_bytes: int | None = None,
+    editor_source: str | None = None,
+    project_id: str | None = None,
+) -> Event:
+    """The envelope of a file update; what is None is left out.
+
+    `file_path` and `previous_path` are relative to `workspace_root`, with `/`. `content_hash` is
+    `sha256:<hex>`; it, `size_bytes` and `editor_source` stand on the envelope, because the payload is closed.
+    """
+    payload: dict[str, Json] = {
+        "file_path": file_path,
+        "change_type": change_type,
+        "timestamp": timestamp(changed_at or stamper.clock()),
+        "workspace_root": workspace_root,
+        "change_summary": change_summary,
+        "lines_added": lines_added,
+        "lines_removed": lines_removed,
+        "previous_path": previous_path,
+        "encoding": encoding,
+        "language": language,
+    }
+    return external_integration(
+        stamper,
+        "file_update",
+        {name: value for name, value in payload.items() if value is not None},
+        source=source,
+        project_id=project_id,
+        extensions={"content_hash": content_hash, "size_bytes": size_bytes, "editor_source": editor_source},
+    )
+
+
+class FileIngest:
+    """Takes file events in: log, file node and graph_update become durable together."""
+
+    def __init__(self, store: ValueStateLayer, bus: EventBus, graph: Graph) -> None:
+        self._store = store
+        self._bus = bus
+        self._graph = graph
+
+    async def ingest(
+        self, envelope: Mapping[str, Json], *, streams: tuple[str, ...] = ("project",)
+    ) -> Ingested:
+        """Records the event in `streams` and brings the file's node up to date.
+
+        `streams` beyond the first are runs under way, whose traces carry the event too. Raises EventRejected
+        for an event that is not valid, PathOutsideProject for a path that leaves the project.
+        """
+        return await self._store.transact(
+            lambda transaction: self.ingest_in(transaction, envelope, streams=streams)
+        )
+
+    def ingest_in(
+        self,
+        transaction: Transaction,
+        envelope: Mapping[str, Json],
+        *,
+        streams: tuple[str, ...] = ("project",),
+    ) -> Ingested:
+        """The same as part of a transaction of the caller's."""
+        if envelope.get("event_type") != "file_update":
+            raise EventRejected(f"{envelope.get('event_type')!r} is no file update.")
+        lamports = [self._bus.record(transaction, stream, envelope) for stream in streams]
+        payload = envelope["payload"]
+        path = inside(payload["file_path"])
+        change: str = payload["change_type"]
+        before = transaction.read_node(FILE, path)
+        drift = None if before is None else drift_between(before.data, envelope)
+        if change == "renamed" and payload.get("previous_path"):
+            lamports += self._forget(transaction, inside(payload["previous_path"]), streams)
+        if change == "deleted":
+            lamports += self._forget(transaction, path, streams)
+        else:
+            data = file_data(envelope, before.data if before else None)
+            if self._graph.put(transaction, FILE, path, data, stream=streams[0]):
+                lamports.append(transaction.lamport())
+        return Ingested(tuple(lamports), drift, streams)
+
+    def _forget(self, transaction: Transaction, path: str, streams: tuple[str, ...]) -> list[int]:
+        events = self._graph.delete(transaction, FILE, path, stream=streams[0])
+        return [transaction.lamport()] if events else []
+
+
+def inside(path: str) -> str:
+    """The path if it stays inside the project, else PathOutsideProject: events are untrusted input.
+
+    >>> inside("src/main.py")
+    'src/main.py'
+    """
+    parts = path.replace("\\", "/").split("/")
+    is_absolute = path.startswith(("/", "\\")) or (len(path) > 1 and path[1] == ":")
+    if is_absolute or ".." in parts or "\x00" in path:
+        raise PathOutsideProject(
+            f"{path!r} leaves the project; paths of file events are relative to its root."
+        )
+    return path
