@@ -80,6 +80,14 @@ class Document:
         return toml
 
     @property
+    def is_broken(self) -> bool:
+        """Whether the text is not what its format asks for, so that its values are guesses in part."""
+        parsed = self.tree or self.timeline or self.toml
+        return self.fault is not None or (
+            parsed is not None and any(problem.is_error for problem in parsed.problems)
+        )
+
+    @property
     def may_become_ours(self) -> bool:
         """Whether the content of this file decides about its kind, so that an edit can change it."""
         if self.path is None:
@@ -115,7 +123,7 @@ class Document:
         return document.judged(setting, self)
 
     def judged(self, setting: Setting, before: Document | None = None) -> Document:
-        """The same document with its kind decided anew; asks the content only where the name leaves it open."""
+        """With its kind decided anew; asks the content only where the name leaves it open."""
         path, root = self.path, setting.root
         header: object = None
         if path is None or by_name(path, setting.rules, root).decides == "content":

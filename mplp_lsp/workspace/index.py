@@ -23,7 +23,7 @@ Baselines = Callable[[str, str], Baseline | None]
 _EMPTY: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
-def no_baselines(kind: str, id: str) -> Baseline | None:  # noqa: ARG001 (the shape of `Baselines`)
+def no_baselines(_kind: str, _id: str) -> Baseline | None:
     """For projects whose graph has seen nothing yet."""
     return None
 
@@ -43,7 +43,7 @@ class Index:
     _by_kind: Mapping[str, tuple[DocumentFacts, ...]] = field(default_factory=dict)
     _referring: Mapping[str, frozenset[str]] = field(default_factory=lambda: _EMPTY)
 
-    def declarations(self, kind: str, id: str) -> Sequence[DocumentFacts]:
+    def declarations(self, kind: str, id: str) -> Sequence[DocumentFacts]:  # noqa: A002 (as in World)
         """Documents of `kind` whose own id is `id`, by URI; more than one means a duplicate id."""
         return self._declared.get((kind, id), ())
 
@@ -57,7 +57,7 @@ class Index:
         """The project's mplp.toml; None where there is none or it cannot be read (its findings say why)."""
         return None if self.settings_text is None else _settings_of(self.settings_text)
 
-    def baseline(self, kind: str, id: str) -> Baseline | None:
+    def baseline(self, kind: str, id: str) -> Baseline | None:  # noqa: A002 (as in World)
         """Statuses at the last save the graph knows (D22)."""
         return self.baselines(kind, id)
 
@@ -65,9 +65,9 @@ class Index:
         """The facts of one document, whatever way its URI is spelled."""
         return self._facts.get(key_of(uri))
 
-    def referring(self, id: str) -> tuple[DocumentFacts, ...]:
-        """Documents that hold a reference to `id`, by URI."""
-        found = [self._facts[key] for key in self._referring.get(id, ())]
+    def referring(self, target_id: str) -> tuple[DocumentFacts, ...]:
+        """Documents that hold a reference to `target_id`, by URI."""
+        found = [self._facts[key] for key in self._referring.get(target_id, ())]
         return tuple(sorted(found, key=lambda facts: facts.uri))
 
     def dependants(self, uri: str) -> tuple[str, ...]:
@@ -78,12 +78,9 @@ class Index:
         return tuple(other.uri for other in self.referring(facts.id) if other.uri != facts.uri)
 
     def updated(self, changes: Iterable[tuple[str, DocumentFacts | None]]) -> Index:
-        """With the facts of some documents replaced, added, or (None) taken out; itself if nothing changed."""
-        different = [
-            (key, facts)
-            for key, facts in ((key_of(uri), facts) for uri, facts in changes)
-            if self._facts.get(key) is not facts
-        ]
+        """With facts of some documents replaced, added, or (None) taken out; itself if nothing changed."""
+        keyed = [(key_of(facts.uri if facts is not None else uri), facts) for uri, facts in changes]
+        different = [(key, facts) for key, facts in keyed if self._facts.get(key) is not facts]
         if not different:
             return self
         editor = _Editor(dict(self._facts), dict(self._declared), dict(self._by_kind), dict(self._referring))
@@ -137,14 +134,14 @@ class _Editor:
         self._point(key, _targets(before), _targets(facts))
 
     def _point(self, key: str, old: frozenset[str], new: frozenset[str]) -> None:
-        for id in old - new:
-            left = self.referring[id] - {key}
+        for target in old - new:
+            left = self.referring[target] - {key}
             if left:
-                self.referring[id] = left
+                self.referring[target] = left
             else:
-                del self.referring[id]
-        for id in new - old:
-            self.referring[id] = self.referring.get(id, frozenset()) | {key}
+                del self.referring[target]
+        for target in new - old:
+            self.referring[target] = self.referring.get(target, frozenset()) | {key}
 
 
 def _targets(facts: DocumentFacts | None) -> frozenset[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClientView:
-    """What the client can show, each question asked once at `initialize`; the defaults are a client that can little."""
+    """What the client can show, each question asked once at `initialize`; by default it can little."""
 
     name: str = ""
     related_information: bool = False

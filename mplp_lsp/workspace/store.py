@@ -70,7 +70,7 @@ class Store:
         return Update(uri, before, after)
 
     def change(self, uri: str, version: int, changes: Iterable[Change]) -> Update | None:
-        """`didChange`; None, with a line in the log, where the document is not open or the version not newer."""
+        """`didChange`; None, and a line in the log, where it is not open or the version not newer."""
         key = key_of(uri)
         before = self.documents.open.get(key)
         if before is None:
@@ -147,7 +147,7 @@ class Store:
         return [Update(document.uri, document, None) for _, document in gone]
 
     def judge_again(self, uris: Iterable[str]) -> list[Update]:
-        """Decides the kinds anew (settings or neighbours changed); only documents whose kind changed come back."""
+        """Decides kinds anew (settings or neighbours changed); returns those whose kind changed."""
         updates: list[Update] = []
         for uri in uris:
             before = self.document(uri)
@@ -212,7 +212,7 @@ class Store:
 
 
 def _at_rest(document: Document, before: Document | None) -> Document:
-    """With its facts, which are what the others need, but without the tree: it is made again when asked for."""
+    """With its facts, which others need, but without the tree: it is made again when asked for."""
     facts = document.facts
     if before is not None and before.facts == facts:
         facts = before.facts

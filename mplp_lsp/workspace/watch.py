@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -30,8 +29,8 @@ class Batch:
 class Watcher:
     """Tells `on_batch` (on the watcher's thread) about changed paths of one project until `stop`.
 
-    Ignored folders are not watched at all, so `npm install` costs nothing. What happened to a path is not told:
-    the caller compares it with what it knew, because events of a file system arrive late, merged and twice.
+    Ignored folders are not watched at all, so `npm install` costs nothing. What happened to a path is not
+    told: the caller compares it with what it knew, because events arrive late, merged and twice.
     """
 
     def __init__(
@@ -141,4 +140,4 @@ def relevant(root: Path, paths: Iterable[str]) -> set[Path]:
 
 def folder_appeared(path: Path, known: set[str]) -> bool:
     """Whether `path` is a folder that is not watched yet; a link to a folder is none."""
-    return str(path) not in known and not os.path.islink(path) and path.is_dir()
+    return str(path) not in known and not path.is_symlink() and path.is_dir()

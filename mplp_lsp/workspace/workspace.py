@@ -1,4 +1,4 @@
-"""A session's whole view: folders, projects, documents and one index per project. Changes on one thread only."""
+"""A session's whole view: folders, projects, documents and one index per project."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NO_RUNS: Mapping[str, RunView] = {}
 
 
 class Workspace:
-    """Every method that changes something returns what changed, first the document it was asked about.
+    """Used on one thread; what changes something returns what changed, the document asked about first.
 
     `snapshot` gives an immutable view to hand to features; it costs the same whatever the project's size.
     """
@@ -94,7 +94,7 @@ class Workspace:
         return [] if update is None else self._noted([update])
 
     def refresh(self, paths: Iterable[Path]) -> list[Update]:
-        """Files that were created, changed or deleted on disk; also what a scan found. Folders that are gone too."""
+        """Files that came, changed or went on disk; also what a scan found, and folders that are gone."""
         updates: list[Update] = []
         files: list[Path] = []
         for path in paths:
@@ -116,7 +116,7 @@ class Workspace:
         return self.refresh([*inside, old, *moved, *([new] if new.is_file() else [])])
 
     def rescan(self, root: Path, found: Iterable[Path]) -> list[Update]:
-        """A complete scan of one project: `found` holds all candidates, so whatever else we knew there is gone."""
+        """A complete scan of one project: `found` holds all candidates, whatever else we knew is gone."""
         known = [
             document.path
             for document in self.store.documents.closed.values()
@@ -168,7 +168,7 @@ class Workspace:
         )
 
     def _noted(self, updates: list[Update]) -> list[Update]:
-        """Brings the indexes up to date, and adds empty documents whose kind follows from their neighbours."""
+        """Brings the indexes up to date, and the kinds of empty documents that follow from neighbours."""
         self._index(updates)
         folders = {_folder_of(update.uri) for update in updates if _declares_differently(update)}
         if folders:
