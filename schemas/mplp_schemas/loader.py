@@ -41,6 +41,7 @@ _NAMES = (
 
 _DATA = __file__[: -len("loader.py")] + "data/"
 _read: dict[str, dict[str, Any]] = {}
+_described: dict[tuple[str | int, ...], dict[str, Any]] = {}
 
 
 def names() -> tuple[str, ...]:
@@ -136,16 +137,27 @@ def describe(kind: str, pointer: str | Sequence[str | int]) -> dict[str, Any] | 
     `pointer` is a JSON pointer, as text (`/steps/0/status`) or as a sequence (`("steps", 0, "status")`).
     `$ref`s are followed and `allOf`s merged, so that `title`, `description`, `examples`, `type`, `enum`,
     `pattern`, `properties`, `required` and the like stand at the top of the result; the words nearest to
-    the place win. None where the schema says nothing: in an open object, at a key that is not allowed, and
+    the place win. The result is shared: treat it as immutable. None where the schema says nothing: in an open object, at a key that is not allowed, and
     for a kind without a schema.
     """
+    # Every element of an array is described alike, so one answer serves them all.
+    key = (kind, *(0 if isinstance(part, int) else part for part in _parts(pointer)))
+    known = _described.get(key)
+    if known is None:
+        known = _described_anew(kind, _parts(pointer))
+        if known is not None:
+            _described[key] = known
+    return known
+
+
+def _described_anew(kind: str, pointer: Sequence[str | int]) -> dict[str, Any] | None:
     from mplp_schemas import KINDS
 
     name = KINDS.get(kind)
     if name is None:
         return None
     here = list(_applying(name, read(name)))
-    for part in _parts(pointer):
+    for part in pointer:
         here = [
             applying
             for base, schema in here
