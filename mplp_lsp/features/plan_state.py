@@ -55,19 +55,20 @@ def plan_state(snapshot: Snapshot, document: Document) -> PlanState | None:
 
 
 def _approval(snapshot: Snapshot, document: Document) -> ApprovalState | None:
+    """How the plan stands by the Confirm documents that name it; None where the project has none of them."""
     from mplp_runtime.approvals import approval_of
 
-    plan = document.tree.value if document.tree is not None else None
-    if not isinstance(plan, dict) or document.is_broken:
+    plan = None if document.tree is None else document.tree.value
+    if not isinstance(plan, dict):
         return None
     confirms = [
         confirm.tree.value
-        for facts in snapshot.index.documents("confirm")
-        if any(reference.id == plan.get("plan_id") for reference in facts.references)
+        for facts in snapshot.index.referring(str(plan.get("plan_id")))
+        if facts.kind == "confirm"
         and (confirm := snapshot.document(facts.uri)) is not None
         and confirm.tree is not None
     ]
-    return approval_of(plan, confirms, snapshot.settings)
+    return approval_of(plan, confirms, snapshot.settings) if confirms else None
 
 
 def doors(state: PlanState, uri: str) -> Iterator[Door]:

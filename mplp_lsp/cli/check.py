@@ -1,0 +1,124 @@
+"""`mplp-lsp check`: the findings an editor would show, for people, programs and CI services."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from mplp_lsp.analysis.cross import all_findings
+from mplp_lsp.analysis.document import MAX_FINDINGS, analyse
+from mplp_lsp.analysis.located import Located, RelatedSpot, located
+from mplp_lsp.cli.formats import FORMS
+from mplp_lsp.cli.project import Project, load_project
+from mplp_lsp.cli.report import Outcome, RelatedReport, Report, Span
+from mplp_lsp.cli.style import Style, write
+from mplp_lsp.workspace.documents import Document
+from mplp_runtime.errors import MplpError
+from mplp_runtime.rules.findings import Severity
+
+THRESHOLDS: dict[str, Severity | None] = {
+    "error": Severity.ERROR,
+    "warning": Severity.WARNING,
+    "info": Severity.INFORMATION,
+    "hint": Severity.HINT,
+    "never": None,
+}
+
+
+def check_command(
+    paths: Sequence[str],
+    *,
+    form: str = "text",
+    fail_on: str = "warning",
+    hints: bool = False,
+    out: TextIO | None = None,
+) -> int:
+    """0 where nothing reaches `fail_on`, else 1. Raises MplpError for a path that is not there."""
+    stream = out or sys.stdout
+    outcome = check_paths([_existing(path) for path in paths])
+    threshold = THRESHOLDS[fail_on]
+    shown = outcome
+    if form in {"text", "github"} and not hints and threshold is not Severity.HINT:
+        shown = Outcome(
+            tuple(report for report in outcome.reports if report.severity is not Severity.HINT),
+            outcome.documents,
+        )
+    write(stream, FORMS[form](shown, Style.of(stream)))
+    stream.flush()
+    return 1 if outcome.reaches(threshold) else 0
+
+
+def check_paths(paths: Iterable[Path]) -> Outcome:
+    """Findings of our documents at or below `paths`; the rest of their projects is read for references only."""
+    projects: dict[Path, Project] = {}
+    documents: dict[Path, tuple[Project, Document]] = {}
+    for path in paths:
+        project = load_project(path)
+        known = projects.setdefault(project.root, project)
+        if path.is_file() and project.document(path) is None:
+            raise MplpError(f"{path} is no MPLP document: see docs/files.md for names that are recognised.")
+        for document in project.below(path):
+            if document.path is not None:
+                documents.setdefault(
+                    document.path, (known if known.document(document.path) else project, document)
+                )
+    reports = [
+        report
+        for _, (project, document) in sorted(documents.items())
+        for report in _reports(project, document)
+    ]
+    return Outcome(tuple(reports), len(documents))
+
+
+def _existing(path: str) -> Path:
+    found = Path(path)
+    if not found.exists():
+        raise MplpError(f"{path} does not exist.")
+    return found.absolute()
+
+
+def _reports(project: Project, document: Document) -> Iterator[Report]:
+    for one in findings_of(project, document):
+        yield Report(
+            severity=one.finding.severity,
+            code=one.finding.code,
+            message=one.finding.message,
+            span=_span(document, one.start, one.end),
+            source_line=document.text.line(document.text.position(one.start, "utf-32")[0]),
+            related=tuple(_related(spot) for spot in one.related),
+        )
+
+
+def findings_of(project: Project, document: Document) -> list[Located]:
+    """Everything an editor would show for this document, in text order."""
+    analysis = analyse(document)
+    found, cap = all_findings(analysis, project.world, MAX_FINDINGS)
+    placed = [*analysis.syntax, *located(document, found, project.documents)]
+    placed.sort(key=lambda one: (one.start, one.finding.severity, one.finding.code))
+    if cap is not None:
+        placed = [*located(document, [cap], project.documents), *placed]
+    return placed
+
+
+def _related(spot: RelatedSpot) -> RelatedReport:
+    return RelatedReport(spot.message, _span(spot.document, spot.start, spot.end))
+
+
+def _span(document: Document, start: int, end: int) -> Span:
+    line, character = document.text.position(start, "utf-32")
+    end_line, end_character = document.text.position(end, "utf-32")
+    return Span(_shown(document), line + 1, character + 1, end_line + 1, end_character + 1)
+
+
+def _shown(document: Document) -> str:
+    """The path as a person in the current folder would write it."""
+    if document.path is None:
+        return document.uri
+    try:
+        relative = os.path.relpath(document.path)
+    except ValueError:  # another drive
+        return str(document.path)
+    return str(document.path) if relative.startswith(f"..{os.sep}..") else relative
