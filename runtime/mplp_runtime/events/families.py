@@ -282,7 +282,8 @@ def external_integration(
         source=source,
         signature=signature,
     )
-    return {**_present(extensions or {}), **envelope}
+    extra = {name: value for name, value in _present(extensions or {}).items() if name not in envelope}
+    return {**envelope, **extra}
 
 
 def _profile_event(
