@@ -52,8 +52,10 @@ def is_date_time(text: str) -> bool:
     match = _DATE_TIME(text)
     if match is None:
         return False
+    if text[8:10] <= "28" and text[17] != "6":
+        return True
     year, month, day = int(text[:4]), int(text[5:7]), int(text[8:10])
-    if day > 28 and day > _days_in(year, month):
+    if day > _days_in(year, month):
         return False
     return text[17] != "6" or _is_leap_second(match, year, month, day)
 

@@ -137,8 +137,10 @@ def describe(kind: str, pointer: str | Sequence[str | int]) -> dict[str, Any] | 
     `pointer` is a JSON pointer, as text (`/steps/0/status`) or as a sequence (`("steps", 0, "status")`).
     `$ref`s are followed and `allOf`s merged, so that `title`, `description`, `examples`, `type`, `enum`,
     `pattern`, `properties`, `required` and the like stand at the top of the result; the words nearest to
-    the place win. The result is shared: treat it as immutable. None where the schema says nothing: in an open object, at a key that is not allowed, and
-    for a kind without a schema.
+    the place win. The result is shared: treat it as immutable.
+
+    None where the schema says nothing: in an open object, at a key that is not allowed, and for a kind
+    without a schema.
     """
     # Every element of an array is described alike, so one answer serves them all.
     key = (kind, *(0 if isinstance(part, int) else part for part in _parts(pointer)))
