@@ -1,0 +1,1 @@
+"""Actions: what a step does, one module for each type of action."""

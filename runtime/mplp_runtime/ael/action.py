@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mplp_runtime.settings.model import Limits
+
 SUCCESS_WORDS = frozenset({"executed", "completed", "succeeded", "success"})
 """Statuses that mean success where a result does not say `success` itself (runtime.md 1.1)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of one action. None means that nothing bounds it."""
-
-    timeout_s: float | None = 600.0
-    cpu_s: int | None = 300
-    memory_mib: int | None = 512
-    open_files: int | None = 256
-    output_kib: int = 1024
-    network: bool = True
-    hardened: bool = False
-    env_allow: Sequence[str] = ("PATH", "HOME", "LANG")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +103,3 @@ def is_success(result: object) -> bool:
     if success is not None:
         return bool(success)
     return isinstance(status, str) and status in SUCCESS_WORDS
-
-
-def executor_kind(kind: str) -> str:
-    """The word of a runtime_execution event for an action type: agent, tool, llm, worker or external."""
-    return {
-        "llm_call": "llm",
-        "tool_call": "tool",
-        "file_operation": "tool",
-        "agent_handoff": "external",
-        "step_execution": "agent",
-        "agent_execution": "agent",
-    }.get(kind, "worker")

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from math import ceil
 from pathlib import Path
 
-from mplp_runtime.ael.action import Limits
 from mplp_runtime.errors import MplpError
+from mplp_runtime.settings.model import Limits
 
 
 class IsolationImpossible(MplpError):
@@ -31,14 +32,12 @@ def _limiting(limits: Limits) -> list[str]:
     program = shutil.which("prlimit")
     if program is None:
         return []
-    options = []
-    if limits.cpu_s is not None:
-        options.append(f"--cpu={limits.cpu_s}")
-    if limits.memory_mib is not None:
-        options.append(f"--data={limits.memory_mib * 1024 * 1024}")
-    if limits.open_files is not None:
-        options.append(f"--nofile={limits.open_files}")
-    return [program, *options, "--"] if options else []
+    options = [
+        f"--cpu={ceil(limits.cpu_s)}",
+        f"--data={limits.memory_mib * 1024 * 1024}",
+        f"--nofile={limits.open_files}",
+    ]
+    return [program, *options, "--"]
 
 
 def _dying_with_us() -> list[str]:

@@ -10,11 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mplp_runtime.ael.action import Limits, ProcessIdentity
+from mplp_runtime.ael.action import ProcessIdentity
 from mplp_runtime.ael.bounded_output import BoundedOutput, LastLines, TextStream
 from mplp_runtime.ael.isolation import limited_command
 from mplp_runtime.ael.process_table import end_process_tree, group_has_members, process_identity
 from mplp_runtime.errors import MplpError
+from mplp_runtime.settings.model import Limits
 
 _CHUNK_BYTES = 64 * 1024
 _DRAIN_S = 1.0
@@ -124,7 +125,7 @@ async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
         await stream.wait_closed()
 
 
-async def _finished(process: asyncio.subprocess.Process, work: asyncio.Future[list[None]], mark: str) -> None:
+async def _finished(process: asyncio.subprocess.Process, work: asyncio.Future[tuple[None, None, None]], mark: str) -> None:
     """Leaves no process, no pipe and no task behind."""
     if process.returncode is None:
         await end_process_tree(process.pid, mark)

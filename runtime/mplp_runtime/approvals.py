@@ -1,0 +1,305 @@
+"""Approvals of plans: Confirm documents beside the plan, and what they still cover (D14, D18)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mplp_runtime.approval_scope import ApprovalScope, approval_scope, changes
+from mplp_runtime.errors import DocumentInvalid
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.families import pipeline_stage
+from mplp_runtime.orchestrator.bindings import resolved_bindings
+from mplp_runtime.psg.graph import Graph
+from mplp_runtime.rules.findings import Severity
+from mplp_runtime.rules.schema import schema_findings
+from mplp_runtime.settings import Settings
+from mplp_runtime.sources import Clock, NewId, timestamp
+from mplp_runtime.trace.files import write_atomically
+from mplp_runtime.vsl.interface import Edge, Transaction, ValueStateLayer
+
+Word = Literal["none", "pending", "approved", "rejected", "void"]
+Document = dict[str, Any]
+
+_LARGEST_BYTES = 5 * 1024 * 1024
+_PLAN_WORD = {"pending": "proposed", "approved": "approved", "rejected": "draft"}
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalState:
+    """How a plan stands. `void`: it was approved, and then what was approved changed; `changed` says what."""
+
+    word: Word
+    changed: tuple[str, ...] = ()
+    path: Path | None = None
+    confirm_id: str | None = None
+
+    @property
+    def is_approved(self) -> bool:
+        return self.word == "approved"
+
+
+def confirm_path(plan_path: Path) -> Path:
+    """Where the Confirm of a plan lies: beside it.
+
+    >>> confirm_path(Path("release.plan.json")).name, confirm_path(Path("plan.json")).name
+    ('release.confirm.json', 'plan.confirm.json')
+    """
+    name = plan_path.name
+    for ending in (".plan.json", ".json"):
+        if name.endswith(ending) and name != ending:
+            return plan_path.with_name(name.removesuffix(ending) + ".confirm.json")
+    return plan_path.with_name(name + ".confirm.json")
+
+
+def approval_of(
+    plan: Mapping[str, Any], confirms: Iterable[Any], settings: Settings | None, *, path: Path | None = None
+) -> ApprovalState:
+    """How `plan` stands by the newest of these Confirm documents; those of other targets are ignored.
+
+    Pure; a Confirm that is broken counts as none.
+    """
+    newest: Mapping[str, Any] | None = None
+    for confirm in confirms:
+        if _is_about(confirm, plan) and (newest is None or _age(confirm) >= _age(newest)):
+            newest = confirm
+    if newest is None:
+        return ApprovalState("none")
+    status = newest.get("status")
+    confirm_id = str(newest.get("confirm_id"))
+    if status == "pending":
+        return ApprovalState("pending", (), path, confirm_id)
+    if status == "rejected":
+        return ApprovalState("rejected", (), path, confirm_id)
+    if status != "approved":
+        return ApprovalState("none")
+    try:
+        scope = approval_scope(plan, resolved_bindings(plan, settings or Settings()))
+        changed = changes(_attributes(newest), scope, plan)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        # A plan that is being typed may have any shape; it certainly is not what was approved.
+        changed = ("the plan is not valid at the moment",)
+    return ApprovalState("void" if changed else "approved", changed, path, confirm_id)
+
+
+class Approvals:
+    """Writes Confirm documents and tells what they are worth. Every decision is an act of a person."""
+
+    def __init__(
+        self,
+        root: Path,
+        store: ValueStateLayer,
+        bus: EventBus,
+        graph: Graph,
+        *,
+        clock: Clock,
+        new_id: NewId,
+        settings: Callable[[], Settings],
+        before_write: Callable[[], None],
+    ) -> None:
+        self._root = root
+        self._store = store
+        self._bus = bus
+        self._graph = graph
+        self._clock = clock
+        self._new_id = new_id
+        self._settings = settings
+        self._before_write = before_write
+
+    async def propose(self, plan_path: Path, plan: Mapping[str, Any], *, role: str = "human") -> Path:
+        """Asks for an approval: the Confirm is `pending` afterwards. Decisions that are there stay.
+
+        Raises DocumentInvalid where the plan is not valid, or the file is a Confirm of something else.
+        """
+        _refuse_invalid("plan", plan)
+        path, confirm = self._known(plan_path, plan)
+        if confirm is None:
+            confirm = self._fresh(plan, role)
+        else:
+            confirm["status"] = "pending"
+            confirm["requested_by_role"] = role
+            confirm["requested_at"] = timestamp(self._clock())
+            confirm.pop("reason", None)
+        await self._write(path, confirm, plan, "confirm_pending")
+        return path
+
+    async def approve(
+        self, plan_path: Path, plan: Mapping[str, Any], *, reason: str = "", role: str = "human"
+    ) -> Path:
+        """Appends the decision `approved`, which covers this plan and today's bindings (D18).
+
+        Raises DocumentInvalid as `propose` does.
+        """
+        return await self._decide(plan_path, plan, "approved", reason, role)
+
+    async def reject(
+        self, plan_path: Path, plan: Mapping[str, Any], *, reason: str, role: str = "human"
+    ) -> Path:
+        """Appends the decision `rejected`. Raises DocumentInvalid as `propose` does, and without a reason."""
+        if not reason.strip():
+            raise DocumentInvalid("A rejection needs a reason, so that the plan can be reworked.")
+        return await self._decide(plan_path, plan, "rejected", reason, role)
+
+    def state(
+        self, plan_path: Path, plan: Mapping[str, Any], settings: Settings | None = None
+    ) -> ApprovalState:
+        """How the plan stands by the Confirm beside it."""
+        path = confirm_path(plan_path)
+        confirm = _read_json(path)
+        return approval_of(
+            plan, [] if confirm is None else [confirm], settings or self._settings(), path=path
+        )
+
+    async def _decide(
+        self, plan_path: Path, plan: Mapping[str, Any], word: str, reason: str, role: str
+    ) -> Path:
+        _refuse_invalid("plan", plan)
+        path, confirm = self._known(plan_path, plan)
+        if confirm is None:
+            confirm = self._fresh(plan, role)
+        decision: Document = {
+            "decision_id": self._new_id(),
+            "status": word,
+            "decided_by_role": role,
+            "decided_at": timestamp(self._clock()),
+        }
+        if reason.strip():
+            decision["reason"] = reason.strip()
+        confirm["decisions"] = [*confirm.get("decisions", ()), decision]
+        confirm["status"] = word
+        await self._write(path, confirm, plan, "confirm_resolved")
+        return path
+
+    def _known(self, plan_path: Path, plan: Mapping[str, Any]) -> tuple[Path, Document | None]:
+        path = confirm_path(plan_path)
+        if not path.exists():
+            return path, None
+        confirm = _read_json(path)
+        if confirm is None or not _is_about(confirm, plan) or not _is_valid("confirm", confirm):
+            raise DocumentInvalid(
+                f"{path.name} is there already and is not a valid approval of this plan. Move it away first."
+            )
+        return path, confirm
+
+    def _fresh(self, plan: Mapping[str, Any], role: str) -> Document:
+        now = timestamp(self._clock())
+        return {
+            "meta": {
+                "protocol_version": "1.0.0",
+                "schema_version": "1.0.0",
+                "created_at": now,
+                "created_by": "mplp-lsp",
+            },
+            "confirm_id": self._new_id(),
+            "target_type": "plan",
+            "target_id": plan["plan_id"],
+            "status": "pending",
+            "requested_by_role": role,
+            "requested_at": now,
+            "decisions": [],
+            "trace": {
+                "trace_id": self._new_id(),
+                "span_id": self._new_id(),
+                "context_id": plan["context_id"],
+            },
+        }
+
+    def _scope(self, plan: Mapping[str, Any]) -> ApprovalScope:
+        return approval_scope(plan, resolved_bindings(plan, self._settings()))
+
+    async def _write(self, path: Path, confirm: Document, plan: Mapping[str, Any], word: str) -> None:
+        trace = confirm.setdefault("trace", {"trace_id": self._new_id(), "span_id": self._new_id()})
+        trace["attributes"] = {**_mapping(trace.get("attributes")), **self._scope(plan).attributes()}
+        confirm["meta"] = {
+            **confirm["meta"],
+            "updated_at": timestamp(self._clock()),
+            "updated_by": "mplp-lsp",
+        }
+        _refuse_invalid("confirm", confirm)
+        self._before_write()
+        write_atomically(path, [json.dumps(confirm, ensure_ascii=False, indent=2), "\n"])
+
+        def work(transaction: Transaction) -> None:
+            self._graph.put_plan(transaction, dict(plan), source_module="plan")
+            self._graph.put(
+                transaction,
+                "Confirm",
+                confirm["confirm_id"],
+                confirm,
+                edges=[Edge("target", "Confirm", confirm["confirm_id"], "Plan", plan["plan_id"])],
+                event_type=None if word == "confirm_pending" else "decision_added",
+            )
+            self._stage(transaction, confirm, plan, word, "confirm", confirm["status"])
+            self._stage(
+                transaction, confirm, plan, "plan_status_changed", "plan", _PLAN_WORD[confirm["status"]]
+            )
+
+        await self._store.transact(work)
+
+    def _stage(
+        self,
+        transaction: Transaction,
+        confirm: Document,
+        plan: Mapping[str, Any],
+        word: str,
+        stage: str,
+        status: str,
+    ) -> None:
+        event = pipeline_stage(
+            self._bus.stamper,
+            word,
+            pipeline_id=plan["plan_id"],
+            stage_id=stage,
+            stage_name=plan["title"],
+            status={"approved": "approved", "rejected": "failed"}.get(status, status),
+            project_id=plan["context_id"],
+            payload={"confirm_id": confirm["confirm_id"], "confirm_status": confirm["status"]},
+        )
+        self._bus.record(transaction, "project", event)
+
+
+def _is_about(confirm: Any, plan: Mapping[str, Any]) -> bool:
+    if not isinstance(confirm, Mapping) or confirm.get("target_type") != "plan":
+        return False
+    target = confirm.get("target_id")
+    return isinstance(target, str) and target == plan.get("plan_id")
+
+
+def _age(confirm: Mapping[str, Any]) -> str:
+    times = [str(confirm.get("requested_at", ""))]
+    decisions = confirm.get("decisions")
+    if isinstance(decisions, list):
+        times += [str(each.get("decided_at", "")) for each in decisions if isinstance(each, Mapping)]
+    return max(times)
+
+
+def _attributes(confirm: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _mapping(_mapping(confirm.get("trace")).get("attributes"))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _read_json(path: Path) -> Document | None:
+    try:
+        if path.stat().st_size > _LARGEST_BYTES:
+            return None
+        value = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _is_valid(kind: str, value: Mapping[str, Any]) -> bool:
+    return not any(finding.severity == Severity.ERROR for finding in schema_findings(kind, value))
+
+
+def _refuse_invalid(kind: str, value: Mapping[str, Any]) -> None:
+    errors = [finding for finding in schema_findings(kind, value) if finding.severity == Severity.ERROR]
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise DocumentInvalid(f"The {kind} is not valid: {errors[0].message}{more}")

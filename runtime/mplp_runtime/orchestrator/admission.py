@@ -1,0 +1,169 @@
+"""May this plan run, and as what? Every refusal is one sentence and a stable word (`RunRefused.code`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mplp_runtime.errors import PlanInvalid, PlanNotApproved, RunRefused, WorkspaceNotTrusted
+from mplp_runtime.orchestrator.bindings import frozen_bindings, refuse_what_cannot_run
+from mplp_runtime.orchestrator.schedule import execution_order, scheduled_steps
+from mplp_runtime.rules.check import check
+from mplp_runtime.rules.facts import document_facts
+from mplp_runtime.rules.findings import Severity
+from mplp_runtime.rules.references import context_of
+from mplp_runtime.rules.world import World
+from mplp_runtime.settings import Settings
+
+TERMINAL = frozenset({"completed", "failed", "cancelled"})
+_DONE = frozenset({"completed", "skipped"})
+_AUTHORS_WORD = frozenset({"approved", "in_progress"})
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """What a person asks for. `plan_text` is what runs: the open buffer if there is one (D20).
+
+    `approve` proposes and approves first, as the person's own act. `trusted` says that the folder is trusted.
+    `unsaved` is kept with the run, because the text is then in no file.
+    """
+
+    plan_path: Path
+    plan_text: str
+    world: World
+    simulate: bool = False
+    approve: bool = False
+    trusted: bool = False
+    unsaved: bool = False
+
+
+class ContextUnusable(RunRefused):
+    """The plan's context is missing or not active."""
+
+    code = "context"
+
+
+class PlanTerminal(RunRefused):
+    """The plan's own text says that it is over."""
+
+    code = "terminal"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A plan that may run: its value, the order of what is left to do, and what each step does."""
+
+    plan: Mapping[str, Any]
+    order: tuple[str, ...]
+    bindings: Mapping[str, Any]
+    gates: tuple[str, ...]
+    settings: Settings
+
+
+def plan_value(text: str) -> dict[str, Any]:
+    """The plan in `text`, read strictly, without a top-level `$comment` (D12). Raises PlanInvalid."""
+    try:
+        text.encode("utf-8")
+        value = json.loads(
+            text.removeprefix("\ufeff"), parse_constant=_refuse_constant, object_pairs_hook=_unique
+        )
+    except RecursionError as problem:
+        raise PlanInvalid("The plan is nested too deeply.") from problem
+    except UnicodeEncodeError as problem:
+        raise PlanInvalid("The plan has half of a surrogate pair in a text.") from problem
+    except ValueError as problem:
+        raise PlanInvalid(f"The plan is not valid JSON: {problem}.") from problem
+    if not isinstance(value, dict):
+        raise PlanInvalid("The plan is not a JSON object.")
+    value.pop("$comment", None)
+    return value
+
+
+def admitted(request: StartRequest, settings: Settings) -> Admitted:
+    """Checks everything that does not depend on approvals or on other runs.
+
+    Raises PlanInvalid, PlanTerminal, ContextUnusable, WorkspaceNotTrusted, RoleNotBound.
+    """
+    plan = plan_value(request.plan_text)
+    _refuse_findings(plan, request)
+    if plan["status"] in TERMINAL:
+        raise PlanTerminal(
+            f"The plan is {plan['status']}, and that is final. To run it again, set its status back to `draft` "
+            "and the steps that shall run to `pending`."
+        )
+    _refuse_context(plan, request)
+    done = [step["step_id"] for step in plan["steps"] if step["status"] in _DONE]
+    order = execution_order(scheduled_steps(plan), done)
+    if not request.simulate:
+        if not request.trusted:
+            raise WorkspaceNotTrusted(
+                "This folder is not trusted, so nothing in it is run. Trust it, or simulate the run."
+            )
+        refuse_what_cannot_run([step for step in plan["steps"] if step["status"] not in _DONE], settings)
+    gates = () if request.simulate else tuple(s["step_id"] for s in plan["steps"] if settings.asks_before(s))
+    return Admitted(
+        plan=plan,
+        order=tuple(order),
+        bindings=frozen_bindings(plan["steps"], settings, simulate=request.simulate),
+        gates=gates,
+        settings=settings,
+    )
+
+
+def needs_approval(plan: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether a Confirm must stand behind this plan; a plan that says `approved` is its author's word (D18)."""
+    if settings.run.require_confirm:
+        return True
+    return settings.run.require_approval and plan["status"] not in _AUTHORS_WORD
+
+
+def refuse_unapproved(word: str, changed: tuple[str, ...]) -> None:
+    """Raises PlanNotApproved unless the approval holds, and says what to do about it."""
+    if word == "approved":
+        return
+    if word == "void":
+        raise PlanNotApproved(f"The plan was approved, but then {'; '.join(changed)}. Approve it again.")
+    if word == "rejected":
+        raise PlanNotApproved("The plan was rejected. Rework it, then propose and approve it again.")
+    if word == "pending":
+        raise PlanNotApproved("The plan is proposed and waits for an approval.")
+    raise PlanNotApproved("The plan is not approved. Propose and approve it first.")
+
+
+def _refuse_findings(plan: Mapping[str, Any], request: StartRequest) -> None:
+    facts = document_facts(request.plan_path.absolute().as_uri(), "plan", plan, {})
+    errors = [f for f in check("plan", plan, facts, request.world) if f.severity == Severity.ERROR]
+    if errors:
+        more = f" There are {len(errors) - 1} more errors." if len(errors) > 2 else ""
+        more = " There is one more error." if len(errors) == 2 else more
+        raise PlanInvalid(f"The plan has errors, so it cannot run: {errors[0].message}{more}")
+
+
+def _refuse_context(plan: Mapping[str, Any], request: StartRequest) -> None:
+    facts = document_facts(request.plan_path.absolute().as_uri(), "plan", plan, {})
+    context = context_of(facts, request.world)
+    if context is None:
+        raise ContextUnusable(
+            f"The plan's context {plan['context_id']} is in no document of this project; a run needs it."
+        )
+    if context.status != "active":
+        name = f"“{context.title}”" if context.title else plan["context_id"]
+        raise ContextUnusable(
+            f"The plan's context {name} is {context.status}; a run needs it to be `active`."
+        )
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON value")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key `{twice}` stands twice in one object")
+    return found

@@ -1,0 +1,113 @@
+"""What each step of a run does: resolved from mplp.toml once, at the start, and frozen with the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mplp_runtime.ael.layer import action_problem
+from mplp_runtime.errors import RoleNotBound
+from mplp_runtime.settings.model import Limits, Settings
+
+Step = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The action of one step, as it was when the run started."""
+
+    kind: str
+    settings: Mapping[str, Any]
+    limits: Limits
+    retries: int
+    idempotent: bool
+
+    @classmethod
+    def of(cls, frozen: Mapping[str, Any], step_id: str) -> Bound:
+        """The action of a step, from what `frozen_bindings` made."""
+        action = frozen["actions"][frozen["steps"][step_id]]
+        settings = action["binding"]
+        return cls(
+            kind=settings["action"],
+            settings=settings,
+            limits=Limits.model_validate(action["limits"]),
+            retries=settings.get("retries", 0),
+            idempotent=settings.get("idempotent", False),
+        )
+
+    @property
+    def is_handoff_to_person(self) -> bool:
+        return self.kind == "agent_handoff" and self.settings.get("to", "human") == "human"
+
+
+def resolved_bindings(plan: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
+    """What an approval covers besides the plan: binding and limits by role, or by step where it has its own.
+
+    A role that is bound nowhere is there with None, so that binding it later is a change.
+    """
+    found: dict[str, Any] = {}
+    for step in plan["steps"]:
+        name = _owner_of(step, settings)
+        if name not in found:
+            found[name] = _action_of(step, settings)
+    return found
+
+
+def frozen_bindings(steps: Iterable[Step], settings: Settings, *, simulate: bool) -> dict[str, Any]:
+    """The actions of these steps in the form that is stored with a run; equal ones are stored once."""
+    actions: list[Any] = []
+    numbers: dict[str, int] = {}
+    of_step: dict[str, int] = {}
+    for step in steps:
+        owner = "" if simulate else _owner_of(step, settings)
+        if owner not in numbers:
+            numbers[owner] = len(actions)
+            if simulate:
+                actions.append(
+                    {"binding": {"action": "simulated"}, "limits": Limits().model_dump(mode="json")}
+                )
+            else:
+                actions.append(_action_of(step, settings))
+        of_step[step["step_id"]] = numbers[owner]
+    return {"actions": actions, "steps": of_step}
+
+
+def refuse_what_cannot_run(steps: Iterable[Step], settings: Settings) -> None:
+    """Raises RoleNotBound, naming every role that has no action or one that could never be carried out."""
+    unbound: dict[str, None] = {}
+    problems: dict[str, None] = {}
+    for step in steps:
+        binding = settings.binding(step)
+        if binding is None:
+            unbound[
+                f"`{step['agent_role']}`" if step.get("agent_role") else f"step “{step['description']}”"
+            ] = None
+            continue
+        problem = action_problem(binding.action, binding.model_dump(mode="json", exclude_none=True))
+        if problem is not None:
+            problems[problem] = None
+    if unbound:
+        names = ", ".join(unbound)
+        raise RoleNotBound(
+            f"mplp.toml does not say what to do for {names}. Bind each there, hand it to a person "
+            '(action = "agent_handoff", to = "human"), or simulate the run.'
+        )
+    if problems:
+        raise RoleNotBound(" ".join(problems))
+
+
+def _owner_of(step: Step, settings: Settings) -> str:
+    if step["step_id"] in settings.steps:
+        return f"step {step['step_id']}"
+    return f"role {step['agent_role']}" if step.get("agent_role") else "steps without a role"
+
+
+def _action_of(step: Step, settings: Settings) -> dict[str, Any] | None:
+    binding = settings.binding(step)
+    if binding is None:
+        return None
+    return {
+        "binding": binding.model_dump(mode="json", exclude_none=True),
+        "limits": settings.limits_for(binding).model_dump(mode="json"),
+    }

@@ -1,0 +1,151 @@
+"""What goes with a run while this process carries it: its loop, its timeline, its trace on disk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.sinks import NdjsonSink
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.run import RunLoop
+from mplp_runtime.orchestrator.state import RunState
+from mplp_runtime.sources import Clock, timestamp
+from mplp_runtime.trace.document import TraceHead, trace_text
+from mplp_runtime.trace.files import write_atomically
+from mplp_runtime.trace.recorder import TraceRecorder, segment_of
+from mplp_runtime.trace.writer import TraceParts, TraceWriter
+from mplp_runtime.vsl.interface import Reading, StoredEvent, ValueStateLayer
+
+TRACES = "traces"
+_EVENTS_AT_ONCE = 1_000
+
+
+def trace_file(folder: Path, trace_id: str) -> Path:
+    """The trace document of a run, in the state folder."""
+    return folder / TRACES / f"{trace_id}.trace.json"
+
+
+def timeline_file(folder: Path, trace_id: str) -> Path:
+    """The timeline of a run, in the state folder."""
+    return folder / TRACES / f"{trace_id}.events.ndjson"
+
+
+class RunFiles:
+    """Keeps timeline and trace of one run up to date. `folder` is None where nothing may be written (D23)."""
+
+    def __init__(
+        self, folder: Path | None, state: RunState, bus: EventBus, store: ValueStateLayer, clock: Clock
+    ) -> None:
+        self._state = state
+        self._clock = clock
+        self._recorder = TraceRecorder(state.run["trace_id"])
+        # Filled by the thread that commits, emptied by the loop: append and popleft are atomic.
+        self._arrived: deque[Mapping[str, Any]] = deque()
+        self._sink: NdjsonSink | None = None
+        self._writer: TraceWriter | None = None
+        store.read(lambda reading: replay(reading, state, self._recorder))
+        if folder is not None:
+            trace_id = state.run["trace_id"]
+            self._sink = NdjsonSink(timeline_file(folder, trace_id), store, state.run_id)
+            self._sink.catch_up()
+            self._writer = TraceWriter(trace_file(folder, trace_id), self._parts)
+        self._unsubscribe = bus.subscribe("*", self._take)
+
+    def changed(self, attempts: list[records.Record]) -> None:
+        """Says which attempts have moved on."""
+        for attempt in attempts:
+            self._recorder.segment(segment_of(attempt, self._state.steps[attempt["step_id"]]))
+        if self._writer is not None:
+            self._writer.changed()
+
+    async def close(self) -> None:
+        """Writes what is left; both files are complete afterwards."""
+        self._unsubscribe()
+        if self._writer is not None:
+            await self._writer.close()
+        if self._sink is not None:
+            self._sink.close()
+
+    def _take(self, stored: StoredEvent) -> None:
+        if stored.stream != self._state.run_id:
+            return
+        self._arrived.append(stored.event)
+        if self._sink is not None:
+            self._sink(stored)
+
+    def _parts(self) -> TraceParts:
+        while self._arrived:
+            self._recorder.event(self._arrived.popleft())
+        return self._recorder.snapshot(trace_head(self._state, self._clock))
+
+
+class LiveRun:
+    """One run that this process carries."""
+
+    def __init__(self, state: RunState, loop: RunLoop, files: RunFiles) -> None:
+        self.state = state
+        self.loop = loop
+        self.files = files
+        self.task: asyncio.Task[None] | None = None
+
+
+def trace_head(state: RunState, clock: Clock) -> TraceHead:
+    """The head of the trace as of now. An interrupted run's trace stays `running`, with an attribute (D21)."""
+    run = state.run
+    attributes: dict[str, Any] = {
+        "run_id": run["run_id"],
+        "run_status": run["status"],
+        "plan_title": run["title"],
+        "plan_path": run["plan_path"],
+        "generation": run["generation"],
+        "simulated": run["simulated"],
+        "timeline": f"{run['trace_id']}.events.ndjson",
+    }
+    if run["unsaved"]:
+        attributes["plan_text"] = "an open document that was not saved"
+    if run.get("error"):
+        attributes["error"] = run["error"]
+    if run.get("confirm_id"):
+        attributes["confirm_id"] = run["confirm_id"]
+    return TraceHead(
+        trace_id=run["trace_id"],
+        span_id=run["span_id"],
+        context_id=run["context_id"],
+        plan_id=run["plan_id"],
+        status="running" if run["status"] == "interrupted" else run["status"],
+        started_at=run["started_at"],
+        updated_at=timestamp(clock()),
+        finished_at=run.get("finished_at"),
+        attributes=attributes,
+    )
+
+
+def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> None:
+    """Tells a fresh recorder everything that the store knows about a run."""
+    after = 0
+    while events := reading.events(state.run_id, after=after, limit=_EVENTS_AT_ONCE):
+        for stored in events:
+            recorder.event(stored.event)
+        after = events[-1].lamport
+    attempts = [
+        attempt
+        for step_id in state.attempts
+        for attempt in records.read_attempts(reading, state.run_id, step_id)
+    ]
+    for attempt in sorted(attempts, key=lambda attempt: (attempt["started_at"], attempt["attempt"])):
+        recorder.segment(segment_of(attempt, state.steps[attempt["step_id"]]))
+
+
+def write_files_from_store(folder: Path, state: RunState, store: ValueStateLayer, clock: Clock) -> None:
+    """Brings timeline and trace of a run that nobody carries in line with the store."""
+    recorder = TraceRecorder(state.run["trace_id"])
+    store.read(lambda reading: replay(reading, state, recorder))
+    sink = NdjsonSink(timeline_file(folder, state.run["trace_id"]), store, state.run_id)
+    sink.catch_up()
+    sink.close()
+    head, segments, events = recorder.snapshot(trace_head(state, clock))
+    write_atomically(trace_file(folder, state.run["trace_id"]), trace_text(head, segments, events))

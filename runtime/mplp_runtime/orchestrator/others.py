@@ -1,0 +1,141 @@
+"""Runs that this process does not carry: those that are over, and those of other processes (D19)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mplp_runtime.errors import RunRefused, RunUnknown, StoreError
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.state import RunState, load_state, refresh_state
+from mplp_runtime.vsl.interface import Reading, Transaction
+
+if TYPE_CHECKING:
+    from mplp_runtime.orchestrator.manager import RunManager
+    from mplp_runtime.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+_OWNER_LIMIT_S = 15.0
+
+
+class OtherRuns:
+    """Reads runs from the store, and follows it while somebody wants to know."""
+
+    def __init__(self, runtime: Runtime, manager: RunManager) -> None:
+        self._runtime = runtime
+        self._manager = manager
+        self._states: dict[str, RunState] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._version: int | None = None
+
+    def state(self, run_id: str) -> RunState | None:
+        """The run as the store has it now; None if there is none."""
+        known = self._states.get(run_id)
+        if known is None:
+            known = self._runtime.vsl.read(lambda reading: load_state(reading, run_id))
+            if known is not None:
+                self._states[run_id] = known
+            return known
+        if known.run["status"] not in records.FINAL_STATUSES:
+            self._runtime.vsl.read(lambda reading: refresh_state(reading, known))
+        return known
+
+    def reload(self, run_id: str) -> RunState:
+        """The run, read again as a whole. Raises RunUnknown."""
+        self._states.pop(run_id, None)
+        state = self.state(run_id)
+        if state is None:
+            raise RunUnknown(f"No run {run_id} is known in this project.")
+        return state
+
+    def keep(self, state: RunState) -> None:
+        """A run that was carried here is from now on one of those that are not."""
+        state.seen_lamport = self._runtime.vsl.read(lambda reading: reading.lamport())
+        self._states[state.run_id] = state
+
+    def forget(self, run_id: str) -> None:
+        """A run is from now on carried here."""
+        self._states.pop(run_id, None)
+
+    async def ask_owner(self, run_id: str, message: Record, is_done: Callable[[], bool]) -> None:
+        """Leaves a message for the process that carries a run and waits until it took effect.
+
+        Raises RunRefused if that process does not react.
+        """
+        request_id = f"{run_id}/{self._runtime.new_id()}"
+        request = {"run_id": run_id, **message}
+        self.follow()
+        await self._runtime.vsl.transact(
+            lambda transaction: transaction.create_node(records.RUN_REQUEST, request_id, request)
+        )
+        if not await self._manager.notices.until(is_done, _OWNER_LIMIT_S):
+            raise RunRefused("The process that carries this run does not react.")
+
+    def follow(self) -> None:
+        """From now on looks at what other processes write."""
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._follow(), name="follow other runs")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+            self._task = None
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                self._look()
+            except StoreError as problem:
+                logger.warning("%s", problem)
+            await asyncio.sleep(self._runtime.follow_interval_s)
+
+    def _look(self) -> None:
+        self._runtime.join_if_others_began()
+        if self._runtime.folder is None:
+            return
+        for run_id in self._manager.recover():
+            self._manager.notices.tell_soon(self.reload(run_id))
+        version = self._runtime.vsl.data_version()
+        if version == self._version:
+            return
+        first, self._version = self._version is None, version
+        nodes = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN))
+        for node in nodes:
+            if not self._manager.is_own(node.id):
+                self._look_at(node.id, dict(node.data), silent=first)
+        self._take_requests()
+
+    def _look_at(self, run_id: str, run: Record, *, silent: bool) -> None:
+        known = self._states.get(run_id)
+        if known is None:
+            if run["status"] in records.FINAL_STATUSES and silent:
+                return
+            self._manager.notices.tell_soon(self.reload(run_id))
+            return
+        if known.run["status"] in records.FINAL_STATUSES:
+            return
+
+        def read(reading: Reading) -> bool:
+            return refresh_state(reading, known)
+
+        if self._runtime.vsl.read(read):
+            self._manager.notices.tell_soon(known)
+
+    def _take_requests(self) -> None:
+        requests = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN_REQUEST))
+        taken = [node for node in requests if self._manager.is_own(str(node.data["run_id"]))]
+        if not taken:
+            return
+
+        def work(transaction: Transaction) -> None:
+            for node in taken:
+                transaction.delete_node(records.RUN_REQUEST, node.id)
+
+        self._runtime.vsl.transact_sync(work)
+        for node in taken:
+            self._manager.obey(str(node.data["run_id"]), dict(node.data))

@@ -1,0 +1,123 @@
+"""How runs lie in the store: which node or key holds what, and who owns a run.
+
+`Run` (id = run_id): the small record that changes. `RunPlan` (id = run_id): what runs, frozen at the start (D20).
+`StepAttempt` (id = run_id/step_id/attempt): created before the action starts, so a second one cannot be made.
+Outputs that dependants read stand under keys of their own, so that showing a run does not load them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from mplp_runtime.ael.action import ProcessIdentity
+from mplp_runtime.ael.process_table import is_alive, start_ticks
+from mplp_runtime.vsl.interface import Reading, Transaction
+
+RUN = "Run"
+RUN_PLAN = "RunPlan"
+STEP_ATTEMPT = "StepAttempt"
+RUN_REQUEST = "RunRequest"
+
+FINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
+
+Record = dict[str, Any]
+
+_live_instances: set[str] = set()
+
+
+def attempt_id(run_id: str, step_id: str, attempt: int) -> str:
+    """Id of the StepAttempt node."""
+    return f"{run_id}/{step_id}/{attempt}"
+
+
+def output_key(run_id: str, step_id: str) -> str:
+    """Key of what a completed step returned."""
+    return f"run_output/{run_id}/{step_id}"
+
+
+def owner_key(plan_id: str, run_id: str, *, simulated: bool) -> str:
+    """Key of the row that lets one process at a time run a plan; a simulation only excludes itself."""
+    return f"run_owner/{run_id}" if simulated else f"run_owner/{plan_id}"
+
+
+def generation_key(plan_id: str) -> str:
+    """Key of the number of runs that this plan has had."""
+    return f"run_generation/{plan_id}"
+
+
+def instant(text: str) -> datetime:
+    """The instant of a stored timestamp."""
+    return datetime.fromisoformat(text)
+
+
+def instant_if_any(text: str | None) -> datetime | None:
+    """The instant of a stored timestamp; None where there is none."""
+    return None if text is None else instant(text)
+
+
+def own_claim(run_id: str, instance: str, since: str) -> Record:
+    """An owner row for this process: the start time tells it from a later process with the same number."""
+    pid = os.getpid()
+    return {
+        "run_id": run_id,
+        "pid": pid,
+        "start_ticks": start_ticks(pid),
+        "instance": instance,
+        "since": since,
+    }
+
+
+def is_claim_alive(claim: Mapping[str, Any]) -> bool:
+    """Whether the owner is still there; within this process, whether its runtime is still open."""
+    if claim["pid"] == os.getpid() and claim["start_ticks"] == start_ticks(os.getpid()):
+        return claim["instance"] in _live_instances
+    return is_alive(ProcessIdentity(claim["pid"], claim["start_ticks"]))
+
+
+def instance_opened(instance: str) -> None:
+    """From now on claims of this runtime instance are alive."""
+    _live_instances.add(instance)
+
+
+def instance_closed(instance: str) -> None:
+    """Claims of this runtime instance are no longer alive."""
+    _live_instances.discard(instance)
+
+
+def read_run(reading: Reading, run_id: str) -> Record | None:
+    """The run's record; None if there is no such run."""
+    node = reading.read_node(RUN, run_id)
+    return None if node is None else dict(node.data)
+
+
+def change_run(transaction: Transaction, run_id: str, **changes: Any) -> Record:
+    """Writes some members of a run's record, keeping the others."""
+    node = transaction.read_node(RUN, run_id)
+    record = {**(node.data if node else {}), **changes}
+    transaction.write_node(RUN, run_id, record)
+    return record
+
+
+def read_attempt(reading: Reading, run_id: str, step_id: str, attempt: int) -> Record | None:
+    """One attempt's record; None if it was never started."""
+    node = reading.read_node(STEP_ATTEMPT, attempt_id(run_id, step_id, attempt))
+    return None if node is None else dict(node.data)
+
+
+def read_attempts(reading: Reading, run_id: str, step_id: str, *, first: int = 1) -> list[Record]:
+    """The attempts at one step from number `first` on, oldest first."""
+    found: list[Record] = []
+    while (record := read_attempt(reading, run_id, step_id, first + len(found))) is not None:
+        found.append(record)
+    return found
+
+
+def change_attempt(transaction: Transaction, record: Mapping[str, Any], **changes: Any) -> Record:
+    """Writes some members of an attempt's record, keeping the others."""
+    changed = {**record, **changes}
+    identity = attempt_id(record["run_id"], record["step_id"], record["attempt"])
+    transaction.write_node(STEP_ATTEMPT, identity, changed)
+    return changed

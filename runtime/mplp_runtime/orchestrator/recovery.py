@@ -1,0 +1,124 @@
+"""Runs whose process is gone: their leftovers are ended, and what is known is recorded (D21, D26)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mplp_runtime.ael.action import ProcessIdentity
+from mplp_runtime.ael.process_table import end_process_tree_now, is_alive
+from mplp_runtime.ael.tool_call import attempt_mark
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.state import RunState, load_state
+from mplp_runtime.psg.graph import Graph
+from mplp_runtime.sources import Clock, timestamp
+from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
+
+_LIVE = frozenset({"pending", "running"})
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """Finds and settles runs that nobody carries any more."""
+
+    store: ValueStateLayer
+    bus: EventBus
+    graph: Graph
+    clock: Clock
+
+    def ownerless(self) -> list[str]:
+        """Ids of runs that say they are live while their owner is gone."""
+
+        def find(reading: Reading) -> list[str]:
+            return [
+                node.id
+                for node in reading.nodes(records.RUN)
+                if node.data["status"] in _LIVE and not _is_owned(reading, node.data)
+            ]
+
+        return self.store.read(find)
+
+    def recover_all(self) -> list[str]:
+        """Makes every ownerless run `interrupted`; returns their ids."""
+        return [run_id for run_id in self.ownerless() if self.interrupt(run_id)]
+
+    def interrupt(self, run_id: str, *, instance: str | None = None, error: str | None = None) -> bool:
+        """Makes one live run `interrupted`, if its owner is gone or is `instance`; False if there was no need."""
+        state = self.store.read(lambda reading: load_state(reading, run_id))
+        if state is None:
+            return False
+        under_way = _under_way(state)
+        for attempt in under_way:
+            end_leftovers(attempt)
+
+        def work(transaction: Transaction) -> bool:
+            run = records.read_run(transaction, run_id)
+            if run is None or run["status"] not in _LIVE:
+                return False
+            claim = transaction.get(run["owner_key"])
+            if claim is not None and claim["run_id"] == run_id:
+                if claim["instance"] != instance and records.is_claim_alive(claim):
+                    return False
+                transaction.delete(run["owner_key"])
+            chronicle = self.chronicle(state)
+            for attempt in under_way:
+                record = records.change_attempt(transaction, attempt, interrupted=True)
+                chronicle.step_interrupted(transaction, record)
+            chronicle.run_interrupted(transaction)
+            records.change_run(transaction, run_id, status="interrupted", questions={}, error=error)
+            return True
+
+        return self.store.transact_sync(work)
+
+    def abandon(self, run_id: str, why: str) -> bool:
+        """An interrupted run that nobody will resume becomes `cancelled`; False if it is not interrupted."""
+        state = self.store.read(lambda reading: load_state(reading, run_id))
+        if state is None:
+            return False
+        now = timestamp(self.clock())
+
+        def work(transaction: Transaction) -> bool:
+            run = records.read_run(transaction, run_id)
+            if run is None or run["status"] != "interrupted":
+                return False
+            chronicle = self.chronicle(state)
+            for attempt in _under_way(state):
+                ended: dict[str, Any] = {
+                    "status": "cancelled",
+                    "step_status": "failed",
+                    "segment_status": "cancelled",
+                    "finished_at": now,
+                    "error": f"Its outcome is unknown. {why}",
+                    "interrupted": True,
+                }
+                chronicle.step_finished(transaction, records.change_attempt(transaction, attempt, **ended))
+            chronicle.run_finished(transaction, "cancelled", {}, why)
+            records.change_run(transaction, run_id, status="cancelled", finished_at=now, error=why)
+            return True
+
+        return self.store.transact_sync(work)
+
+    def chronicle(self, state: RunState) -> Chronicle:
+        """The one who records events of this run."""
+        return Chronicle(self.bus, self.graph, state.run, state.plan, state.positions)
+
+
+def end_leftovers(attempt: Record) -> int:
+    """Ends what an attempt started and left behind; never a stranger that got the same process number."""
+    mark = attempt_mark(attempt["run_id"], attempt["step_id"], attempt["attempt"])
+    pid, ticks = attempt.get("pid"), attempt.get("start_ticks")
+    # Without a start time nothing tells our process from a later one with its number.
+    is_ours = pid is not None and ticks is not None and is_alive(ProcessIdentity(pid, ticks))
+    return end_process_tree_now(pid if is_ours else None, mark)
+
+
+def _under_way(state: RunState) -> list[Record]:
+    return [attempt for attempt in state.attempts.values() if attempt["step_status"] == "in_progress"]
+
+
+def _is_owned(reading: Reading, run: Any) -> bool:
+    claim = reading.get(run["owner_key"])
+    return claim is not None and claim["run_id"] == run["run_id"] and records.is_claim_alive(claim)

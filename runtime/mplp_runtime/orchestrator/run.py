@@ -1,0 +1,438 @@
+"""One run's control loop: which step starts when, what is recorded before and after, who is asked.
+
+The order of every step: its start is durable, then its action begins; its result is durable, then it is shown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from mplp_runtime.ael.action import Action, ActionResult, ProcessIdentity
+from mplp_runtime.ael.layer import ActionExecutionLayer
+from mplp_runtime.errors import StoreError
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.bindings import Bound
+from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.schedule import Frontier
+from mplp_runtime.orchestrator.state import RunState
+from mplp_runtime.orchestrator.views import QuestionKind
+from mplp_runtime.sources import Clock, NewId, timestamp
+from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
+
+_SHOWN_CHARACTERS = 8_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said. `repeat` only matters where the question is whether a step may run again."""
+
+    success: bool
+    output: str = ""
+    repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunServices:
+    """What a run needs from outside."""
+
+    root: Path
+    store: ValueStateLayer
+    layer: ActionExecutionLayer
+    clock: Clock
+    new_id: NewId
+    changed: Callable[[RunState], None]
+    output: Callable[[RunState], None]
+
+
+class RunLoop:
+    """Drives one run to its end, or until it is stopped. Belongs to one event loop."""
+
+    def __init__(self, services: RunServices, state: RunState, chronicle: Chronicle) -> None:
+        self._services = services
+        self._state = state
+        self._chronicle = chronicle
+        self._tasks: dict[asyncio.Task[bool], str] = {}
+        self._cancelled: set[asyncio.Task[bool]] = set()
+        self._active = 0
+        self._returning: list[asyncio.Future[None]] = []
+        self._wake = asyncio.Event()
+        self._answers: dict[str, asyncio.Future[Answer]] = {}
+        self._stop_starting = False
+        self._ending: str | None = None
+        self.repeat_interrupted: bool | None = None
+
+    async def drive(self) -> None:
+        """Runs until the run is completed, failed or cancelled, or until `interrupt` stops it where it stands."""
+        frontier = Frontier(self._state.scheduled, self._state.done_steps)
+        try:
+            while True:
+                self._start_what_may_start(frontier)
+                if not self._tasks:
+                    break
+                await self._until_something_ends()
+                self._collect(frontier)
+        except StoreError as problem:
+            # Nothing that is not on disk is shown as done; the run can be resumed once the state can be written.
+            self._state.error = str(problem)
+            self._ending = "interrupted"
+        finally:
+            await self._end_tasks()
+        if self._ending != "interrupted":
+            await self._finish()
+
+    def cancel(self) -> None:
+        """Ends all processes of the run; it will be `cancelled`."""
+        self._end("cancelled")
+
+    def interrupt(self) -> None:
+        """Ends all processes of the run and records nothing: the run stays as a crash would leave it (D26)."""
+        self._end("interrupted")
+
+    def answer(self, step_id: str, answer: Answer) -> bool:
+        """Hands a person's answer to the step that waits for it; False if none waits."""
+        waiting = self._answers.get(step_id)
+        if waiting is None or waiting.done():
+            return False
+        waiting.set_result(answer)
+        return True
+
+    def repeat_all(self) -> None:
+        """Consent to run every interrupted step again."""
+        self.repeat_interrupted = True
+        for step_id, kind in dict(self._state.run.get("questions", {})).items():
+            if kind == "repeat":
+                self.answer(step_id, Answer(False, repeat=True))
+
+    def _end(self, word: str) -> None:
+        if self._ending is None:
+            self._ending = word
+        self._stop_starting = True
+        self._cancel_tasks()
+        self._wake.set()
+
+    def _cancel_tasks(self) -> None:
+        # Once only: a second cancellation would interrupt the clean-up that the first one began.
+        for task in self._tasks:
+            if task not in self._cancelled:
+                self._cancelled.add(task)
+                task.cancel()
+
+    def _start_what_may_start(self, frontier: Frontier) -> None:
+        limit = int(self._state.run["max_parallel"])
+        while self._active < limit and not self._ending:
+            if self._returning:
+                self._active += 1
+                self._returning.pop(0).set_result(None)
+                continue
+            if self._stop_starting or (step_id := frontier.take()) is None:
+                return
+            self._active += 1
+            task = asyncio.create_task(self._step(step_id), name=f"step {step_id}")
+            self._tasks[task] = step_id
+
+    async def _until_something_ends(self) -> None:
+        woken = asyncio.create_task(self._wake.wait())
+        try:
+            await asyncio.wait({*self._tasks, woken}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+            with suppress(asyncio.CancelledError):
+                await woken
+            self._wake.clear()
+
+    def _collect(self, frontier: Frontier) -> None:
+        for task in [task for task in self._tasks if task.done()]:
+            step_id = self._tasks.pop(task)
+            self._active -= 1
+            if task.cancelled():
+                continue
+            if task.result():
+                frontier.finish(step_id)
+            elif self._state.run["on_failure"] == "stop":
+                self._stop_starting = True
+
+    async def _end_tasks(self) -> None:
+        self._cancel_tasks()
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    async def _finish(self) -> None:
+        state = self._state
+        counts: dict[str, int] = {}
+        for step_id in state.steps:
+            counts[state.status_of(step_id)] = counts.get(state.status_of(step_id), 0) + 1
+        succeeded = len(state.done_steps) == len(state.steps)
+        status = self._ending or ("completed" if succeeded else "failed")
+        error = None if status == "completed" else self._why(status)
+        finished_at = timestamp(self._services.clock())
+
+        def work(transaction: Transaction) -> Record:
+            self._chronicle.run_finished(transaction, status, counts, error)
+            transaction.delete(state.run["owner_key"])
+            return records.change_run(
+                transaction, state.run_id, status=status, finished_at=finished_at, error=error, questions={}
+            )
+
+        state.take_run(await self._services.store.transact(work))
+        self._services.changed(state)
+
+    def _why(self, status: str) -> str:
+        if status == "cancelled":
+            return "The run was cancelled."
+        for step_id, step in self._state.steps.items():
+            if self._state.is_declined(step_id):
+                return f"Step “{step['description']}” was declined."
+            attempt = self._state.attempts.get(step_id)
+            if attempt is not None and attempt["step_status"] == "failed":
+                return f"Step “{step['description']}” failed: {attempt.get('error') or 'no reason was given'}"
+        return "Not every step could run."
+
+    async def _step(self, step_id: str) -> bool:
+        """Carries one step to its end; True if it succeeded."""
+        bound = Bound.of(self._state.bindings, step_id)
+        if step_id in self._state.gates and step_id not in self._state.run.get("opened", ()):
+            if not await self._is_opened(step_id):
+                return False
+        known = self._state.attempts.get(step_id)
+        if known is not None and known["step_status"] == "in_progress":
+            settled = await self._settle_interrupted(known, bound)
+            if settled is not None:
+                return settled
+        tried = 0
+        while True:
+            tried += 1
+            record = await self._attempt(step_id, bound, may_retry=tried <= bound.retries)
+            if record["step_status"] != "pending":
+                return bool(record["step_status"] == "completed")
+
+    async def _attempt(self, step_id: str, bound: Bound, *, may_retry: bool) -> Record:
+        try:
+            attempt = await _to_the_end(self._record_start(step_id, bound))
+            result = await self._execute(attempt, bound)
+        except asyncio.CancelledError:
+            begun = self._state.attempts.get(step_id)
+            if self._ending == "cancelled" and begun is not None and begun["step_status"] == "in_progress":
+                await self._record_cancelled(begun)
+            raise
+        return await _to_the_end(
+            self._record_result(attempt, result, will_retry=may_retry and not result.success)
+        )
+
+    async def _is_opened(self, step_id: str) -> bool:
+        answer = await self._ask(step_id, "gate")
+        state = self._state
+
+        def work(transaction: Transaction) -> Record:
+            run = records.read_run(transaction, state.run_id) or {}
+            if answer.success:
+                self._chronicle.step_blocked(transaction, step_id, "approved by a person", opened=True)
+                return records.change_run(transaction, state.run_id, opened=[*run.get("opened", ()), step_id])
+            self._chronicle.step_skipped(transaction, step_id, answer.output or "declined by a person")
+            return records.change_run(transaction, state.run_id, declined=[*run.get("declined", ()), step_id])
+
+        state.take_run(await self._services.store.transact(work))
+        self._services.changed(state)
+        return answer.success
+
+    async def _settle_interrupted(self, attempt: Record, bound: Bound) -> bool | None:
+        """Decides about a step whose outcome nobody knows: None if it shall run again (with consent only)."""
+        is_free = bound.idempotent or bound.kind in {"simulated"} or bound.is_handoff_to_person
+        if is_free or self.repeat_interrupted:
+            answer = Answer(False, repeat=True)
+        elif self.repeat_interrupted is False:
+            answer = Answer(False, "It was under way when the process ended, and was not to be repeated.")
+        else:
+            answer = await self._ask(attempt["step_id"], "repeat")
+        finished = timestamp(self._services.clock())
+        outcome = "completed" if answer.success else "failed"
+        error = (
+            None
+            if answer.success
+            else (answer.output or "Its outcome is unknown: the process ended meanwhile.")
+        )
+        record = await self._record_end(
+            attempt,
+            status=outcome,
+            step_status="pending" if answer.repeat and not answer.success else outcome,
+            segment_status=outcome,
+            error=error,
+            tail=answer.output,
+            finished_at=finished,
+            interrupted=True,
+            answered_by=None if is_free else "human",
+            output=answer.output,
+        )
+        return None if record["step_status"] == "pending" else answer.success
+
+    async def _record_start(self, step_id: str, bound: Bound) -> Record:
+        state = self._state
+        known = state.attempts.get(step_id)
+        new_id = self._services.new_id
+        attempt: Record = {
+            "run_id": state.run_id,
+            "step_id": step_id,
+            "attempt": 1 if known is None else known["attempt"] + 1,
+            "action": bound.kind,
+            "status": "running",
+            "step_status": "in_progress",
+            "segment_id": new_id(),
+            "segment_status": "running",
+            "execution_id": new_id(),
+            "started_at": timestamp(self._services.clock()),
+            "simulated": state.run["simulated"],
+        }
+        identity = records.attempt_id(state.run_id, step_id, attempt["attempt"])
+
+        def work(transaction: Transaction) -> None:
+            transaction.create_node(records.STEP_ATTEMPT, identity, attempt)
+            self._chronicle.step_started(transaction, attempt)
+
+        await self._services.store.transact(work)
+        state.take_attempt(attempt)
+        self._services.changed(state)
+        return attempt
+
+    async def _execute(self, attempt: Record, bound: Bound) -> ActionResult:
+        step_id = attempt["step_id"]
+        action = Action(
+            kind=bound.kind,
+            run_id=self._state.run_id,
+            plan=self._state.plan,
+            step=self._state.steps[step_id],
+            attempt=attempt["attempt"],
+            root=self._services.root,
+            settings=bound.settings,
+            inputs=self._inputs(step_id),
+            limits=bound.limits,
+            on_output=lambda piece: self._show_output(step_id, piece),
+            on_process=lambda process: self._record_process(attempt, process),
+            ask=lambda _text: self._ask_person(step_id),
+        )
+        return await self._services.layer.execute(action)
+
+    def _inputs(self, step_id: str) -> Mapping[str, Any]:
+        dependencies = self._state.steps[step_id].get("dependencies", ())
+        if not dependencies:
+            return {}
+        keys = {each: records.output_key(self._state.run_id, each) for each in dependencies}
+        return self._services.store.read(
+            lambda reading: {each: reading.get(key) for each, key in keys.items()}
+        )
+
+    def _show_output(self, step_id: str, piece: str) -> None:
+        shown = self._state.live_output
+        shown[step_id] = (shown.get(step_id, "") + piece)[-_SHOWN_CHARACTERS:]
+        self._state.forget([step_id])
+        self._services.output(self._state)
+
+    async def _record_process(self, attempt: Record, process: ProcessIdentity) -> None:
+        changes = {"pid": process.pid, "start_ticks": process.start_ticks}
+        attempt.update(changes)
+        await self._services.store.transact(lambda transaction: records.change_attempt(transaction, attempt))
+
+    async def _record_result(self, attempt: Record, result: ActionResult, *, will_retry: bool) -> Record:
+        outcome = "completed" if result.success else "failed"
+        return await self._record_end(
+            attempt,
+            status=outcome,
+            step_status="pending" if will_retry else outcome,
+            segment_status=outcome,
+            finished_at=timestamp(result.finished_at),
+            duration_s=round(result.duration_s, 3),
+            exit_code=result.exit_code,
+            error=result.error,
+            tail=result.tail[-_SHOWN_CHARACTERS:],
+            output=result.output if result.success else None,
+        )
+
+    async def _record_cancelled(self, attempt: Record) -> None:
+        with suppress(StoreError):
+            await self._record_end(
+                attempt,
+                status="cancelled",
+                step_status="failed",
+                segment_status="cancelled",
+                finished_at=timestamp(self._services.clock()),
+                error="The run was cancelled.",
+                tail=self._state.live_output.get(attempt["step_id"], ""),
+                output=None,
+            )
+
+    async def _record_end(self, attempt: Record, *, output: Any, **changes: Any) -> Record:
+        record = {**attempt, **{name: value for name, value in changes.items() if value is not None}}
+
+        def work(transaction: Transaction) -> None:
+            records.change_attempt(transaction, record)
+            self._chronicle.step_finished(transaction, record)
+            if output not in (None, ""):
+                transaction.set(records.output_key(record["run_id"], record["step_id"]), output)
+
+        await self._services.store.transact(work)
+        # Only now: what is shown is on disk.
+        self._state.take_attempt(record)
+        self._services.changed(self._state)
+        return record
+
+    async def _ask_person(self, step_id: str) -> tuple[bool, str]:
+        answer = await self._ask(step_id, "handoff")
+        return answer.success, answer.output
+
+    async def _ask(self, step_id: str, kind: QuestionKind) -> Answer:
+        """Waits for a person. Meanwhile the step's place among the parallel ones is free for others."""
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._answers[step_id] = waiting
+        try:
+            await self._change_questions(step_id, kind)
+            answer = await self._without_slot(waiting)
+            await self._change_questions(step_id, None)
+        finally:
+            del self._answers[step_id]
+        return answer
+
+    async def _without_slot(self, waiting: Awaitable[Answer]) -> Answer:
+        self._active -= 1
+        self._wake.set()
+        try:
+            answer = await waiting
+            slot: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._returning.append(slot)
+            self._wake.set()
+            await slot
+        except asyncio.CancelledError:
+            self._active += 1
+            raise
+        return answer
+
+    async def _change_questions(self, step_id: str, kind: QuestionKind | None) -> None:
+        state = self._state
+
+        def work(transaction: Transaction) -> Record:
+            run = records.read_run(transaction, state.run_id) or {}
+            questions = {**run.get("questions", {}), step_id: kind}
+            if kind == "gate":
+                self._chronicle.step_blocked(transaction, step_id, "waiting for a person")
+            return records.change_run(
+                transaction, state.run_id, questions={each: word for each, word in questions.items() if word}
+            )
+
+        state.take_run(await self._services.store.transact(work))
+        self._services.changed(state)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Awaits `work`; a cancellation takes effect only after it, so that memory and disk say the same."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

@@ -1,0 +1,224 @@
+"""One run in memory: the frozen plan, the latest attempt at each step, and the view made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.schedule import ScheduledStep, dependants, scheduled_steps
+from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView, StepStatus, StepView
+from mplp_runtime.vsl.interface import Reading
+
+_DONE = frozenset({"completed", "skipped"})
+
+
+@dataclass(slots=True)
+class RunState:
+    """Mutable, and used by one event loop only. `attempts` holds the newest attempt at each step that has one.
+
+    `moved` collects the attempts that changed, for whoever keeps the trace.
+    """
+
+    run: Record
+    plan: Mapping[str, Any]
+    bindings: Mapping[str, Any]
+    gates: frozenset[str] = frozenset()
+    attempts: dict[str, Record] = field(default_factory=dict)
+    live_output: dict[str, str] = field(default_factory=dict)
+    seen_lamport: int = 0
+    error: str | None = None
+    moved: list[Record] = field(default_factory=list)
+    steps: Mapping[str, Mapping[str, Any]] = field(init=False)
+    scheduled: tuple[ScheduledStep, ...] = field(init=False)
+    positions: Mapping[str, int] = field(init=False)
+    _views: dict[str, StepView] = field(init=False, default_factory=dict)
+    _blocked: frozenset[str] = field(init=False, default=frozenset())
+    _failed: frozenset[str] = field(init=False, default=frozenset())
+
+    def __post_init__(self) -> None:
+        self.steps = {step["step_id"]: step for step in self.plan["steps"]}
+        self.scheduled = scheduled_steps(self.plan)
+        self.positions = {step.step_id: step.position for step in self.scheduled}
+
+    @property
+    def run_id(self) -> str:
+        return str(self.run["run_id"])
+
+    @property
+    def done_steps(self) -> frozenset[str]:
+        """Steps that count as done: by the text that runs (D20), or completed since."""
+        return frozenset(
+            step_id
+            for step_id in self.steps
+            if self.status_of(step_id) in _DONE and not self.is_declined(step_id)
+        )
+
+    def is_declined(self, step_id: str) -> bool:
+        """A person said that this step shall not start."""
+        return step_id in self.run.get("declined", ())
+
+    def status_of(self, step_id: str) -> StepStatus:
+        """The step's status in this run, in the protocol's words."""
+        if self.is_declined(step_id):
+            return "skipped"
+        attempt = self.attempts.get(step_id)
+        if attempt is not None:
+            status: StepStatus = attempt["step_status"]
+            return status
+        if self.steps[step_id]["status"] in _DONE:
+            return "completed" if self.steps[step_id]["status"] == "completed" else "skipped"
+        if step_id in self._blocked or self.question_kind(step_id) is not None:
+            return "blocked"
+        return "pending"
+
+    def question_kind(self, step_id: str) -> QuestionKind | None:
+        """What is asked about this step; None if nothing is."""
+        kind: QuestionKind | None = self.run.get("questions", {}).get(step_id)
+        return kind
+
+    def take_attempt(self, record: Record) -> None:
+        """A newer record of an attempt at a step."""
+        known = self.attempts.get(record["step_id"])
+        if known is None or record["attempt"] >= known["attempt"]:
+            self.attempts[record["step_id"]] = record
+            self.moved.append(record)
+            self.forget([record["step_id"]])
+            if record["step_status"] != "in_progress":
+                self.live_output.pop(record["step_id"], None)
+
+    def take_run(self, record: Record) -> None:
+        """A newer record of the run."""
+        touched = {*self.run.get("questions", {}), *record.get("questions", {})}
+        touched.update(self.run.get("declined", ()), record.get("declined", ()))
+        self.run = record
+        self.forget(touched)
+
+    def forget(self, step_ids: Iterable[str]) -> None:
+        """The views of these steps must be made again."""
+        for step_id in step_ids:
+            self._views.pop(step_id, None)
+
+    def view(self, *, owner_pid: int | None, trace_path: str | None, timeline_path: str | None) -> RunView:
+        """The run as it stands, an immutable value."""
+        self._find_blocked()
+        run = self.run
+        for step_id in self.steps:
+            if step_id not in self._views:
+                self._views[step_id] = self._step_view(step_id)
+        return RunView(
+            run_id=run["run_id"],
+            plan_id=run["plan_id"],
+            plan_path=run["plan_path"],
+            title=run["title"],
+            status=run["status"],
+            trace_id=run["trace_id"],
+            simulated=run["simulated"],
+            generation=run["generation"],
+            started_at=records.instant(run["started_at"]),
+            finished_at=records.instant_if_any(run.get("finished_at")),
+            steps={step_id: self._views[step_id] for step_id in self.steps},
+            questions=self.questions(),
+            error=self.error or run.get("error"),
+            owner_pid=owner_pid,
+            trace_path=trace_path,
+            timeline_path=timeline_path,
+        )
+
+    def questions(self) -> tuple[Question, ...]:
+        """What a person must answer, in plan order; nobody is asked while the run is not under way."""
+        if self.run["status"] not in {"pending", "running"}:
+            return ()
+        asked = self.run.get("questions", {})
+        return tuple(
+            Question(self.run_id, step_id, asked[step_id], question_text(asked[step_id], self.steps[step_id]))
+            for step_id in sorted(asked, key=lambda step_id: self.positions[step_id])
+        )
+
+    def _find_blocked(self) -> None:
+        failed = frozenset(
+            step_id for step_id, attempt in self.attempts.items() if attempt["step_status"] == "failed"
+        ).union(self.run.get("declined", ()))
+        if failed == self._failed:
+            return
+        self._failed = failed
+        blocked = dependants(self.scheduled, failed) if failed else frozenset()
+        self.forget(blocked ^ self._blocked)
+        self._blocked = blocked
+
+    def _step_view(self, step_id: str) -> StepView:
+        step = self.steps[step_id]
+        attempt = self.attempts.get(step_id, {})
+        error = attempt.get("error")
+        if self.is_declined(step_id):
+            error = "A person said that this step shall not start."
+        return StepView(
+            step_id=step_id,
+            description=step["description"],
+            status=self.status_of(step_id),
+            agent_role=step.get("agent_role"),
+            attempt=attempt.get("attempt", 0),
+            started_at=records.instant_if_any(attempt.get("started_at")),
+            finished_at=records.instant_if_any(attempt.get("finished_at")),
+            output=self.live_output.get(step_id) or attempt.get("tail") or "",
+            error=error,
+            interrupted=bool(attempt.get("interrupted")) and attempt.get("step_status") == "in_progress",
+        )
+
+
+def question_text(kind: QuestionKind, step: Mapping[str, Any]) -> str:
+    """What a person is asked.
+
+    >>> question_text("gate", {"description": "Publish the package"})
+    'May this step start? Publish the package'
+    """
+    description = step["description"]
+    if kind == "handoff":
+        return f"This step is yours. Is it done? {description}"
+    if kind == "gate":
+        return f"May this step start? {description}"
+    return f"This step was under way when the process ended. Did it succeed? {description}"
+
+
+def load_state(reading: Reading, run_id: str) -> RunState | None:
+    """The run as the store knows it; None if there is no such run."""
+    run = records.read_run(reading, run_id)
+    frozen = reading.read_node(records.RUN_PLAN, run_id)
+    if run is None or frozen is None:
+        return None
+    state = RunState(
+        run=run,
+        plan=frozen.data["plan"],
+        bindings=frozen.data["bindings"],
+        gates=frozenset(frozen.data["gates"]),
+        seen_lamport=reading.lamport(),
+    )
+    for step_id in state.steps:
+        attempts = records.read_attempts(reading, run_id, step_id)
+        if attempts:
+            state.attempts[step_id] = attempts[-1]
+    return state
+
+
+def refresh_state(reading: Reading, state: RunState) -> bool:
+    """Reads what another process has written about a run since the last look; False if that is nothing."""
+    run = records.read_run(reading, state.run_id)
+    news = reading.events(state.run_id, after=state.seen_lamport)
+    if run is None or (run == state.run and not news):
+        return False
+    if run != state.run:
+        state.take_run(run)
+    touched: set[str] = set()
+    for stored in news:
+        state.seen_lamport = stored.lamport
+        payload = stored.event.get("payload") or {}
+        touched.update({str(stored.event.get("stage_id")), str(payload.get("step_id"))} & state.steps.keys())
+    for step_id in touched:
+        known = state.attempts.get(step_id)
+        for record in records.read_attempts(
+            reading, state.run_id, step_id, first=known["attempt"] if known else 1
+        ):
+            state.take_attempt(record)
+    return True

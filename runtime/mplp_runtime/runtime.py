@@ -1,0 +1,163 @@
+"""One project's runtime: its state, its events, its graph, its approvals and its runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mplp_runtime.approvals import Approvals
+from mplp_runtime.errors import SettingsInvalid, StoreError
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.sinks import NdjsonSink
+from mplp_runtime.lazy_store import LazyStore
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.manager import RunManager
+from mplp_runtime.psg.graph import Graph
+from mplp_runtime.settings import Settings, load_settings
+from mplp_runtime.sources import Clock, NewId, new_uuid, system_clock
+from mplp_runtime.trace.files import write_atomically
+
+STATE_FOLDER = ".mplp"
+STATE_FILE = "state.db"
+SETTINGS_FILE = "mplp.toml"
+TIMELINE_FILE = "timeline.events.ndjson"
+
+
+class Runtime:
+    """Made by `Runtime.open`. State begins in memory and moves into `.mplp/` when there is a reason to (D23).
+
+    >>> import asyncio, tempfile
+    >>> async def how_many_runs(root: Path) -> int:
+    ...     runtime = Runtime.open(root)
+    ...     try:
+    ...         return len(runtime.runs.all())
+    ...     finally:
+    ...         await runtime.close()
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> asyncio.run(how_many_runs(folder)), (folder / ".mplp").exists()
+    (0, False)
+    """
+
+    def __init__(
+        self, root: Path, *, clock: Clock, new_id: NewId, in_memory: bool, follow_interval_s: float
+    ) -> None:
+        self.root = root
+        self.clock = clock
+        self.new_id = new_id
+        self.follow_interval_s = follow_interval_s
+        self.folder: Path | None = None
+        self._in_memory = in_memory
+        self._state_folder = root / STATE_FOLDER
+        self._timeline: NdjsonSink | None = None
+        self._instance = new_uuid()
+        self.vsl = LazyStore(self._state_folder / STATE_FILE)
+        if not in_memory and self._has_reason_to_persist() and self._is_writable():
+            self._use_folder()
+        self.bus = EventBus(self.vsl, clock=clock, new_id=new_id)
+        self.graph = Graph(self.vsl, self.bus, clock=clock, new_id=new_id)
+        self._write_timeline()
+        self.approvals = Approvals(
+            root,
+            self.vsl,
+            self.bus,
+            self.graph,
+            clock=clock,
+            new_id=new_id,
+            settings=self.settings,
+            before_write=self._persist_unless_in_memory,
+        )
+        records.instance_opened(self._instance)
+        self.runs = RunManager(self, self._instance)
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        *,
+        clock: Clock = system_clock,
+        new_id: NewId = new_uuid,
+        in_memory: bool = False,
+        follow_interval_s: float = 0.2,
+    ) -> Runtime:
+        """The runtime of the project at `root`; runs whose process is gone are `interrupted` afterwards (D21).
+
+        With `in_memory` (an untrusted folder) nothing is written until `persist`. Other processes are looked at
+        every `follow_interval_s` seconds. Raises StoreError where the state cannot be used.
+        """
+        runtime = cls(
+            root.absolute(),
+            clock=clock,
+            new_id=new_id,
+            in_memory=in_memory,
+            follow_interval_s=follow_interval_s,
+        )
+        if runtime.folder is not None:
+            runtime.runs.recover()
+        return runtime
+
+    def settings(self) -> Settings:
+        """The project's mplp.toml as it is on disk; the defaults where there is none. Raises SettingsInvalid."""
+        path = self.root / SETTINGS_FILE
+        try:
+            return load_settings(path.read_text(encoding="utf-8-sig"))
+        except FileNotFoundError:
+            return Settings()
+        except (OSError, UnicodeDecodeError) as problem:
+            raise SettingsInvalid(f"{SETTINGS_FILE} cannot be read: {problem}.") from problem
+
+    def persist(self) -> bool:
+        """Moves the state into `.mplp/`, also if the runtime was opened in memory; False in a read-only folder.
+
+        Raises StoreError where the state on disk cannot be used.
+        """
+        self._in_memory = False
+        if self.folder is None and self._is_writable():
+            self._use_folder()
+            self.graph.graph_id = (
+                self.vsl.read(lambda reading: reading.get("graph_id")) or self.graph.graph_id
+            )
+            self._write_timeline()
+            self.runs.recover()
+        return self.folder is not None
+
+    def join_if_others_began(self) -> None:
+        """Uses the state that another process has made meanwhile, so that its runs are seen here."""
+        if self.folder is None and not self._in_memory and self.vsl.path.exists():
+            self.persist()
+
+    async def close(self) -> None:
+        """Ends what was started here and closes the state; runs under way stay resumable (D26)."""
+        await self.runs.close()
+        records.instance_closed(self._instance)
+        if self._timeline is not None:
+            self._timeline.close()
+        self.vsl.close()
+
+    def _persist_unless_in_memory(self) -> None:
+        if not self._in_memory:
+            self.persist()
+
+    def _has_reason_to_persist(self) -> bool:
+        return self.vsl.path.exists() or (self.root / SETTINGS_FILE).exists()
+
+    def _is_writable(self) -> bool:
+        nearest = self._state_folder if self._state_folder.exists() else self.root
+        return os.access(nearest, os.W_OK | os.X_OK)
+
+    def _use_folder(self) -> None:
+        if self._state_folder.is_symlink():
+            raise StoreError(
+                f"{self._state_folder} is a symbolic link; state is only kept inside the project."
+            )
+        ignore = self._state_folder / ".gitignore"
+        if not ignore.exists():
+            write_atomically(ignore, ["*\n"])
+        self.vsl.persist()
+        self.folder = self._state_folder
+
+    def _write_timeline(self) -> None:
+        if self.folder is None or self._timeline is not None:
+            return
+        self._timeline = NdjsonSink(self.folder / TIMELINE_FILE, self.vsl, "project")
+        self._timeline.catch_up()
+        self.bus.subscribe("*", self._timeline)

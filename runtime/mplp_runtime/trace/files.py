@@ -1,0 +1,37 @@
+"""Files that are either the old text or the new one, never a part of it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from mplp_runtime.errors import StoreError
+
+
+def write_atomically(path: Path, pieces: Iterable[str]) -> None:
+    """Replaces `path` by the joined pieces, on disk before it is visible; folders on the way are made.
+
+    A file that is there keeps its permissions. Raises StoreError where the folder or disk does not take it.
+    """
+    temporary: Path | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".tmp", dir=path.parent)
+        temporary = Path(name)
+        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+            with suppress(FileNotFoundError):
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o7777)
+            for piece in pieces:
+                file.write(piece)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as problem:
+        raise StoreError(f"{path} cannot be written: {problem.strerror or problem}.") from problem
+    finally:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()

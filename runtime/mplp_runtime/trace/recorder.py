@@ -1,0 +1,75 @@
+"""Collects what belongs into a run's trace while the run goes on, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+from mplp_runtime.events.embedded import embedded_event
+from mplp_runtime.trace.document import TraceHead
+
+EMBEDDED_EVENTS = 1_000
+"""How many events a trace document holds; the timeline beside it has all of them."""
+_FIRST_EVENTS = 100
+_TAIL_CHARACTERS = 2_000
+
+
+class TraceRecorder:
+    """Segments by attempt and the first and last events; the database and the timeline hold everything."""
+
+    def __init__(self, trace_id: str, *, embedded_limit: int = EMBEDDED_EVENTS) -> None:
+        self._trace_id = trace_id
+        self._segments: dict[str, dict[str, Any]] = {}
+        self._first_limit = min(_FIRST_EVENTS, embedded_limit)
+        self._first: list[dict[str, Any]] = []
+        self._last: deque[dict[str, Any]] = deque(maxlen=embedded_limit - self._first_limit)
+        self._events = 0
+
+    def segment(self, segment: Mapping[str, Any]) -> None:
+        """Adds a segment, or moves one forward that is there already (same `segment_id`, same place)."""
+        self._segments[segment["segment_id"]] = dict(segment)
+
+    def event(self, event: Mapping[str, Any]) -> None:
+        """Takes one event of the run's stream, in the order of the log."""
+        self._events += 1
+        embedded = embedded_event(event, trace_id=self._trace_id)
+        if len(self._first) < self._first_limit:
+            self._first.append(embedded)
+        else:
+            self._last.append(embedded)
+
+    def snapshot(self, head: TraceHead) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
+        """Head, segments and events of the document as of now; later changes do not reach them."""
+        events = [*self._first, *self._last]
+        document = head.document()
+        attributes = document["root_span"]["attributes"]
+        attributes["events_total"] = self._events
+        attributes["events_left_to_timeline"] = self._events - len(events)
+        return document, list(self._segments.values()), events
+
+
+def segment_of(attempt: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:
+    """The trace segment of one attempt, from its stored record and its step.
+
+    Optional attributes appear once they are known: exit_code, error, output (its last lines), interrupted.
+    """
+    attributes: dict[str, Any] = {"step_id": step["step_id"], "attempt": attempt["attempt"]}
+    if step.get("agent_role"):
+        attributes["agent_role"] = step["agent_role"]
+    for name in ("action", "exit_code", "error", "duration_s", "interrupted", "answered_by", "simulated"):
+        # Exit code 0 is worth telling; what is unknown or not so is not.
+        if attempt.get(name) is not None and attempt[name] is not False:
+            attributes[name] = attempt[name]
+    if attempt.get("tail"):
+        attributes["output"] = attempt["tail"][-_TAIL_CHARACTERS:]
+    segment: dict[str, Any] = {
+        "segment_id": attempt["segment_id"],
+        "label": step["description"],
+        "status": attempt["segment_status"],
+        "started_at": attempt["started_at"],
+    }
+    if attempt.get("finished_at"):
+        segment["finished_at"] = attempt["finished_at"]
+    segment["attributes"] = attributes
+    return segment

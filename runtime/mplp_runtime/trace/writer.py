@@ -1,0 +1,80 @@
+"""Keeps a trace document on disk in step with its run: at most one write a second, and one at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mplp_runtime.errors import StoreError
+from mplp_runtime.trace.document import trace_text
+from mplp_runtime.trace.files import write_atomically
+
+logger = logging.getLogger(__name__)
+
+TraceParts = tuple[Mapping[str, Any], Iterable[Mapping[str, Any]], Iterable[Mapping[str, Any]]]
+
+_INTERVAL_S = 1.0
+_SHARE = 10
+
+
+class TraceWriter:
+    """Writes what `parts` returns. Belongs to one event loop; the file work happens in a thread.
+
+    A write that takes long makes the pause after it longer, so that a huge trace costs at most a tenth of the time.
+    """
+
+    def __init__(
+        self, path: Path, parts: Callable[[], TraceParts], *, interval_s: float = _INTERVAL_S
+    ) -> None:
+        self.path = path
+        self.problem: str | None = None
+        self._parts = parts
+        self._interval_s = interval_s
+        self._changed = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def changed(self) -> None:
+        """Says that the document on disk is no longer up to date."""
+        self._changed.set()
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._write_until_closed())
+
+    async def close(self) -> None:
+        """Writes what is left to write; the document on disk is complete afterwards."""
+        if self._task is None:
+            return
+        self._closing.set()
+        self._changed.set()
+        await self._task
+        self._task = None
+
+    async def _write_until_closed(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._changed.wait()
+            is_last = self._closing.is_set()
+            self._changed.clear()
+            began = loop.time()
+            await self._write()
+            if is_last:
+                return
+            pause_s = max(self._interval_s, _SHARE * (loop.time() - began))
+            try:
+                await asyncio.wait_for(self._closing.wait(), pause_s)
+            except TimeoutError:
+                continue
+
+    async def _write(self) -> None:
+        head, segments, events = self._parts()
+        try:
+            await asyncio.to_thread(write_atomically, self.path, trace_text(head, segments, events))
+            self.problem = None
+        except StoreError as problem:
+            # The database is the record; a trace that cannot be written is told once and does not stop the run.
+            if self.problem is None:
+                logger.warning("%s", problem)
+            self.problem = str(problem)
