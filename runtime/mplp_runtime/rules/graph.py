@@ -30,22 +30,39 @@ class StepGraph:
     @cached_property
     def first_of(self) -> dict[str, int]:
         """The position of the first step with each id."""
-        first: dict[str, int] = {}
-        for index, step in enumerate(self.steps):
-            if step.step_id is not None:
-                first.setdefault(step.step_id, index)
-        return first
+        # Written from the end, so that the first step of an id is the one that stays.
+        ids = [step.step_id for step in reversed(self.steps)]
+        first = dict(zip(ids, range(len(ids) - 1, -1, -1), strict=True))
+        return {step_id: index for step_id, index in first.items() if step_id is not None}
 
     @cached_property
-    def successors(self) -> list[list[int]]:
-        """For each step the positions of the steps it depends on, unknown ones and itself left out."""
+    def _resolved(self) -> tuple[list[list[int]], list[int]]:
+        """Successors by position, and the positions of steps whose dependencies need a closer look."""
         first = self.first_of
         none = -1
-        found: list[list[int]] = []
+        successors: list[list[int]] = []
+        odd: list[int] = []
         for index, step in enumerate(self.steps):
-            targets = [first.get(dependency, none) for dependency in step.dependencies if dependency]
-            found.append([target for target in targets if target not in (none, index)])
-        return found
+            dependencies = step.dependencies
+            if not dependencies:
+                successors.append([])
+                continue
+            targets = [first.get(dependency, none) for dependency in dependencies]  # type: ignore[arg-type]
+            if none in targets or index in targets or len(set(targets)) != len(targets):
+                odd.append(index)
+                targets = [target for target in targets if target not in (none, index)]
+            successors.append(targets)
+        return successors, odd
+
+    @property
+    def successors(self) -> list[list[int]]:
+        """For each step the positions of the steps it depends on, unknown ones and itself left out."""
+        return self._resolved[0]
+
+    @property
+    def odd(self) -> list[int]:
+        """Positions of steps with a dependency that is unknown, repeated, or the step itself."""
+        return self._resolved[1]
 
     @cached_property
     def circles(self) -> list[Circles]:
@@ -115,19 +132,7 @@ def _duplicate_ids(graph: StepGraph) -> Iterator[Finding]:
 
 
 def _dependencies(graph: StepGraph) -> Iterator[Finding]:
-    first = graph.first_of
-    for index, step in enumerate(graph.steps):
-        dependencies = step.dependencies
-        if not dependencies:
-            continue
-        # Nearly every step is sound and must cost next to nothing.
-        is_sound = (
-            len(set(dependencies)) == len(dependencies)
-            and step.step_id not in dependencies
-            and all(dependency in first for dependency in dependencies)
-        )
-        if is_sound:
-            continue
+    for index in graph.odd:
         yield from _dependencies_of(graph, index)
 
 
@@ -223,24 +228,26 @@ def _turned(circle: list[int]) -> list[int]:
 def _order(graph: StepGraph) -> Iterator[Finding]:
     orders = [step.order_index for step in graph.steps]
     circular: dict[int, int] | None = None
-    for index, (own, targets) in enumerate(zip(orders, graph.successors, strict=True)):
+    for index, targets in enumerate(graph.successors):
+        own = orders[index]
         if own is None or not targets:
             continue
-        later = [
-            (order, -target) for target in targets if (order := orders[target]) is not None and order > own
-        ]
+        later = [target for target in targets if (order := orders[target]) is not None and order > own]
         if not later:
             continue
         if circular is None:
             circular = {node: number for number, part in enumerate(graph.circles) for node in part.nodes}
-        order, negative = max(later)
-        target = -negative
-        if index in circular and circular.get(target) == circular[index]:
+        part = circular.get(index)
+        # Inside a circle no order is right; the circle is the fault.
+        later = [target for target in later if part is None or circular.get(target) != part]
+        if not later:
             continue
+        target = max(later, key=lambda target: (orders[target], -target))
         yield _finding(
             "order-index-contradicts",
-            f"`order_index` is {own}, but {graph.name(target)}, on which this step depends, has {order}.",
+            f"`order_index` is {own}, but {graph.name(target)}, on which this step depends, "
+            f"has {orders[target]}.",
             ("steps", index, "order_index"),
-            [Related(Place(("steps", target, "order_index")), f"This one comes first, with {order}.")],
+            [Related(Place(("steps", target, "order_index")), "This one has to come first.")],
             Severity.HINT,
         )

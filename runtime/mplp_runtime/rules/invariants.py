@@ -178,17 +178,25 @@ def finding_of(
     message = f"{label(violation.pointer, table)} {violation.reason}. {invariant.sentence}"
     place = Place(violation.pointer)
     if violation.is_missing:
-        pointer = violation.pointer
-        while len(pointer) > 1 and not isinstance(_reached(value, pointer[:-1]), Mapping):
-            pointer = pointer[:-1]
-        place = Place(pointer[:-1], "open")
-        data["missing"] = str(pointer[-1])
+        place, missing = _nearest_place(value, violation.pointer)
+        if missing is not None:
+            data["missing"] = missing
     return Finding(code_of(invariant.id), message, Severity.ERROR, Stage.INVARIANT, place, data=data)
 
 
-def _reached(value: object, pointer: Pointer) -> object:
-    found = places_of(value, pointer)
-    return found[0][1] if found else MISSING
+def _nearest_place(value: object, pointer: Pointer) -> tuple[Place, str | None]:
+    """Where to show that `pointer` leads nowhere: the object that lacks a key, or the value that is none."""
+    current = value
+    for depth, part in enumerate(pointer):
+        if isinstance(current, Mapping):
+            if part not in current:
+                return Place(pointer[:depth], "open"), str(part)
+            current = current[part]
+        elif isinstance(current, list) and isinstance(part, int) and part < len(current):
+            current = current[part]
+        else:
+            return Place(pointer[:depth]), None
+    return Place(pointer), None
 
 
 def code_of(invariant_id: str) -> str:

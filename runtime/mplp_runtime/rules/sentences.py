@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from mplp_runtime.rules.explain import (
 from mplp_runtime.rules.findings import Finding, Part, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.synonyms import meant_option
 from mplp_runtime.rules.validators import Fault
-from mplp_runtime.rules.words import TYPE_NAMES, kind_of_value, label, listed, nearest, quoted
+from mplp_runtime.rules.words import TYPE_NAMES, kind_of_value, label, listed, nearest, quoted, snake_case
 
 # Patterns of the frozen schemas by a text that only they contain, with the form they ask for.
 ID_PATTERN_MARK = "-4[0-9a-f]{3}-[89ab]"
@@ -198,10 +199,8 @@ def _pattern(speaker: Speaker, fault: Fault) -> Sequence[Finding]:
     value = speaker.at(fault.pointer)
     data: dict[str, object] = {"pattern": pattern}
     if EVENT_TYPE_PATTERN_MARK in pattern and isinstance(value, str):
-        words = value.replace("_", ".").replace("-", ".").strip(" .").lower()
-        if words and all(
-            word.isalnum() and word.isascii() and word[0].isalpha() for word in words.split(".")
-        ):
+        words = snake_case(value).replace("_", ".")
+        if re.fullmatch(pattern, words, re.ASCII):
             data["suggestion"] = words
     message = f"{speaker.label(fault.pointer)} is {quoted(value)}. It {form}."
     return [_error("pattern-mismatch", message, fault.pointer, data=data)]
