@@ -31,7 +31,9 @@ class Problem(NamedTuple):
         data = self.data
         if data:
             data = {
-                key: value + distance if isinstance(value, int) and key.endswith(("_start", "_end")) else value
+                key: value + distance
+                if isinstance(value, int) and key.endswith(("_start", "_end"))
+                else value
                 for key, value in data.items()
             }
         return self._replace(start=self.start + distance, end=self.end + distance, data=data)

@@ -56,9 +56,7 @@ class Spans(Generic[Item]):
         self._offsets = offsets
 
     @classmethod
-    def of(
-        cls, items: Sequence[Item], measure: Callable[[Item], int], block_size: int = 256
-    ) -> Spans[Item]:
+    def of(cls, items: Sequence[Item], measure: Callable[[Item], int], block_size: int = 256) -> Spans[Item]:
         """All `items`, in fresh blocks of `block_size`."""
         return cls(tuple(_blocks(items, measure, block_size)), measure, block_size)
 
@@ -66,17 +64,22 @@ class Spans(Generic[Item]):
         return self.count
 
     def __getitem__(self, index: int) -> Item:
-        block, inner = self._place(index)
+        block, inner = self.place(index)
         return self.blocks[block].elements[inner]
 
     def __iter__(self) -> Iterator[Item]:
         return chain.from_iterable(block.elements for block in self.blocks)
 
-    def _place(self, index: int) -> tuple[int, int]:
+    def place(self, index: int) -> tuple[int, int]:
+        """The block an item is in, and its index there. Raises IndexError."""
         if not 0 <= index < self.count:
             raise IndexError(index)
         block = bisect_right(self._counts, index) - 1
         return block, index - self._counts[block]
+
+    def index_in(self, block: int, inner: int) -> int:
+        """The index of an item of a block."""
+        return self._counts[block] + inner
 
     def locate(self, offset: int) -> tuple[int, int]:
         """Index and start of the item that holds `offset`; at or past the end, the last item.
@@ -95,14 +98,14 @@ class Spans(Generic[Item]):
         """Where an item starts; `start_of(count)` is the end of everything."""
         if index == self.count:
             return self.length
-        block, inner = self._place(index)
+        block, inner = self.place(index)
         return self._offsets[block] + self.blocks[block].start_of(inner)
 
     def items(self, first: int, last: int) -> Iterator[Item]:
         """The items `first` up to and without `last`."""
         if first >= last:
             return
-        number, inner = self._place(first)
+        number, inner = self.place(first)
         left = last - first
         while left > 0 and number < len(self.blocks):
             part = self.blocks[number].elements[inner : inner + left]
@@ -113,29 +116,68 @@ class Spans(Generic[Item]):
 
     def replace(self, first: int, last: int, items: Iterable[Item]) -> Spans[Item]:
         """The same sequence with `items` in place of those from `first` up to and without `last`."""
-        if not self.blocks:
-            return Spans.of(tuple(items), self._measure, self._size)
-        from_block, from_inner = self._place(first) if first < self.count else (len(self.blocks) - 1, -1)
-        if from_inner < 0:
-            from_inner = len(self.blocks[from_block].elements)
-        to_block, to_inner = self._place(last - 1) if last > first else (from_block, from_inner - 1)
-        middle = [
-            *self.blocks[from_block].elements[:from_inner],
-            *items,
-            *self.blocks[to_block].elements[to_inner + 1 :],
-        ]
-        # Crumbs are joined to a neighbour, so that many small edits do not leave many small blocks.
-        if len(middle) < self._size // 4:
-            if from_block:
-                from_block -= 1
-                middle[:0] = self.blocks[from_block].elements
-            elif to_block + 1 < len(self.blocks):
-                to_block += 1
-                middle.extend(self.blocks[to_block].elements)
-        fresh = _blocks(middle, self._measure, self._size)
-        return Spans(
-            (*self.blocks[:from_block], *fresh, *self.blocks[to_block + 1 :]), self._measure, self._size
-        )
+        joint = Joint(self._measure, self._size)
+        joint.take(self, 0, first)
+        joint.add(items)
+        joint.take(self, last, self.count)
+        return joint.spans()
+
+
+class Joint(Generic[Item]):
+    """Builds a sequence of parts of others and of new items; whole blocks of the parts are shared."""
+
+    def __init__(self, measure: Callable[[Item], int], block_size: int = 256) -> None:
+        self._measure = measure
+        self._size = block_size
+        self._blocks: list[Block[Item]] = []
+        self._loose: list[Item] = []
+
+    def add(self, items: Iterable[Item]) -> None:
+        """Append new items."""
+        self._loose.extend(items)
+
+    def take(self, spans: Spans[Item], first: int, last: int) -> None:
+        """Append the items `first` up to and without `last` of another sequence."""
+        if first >= last:
+            return
+        number, inner = spans.place(first)
+        end_number, end_inner = spans.place(last - 1)
+        blocks = spans.blocks
+        if inner == 0 and end_inner + 1 == len(blocks[end_number].elements):
+            whole_from, whole_to = number, end_number + 1
+        elif number == end_number:
+            self._loose.extend(blocks[number].elements[inner : end_inner + 1])
+            return
+        else:
+            whole_from, whole_to = number, end_number + 1
+            if inner:
+                self._loose.extend(blocks[number].elements[inner:])
+                whole_from += 1
+            if end_inner + 1 < len(blocks[end_number].elements):
+                whole_to -= 1
+        if whole_from < whole_to:
+            # Few loose items join the next block, so that many small edits do not leave many small blocks.
+            if 0 < len(self._loose) < self._size // 4 and not self._blocks:
+                self._loose.extend(blocks[whole_from].elements)
+                whole_from += 1
+            self._settle()
+            self._blocks.extend(blocks[whole_from:whole_to])
+        if whole_to <= end_number:
+            self._loose.extend(blocks[end_number].elements[: end_inner + 1])
+
+    def _settle(self) -> None:
+        """Make blocks of the loose items."""
+        if not self._loose:
+            return
+        if len(self._loose) < self._size // 4 and self._blocks:
+            self._loose[:0] = self._blocks.pop().elements
+        self._blocks.extend(_blocks(self._loose, self._measure, self._size))
+        self._loose = []
+
+    def spans(self) -> Spans[Item]:
+        """Everything that was appended."""
+        self._settle()
+        return Spans(tuple(self._blocks), self._measure, self._size)
 
 
 def _blocks(items: Sequence[Item], measure: Callable[[Item], int], size: int) -> Iterator[Block[Item]]:

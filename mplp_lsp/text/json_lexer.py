@@ -1,0 +1,492 @@
+"""The tokens of JSON and of what people type instead: white space, strings, numbers, words.
+
+Everything here looks at one token or at the gap before it; the structure is `json_reader`'s.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from json.decoder import scanstring  # type: ignore[attr-defined]
+from math import copysign, isfinite
+from sys import float_info
+from typing import NamedTuple
+
+from mplp_lsp.text.problems import Problem
+from mplp_runtime.rules.findings import Severity
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_LINE_COMMENT = re.compile(r"//[^\r\n]*|#[^\r\n]*")
+_CONFLICT_MARKER = re.compile(r"(?:<{7}|={7}|>{7}|\|{7})(?![<=>|])[^\r\n]*")
+_STRAY = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff]+"
+)
+_PLAIN = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
+_HEX4 = re.compile(r"[0-9A-Fa-f]{4}")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_LOOSE_NUMBER = re.compile(r"([+-]?)([0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_HEXADECIMAL = re.compile(r"([+-]?)0[xX]([0-9A-Fa-f]+)")
+_WORD = re.compile(r'[^\s,:\[\]{}"]+')
+_WORDS = re.compile(r'[^\r\n,:\[\]{}"]+')
+_QUOTE_MISSING = re.compile(r'([^"\\\r\n]*)"(?=[ \t]*(?:[,:\]}\r\n]|\Z))')
+_REST_WITH_QUOTE = re.compile(r'[^\r\n]*"(?=[ \t]*[,\]}]*[ \t]*(?:[\r\n]|\Z))')
+_SINGLE = re.compile(r"'((?:[^'\\\r\n]|\\.)*)'")
+_TAIL = re.compile(r"[ \t]*[\]}]*[ \t]*,?[ \t]*\Z")
+_SWALLOWED = re.compile(r"[ \t]*[\]}]*[ \t]*(?:,[ \t]*|[\]}][ \t]*)\Z")
+_KEY = re.compile(r'"(?:[^"\\\r\n]|\\.)*"|\'(?:[^\'\\\r\n]|\\.)*\'|[A-Za-z_$][\w$-]*"?')
+_ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_TOKEN_STARTS = frozenset("{}[],:\"-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_$'")
+_LITERALS: Mapping[str, object] = {"true": True, "false": False, "null": None}
+_LITERALS_ELSEWHERE: Mapping[str, str] = {
+    "True": "true",
+    "TRUE": "true",
+    "yes": "true",
+    "False": "false",
+    "FALSE": "false",
+    "no": "false",
+    "None": "null",
+    "NULL": "null",
+    "Null": "null",
+    "nil": "null",
+    "undefined": "null",
+}
+_CONSTANTS = frozenset({"NaN", "Infinity", "+Infinity", "-Infinity", "-NaN", "+NaN", "Inf", "-Inf"})
+_BRACKETS = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?|[\[\]{}]')
+BALANCE_LIMIT = 20_000
+DIGITS_LIMIT = 4300  # CPython refuses longer integers (CVE-2020-10735).
+
+
+class Token(NamedTuple):
+    """A scalar: its value and where it ends. `is_quiet`: a separator lost with it is not a second fault."""
+
+    value: object
+    stop: int
+    is_quiet: bool = False
+
+
+def whole_number(digits: str) -> int | float:
+    """The value of an integer; the largest finite float where it has more digits than Python reads."""
+    return (
+        int(digits)
+        if len(digits) <= DIGITS_LIMIT
+        else copysign(float_info.max, -1 if digits[0] == "-" else 1)
+    )
+
+
+def real_number(digits: str) -> float:
+    """The value of a number with a fraction or an exponent, never infinite."""
+    value = float(digits)
+    return value if isfinite(value) else copysign(float_info.max, value)
+
+
+class Lexer:
+    """Reads tokens of `text` and collects problems, in offsets of `text`.
+
+    `reach` is one more than the last place that was looked at; it passes the end of `text` when the end
+    itself was seen. What was read stays true as long as nothing before `reach` changes.
+    """
+
+    def __init__(self, text: str, *, starts_line: bool) -> None:
+        self.text = text
+        self.length = len(text)
+        self.reach = 0
+        self.problems: list[Problem] = []
+        self._starts_line = starts_line
+
+    def note(self, offset: int) -> None:
+        """Everything before `offset` was looked at."""
+        if offset > self.reach:
+            self.reach = offset
+
+    def add(
+        self,
+        code: str,
+        message: str,
+        start: int,
+        end: int,
+        severity: Severity = Severity.ERROR,
+        **data: object,
+    ) -> None:
+        """Report a fault; an empty range is widened to one character where there is one."""
+        end = min(max(end, start + 1), self.length)
+        if start >= end:
+            start = max(end - 1, 0)
+        self.problems.append(Problem(code, message, start, end, data, severity))
+
+    def expected(self, what: str, message: str, start: int, end: int) -> None:
+        """Report that something else should stand here; `what` is for the fix."""
+        self.add("json-syntax", message, start, end, expected=what)
+
+    # Gaps
+
+    def char(self, offset: int) -> str:
+        """The character at an offset; an empty string at the end."""
+        self.note(offset + 1)
+        return self.text[offset] if offset < self.length else ""
+
+    def skip(self, offset: int, *, report: bool = True) -> int:
+        """Where the next token starts; comments and characters that do not belong are reported and passed."""
+        text = self.text
+        while True:
+            match = _SPACE.match(text, offset)
+            offset = match.end() if match else offset
+            self.note(offset + 1)
+            if offset >= self.length or text[offset] in _TOKEN_STARTS:
+                return offset
+            stop = self._strange_gap(offset, report)
+            if stop == offset:
+                return offset
+            offset = stop
+
+    def _strange_gap(self, offset: int, report: bool) -> int:
+        text = self.text
+        char = text[offset]
+        kind = ("json-syntax", "")
+        match: re.Match[str] | None = None
+        if char == "/" or char == "#":
+            match = _LINE_COMMENT.match(text, offset)
+            kind = ("json-comment", "JSON has no comments.")
+            if text.startswith("/*", offset):
+                return self._block_comment(offset, report)
+        elif char in "<=>|":
+            if self.column(offset) == 0:
+                match = _CONFLICT_MARKER.match(text, offset)
+            kind = ("json-syntax", "This is a merge conflict marker: choose one side and remove it.")
+        else:
+            match = _STRAY.match(text, offset)
+            kind = ("json-syntax", "This character is no white space in JSON.")
+        if match is None:
+            self.note(offset + 8)
+            return offset
+        self.note(match.end() + 1)
+        if report:
+            self.add(kind[0], kind[1], offset, match.end())
+        return match.end()
+
+    def _block_comment(self, offset: int, report: bool) -> int:
+        end = self.text.find("*/", offset + 2)
+        stop = end + 2 if end >= 0 else self.line_end(offset)
+        self.note(stop if end >= 0 else self.length + 1)
+        if report:
+            what = (
+                "JSON has no comments." if end >= 0 else "JSON has no comments, and this one is not closed."
+            )
+            self.add("json-comment", what, offset, stop)
+        return stop
+
+    def line_end(self, offset: int) -> int:
+        """Where the line of an offset ends, without its line end."""
+        match = re.compile(r"[^\r\n]*").match(self.text, offset)
+        stop = match.end() if match else offset
+        self.note(stop + 1)
+        return stop
+
+    def column(self, offset: int) -> int | None:
+        """How far a token is indented where it is the first of its line, else None."""
+        at = offset - 1
+        text = self.text
+        while at >= 0 and text[at] in " \t":
+            at -= 1
+        if at < 0:
+            return offset if self._starts_line else None
+        return offset - 1 - at if text[at] in "\r\n" else None
+
+    def is_key(self, offset: int) -> bool:
+        """Whether a key with its colon stands here."""
+        word = _KEY.match(self.text, offset)
+        if word is None:
+            self.line_end(offset)
+            return False
+        gap = _SPACE.match(self.text, word.end())
+        colon = gap.end() if gap else word.end()
+        self.note(colon + 3)
+        # `http://…` is an address without its quotes.
+        return self.text.startswith(":", colon) and not self.text.startswith("//", colon + 1)
+
+    def bare_key(self, offset: int) -> tuple[str, int, bool]:
+        """A key without its quotes, where it ends, and whether it has a closing quote."""
+        match = _SINGLE.match(self.text, offset)
+        if match:
+            self.note(match.end() + 1)
+            return match.group(1), match.end(), False
+        match = _WORD.match(self.text, offset)
+        stop = match.end() if match else offset
+        self.note(stop + 2)
+        has_quote = self.text.startswith('"', stop)
+        return self.text[offset:stop], stop + has_quote, has_quote
+
+    def token_end(self, offset: int) -> int:
+        """Where the token that starts here ends, for the range of a problem."""
+        char = self.char(offset)
+        if char == '"':
+            match = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?').match(self.text, offset)
+        else:
+            match = _WORD.match(self.text, offset)
+        stop = match.end() if match else offset + 1
+        self.note(stop + 1)
+        return max(min(stop, self.length), offset + (offset < self.length))
+
+    def matching_end(self, offset: int) -> tuple[int, bool]:
+        """Where the container that opens here ends, by counting brackets; False where the text ends first."""
+        depth = 0
+        for match in _BRACKETS.finditer(self.text, offset):
+            char = match.group()
+            if char in "{[":
+                depth += 1
+            elif char in "}]":
+                depth -= 1
+                if not depth:
+                    self.note(match.end())
+                    return match.end(), True
+        self.note(self.length + 1)
+        return self.length, False
+
+    def unbalanced(self, offset: int) -> tuple[int, str]:
+        """The end of the first closing bracket that closes more than opens from here, and the bracket."""
+        depth = 0
+        limit = offset + BALANCE_LIMIT
+        for match in _BRACKETS.finditer(self.text, offset, limit):
+            char = match.group()
+            if char in "{[":
+                depth += 1
+            elif char in "}]":
+                depth -= 1
+                if depth < 0:
+                    self.note(match.end())
+                    return match.end(), char
+        self.note(min(limit, self.length) + 1)
+        return limit, ""
+
+    # Scalars
+
+    def scalar(self, offset: int) -> Token | None:
+        """Read the string, number or word that starts here; None where there is none of them."""
+        char = self.char(offset)
+        if char == '"':
+            return self.string(offset)
+        if char == "'":
+            return self._single_quoted(offset)
+        if not char or char in "{}[],:":
+            return None
+        if char in "-+.0123456789":
+            token = self._number(offset)
+            if token is not None:
+                return token
+        return self._word(offset)
+
+    def string(self, offset: int, *, is_key: bool = False) -> Token:
+        """Read a string in double quotes, with or without its closing quote."""
+        try:
+            value, stop = scanstring(self.text, offset + 1, True)
+        except ValueError:
+            return self._loose_string(offset)
+        self.note(stop + 1)
+        if not value.isascii() and _SURROGATE.search(value):
+            return self._loose_string(offset)
+        if not is_key and stop < self.length and _glued(self.text[stop]):
+            return self._run_together(offset, stop, value)
+        return Token(value, stop)
+
+    def _loose_string(self, offset: int) -> Token:
+        """Character by character, where the C scanner has something against it or surrogates stand alone."""
+        text = self.text
+        at = offset + 1
+        parts: list[str] = []
+        while True:
+            match = _PLAIN.match(text, at)
+            if match:
+                parts.append(match.group())
+                at = match.end()
+            self.note(at + 1)
+            char = text[at] if at < self.length else "\n"
+            if char == '"':
+                return Token("".join(parts), at + 1)
+            if char in "\r\n":
+                return self._unterminated(offset, at)
+            if char == "\\":
+                piece, at = self._escape(at)
+                parts.append(piece)
+            elif char < " ":
+                stop = at + 1
+                while stop < self.length and text[stop] < " " and text[stop] not in "\r\n":
+                    stop += 1
+                self.note(stop + 1)
+                what = "A tab" if text[at:stop].strip("\t") == "" else "A control character"
+                self.add("json-string-control", f"{what} must be written as an escape in a string.", at, stop)
+                parts.append(text[at:stop])
+                at = stop
+            else:
+                self._lone_surrogate(at, at + 1)
+                parts.append(char)
+                at += 1
+
+    def _escape(self, at: int) -> tuple[str, int]:
+        """The character an escape stands for, and where it ends; `at` is the backslash."""
+        text = self.text
+        char = self.char(at + 1)
+        if char in _ESCAPES and char:
+            return _ESCAPES[char], at + 2
+        if char == "u":
+            self.note(at + 13)
+            match = _HEX4.match(text, at + 2)
+            if match is None:
+                stop = at + 2
+                while stop < min(self.length, at + 6) and text[stop] in "0123456789abcdefABCDEF":
+                    stop += 1
+                self.add("json-escape-invalid", "Four hexadecimal digits expected after `\\u`.", at, stop)
+                return text[at + 2 : stop], stop
+            code = int(match.group(), 16)
+            if 0xD800 <= code < 0xDC00 and text.startswith("\\u", at + 6):
+                low = _HEX4.match(text, at + 8)
+                if low and 0xDC00 <= int(low.group(), 16) < 0xE000:
+                    return chr(0x10000 + ((code - 0xD800) << 10) + int(low.group(), 16) - 0xDC00), at + 12
+            if 0xD800 <= code < 0xE000:
+                self._lone_surrogate(at, at + 6)
+            return chr(code), at + 6
+        if not char or char in "\r\n":
+            return "\\", at + 1
+        self.add("json-escape-invalid", f"`\\{char}` is no escape in JSON.", at, at + 2)
+        return char, at + 2
+
+    def _lone_surrogate(self, start: int, end: int) -> None:
+        message = "Half a surrogate pair stands for no character."
+        self.add("json-surrogate-lone", message, start, end, Severity.WARNING)
+
+    def _unterminated(self, offset: int, line_end: int) -> Token:
+        """A string ends with its line; closing brackets and a comma at its end belong to the structure."""
+        tail = _TAIL.search(self.text, offset + 1, line_end)
+        stop = tail.start() if tail else line_end
+        self.forget(offset)
+        self.add("json-string-unterminated", "This string has no closing quote.", offset, stop, expected='"')
+        return Token(self._content(offset + 1, stop), stop, is_quiet=True)
+
+    def _run_together(self, offset: int, stop: int, value: str) -> Token:
+        """A string whose closing quote is followed by a word: a quote is missing or one too many."""
+        swallowed = _SWALLOWED.search(self.text, offset + 1, stop - 1)
+        if swallowed:
+            # The quote that closed it opens the next string.
+            end = swallowed.start()
+            self.add(
+                "json-string-unterminated", "This string has no closing quote.", offset, end, expected='"'
+            )
+            return Token(self._content(offset + 1, end), end, is_quiet=True)
+        rest = _REST_WITH_QUOTE.match(self.text, stop)
+        self.note(self.line_end(stop) + 1)
+        if rest and "," not in rest.group() and ":" not in rest.group():
+            end = rest.end()
+            inner = self.text.find('"', stop)
+            message = 'A quote inside a string must be written `\\"`.'
+            self.add("json-escape-invalid", message, stop - 1, inner + 1 if inner < end - 1 else stop)
+            return Token(self.text[offset + 1 : end - 1], end)
+        return Token(value, stop)
+
+    def _content(self, start: int, stop: int) -> str:
+        """Decoded text between two offsets, without a word about its faults."""
+        try:
+            value = scanstring(self.text[start:stop] + '"', 0, False)[0]
+        except ValueError:
+            return self.text[start:stop]
+        return str(value)
+
+    def forget(self, offset: int) -> None:
+        """Drop the latest problems from `offset` on: they are part of a larger fault, or read again later."""
+        while self.problems and self.problems[-1].start >= offset:
+            self.problems.pop()
+
+    def _single_quoted(self, offset: int) -> Token:
+        match = _SINGLE.match(self.text, offset)
+        if match is None:
+            return self._word(offset)
+        self.note(match.end() + 1)
+        self.expected('"', "Strings stand in double quotes.", offset, match.end())
+        return Token(match.group(1).replace("\\'", "'"), match.end())
+
+    def _number(self, offset: int) -> Token | None:
+        text = self.text
+        word = _WORD.match(text, offset)
+        stop = word.end() if word else offset + 1
+        self.note(stop + 1)
+        if word and "/" in word.group():
+            stop = offset + word.group().index("/")
+        digits = text[offset:stop]
+        match = _NUMBER.fullmatch(digits)
+        if match:
+            is_whole = match.group(1) is None and match.group(2) is None
+            return Token(whole_number(digits) if is_whole else real_number(digits), stop)
+        if digits in _CONSTANTS:
+            return None
+        value: object = None
+        loose = _LOOSE_NUMBER.fullmatch(digits)
+        hexadecimal = _HEXADECIMAL.fullmatch(digits)
+        if hexadecimal:
+            value = int(hexadecimal.group(1) + hexadecimal.group(2)[:3000], 16)
+            message = "JSON has no hexadecimal numbers."
+        elif loose:
+            is_whole = loose.group(2).isdigit() and loose.group(0) == loose.group(1) + loose.group(2)
+            value = whole_number(digits) if is_whole else real_number(digits)
+            message = _number_fault(digits, loose.group(2))
+        elif digits[0].isdigit() or (len(digits) > 1 and digits[0] in "+-." and digits[1].isdigit()):
+            message = f"`{_short(digits)}` is no number."
+            value = digits
+        else:
+            return None
+        self.add("json-number-invalid", message, offset, stop)
+        return Token(value, stop)
+
+    def _word(self, offset: int) -> Token:
+        """A word where a value belongs: a literal, one of another language, or text without its quotes."""
+        text = self.text
+        match = _WORD.match(text, offset)
+        stop = match.end() if match else offset + 1
+        self.note(stop + 1)
+        word = text[offset:stop]
+        for comment in ("//", "/*"):
+            if comment in word[1:]:
+                stop = offset + word.index(comment, 1)
+                word = text[offset:stop]
+        if word in _LITERALS:
+            return Token(_LITERALS[word], stop)
+        if word in _CONSTANTS:
+            self.add("json-constant-invalid", f"JSON has no `{word}`.", offset, stop)
+            return Token(None, stop)
+        quoted = _QUOTE_MISSING.match(text, offset)
+        self.note(self.line_end(offset) + 1)
+        if quoted and quoted.group(1):
+            message = "This string has no opening quote."
+            self.add("json-string-unterminated", message, offset, quoted.end(), expected='"')
+            return Token(quoted.group(1), quoted.end())
+        literal = _LITERALS_ELSEWHERE.get(word) or _misspelt(word)
+        if literal:
+            self.add("json-literal-invalid", f"`{word}` is no JSON value; write `{literal}`.", offset, stop)
+            return Token(_LITERALS[literal], stop)
+        words = _WORDS.match(text, offset)
+        if words and "/" not in words.group() and "'" not in words.group():
+            stop = offset + len(words.group().rstrip())
+        self.add("json-literal-invalid", "Text stands in double quotes.", offset, stop, expected='"')
+        return Token(text[offset:stop], stop)
+
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+def _glued(char: str) -> bool:
+    return char not in ' \t\r\n,:]}"/#' and char.isprintable() and not char.isspace()
+
+
+def _short(digits: str) -> str:
+    return digits if len(digits) <= 24 else digits[:23] + "…"
+
+
+def _number_fault(digits: str, magnitude: str) -> str:
+    if digits.startswith("+"):
+        return "A number has no `+` in front."
+    if magnitude.startswith("."):
+        return "A digit is missing before the point."
+    if magnitude.endswith("."):
+        return "A digit is missing after the point."
+    return "A number has no leading zero."
+
+
+def _misspelt(word: str) -> str | None:
+    """The literal a half-typed word begins."""
+    return next((name for name in _LITERALS if len(word) > 1 and name.startswith(word)), None)

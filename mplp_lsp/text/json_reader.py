@@ -1,0 +1,397 @@
+"""The tolerant reader of one JSON value: left to right, iterative, deterministic; it never raises.
+
+It reads anything: where the grammar is left, it reports one fault and goes on as the writer most likely
+meant. It looks ahead a few tokens at most and knows which containers stand around the value (`Outer`), so
+that a bracket or a key that belongs further out ends the value instead of being swallowed.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mplp_lsp.text.json_judge import Frame, Gap, Judge, Outer
+from mplp_lsp.text.json_lexer import Lexer
+from mplp_lsp.text.json_scan import DEPTH_LIMIT, Scan, SoundScanner
+from mplp_lsp.text.places import Placing, Spot
+from mplp_runtime.rules.findings import Severity
+
+# Scans that fail are paid twice; a text with very many faults is read without them.
+_WASTE_LIMIT = 2_000_000
+
+
+class Reading(NamedTuple):
+    """A value, where it ends, where to read on, and whether a missing separator there is accounted for."""
+
+    value: object
+    stop: int
+    resume: int
+    is_quiet: bool = False
+    has_value: bool = True
+
+
+class Reader(Judge):
+    """Reads one value; see the module. Use a new reader for each value."""
+
+    def __init__(
+        self,
+        lexer: Lexer,
+        outer: Outer,
+        *,
+        scanner: SoundScanner | None = None,
+        careful: bool = False,
+        placing: Placing | None = None,
+    ) -> None:
+        super().__init__(lexer, outer, careful=careful, placing=placing)
+        self.scanner = scanner or SoundScanner(lexer)
+        self.scans = not careful
+        self._wasted = 0
+        self._result = Reading(None, 0, 0, has_value=False)
+        self._is_quiet = False
+
+    def read(self, offset: int, spot: Spot | None = None) -> Reading:
+        """The value whose first token is at `offset`; without a value where none starts there."""
+        at = self.value_at(offset, spot)
+        if at is None:
+            return Reading(None, offset, offset, has_value=False)
+        return self._finish(at)
+
+    def read_members(self, offset: int, spot: Spot | None = None) -> Reading:
+        """The object whose opening bracket is missing and whose first key is at `offset`."""
+        self._imply_object(offset, spot)
+        return self._finish(offset)
+
+    def _finish(self, at: int) -> Reading:
+        while self.frames:
+            self.last_stop = at
+            at = self.step(self.frames[-1], at)
+        return self._result._replace(resume=at, is_quiet=self._is_quiet)
+
+    # Values
+
+    def value_at(self, offset: int, spot: Spot | None) -> int | None:
+        """Read a scalar or a sound container whole, or open a container; None where no value starts."""
+        char = self.lexer.char(offset)
+        if char not in ("{", "["):
+            token = self.lexer.scalar(offset)
+            if token is None:
+                return None
+            self.put(token.value, offset, token.stop, spot, quiet=token.is_quiet)
+            return token.stop
+        if self.level + 1 >= DEPTH_LIMIT:
+            return self._too_deep(offset)
+        stop = self._sound(offset, spot) if self.scans and self.frames else None
+        if stop is not None:
+            return stop
+        self.open(offset, is_object=char == "{", spot=spot)
+        return offset + 1
+
+    def _sound(self, offset: int, spot: Spot | None) -> int | None:
+        """A container inside a damaged one, read at full speed where it is whole itself; where it ends."""
+        before = self.lexer.reach
+        scan = self.scanner.scan(offset, self.level + 1)
+        if scan is None:
+            self._wasted += max(self.lexer.reach, before) - offset
+            self.scans = self._wasted < _WASTE_LIMIT
+            return None
+        if scan.is_deep:
+            self.scans = False
+            return None
+        if not self.is_trusted(offset, scan.stop):
+            return None
+        value = self.checked(scan, offset, spot).value
+        self.put(value, offset, scan.stop, spot)
+        return scan.stop
+
+    def checked(self, scan: Scan, offset: int, spot: Spot | None) -> Reading:
+        """The value of a sound scan; read again where warnings or places are wanted."""
+        if not scan.needs_care and self.placing is None:
+            return Reading(scan.value, scan.stop, scan.stop)
+        kinds = (*self.outer.kinds, *(frame.is_object for frame in self.frames))
+        reader = Reader(self.lexer, Outer(kinds), careful=True, placing=self.placing)
+        return reader.read(offset, spot)
+
+    def is_trusted(self, start: int, stop: int) -> bool:
+        """Whether no line inside looks like a key of an object further out, swallowed for want of a bracket."""
+        indents = {frame.indent for frame in self.frames if frame.is_object} | {self.outer.indent}
+        text = self.lexer.text
+        return not any(
+            text.find("\n" + blank * indent + '"', start, stop) >= 0
+            for indent in indents
+            if indent
+            for blank in " \t"
+        )
+
+    def open(self, offset: int, *, is_object: bool, spot: Spot | None, is_implied: bool = False) -> None:
+        """Begin a container."""
+        if self.placing is not None and spot is not None:
+            self.placing.opened(spot, offset, offset if is_implied else offset + 1)
+        self.frames.append(Frame(is_object, {} if is_object else [], offset, spot, is_implied))
+
+    def _imply_object(self, offset: int, spot: Spot | None) -> None:
+        self.open(offset, is_object=True, spot=spot, is_implied=True)
+        self.lexer.expected("{", "`{` expected before this key.", offset, self.lexer.token_end(offset))
+
+    def put(self, value: object, start: int, stop: int, spot: Spot | None, *, quiet: bool = False) -> None:
+        """Hand a finished value to the container it stands in."""
+        if self.placing is not None and spot is not None:
+            self.placing.closed(spot, start, stop)
+        if not self.frames:
+            self._result = Reading(value, stop, stop)
+            self._is_quiet = self._is_quiet or quiet
+            return
+        frame = self.frames[-1]
+        frame.gap = Gap.QUIET if quiet else Gap.MISSING
+        frame.last_key, frame.last_value, frame.last_start, frame.last_spot = frame.key, value, start, spot
+        if not frame.is_object:
+            frame.value.append(value)
+        elif frame.key is not None:
+            frame.value[frame.key] = value
+            frame.key = None
+
+    def _close(self, stop: int, *, quiet: bool = False) -> None:
+        frame = self.frames.pop()
+        self.put(frame.value, frame.start, stop, frame.spot, quiet=quiet)
+
+    def _too_deep(self, offset: int) -> int:
+        """Pass over a container that is nested too deep, counting brackets."""
+        message = f"Nested deeper than {DEPTH_LIMIT} levels; what is inside is not read."
+        self.lexer.add("json-nesting-too-deep", message, offset, offset + 1)
+        stop, is_closed = self.lexer.matching_end(offset)
+        if is_closed:
+            self.put(None, offset, stop, None)
+        else:
+            while self.frames:
+                self._close(stop, quiet=True)
+        return stop
+
+    # Containers
+
+    def step(self, frame: Frame, offset: int) -> int:
+        """One member or item with the gap before it, or the end of the container."""
+        at = self._commas(frame, self.lexer.skip(offset))
+        char = self.lexer.char(at)
+        if not char:
+            return self._close_to(-1, at, is_reported=frame.gap is Gap.QUIET)
+        if char in "}]":
+            return self._closer(frame, at, char)
+        return self._member(frame, at, char) if frame.is_object else self._item(frame, at, char)
+
+    def _commas(self, frame: Frame, at: int) -> int:
+        """Pass the comma before a member or item; report those that are one too many."""
+        lexer = self.lexer
+        while lexer.char(at) == ",":
+            if frame.gap in (Gap.FIRST, Gap.COMMA):
+                what = "Key" if frame.is_object else "Value"
+                lexer.expected(what.lower(), f"{what} expected before this comma.", at, at + 1)
+            frame.gap = Gap.COMMA
+            frame.comma = at
+            at = lexer.skip(at + 1)
+        return at
+
+    def _closer(self, frame: Frame, at: int, char: str) -> int:
+        is_object = char == "}"
+        if frame.is_object == is_object:
+            if self.careful or self.fits(self.kind(self.level - 1), at + 1):
+                if frame.gap is Gap.COMMA:
+                    self._trailing_comma(frame.comma)
+                self._close(at + 1)
+            else:
+                self._extra(at, char)
+            return at + 1
+        owner = self.owner_of_closer(at, is_object=is_object)
+        if owner is not None:
+            return self._close_to(owner, at)
+        if self.fits(self.kind(self.level - 1), at + 1):
+            right = "}" if frame.is_object else "]"
+            self.lexer.expected(right, f"`{right}` expected here, not `{char}`.", at, at + 1)
+            self._close(at + 1)
+        else:
+            self._extra(at, char)
+        return at + 1
+
+    def _trailing_comma(self, comma: int) -> None:
+        self.lexer.add("json-comma-trailing", "JSON has no comma after the last entry.", comma, comma + 1)
+
+    def _extra(self, at: int, char: str) -> None:
+        self.lexer.add("json-bracket-extra", f"This `{char}` closes nothing.", at, at + 1)
+
+    def _close_to(self, owner: int, at: int, *, is_reported: bool = False) -> int:
+        """Containers inside the level `owner` are never closed: one fault, however many there are."""
+        frame = self.frames[-1]
+        if not frame.is_implied and not is_reported:
+            bracket = "{" if frame.is_object else "["
+            message = f"This `{bracket}` is never closed."
+            closer = "}" if frame.is_object else "]"
+            self.lexer.add("json-bracket-unclosed", message, frame.start, frame.start + 1, expected=closer)
+        resume = frame.comma + 1 if frame.gap is Gap.COMMA else self.last_stop
+        while self.frames and self.level > owner:
+            self._close(self.last_stop, quiet=True)
+        if self.frames:
+            return at
+        # Whoever reads on does so right behind the last thing that belongs here, and reports the gap.
+        self.lexer.forget(resume)
+        return resume
+
+    # Lists
+
+    def _item(self, frame: Frame, at: int, char: str) -> int:
+        if char == ":":
+            self.lexer.expected(",", "A list has no `:`.", at, at + 1)
+            frame.gap = Gap.QUIET
+            return at + 1
+        spot = frame.spot.item(len(frame.value)) if frame.spot is not None else None
+        if char not in "{[" and not self.careful and self.lexer.is_key(at):
+            owner = self.owner_of_key(at)
+            if owner is not None:
+                return self._close_to(owner, at)
+            self._imply_object(at, spot)
+            return at
+        self._comma_check(frame, at, "value")
+        return self.value_at(at, spot) or at + 1
+
+    def _comma_check(self, frame: Frame, at: int, what: str) -> None:
+        if frame.gap is Gap.MISSING:
+            message = f"Comma expected before this {what}."
+            self.lexer.add("json-comma-missing", message, at, self.lexer.token_end(at), expected=",")
+
+    # Objects
+
+    def _member(self, frame: Frame, at: int, char: str) -> int:
+        lexer = self.lexer
+        if char in "{[":
+            return self._value_without_key(frame, at, char)
+        if char == ":":
+            lexer.expected("key", "Key expected before this colon.", at, at + 1)
+            frame.key = None
+            return self._member_value(frame, None, lexer.skip(at + 1), at + 1)
+        column = None if self.careful else lexer.column(at)
+        if column is not None:
+            owner = self.owner_of_column(column)
+            if owner is not None and lexer.is_key(at):
+                return self._close_to(owner, at)
+            if frame.indent is None:
+                frame.indent = column
+        key = self._key(at)
+        if key is None:
+            return self._half_key(frame, at)
+        name, stop, value_at = key
+        self._comma_check(frame, at, "key")
+        first = frame.keys.setdefault(name, (at, stop))
+        if first != (at, stop):
+            message = f"The key `{name}` stands here twice; the last one counts."
+            warning = Severity.WARNING
+            data = {"first_start": first[0], "first_end": first[1]}
+            lexer.add("json-key-duplicate", message, at, stop, warning, **data)
+        frame.key = name
+        spot = frame.spot.member(name, at, stop) if frame.spot is not None else None
+        return self._member_value(frame, spot, value_at, stop)
+
+    def _member_value(self, frame: Frame, spot: Spot | None, at: int, after: int) -> int:
+        """The value after a colon; `after` is where the key or colon ended, for a value that is missing."""
+        lexer = self.lexer
+        char = lexer.char(at)
+        while char == ":":
+            lexer.expected("value", "One colon is enough.", at, at + 1)
+            at = lexer.skip(at + 1)
+            char = lexer.char(at)
+        if char and char not in "{[" and not self.careful and lexer.is_key(at):
+            if self.is_deeper(at):
+                self._imply_object(at, spot)
+                return at
+        else:
+            stop = self.value_at(at, spot)
+            if stop is not None:
+                return stop
+        if self.placing is not None and spot is not None:
+            self.placing.missing(spot, after)
+        frame.key = None
+        frame.gap = Gap.QUIET
+        lexer.expected("value", "Value expected after this key.", after - 1, after)
+        return at
+
+    def _key(self, at: int) -> tuple[str, int, int] | None:
+        """A key, where it ends and where its value starts; None where no colon and no value follow."""
+        lexer = self.lexer
+        if lexer.char(at) != '"':
+            return self._unquoted_key(at)
+        known = len(lexer.problems)
+        token = lexer.string(at, is_key=True)
+        after = lexer.skip(token.stop, report=False)
+        if lexer.char(after) == ":":
+            lexer.skip(token.stop)
+            return str(token.value), token.stop, lexer.skip(after + 1)
+        if self.careful:
+            return None
+        # The closing quote is missing: what was read as the key runs over its colon.
+        name, colon, _ = lexer.text[at + 1 : token.stop].partition(":")
+        if colon and name.strip():
+            del lexer.problems[known:]
+            stop = at + 1 + len(name.rstrip())
+            message = "This key has no closing quote."
+            lexer.add("json-string-unterminated", message, at, stop, expected='"')
+            return name.rstrip(), stop, lexer.skip(at + 2 + len(name))
+        char = lexer.char(after)
+        gap = lexer.text[token.stop : after]
+        if char and char not in ",}]" and "\n" not in gap and "\r" not in gap and not lexer.is_key(after):
+            lexer.expected(":", "Colon expected after this key.", at, token.stop)
+            return str(token.value), token.stop, after
+        return None
+
+    def _unquoted_key(self, at: int) -> tuple[str, int, int] | None:
+        lexer = self.lexer
+        name, stop, has_quote = lexer.bare_key(at)
+        after = lexer.skip(stop, report=False)
+        if not name or lexer.char(after) != ":":
+            return None
+        if has_quote:
+            message = "This key has no opening quote."
+            lexer.add("json-string-unterminated", message, at, stop, expected='"')
+        else:
+            lexer.expected('"', "Keys stand in double quotes.", at, stop)
+        return name, stop, lexer.skip(after + 1)
+
+    def _half_key(self, frame: Frame, at: int) -> int:
+        """Something where a key belongs, with no colon and no value: half typed, most likely."""
+        lexer = self.lexer
+        known = len(lexer.problems)
+        if lexer.char(at) == '"':
+            token = lexer.string(at, is_key=True)
+            name, stop = str(token.value), token.stop
+            unclosed = lexer.problems[known:][:1]
+        else:
+            name, stop, _ = lexer.bare_key(at)
+            stop = max(stop, at + 1)
+            unclosed = []
+        del lexer.problems[known:]
+        if unclosed and unclosed[0].code == "json-string-unterminated":
+            lexer.problems.append(unclosed[0]._replace(message="This key has no closing quote."))
+        else:
+            lexer.expected(":", "Colon and value expected after this key.", at, stop)
+        if self.placing is not None and frame.spot is not None:
+            self.placing.missing(frame.spot.member(name, at, stop), stop)
+        frame.gap = Gap.QUIET
+        return stop
+
+    def _value_without_key(self, frame: Frame, at: int, char: str) -> int:
+        """A bracket where a key belongs: the object around it is not closed, or a list was never opened."""
+        lexer = self.lexer
+        if char == "{" and not self.careful:
+            if self.kind(self.level - 1) is False:
+                return self._close_to(self.level - 1, at)
+            if isinstance(frame.last_value, dict) and frame.last_key is not None:
+                return self.imply_list(frame, at)
+        lexer.expected("key", f"Key expected before this `{char}`.", at, at + 1)
+        frame.key = None
+        return self.value_at(at, None) or at + 1
+
+    def imply_list(self, frame: Frame, at: int) -> int:
+        """An object follows an object where a key belongs: the list around them was never opened."""
+        start, spot = frame.last_start, frame.last_spot
+        self.lexer.expected("[", "`[` expected before this value.", start, start + 1)
+        whole = self.placing.wrapped(spot, start) if self.placing is not None and spot is not None else None
+        gap = Gap.QUIET if frame.gap is Gap.MISSING else frame.gap
+        frame.key = frame.last_key
+        inner = Frame(False, [frame.last_value], start, whole, is_implied=True, gap=gap, comma=frame.comma)
+        inner.last_value = frame.last_value
+        self.frames.append(inner)
+        return at

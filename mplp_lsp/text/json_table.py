@@ -1,0 +1,279 @@
+"""Reads the elements of a table, and after an edit only those the edit may have changed.
+
+The state between two elements is small (`Gap`), and an element follows from that state and the text
+after it alone. So when reading arrives, in the same state, at a place where an element of the text
+before the edit started and the rest of the text is the same, everything from there on is as it was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from mplp_lsp.text.edits import Stretch
+from mplp_lsp.text.elements import BLOCK_SIZE, Element, Rows, text_length
+from mplp_lsp.text.json_judge import Gap, Outer
+from mplp_lsp.text.json_lexer import Lexer
+from mplp_lsp.text.json_reader import Reader, Reading
+from mplp_lsp.text.json_scan import SoundScanner
+from mplp_lsp.text.places import Placing, Spot
+from mplp_lsp.text.spans import Joint
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_COMMA = re.compile(r"[ \t\n\r]*,")
+# Elements are read from a piece of the text: the C scanner counts lines from its start when it fails.
+_WINDOW = 65_536
+_FIRST_WINDOW = 4_096
+
+Slice = Callable[[int, int], str]
+
+
+class OldTable(NamedTuple):
+    """A table of the text before the edits, and where the text of its elements started."""
+
+    rows: Rows
+    start: int
+
+
+class Before:
+    """What was known before the edits, asked by places in the text after them."""
+
+    def __init__(self, tables: Sequence[OldTable], stretches: Sequence[Stretch]) -> None:
+        self._tables = tables
+        self._stretches = stretches
+
+    def next_chance(self, offset: int) -> int:
+        """The first place from `offset` on that the old text has too."""
+        for stretch in self._stretches:
+            if stretch.new_start <= offset < stretch.new_end:
+                return stretch.new_end
+        return offset
+
+    def known(self, offset: int, gap: Gap, indent: int | None) -> tuple[OldTable, int, int] | None:
+        """The old table, and which of its elements stand unchanged from `offset` on; None if none do.
+
+        The run is empty where the old table ended here in the same state.
+        """
+        shift = 0
+        limit: int | None = None
+        for stretch in self._stretches:
+            if stretch.new_end <= offset:
+                shift = stretch.end - stretch.new_end
+            elif stretch.new_start < offset:
+                return None
+            else:
+                limit = stretch.start
+                break
+        old = offset + shift
+        for table in self._tables:
+            rows = table.rows
+            if rows.indent != indent or not table.start <= old <= table.start + rows.length:
+                continue
+            inner = old - table.start
+            if inner == rows.length:
+                if limit is None and rows.exit is gap:
+                    return table, rows.spans.count, rows.spans.count
+                continue
+            first, start = rows.spans.locate(inner)
+            if start != inner or rows.spans[first].entry is not gap:
+                continue
+            last = rows.spans.count if limit is None else rows.safe_until(first, limit - table.start)
+            if last > first:
+                return table, first, last
+        return None
+
+
+class TableReader:
+    """Reads the elements of one table of a text; `piece` gives the text between two offsets."""
+
+    def __init__(self, piece: Slice, length: int, indent: int | None) -> None:
+        self._piece = piece
+        self._length = length
+        self._indent = indent
+        self._outer = Outer((True, False), indent)
+
+    def read(self, start: int, before: Before | None = None) -> Rows:
+        """All elements from `start` on, which is right behind the opening bracket."""
+        joint: Joint[Element] = Joint(text_length, BLOCK_SIZE)
+        offset, gap = start, Gap.FIRST
+        chance = start
+        while True:
+            if before is not None and offset >= chance:
+                hit = before.known(offset, gap, self._indent)
+                if hit is not None:
+                    table, first, last = hit
+                    spans = table.rows.spans
+                    joint.take(spans, first, last)
+                    offset += spans.start_of(last) - spans.start_of(first)
+                    gap = spans[last - 1].exit if last > first else gap
+                    if last == spans.count and before.known(offset, gap, self._indent) == (table, last, last):
+                        break
+                    continue
+                chance = before.next_chance(offset)
+            elements, is_end = self._run(offset, gap, before, chance)
+            joint.add(elements)
+            if elements:
+                offset += sum(map(text_length, elements))
+                gap = elements[-1].exit
+            if is_end:
+                break
+        return Rows(joint.spans(), Gap.FIRST, gap, self._indent)
+
+    def _run(self, offset: int, gap: Gap, before: Before | None, chance: int) -> tuple[list[Element], bool]:
+        """Elements from one piece of the text, and whether the table ends behind them.
+
+        After an edit the run ends at the first element boundary that the old text may have too.
+        """
+        size = _WINDOW if before is None else min(_WINDOW, max(chance - offset, 0) + _FIRST_WINDOW)
+        while True:
+            window = self._piece(offset, offset + size)
+            is_rest = offset + len(window) >= self._length
+            stop_at = None if before is None else max(chance - offset, 1)
+            elements, is_end = self._window(window, offset == 0, gap, is_rest=is_rest, stop_at=stop_at)
+            if elements or is_end:
+                return elements, is_end
+            size *= 4
+
+    def _window(
+        self, window: str, starts_line: bool, gap: Gap, *, is_rest: bool, stop_at: int | None
+    ) -> tuple[list[Element], bool]:
+        lexer = Lexer(window, starts_line=starts_line)
+        scanner = SoundScanner(lexer)
+        elements: list[Element] = []
+        at = 0
+        limit = len(window)
+        sound = (Gap.COMMA, Gap.FIRST)
+        while True:
+            element: Element | None = None
+            lexer.reach = at
+            lead = _SPACE.match(window, at).end()  # type: ignore[union-attr]
+            if gap in sound and window.startswith("{", lead):
+                scan = scanner.scan(lead, 2)
+                if scan is not None and not scan.needs_care and not scan.is_deep:
+                    comma = _COMMA.match(window, scan.stop)
+                    if comma is not None:
+                        stop = comma.end()
+                        element = Element(
+                            scan.value, lead - at, scan.stop - lead, stop - at, (), gap, Gap.COMMA, stop - at
+                        )
+            if element is None:
+                element = self.element(lexer, scanner, at, gap)
+                if lexer.reach > limit and not is_rest:
+                    return elements, False
+                if element is None:
+                    return elements, True
+            elements.append(element)
+            at += element.length
+            gap = element.exit
+            if stop_at is not None and at >= stop_at:
+                return elements, False
+
+    def element(
+        self, lexer: Lexer, scanner: SoundScanner, start: int, gap: Gap, placing: Placing | None = None
+    ) -> Element | None:
+        """The element whose text starts at `start`; None where the table ends instead."""
+        lexer.problems = []
+        reader = Reader(lexer, self._outer, scanner=scanner, placing=placing)
+        at, now, _ = lead_in(reader, start, gap)
+        char = lexer.char(at)
+        spot = Spot(()) if placing is not None else None
+        if not char or char in "}]":
+            return None
+        if char not in "{[" and lexer.is_key(at):
+            if reader.owner_of_key(at) is not None:
+                return None
+            reading = reader.read_members(at, spot)
+        else:
+            if now is Gap.MISSING:
+                message = "Comma expected before this value."
+                lexer.add("json-comma-missing", message, at, lexer.token_end(at), expected=",")
+            reading = self._value(reader, at, spot)
+        stop, leave = self._trail(lexer, reading)
+        problems = tuple(problem.moved(-at) for problem in lexer.problems)
+        size = max(reading.stop - at, 0)
+        return Element(
+            reading.value, at - start, size, stop - start, problems, gap, leave, lexer.reach - start
+        )
+
+    def _value(self, reader: Reader, at: int, spot: Spot | None) -> Reading:
+        """Sound and followed by what may follow: as it is. Else with all tolerance."""
+        lexer = reader.lexer
+        if lexer.char(at) not in ("{", "["):
+            return reader.read(at, spot)
+        scan = reader.scanner.scan(at, 2)
+        if scan is None:
+            return reader.read(at, spot)
+        if scan.is_deep:
+            return careful_or_tolerant(reader, at, spot)
+        after = lexer.skip(scan.stop, report=False)
+        char = lexer.char(after)
+        if char in ("{", "[", ",", "]") or (char and char not in "}:" and not lexer.is_key(after)):
+            return reader.checked(scan, at, spot)
+        return reader.read(at, spot)
+
+    def _trail(self, lexer: Lexer, reading: Reading) -> tuple[int, Gap]:
+        """Where the text of an element ends: behind its comma, or right behind its value if there is none."""
+        after = lexer.skip(reading.resume, report=False)
+        if lexer.char(after) == ",":
+            lexer.skip(reading.resume)
+            return after + 1, Gap.COMMA
+        return reading.resume, Gap.QUIET if reading.is_quiet else Gap.MISSING
+
+    def places(self, element: Element, start: int) -> Placing:
+        """Where everything in an element stands, from the start of its value; `start` is where its text starts."""
+        if element.placing is None:
+            placing = Placing()
+            text = self._piece(start, start + max(element.reach, element.length))
+            lexer = Lexer(text, starts_line=start == 0)
+            self.element(lexer, SoundScanner(lexer), 0, element.entry, placing)
+            placing.move(-element.lead)
+            element.placing = placing
+        return element.placing
+
+
+def careful_or_tolerant(reader: Reader, at: int, spot: Spot | None) -> Reading:
+    """A value too deep for the scanner: sound but for its depth, or read with all tolerance."""
+    lexer = reader.lexer
+    known = len(lexer.problems)
+    careful = Reader(lexer, reader.outer, careful=True)
+    reading = careful.read(at, spot)
+    faults = [p for p in lexer.problems[known:] if p.is_error and p.code != "json-nesting-too-deep"]
+    is_sound = not faults and not reading.is_quiet
+    if is_sound and reader.placing is None:
+        return reading
+    del lexer.problems[known:]
+    reader.scans = False
+    reader.careful = is_sound
+    return reader.read(at, spot)
+
+
+def lead_in(reader: Reader, start: int, gap: Gap) -> tuple[int, Gap, int]:
+    """Pass what stands before an element or before the end of a table, and report what does not belong.
+
+    Gives where the element or the end is, the state there, and where the last comma stands (-1: none).
+    """
+    lexer = reader.lexer
+    at = lexer.skip(start)
+    comma = start - 1 if gap is Gap.COMMA else -1
+    while True:
+        char = lexer.char(at)
+        if char == ",":
+            if gap in (Gap.FIRST, Gap.COMMA):
+                lexer.expected("value", "Value expected before this comma.", at, at + 1)
+            gap, comma = Gap.COMMA, at
+        elif char == ":":
+            lexer.expected(",", "A list has no `:`.", at, at + 1)
+            gap = Gap.QUIET
+        elif char and char in "}]" and not closes_table(reader, at, char):
+            lexer.add("json-bracket-extra", f"This `{char}` closes nothing.", at, at + 1)
+        else:
+            return at, gap, comma
+        at = lexer.skip(at + 1)
+
+
+def closes_table(reader: Reader, at: int, char: str) -> bool:
+    """Whether a closing bracket ends the table: its own, the root's, or one typed in place of its own."""
+    if char == "}" and reader.owner_of_closer(at, is_object=True) is not None:
+        return True
+    return reader.fits(True, at + 1)

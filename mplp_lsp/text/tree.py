@@ -1,0 +1,272 @@
+"""The tolerant tree of a JSON document: its value, its tables, its problems, and where everything stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from mplp_lsp.text.edits import Edit, Stretch, stretches
+from mplp_lsp.text.elements import ElementTable, Rows
+from mplp_lsp.text.json_parser import Cut, Root, read_root
+from mplp_lsp.text.json_table import Before, OldTable, TableReader
+from mplp_lsp.text.places import Placing, Spot
+from mplp_lsp.text.problems import Problem
+from mplp_lsp.text.snapshot import TextSnapshot
+from mplp_runtime.rules.findings import Part, Pointer, Severity
+
+SIZE_LIMIT = 5 * 1024 * 1024
+
+
+class Hit(NamedTuple):
+    """What stands at an offset: a value or a key, and its range."""
+
+    pointer: Pointer
+    part: Part
+    start: int
+    end: int
+
+
+class Tree:
+    """A JSON document, sound or not. It never changes; `edited` gives the tree of a changed text."""
+
+    def __init__(self, text: TextSnapshot, root: Root, rows: tuple[Rows, ...], size_bytes: int) -> None:
+        self.text = text
+        self._root = root
+        self._rows = rows
+        self._size_bytes = size_bytes
+        self._cut = Cut([frame.start for frame in root.frames], [row.length for row in rows])
+
+    @classmethod
+    def parse(cls, text: TextSnapshot) -> Tree:
+        """The tree of a text, whatever the text is. Never raises.
+
+        Above `SIZE_LIMIT` bytes of UTF-8 nothing is read, and `problems` says so.
+        """
+        size = _size_bytes(text.text)
+        if size > SIZE_LIMIT:
+            return _too_large(text, size)
+        root, rows = read_root(text.text)
+        return cls(text, root, rows, size)
+
+    def edited(self, edits: Sequence[Edit], after: TextSnapshot) -> Tree:
+        """The tree of `after`, the text that `edits` make of this one's, in the order they were applied.
+
+        Equal to `Tree.parse(after)` in everything that can be observed but the identity of elements and
+        blocks, which is kept where the edits did not touch them.
+        """
+        changed = stretches(edits)
+        if not changed:
+            return Tree(after, self._root, self._rows, self._size_bytes)
+        size = self._size_bytes + sum(
+            _size_bytes(after.slice(s.new_start, s.new_end)) - _size_bytes(self.text.slice(s.start, s.end))
+            for s in changed
+        )
+        if max(size, self._size_bytes) > SIZE_LIMIT:
+            return Tree.parse(after)
+        inside = self._edited_inside(changed, after, size)
+        if inside is not None:
+            return inside
+        old = [OldTable(rows, self._cut.table_start(index)) for index, rows in enumerate(self._rows)]
+        root, fresh = read_root(after.text, Before(old, changed))
+        return Tree(after, root, fresh, size)
+
+    def _edited_inside(self, changed: Sequence[Stretch], after: TextSnapshot, size: int) -> Tree | None:
+        """The tree where all edits are among the elements of one table and stay there; else None."""
+        for index, (frame, rows) in enumerate(zip(self._root.frames, self._rows, strict=True)):
+            start = self._cut.table_start(index)
+            if not (start <= changed[0].start and changed[-1].end <= start + rows.length):
+                continue
+            if frame.is_peeked:
+                return None
+            before = Before([OldTable(rows, start)], changed)
+            fresh = TableReader(after.slice, after.length, rows.indent).read(start, before)
+            growth = after.length - self.text.length
+            # An edit at the very end may belong to what follows the elements.
+            if fresh.exit is not rows.exit or fresh.length != rows.length + growth:
+                return None
+            return Tree(after, self._root, (*self._rows[:index], fresh, *self._rows[index + 1 :]), size)
+        return None
+
+    # Values
+
+    @property
+    def header(self) -> object:
+        """The root value with each table as an empty list."""
+        return self._root.header
+
+    @cached_property
+    def tables(self) -> Mapping[str, ElementTable]:
+        """The lists that are members of the root object, by key; of duplicate keys, the last counts."""
+        return {key: self._all_tables[index] for key, index in self._root.by_key.items()}
+
+    @cached_property
+    def _all_tables(self) -> list[ElementTable]:
+        pairs = zip(self._root.frames, self._rows, strict=True)
+        return [
+            ElementTable(frame.key, rows, self._cut.table_start(index))
+            for index, (frame, rows) in enumerate(pairs)
+        ]
+
+    @cached_property
+    def value(self) -> object:
+        """The whole value; where the text is broken, as much of it as can be read."""
+        header = self._root.header
+        if not self._rows or not isinstance(header, dict):
+            return header
+        return header | {key: table.values() for key, table in self.tables.items()}
+
+    # Problems
+
+    @cached_property
+    def root_problems(self) -> Sequence[Problem]:
+        """What is wrong outside the elements, in absolute offsets and in text order."""
+        found = [self._cut.problem(problem) for problem in self._root.problems]
+        for frame, table in zip(self._root.frames, self._all_tables, strict=True):
+            found.extend(problem.moved(table.end) for problem in frame.tail)
+        return sorted(found, key=_place)
+
+    @cached_property
+    def problems(self) -> Sequence[Problem]:
+        """Everything that is wrong with the text, in absolute offsets and in text order."""
+        found = list(self.root_problems)
+        for table in self._all_tables:
+            found.extend(table.problems())
+        return sorted(found, key=_place)
+
+    def is_broken(self, pointer: Pointer) -> bool:
+        """Whether something is wrong inside a value, so that "something is missing" must not be said of it.
+
+        What is wrong inside an element counts for the element only, not for the values around it.
+        """
+        table = self._table_of(pointer)
+        if table is not None:
+            if len(pointer) == 2:
+                return table.element(int(pointer[1])).is_broken
+            spot, _, start = self._in_element(table, pointer)
+            element = table.element(int(pointer[1]))
+            return element.is_broken and _has_error(element.problems, spot, -start + start)
+        if any(frame.is_quiet for frame in self._root.frames):
+            return True
+        if not pointer:
+            return any(problem.is_error for problem in self._root.problems)
+        spot, is_own = self._root_placing.nearest(pointer)
+        return spot is not None and is_own and _has_error(self._root.problems, spot, 0)
+
+    # Places
+
+    def _table_of(self, pointer: Pointer) -> ElementTable | None:
+        """The table that has the element a pointer leads into."""
+        if len(pointer) < 2 or not isinstance(pointer[0], str) or not isinstance(pointer[1], int):
+            return None
+        table = self.tables.get(pointer[0])
+        return table if table is not None and 0 <= pointer[1] < table.count else None
+
+    def places_in(self, table: ElementTable, index: int) -> Placing:
+        """Where everything in one element stands, counted from the start of its value."""
+        start = table.start + table.rows.spans.start_of(index)
+        reader = TableReader(self.text.slice, self.text.length, table.rows.indent)
+        return reader.places(table.element(index), start)
+
+    @property
+    def _root_placing(self) -> Placing:
+        """Where everything outside the elements stands, in cut offsets."""
+        if self._root.placing is None:
+            placing = Placing()
+            old = [OldTable(rows, self._cut.table_start(index)) for index, rows in enumerate(self._rows)]
+            read_root(self.text.text, Before(old, ()), placing)
+            self._root.placing = placing
+        return self._root.placing
+
+    def _in_element(self, table: ElementTable, pointer: Pointer) -> tuple[Spot, bool, int]:
+        index = int(pointer[1])
+        placing = self.places_in(table, index)
+        spot, is_own = placing.nearest(pointer[2:])
+        start = table.start_of(index)
+        if spot is None:
+            spot = Spot(())
+            spot.start, spot.stop = 0, table.element(index).size
+        return spot, is_own, start
+
+    def range_of(self, pointer: Pointer, part: Part = "value") -> tuple[int, int]:
+        """Start and end of a value, its key or its opening bracket.
+
+        A list item has no key and a scalar no bracket: then it is the value's range. For a pointer that
+        is not there it is the opening bracket of its nearest ancestor.
+        """
+        table = self._table_of(pointer)
+        if table is not None:
+            spot, is_own, start = self._in_element(table, pointer)
+            first, last = spot.range_of(part if is_own else "open")
+            return first + start, last + start
+        spot_or_none, is_own = self._root_placing.nearest(pointer)
+        if spot_or_none is None:
+            return 0, min(1, self.text.length)
+        return self._root_range(spot_or_none, part if is_own else "open")
+
+    def _root_range(self, spot: Spot, part: Part) -> tuple[int, int]:
+        first, last = spot.range_of(part)
+        table = self.tables.get(str(spot.pointer[0])) if len(spot.pointer) == 1 else None
+        if table is not None and part != "key" and (first, last) != (spot.key_start, spot.key_stop):
+            width = int(spot.open_stop > spot.start)
+            if part == "open" and width:
+                return table.start - width, table.start
+            if part != "open":
+                return table.start - width, max(self._cut.stop(last), table.end)
+        start = self._cut.start(first)
+        return start, max(self._cut.stop(last), start)
+
+    def at(self, offset: int) -> Hit:
+        """The innermost key or value at an offset; where two touch, the later one."""
+        offset = min(max(offset, 0), self.text.length)
+        for table in self.tables.values():
+            index = table.index_at(offset) if table.start <= offset <= table.end else None
+            if index is None:
+                continue
+            for candidate in (index, index - 1):
+                if candidate < 0:
+                    continue
+                start = table.start_of(candidate)
+                if not start <= offset <= start + table.element(candidate).size:
+                    continue
+                hit = self.places_in(table, candidate).at(offset - start)
+                if hit is not None:
+                    spot, part = hit
+                    first, last = spot.range_of(part)
+                    return Hit((table.key, candidate, *spot.pointer), part, first + start, last + start)
+        best: Hit | None = None
+        for spot in self._root_placing.spots:
+            for part in _PARTS:
+                if part == "key" and spot.key_start < 0:
+                    continue
+                first, last = self._root_range(spot, part)
+                if first <= offset <= last:
+                    best = Hit(spot.pointer, part, first, last)
+        return best or Hit((), "value", 0, self.text.length)
+
+
+_PARTS: tuple[Part, Part] = ("key", "value")
+
+
+def _has_error(problems: Sequence[Problem], spot: Spot, shift: int) -> bool:
+    return any(
+        problem.is_error
+        and spot.start <= problem.start + shift
+        and problem.end + shift <= max(spot.stop, spot.key_stop)
+        for problem in problems
+    )
+
+
+def _place(problem: Problem) -> tuple[int, int]:
+    return problem.start, problem.end
+
+
+def _size_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _too_large(text: TextSnapshot, size: int) -> Tree:
+    limit = SIZE_LIMIT // (1024 * 1024)
+    message = f"This document is larger than {limit} MB and is not checked."
+    problem = Problem("document-too-large", message, 0, min(1, text.length), {}, Severity.INFORMATION)
+    return Tree(text, Root(None, (), {}, (problem,), None, Placing()), (), size)
