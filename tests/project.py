@@ -108,17 +108,19 @@ def project(
     baselines: Baselines | None = None,
     max_findings: int = 1_000,
 ) -> Project:
-    """All files of `text` open in an editor. `offset` is in code points; without `$0` it is 0 of the last file."""
+    """All files of `text`, open in an editor. Without `$0` the cursor is at the start of the last file."""
     workspace = Workspace(rules=rules, encoding=encoding)
     workspace.set_folders([ROOT])
     if baselines is not None:
         workspace.set_baselines(ROOT, baselines)
-    cursor = ("", 0)
+    cursor, has_cursor = ("", 0), False
     for name, content in files_of(text):
         plain = expanded(content)
         offset = plain.find("$0")
-        if offset >= 0 or cursor == ("", 0):
-            cursor = (uri(name), max(offset, 0))
+        if offset >= 0:
+            cursor, has_cursor = (uri(name), offset), True
+        elif not has_cursor:
+            cursor = (uri(name), 0)
         language = "toml" if name.endswith(".toml") else "json"
         workspace.open(uri(name), language, 1, plain.replace("$0", "", 1))
     snapshot = workspace.snapshot(

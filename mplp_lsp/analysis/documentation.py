@@ -11,7 +11,7 @@ from mplp_lsp.text.uris import uri_of
 
 @lru_cache(maxsize=1)
 def documentation_uri() -> str | None:
-    """File URI of `diagnostics.md`: inside the package in a wheel, in `docs/` of a checkout; None if removed."""
+    """File URI of `diagnostics.md`: inside the package in a wheel, in `docs/` of a checkout."""
     package = Path(mplp_lsp.__file__).resolve().parent
     for page in (package / "docs" / "diagnostics.md", package.parent / "docs" / "diagnostics.md"):
         if page.is_file():

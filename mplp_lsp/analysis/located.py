@@ -47,7 +47,7 @@ def range_of(document: Document, pointer: Pointer, part: Part = "value") -> tupl
 def located(
     document: Document, findings: Iterable[Finding], documents: Mapping[str, Document]
 ) -> list[Located]:
-    """Each finding with its offsets, in the given order; `documents` are those that related places may be in."""
+    """Each finding with its offsets, in the given order; related places may be in any of `documents`."""
     return [
         Located(
             finding,
