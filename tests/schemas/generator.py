@@ -9,7 +9,6 @@ import uuid
 from random import Random
 from typing import Any
 
-from mplp_schemas import read
 from mplp_schemas.loader import followed
 
 Json = Any
@@ -65,8 +64,9 @@ class Generator:
         self.longest = longest
         self.shortest = shortest
 
-    def document(self, name: str) -> Json:
-        return self.value([(name, read(name))])
+    def document(self, base: str, schema: dict[str, Any]) -> Json:
+        """A document for a schema that stands in the file `base`."""
+        return self.value([(base, schema)])
 
     def value(self, schemas: list[tuple[str, dict[str, Any]]]) -> Json:
         together = [one for base, schema in schemas for one in applying(base, schema)]

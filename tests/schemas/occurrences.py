@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from mplp_schemas import read
+from mplp_schemas import names, read
 from mplp_schemas.engines import ecma_regex
 from tests.schemas.generator import Generator, Json
 
@@ -50,9 +50,24 @@ class Occurrence:
 Reader = Callable[[str], dict[str, Any]]
 
 
+def parts() -> list[str]:
+    """The named parts of our schemas, as `name#/$defs/part`: some are reached from no root."""
+    return [
+        f"{name}#/{group}/{part}"
+        for name in names()
+        for group in ("$defs", "definitions")
+        for part in read(name).get(group, ())
+    ]
+
+
+def schema_at(name: str, reader: Reader = read) -> dict[str, Any]:
+    """The schema with this file name, or the part of it that a fragment leads to."""
+    return _target(name, "", reader)[1]
+
+
 def occurrences(name: str, reader: Reader = read) -> list[Occurrence]:
-    """All occurrences of the schema with this file name, ours unless another reader is given."""
-    return list(_within(name, reader(name), (), (), reader))
+    """All occurrences of a schema or part, ours unless another reader is given."""
+    return list(_within(name.partition("#")[0], schema_at(name, reader), (), (), reader))
 
 
 def _within(base: str, schema: dict[str, Any], at: Path, place: Path, reader: Reader) -> Iterator[Occurrence]:
@@ -88,7 +103,7 @@ def _target(reference: str, base: str, reader: Reader) -> tuple[str, dict[str, A
 
 def full_document(name: str, random: Random) -> Json:
     """A valid document with every optional field, and one to two elements in each array."""
-    return Generator(random, fullness=1.0, shortest=1).document(name)
+    return Generator(random, fullness=1.0, shortest=1).document(name.partition("#")[0], schema_at(name))
 
 
 def broken(document: Json, occurrence: Occurrence, random: Random) -> Json:

@@ -32,7 +32,12 @@ def rust_official(name: str) -> jsonschema_rs.Validator:
     registry = jsonschema_rs.Registry(
         [(official(each)["$id"], official(each)) for each in names()], draft=jsonschema_rs.Draft7
     )
-    return engines.rust_validator(official(name), registry=registry)
+    return engines.rust_validator(_whole_or_part(name), registry=registry)
+
+
+def _whole_or_part(name: str) -> dict[str, Any]:
+    file, _, fragment = name.partition("#")
+    return {"$ref": f"{official(file)['$id']}#{fragment}"} if fragment else official(file)
 
 
 @cache
@@ -44,7 +49,7 @@ def python_official(name: str) -> engines.PythonValidator:
     registry: referencing.Registry[Any] = referencing.Registry().with_resources(
         (each["$id"], referencing.jsonschema.DRAFT7.create_resource(each)) for each in resources
     )
-    return engines.python_validator(official(name), registry=registry)
+    return engines.python_validator(_whole_or_part(name), registry=registry)
 
 
 Fault = tuple[tuple[str | int, ...], str]
