@@ -115,7 +115,8 @@ function texts(selector) {
 }
 
 async function picture(name) {
-  await page.screenshot({ path: path.join(pictures, `vscode-${scenario}-${name}.png`) });
+  // Notifications fade in; the picture shows them as they end up.
+  await page.screenshot({ path: path.join(pictures, `vscode-${scenario}-${name}.png`), animations: "disabled" });
 }
 
 /** The driver has come to `name`: look, take the picture, and let it go on. */

@@ -27,6 +27,7 @@ SETTINGS = {
     "workbench.tips.enabled": False,
     "workbench.colorTheme": "Default Dark Modern",
     "security.workspace.trust.banner": "never",
+    "security.workspace.trust.startupPrompt": "never",
     "window.autoDetectColorScheme": False,
     "editor.minimap.enabled": False,
 }
@@ -58,11 +59,12 @@ def build_extensions(folder: Path) -> list[Path]:
 
 def install_extensions(folder: Path, packages: list[Path]) -> None:
     """Installs the packages into a fresh VS Code user folder under `folder`."""
-    machine = folder / "user" / "Machine"
-    machine.mkdir(parents=True)
-    # In User/settings.json they would sometimes come too late for the extension that reads them at its start.
-    settings = {**SETTINGS, "mplp.server.path": str(SERVER)}
-    (machine / "settings.json").write_text(json.dumps(settings), encoding="utf-8")
+    # In User/ the path of the server would sometimes come too late for the extension that reads it at its start;
+    # what concerns the whole application counts only there.
+    for place, settings in (("Machine", {"mplp.server.path": str(SERVER)}), ("User", SETTINGS)):
+        path = folder / "user" / place / "settings.json"
+        path.parent.mkdir(parents=True)
+        path.write_text(json.dumps(settings), encoding="utf-8")
     arguments = [argument for package in packages for argument in ("--install-extension", str(package))]
     command = [*code_server(folder), *arguments]
     installed = subprocess.run(command, capture_output=True, text=True, check=False)

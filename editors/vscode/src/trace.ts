@@ -17,7 +17,7 @@ export function traceLines(run: Run, before: Written): string[] {
   const lines: string[] = [];
   if (before.status === "") {
     const kind = run.simulated ? "dry run" : "run";
-    lines.push(`▶ ${run.title} (${kind} ${shortId(run.run_id)}, ${run.steps.length} steps)`);
+    lines.push(`▶ ${run.title} (${kind} ${shortId(run.run_id)}, ${count(run.steps.length, "step")})`);
   }
   for (const step of run.steps) {
     const state = stateOf(step);
@@ -39,6 +39,10 @@ export function traceLines(run: Run, before: Written): string[] {
   }
   before.status = run.status;
   return lines;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 function stateOf(step: Step): string {
@@ -89,7 +93,7 @@ function endLines(run: Run): string[] {
   const took = Number.isNaN(finished - started) ? "" : `, ${seconds((finished - started) / 1000)}`;
   const why = run.error ? `: ${run.error}` : "";
   const done = run.steps.filter((step) => step.status === "completed").length;
-  const lines = [`${mark} Run ${run.status}${why} (${done} of ${run.steps.length} steps completed${took})`];
+  const lines = [`${mark} Run ${run.status}${why} (${done} of ${count(run.steps.length, "step")} completed${took})`];
   if (run.trace_path) {
     lines.push(`            trace: ${run.trace_path}`);
   }
@@ -207,7 +211,7 @@ export function runPick(run: Run): vscode.QuickPickItem & { run: Run } {
   const started = new Date(run.started_at).toLocaleTimeString();
   return {
     label: `${mark} ${run.title}`,
-    description: `${run.status}, ${finishedSteps(run)} of ${run.steps.length} steps`,
+    description: `${run.status}, ${finishedSteps(run)} of ${count(run.steps.length, "step")}`,
     detail: `${path.basename(run.plan_path)}, started ${started}, run ${shortId(run.run_id)}`,
     run,
   };

@@ -1,0 +1,253 @@
+-- MPLP for Neovim: which buffers are ours, how the server starts, and the command :Mplp.
+-- Neovim 0.11 and later use vim.lsp.config; 0.7 to 0.10 are started by an autocommand.
+local M = {}
+
+local KINDS = {
+  'context', 'plan', 'confirm', 'trace', 'role', 'extension', 'dialog', 'collab', 'core', 'network', 'event', 'sample',
+}
+local MARKERS = { 'mplp.toml', '.mplp', '.git' }
+
+-- Whether a file is an MPLP document by its name, or may be one by its content.
+function M.is_ours(path)
+  local name = vim.fn.fnamemodify(path, ':t')
+  if name == 'mplp.toml' or name == 'execution.ndjson' or name:match('[.-]events%.ndjson$') then
+    return true
+  end
+  for _, kind in ipairs(KINDS) do
+    if name == kind .. '.json' or name:match('%.' .. kind .. '%.json$') then
+      return true
+    end
+  end
+  return name:match('%.jsonc?$') ~= nil and vim.fn.findfile('mplp.toml', vim.fn.fnamemodify(path, ':p:h') .. ';') ~= ''
+end
+
+-- The project of a file: the nearest folder with mplp.toml, .mplp or .git, else the file's own.
+function M.root(path)
+  local folder = vim.fn.fnamemodify(path, ':p:h')
+  local current = folder
+  while true do
+    for _, marker in ipairs(MARKERS) do
+      if vim.loop.fs_stat(current .. '/' .. marker) then
+        return current
+      end
+    end
+    local parent = vim.fn.fnamemodify(current, ':h')
+    if parent == current then
+      return folder
+    end
+    current = parent
+  end
+end
+
+function M.config()
+  return {
+    cmd = { 'mplp-lsp', '--stdio' },
+    filetypes = { 'json', 'jsonc', 'ndjson', 'toml' },
+    root_dir = function(buffer, on_dir)
+      local path = vim.api.nvim_buf_get_name(buffer)
+      if M.is_ours(path) then
+        on_dir(M.root(path))
+      end
+    end,
+  }
+end
+
+local clients = {} -- root -> client id; for Neovim 0.7, which has no vim.lsp.start
+
+local function attach(buffer)
+  local path = vim.api.nvim_buf_get_name(buffer)
+  if vim.bo[buffer].buftype ~= '' or not M.is_ours(path) then
+    return
+  end
+  local root = M.root(path)
+  local config = { name = 'mplp', cmd = M.config().cmd, root_dir = root }
+  if vim.lsp.start then
+    vim.lsp.start(config, { bufnr = buffer })
+    return
+  end
+  config.on_exit = function()
+    clients[root] = nil
+  end
+  clients[root] = clients[root] or vim.lsp.start_client(config)
+  vim.lsp.buf_attach_client(buffer, clients[root])
+end
+
+local function server(buffer)
+  local all = vim.lsp.get_clients and vim.lsp.get_clients({ bufnr = buffer })
+    or vim.tbl_values(vim.lsp.buf_get_clients(buffer))
+  for _, client in ipairs(all) do
+    if client.name == 'mplp' then
+      return client
+    end
+  end
+end
+
+local function say(message, level)
+  vim.notify('MPLP: ' .. message, level or vim.log.levels.INFO)
+end
+
+-- Sends one command of the server with one argument object; `done` gets its answer.
+function M.execute(command, argument, done)
+  local client = server(0)
+  if client == nil then
+    say('this buffer has no MPLP server', vim.log.levels.WARN)
+    return
+  end
+  local function answer(err, result)
+    if err then
+      say(err.message, vim.log.levels.WARN)
+    elseif done then
+      done(result)
+    end
+  end
+  local request = { command = command, arguments = { argument } }
+  if vim.fn.has('nvim-0.11') == 1 then
+    client:request('workspace/executeCommand', request, answer, 0)
+  else
+    client.request('workspace/executeCommand', request, answer, 0)
+  end
+end
+
+local function this_plan()
+  return { uri = vim.uri_from_bufnr(0) }
+end
+
+-- Lets the user choose one of the runs that fit, without asking when there is only one.
+local function with_run(fits, done)
+  M.execute('mplp.serverStatus', vim.empty_dict(), function(status)
+    local runs = vim.tbl_filter(fits, status.runs)
+    if #runs == 0 then
+      say('there is no run for this')
+    elseif #runs == 1 then
+      done(runs[1])
+    else
+      local function label(run)
+        return ('%s: %s (%s)'):format(run.title, run.status, run.run_id:sub(1, 8))
+      end
+      vim.ui.select(runs, { prompt = 'Which run?', format_item = label }, function(run)
+        if run then
+          done(run)
+        end
+      end)
+    end
+  end)
+end
+
+local function is_live(run)
+  return run.status == 'running' or run.status == 'pending'
+end
+
+local function started(run)
+  say(('%s %s'):format(run.title, run.status))
+end
+
+local function answer_question()
+  with_run(function(run)
+    return #run.questions > 0
+  end, function(run)
+    local question = run.questions[1]
+    vim.ui.select({ 'Yes, done', 'No' }, { prompt = question.text }, function(_, index)
+      if index then
+        local argument = { run = run.run_id, step = question.step_id, success = index == 1 }
+        M.execute('mplp.answerHandoff', argument)
+      end
+    end)
+  end)
+end
+
+-- The subcommands of :Mplp. Each gets the rest of the line.
+M.commands = {
+  run = function()
+    M.execute('mplp.runPlan', this_plan(), started)
+  end,
+  approve_and_run = function()
+    M.execute('mplp.runPlan', vim.tbl_extend('force', this_plan(), { approve = true }), started)
+  end,
+  simulate = function()
+    M.execute('mplp.dryRunPlan', this_plan(), started)
+  end,
+  cancel = function()
+    with_run(is_live, function(run)
+      M.execute('mplp.cancelRun', { run = run.run_id })
+    end)
+  end,
+  resume = function(rest)
+    with_run(function(run)
+      return run.status == 'interrupted'
+    end, function(run)
+      local argument = { run = run.run_id }
+      if rest == 'repeat' then
+        argument['repeat'] = true
+      end
+      M.execute('mplp.resumeRun', argument, started)
+    end)
+  end,
+  answer = answer_question,
+  trace = function()
+    M.execute('mplp.showTrace', this_plan())
+  end,
+  propose = function()
+    M.execute('mplp.proposePlan', this_plan())
+  end,
+  approve = function(rest)
+    M.execute('mplp.approvePlan', vim.tbl_extend('force', this_plan(), { reason = rest }))
+  end,
+  reject = function(rest)
+    if rest == '' then
+      say('a rejection needs a reason: :Mplp reject {reason}', vim.log.levels.WARN)
+      return
+    end
+    M.execute('mplp.rejectPlan', vim.tbl_extend('force', this_plan(), { reason = rest }))
+  end,
+  trust = function()
+    M.execute('mplp.trustWorkspace', this_plan())
+  end,
+  status = function()
+    M.execute('mplp.serverStatus', vim.empty_dict(), function(status)
+      say(('%s, %s, %d runs'):format(status.version, status.trusted and 'trusted' or 'not trusted', #status.runs))
+    end)
+  end,
+}
+
+local function define_command()
+  vim.api.nvim_create_user_command('Mplp', function(call)
+    local name, rest = call.args:match('^(%S+)%s*(.*)$')
+    local command = M.commands[name]
+    if command == nil then
+      say(('there is no :Mplp %s'):format(name), vim.log.levels.WARN)
+    else
+      command(rest)
+    end
+  end, {
+    nargs = '+',
+    desc = 'Run, approve and trace MPLP plans',
+    complete = function(lead)
+      local names = vim.tbl_filter(function(name)
+        return vim.startswith(name, lead)
+      end, vim.tbl_keys(M.commands))
+      table.sort(names)
+      return names
+    end,
+  })
+end
+
+function M.setup()
+  define_command()
+  if vim.filetype then
+    vim.filetype.add({ extension = { ndjson = 'ndjson' } })
+  end
+  if vim.fn.has('nvim-0.11') == 1 then
+    vim.lsp.enable('mplp')
+    return
+  end
+  local group = vim.api.nvim_create_augroup('mplp', {})
+  vim.api.nvim_create_autocmd({ 'BufReadPost', 'BufNewFile' }, {
+    group = group,
+    pattern = { '*.json', '*.jsonc', '*.ndjson', 'mplp.toml' },
+    callback = function(event)
+      attach(event.buf)
+    end,
+  })
+end
+
+return M
