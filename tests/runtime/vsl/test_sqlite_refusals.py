@@ -1,0 +1,224 @@
+"""Files that cannot be opened or written: one sentence for the user, and nothing acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from mplp_runtime.errors import StoreError, StoreLocked, StoreTooNew
+from mplp_runtime.vsl.filesystems import supports_write_ahead_log
+from mplp_runtime.vsl.schema import VERSION
+from mplp_runtime.vsl.sqlite import SqliteStore, integrity_check
+from mplp_runtime.vsl.values import StoreLimits
+
+
+def make_newer(path: Path, *, only_in_journal: bool) -> None:
+    SqliteStore(path).close()
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA user_version = {VERSION + 1}")
+    if only_in_journal:
+        # A copy taken while the writer lives is what a killed writer leaves behind.
+        files = {name: Path(f"{path}{name}").read_bytes() for name in ("", "-wal")}
+        connection.close()
+        for name, content in files.items():
+            Path(f"{path}{name}").write_bytes(content)
+    else:
+        connection.close()
+
+
+@pytest.mark.parametrize("only_in_journal", [False, True])
+def test_a_store_of_a_newer_version_is_refused_and_left_as_it_is(
+    tmp_path: Path, only_in_journal: bool
+) -> None:
+    path = tmp_path / "state.db"
+    make_newer(path, only_in_journal=only_in_journal)
+    before = path.read_bytes()
+    assert int.from_bytes(before[60:64], "big") == VERSION + (not only_in_journal)
+    with pytest.raises(StoreTooNew, match="newer mplp-lsp"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(b"notes of a person\n" * 100)
+    with pytest.raises(StoreError, match="not a database"):
+        SqliteStore(path)
+    assert path.read_bytes().startswith(b"notes")
+
+
+def test_a_folder_in_the_place_of_the_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError):
+        SqliteStore(tmp_path)
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".mplp").write_text("")
+    with pytest.raises(StoreError, match="Not a directory"):
+        SqliteStore(tmp_path / ".mplp" / "state.db")
+
+
+def test_a_store_held_by_another_writer_is_reported_as_locked(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    store = SqliteStore(path, busy_timeout_s=0.05)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreLocked, match="another process"):
+        store.transact_sync(lambda transaction: transaction.set("key", 1))
+    other.execute("ROLLBACK")
+    store.transact_sync(lambda transaction: transaction.set("key", 2))
+    assert store.read(lambda reading: reading.get("key")) == 2
+    other.close()
+    store.close()
+
+
+async def test_a_full_disk_acknowledges_nothing_and_keeps_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    store = SqliteStore(path, limits=StoreLimits(file_bytes=256 * 1024))
+    acknowledged: list[int] = []
+
+    async def write(number: int) -> None:
+        await store.set(f"key/{number:04}", "x" * 4000)
+        acknowledged.append(number)
+
+    results = await asyncio.gather(*[write(number) for number in range(200)], return_exceptions=True)
+    for number in range(200, 210):
+        results += await asyncio.gather(write(number), return_exceptions=True)
+    errors = [result for result in results if result is not None]
+    assert errors
+    assert all(isinstance(error, StoreError) and "full" in str(error) for error in errors)
+    store.close()
+    assert integrity_check(path) == []
+    again = SqliteStore(path)
+    assert again.read(lambda reading: reading.keys()) == [
+        f"key/{number:04}" for number in sorted(acknowledged)
+    ]
+    again.close()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_reported(tmp_path: Path) -> None:
+    folder = tmp_path / "read-only"
+    folder.mkdir(mode=0o500)
+    with pytest.raises(StoreError):
+        SqliteStore(folder / "state.db")
+
+
+def test_a_file_that_became_read_only_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    store = SqliteStore(path)
+    store.transact_sync(lambda transaction: transaction.set("key", 1))
+    # What SQLite reports on a read-only file system, also when the tests run as root.
+    store._writer.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreError, match="read-only"):
+        store.transact_sync(lambda transaction: transaction.set("key", 2))
+    assert store.read(lambda reading: reading.get("key")) == 1
+    store.close()
+
+
+def test_a_value_over_the_limit_is_refused_alone(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state.db", limits=StoreLimits(value_bytes=100))
+    store.transact_sync(lambda transaction: transaction.set("small", 1))
+    with pytest.raises(StoreError, match="limit is 100"):
+        store.transact_sync(lambda transaction: transaction.set("large", "x" * 101))
+    assert store.read(lambda reading: reading.keys()) == ["small"]
+    store.close()
+
+
+async def test_more_callers_than_fit_into_the_queue_are_all_served(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state.db", limits=StoreLimits(pending=4, batch=2))
+    await asyncio.gather(*[store.set(f"{number}", number) for number in range(60)])
+    assert len(store.read(lambda reading: reading.keys())) == 60
+    store.close()
+
+
+async def test_a_caller_that_gave_up_before_its_turn_changes_nothing(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state.db", busy_timeout_s=5)
+    other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    first = asyncio.create_task(store.set("first", 1))
+    await asyncio.sleep(0)
+    while store._waiting.qsize():
+        await asyncio.sleep(0.001)
+    given_up = asyncio.create_task(store.set("given up", 1))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    other.execute("ROLLBACK")
+    await first
+    await store.set("last", 1)
+    assert store.read(lambda reading: reading.keys()) == ["first", "last"]
+    other.close()
+    store.close()
+
+
+def test_closing_writes_what_is_waiting(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+
+    async def write_and_close() -> None:
+        store = SqliteStore(path)
+        tasks = [asyncio.create_task(store.set(f"{number}", number)) for number in range(100)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(store.close)
+        await asyncio.gather(*tasks)
+
+    asyncio.run(write_and_close())
+    store = SqliteStore(path)
+    assert len(store.read(lambda reading: reading.keys())) == 100
+    store.close()
+
+
+def test_an_unfinished_read_sees_one_moment(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state.db")
+    store.transact_sync(lambda transaction: transaction.set("key", "before"))
+
+    def read_twice(reading: object) -> tuple[object, object]:
+        first = reading.get("key")  # type: ignore[attr-defined]
+        store.transact_sync(lambda transaction: transaction.set("key", "after"))
+        return first, reading.get("key")  # type: ignore[attr-defined]
+
+    assert store.read(read_twice) == ("before", "before")
+    assert store.read(lambda reading: reading.get("key")) == "after"
+    store.close()
+
+
+def test_a_damaged_file_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    store = SqliteStore(path)
+    for number in range(50):
+        store.transact_sync(lambda tx, number=number: tx.write_node("Step", str(number), {"x": "y" * 500}))
+    store.close()
+    content = bytearray(path.read_bytes())
+    content[4096 * 3 : 4096 * 3 + 400] = b"\xff" * 400
+    path.write_bytes(content)
+    try:
+        problems = integrity_check(path)
+    except StoreError as error:
+        problems = [str(error)]
+    assert problems
+
+
+def test_network_folders_are_known_by_their_mount(tmp_path: Path) -> None:
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "20 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        "21 20 0:30 / /mnt/my\\040share rw - nfs4 server:/export rw\n"
+        "22 21 8:2 / /mnt/my\\040share/disk rw - xfs /dev/sdb1 rw\n"
+        "a line that is cut\n"
+    )
+    assert supports_write_ahead_log(Path("/srv/project"), mounts)
+    assert not supports_write_ahead_log(Path("/mnt/my share/project/.mplp"), mounts)
+    assert supports_write_ahead_log(Path("/mnt/my share/disk/project"), mounts)
+    assert supports_write_ahead_log(Path("/mnt/my share/x"), tmp_path / "no such file")
+
+
+def test_the_journal_is_the_one_asked_for(tmp_path: Path) -> None:
+    for journal in ("wal", "delete"):
+        store = SqliteStore(tmp_path / f"{journal}.db", journal=journal)  # type: ignore[arg-type]
+        assert store._writer.execute("PRAGMA journal_mode").fetchone()[0] == journal
+        assert store._writer.execute("PRAGMA synchronous").fetchone()[0] == 2
+        store.close()

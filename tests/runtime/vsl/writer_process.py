@@ -1,0 +1,39 @@
+"""A process that writes to a store until it is killed, and says on standard output what was acknowledged.
+
+Usage: python writer_process.py DATABASE NAME COUNT
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from mplp_runtime.vsl.interface import Transaction
+from mplp_runtime.vsl.sqlite import SqliteStore
+
+CONCURRENT = 8
+
+
+async def main(path: str, name: str, count: int) -> None:
+    store = SqliteStore(Path(path))
+    numbers = iter(range(count))
+
+    async def write() -> None:
+        for number in numbers:
+
+            def work(transaction: Transaction, number: int = number) -> int:
+                transaction.write_node("Step", f"{name}-{number}", {"number": number, "padding": "x" * 200})
+                transaction.set("count", (transaction.get("count") or 0) + 1)
+                return transaction.append_event(name, {"event_family": "intent", "number": number})
+
+            lamport = await store.transact(work)
+            os.write(1, f"{number} {lamport}\n".encode())
+
+    await asyncio.gather(*[write() for _ in range(CONCURRENT)])
+    store.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
