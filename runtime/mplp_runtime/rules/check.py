@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from mplp_runtime.rules import habits, invariants, schema
 from mplp_runtime.rules.advice import element_advice
-from mplp_runtime.rules.findings import Finding, Stage
+from mplp_runtime.rules.findings import Finding, Place, Stage
 from mplp_runtime.rules.graph import StepGraph, graph_findings
 from mplp_runtime.rules.order import order_of, unique
 from mplp_runtime.rules.references import reference_findings
@@ -81,17 +82,29 @@ def check(kind: str, value: object, facts: DocumentFacts, world: World) -> list[
 def first_voice(findings: Iterable[Finding]) -> list[Finding]:
     """One finding per fault: at one place only the rules of the lowest stage speak. Ordered by place.
 
-    Two things that are missing from the same object are two faults.
+    Two things that are missing from the same object are two faults; but a misspelt key and the absence of
+    the right one are the same.
     """
     kept = unique(findings)
     if len(kept) < 2:
         return kept
     lowest: dict[object, Stage] = {}
+    misspelt: set[object] = set()
     for finding in kept:
         fault = _fault_of(finding)
         lowest[fault] = min(finding.stage, lowest.get(fault, finding.stage))
-    return sorted((finding for finding in kept if finding.stage == lowest[_fault_of(finding)]), key=order_of)
+        if finding.place.part == "key" and "suggestion" in finding.data:
+            owner = replace(finding.place, pointer=finding.place.pointer[:-1], part="open")
+            misspelt.add((owner, finding.data["suggestion"]))
+    return sorted(
+        (
+            finding
+            for finding in kept
+            if finding.stage == lowest[_fault_of(finding)] and _fault_of(finding) not in misspelt
+        ),
+        key=order_of,
+    )
 
 
-def _fault_of(finding: Finding) -> object:
+def _fault_of(finding: Finding) -> tuple[Place, object]:
     return (finding.place, finding.data.get("missing"))

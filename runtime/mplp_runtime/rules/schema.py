@@ -100,19 +100,7 @@ def _spoken(
     """Findings for `faults` of `value`, which stands at `prefix` in a document of schema `name`."""
     speaker = Speaker(name, prefix, table, value)
     findings = unique(finding for fault in _first_keywords(faults) for finding in speaker.findings(fault))
-    explained = {
-        (finding.place.pointer[:-1], finding.data.get("suggestion"))
-        for finding in findings
-        if finding.code == "property-unknown"
-    }
-    kept = [
-        finding
-        for finding in findings
-        # A misspelt key explains why the right one is missing.
-        if finding.code != "property-missing"
-        or (finding.place.pointer, finding.data["missing"]) not in explained
-    ]
-    return sorted(kept, key=order_of)
+    return sorted(findings, key=order_of)
 
 
 def _first_keywords(faults: Iterable[Fault]) -> list[Fault]:

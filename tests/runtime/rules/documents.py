@@ -109,9 +109,7 @@ def place_of(finding: Finding) -> str:
 def sound(kind: str) -> dict[str, Any]:
     """A sound document of a kind, all known properties filled from the schema."""
     name = mplp_schemas.KINDS[kind]
-    document = {
-        key: insertion_for(name, (key,))["insert_default"] for key in known_properties(name, ())
-    }
+    document = {key: insertion_for(name, (key,))["insert_default"] for key in known_properties(name, ())}
     for key, value in document.items():
         if value == []:
             document[key] = [insertion_for(name, (key, 0))["insert_default"] for _ in range(2)]
@@ -137,7 +135,22 @@ def _containers(value: Any) -> list[Any]:
     return []
 
 
-ODD_VALUES = (None, True, 0, -1, 1.5, "", " ", "x", "pendng", [], [1], {}, {"a": []}, "A50E8400-E29B-41D4-A716-446655440000")
+ODD_VALUES = (
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    "",
+    " ",
+    "x",
+    "pendng",
+    [],
+    [1],
+    {},
+    {"a": []},
+    "A50E8400-E29B-41D4-A716-446655440000",
+)
 
 
 def _spoil(owner: Any, chance: random.Random) -> None:

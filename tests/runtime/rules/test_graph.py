@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+
 from mplp_runtime.rules.cycles import circles
 from mplp_runtime.rules.facts import step_facts
 from mplp_runtime.rules.findings import Finding, Severity
@@ -50,7 +51,10 @@ def test_a_dependency_listed_twice_is_a_warning_at_the_second():
 
 def test_a_repeated_id_is_told_at_the_repetition_with_all_others_related():
     findings = found(step(0), step(1), step(0), step(0))
-    assert told(findings) == [("step-id-duplicate", "/steps/2/step_id"), ("step-id-duplicate", "/steps/3/step_id")]
+    assert told(findings) == [
+        ("step-id-duplicate", "/steps/2/step_id"),
+        ("step-id-duplicate", "/steps/3/step_id"),
+    ]
     assert [related.place.pointer[1] for related in findings[1].related] == [0, 2]
 
 
@@ -134,7 +138,9 @@ def test_equal_orders_contradict_nothing():
 
 
 def test_inside_a_circle_no_order_is_blamed():
-    assert [finding.code for finding in found(step(0, 1, order_index=0), step(1, 0, order_index=1))] == ["plan-cycle"]
+    assert [finding.code for finding in found(step(0, 1, order_index=0), step(1, 0, order_index=1))] == [
+        "plan-cycle"
+    ]
 
 
 @pytest.mark.parametrize("shape", ["chain", "reversed chain", "ring"])

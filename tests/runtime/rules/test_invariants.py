@@ -3,8 +3,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import mplp_schemas
 import pytest
+
+import mplp_schemas
 from mplp_runtime.rules.findings import Severity
 from mplp_runtime.rules.invariants import can_check, evaluate, invariant_findings
 from mplp_runtime.rules.map_events import unanswered_turns, unheard_broadcasts
@@ -34,7 +35,11 @@ def broken(rule: str, value: object, **objects: object) -> str | None:
     [
         ("uuid-v4", [identifier(1)], [identifier(9).upper(), "x", 3, None, MISSING]),
         ("non-empty-string", ["a", " a "], ["", "  ", "\n", 3, None, [], MISSING]),
-        ("iso-datetime", ["2025-12-06T12:00:00Z", "2025-12-06T12:00:00.5+02:00"], ["2025", "Dec 6, 2025", 3, MISSING]),
+        (
+            "iso-datetime",
+            ["2025-12-06T12:00:00Z", "2025-12-06T12:00:00.5+02:00"],
+            ["2025", "Dec 6, 2025", 3, MISSING],
+        ),
         ("exists", ["", 0, False, [], {}], [None, MISSING]),
         ("enum(a, b)", ["a", "b"], ["c", "", None, ["a"], MISSING]),
         ("enum(active)", ["active"], ["draft"]),
@@ -77,7 +82,9 @@ def test_if_applies_its_rule_only_where_the_condition_holds():
     assert broken("if(a.b == true, enum(x,y))", "z", owner={"a": {"b": True}}) is not None
 
 
-@pytest.mark.parametrize("text", ["", "uuid", "enum", "min-length(x)", "one-of(3)", "if(x)", "uuid-v4(3)", "a b"])
+@pytest.mark.parametrize(
+    "text", ["", "uuid", "enum", "min-length(x)", "one-of(3)", "if(x)", "uuid-v4(3)", "a b"]
+)
 def test_a_rule_that_is_not_understood_never_passes_silently(text: str):
     with pytest.raises(ValueError, match=r"."):
         parse_rule(text)
@@ -130,14 +137,18 @@ def test_a_blank_role_is_told_by_the_official_rule():
 def test_rules_about_runs_do_not_speak_while_a_document_is_written():
     draft = context(status="draft")
     assert invariant_findings("context", draft) == []
-    assert told(invariant_findings("context", draft, moment="run")) == [("sa-context-must-be-active", "/status")]
+    assert told(invariant_findings("context", draft, moment="run")) == [
+        ("sa-context-must-be-active", "/status")
+    ]
 
 
 def test_rules_about_finished_traces_speak_at_the_end():
     trace = {"context_id": identifier(21), "plan_id": identifier(20), "events": []}
     objects = {"context": context(), "plan": plan()}
     assert invariant_findings("trace", trace, objects, "run") == []
-    assert told(invariant_findings("trace", trace, objects, "end-of-trace")) == [("sa-trace-not-empty", "/events")]
+    assert told(invariant_findings("trace", trace, objects, "end-of-trace")) == [
+        ("sa-trace-not-empty", "/events")
+    ]
     del trace["events"]
     finding = invariant_findings("trace", trace, objects, "end-of-trace")[0]
     assert (told([finding]), finding.data["missing"]) == ([("sa-trace-not-empty", "open:")], "events")
@@ -150,9 +161,16 @@ def test_a_trace_of_another_plan_is_told():
 
 
 def test_rules_of_an_event_family_speak_of_that_family_only():
-    event = {"event_family": "intent", "event_id": identifier(1), "event_type": "x", "timestamp": "2025-01-01T00:00:00Z"}
+    event = {
+        "event_family": "intent",
+        "event_id": identifier(1),
+        "event_type": "x",
+        "timestamp": "2025-01-01T00:00:00Z",
+    }
     assert invariant_findings("event", event) == []
-    codes = {finding.code for finding in invariant_findings("event", event | {"event_family": "graph_update"})}
+    codes = {
+        finding.code for finding in invariant_findings("event", event | {"event_family": "graph_update"})
+    }
     assert codes == {"obs-graph-event-has-graph-id", "obs-graph-update-kind-valid"}
 
 

@@ -6,8 +6,9 @@ import re
 import time
 from collections.abc import Callable
 
-import mplp_schemas
 import pytest
+
+import mplp_schemas
 from mplp_runtime.rules import sentences, shape
 from mplp_runtime.rules.check import own_element_findings, own_findings, own_header_findings
 from mplp_runtime.rules.findings import Finding, Severity
@@ -46,7 +47,12 @@ def test_a_misspelt_status_names_the_allowed_words_and_the_meant_one():
 
 @pytest.mark.parametrize(
     ("word", "meant"),
-    [("In Progress", "in_progress"), ("inProgress", "in_progress"), ("done", "completed"), ("running", "in_progress")],
+    [
+        ("In Progress", "in_progress"),
+        ("inProgress", "in_progress"),
+        ("done", "completed"),
+        ("running", "in_progress"),
+    ],
 )
 def test_words_of_other_tools_are_understood(word: str, meant: str):
     assert only(schema_findings("plan", plan(step(0, status=word)))).data["suggestion"] == meant
@@ -59,7 +65,7 @@ def test_a_word_that_resembles_nothing_gets_no_suggestion():
 def test_an_unknown_key_is_told_at_the_key_with_the_meant_name():
     document = plan(step(0))
     document["steps"][0]["descripton"] = document["steps"][0].pop("description")
-    finding = only(schema_findings("plan", document))
+    finding = only(own_findings("plan", document))
     assert told([finding]) == [("property-unknown", "key:/steps/0/descripton")]
     assert finding.message == "`descripton` is not known here. Did you mean `description`?"
 
@@ -133,7 +139,12 @@ def test_a_malformed_instant_is_explained(text: str, reason: str, suggestion: st
 
 
 def test_every_repaired_instant_is_sound():
-    for text in ("2025-12-06T12:00:00", "2025-12-06 12:00:00,5", "2025-12-06t12:00z", "2025-12-06T12:00:00+02"):
+    for text in (
+        "2025-12-06T12:00:00",
+        "2025-12-06 12:00:00,5",
+        "2025-12-06t12:00z",
+        "2025-12-06T12:00:00+02",
+    ):
         repaired = only(schema_findings("context", context(created_at=text))).data["suggestion"]
         assert schema_findings("context", context(created_at=repaired)) == []
 
@@ -211,7 +222,9 @@ def test_a_document_that_is_no_object_is_told_so(value: object):
 
 
 def test_a_lone_half_of_a_character_pair_does_not_stop_the_check():
-    assert told(schema_findings("plan", plan(title="\ud800", status="x"))) == [("value-not-allowed", "/status")]
+    assert told(schema_findings("plan", plan(title="\ud800", status="x"))) == [
+        ("value-not-allowed", "/status")
+    ]
 
 
 def test_the_schema_of_an_event_follows_its_content():
@@ -255,7 +268,9 @@ def split(kind: str, value: object, whole: str) -> list[Finding]:
         header = {key: [] if key in elements else member for key, member in value.items()}
         counts = {key: len(member) for key, member in elements.items()}
     of_header, of_element = (
-        (header_findings, element_findings) if whole == "schema" else (own_header_findings, own_element_findings)
+        (header_findings, element_findings)
+        if whole == "schema"
+        else (own_header_findings, own_element_findings)
     )
     schema = schema_for(kind, header)
     return [
