@@ -80,7 +80,7 @@ class _Session:
         from mplp_runtime.trust import Trust
 
         project = load_project(self._path)
-        trusted = self._options.trust or Trust.of_user().is_trusted(project.root)
+        trusted = self._options.trust or Trust().is_trusted(project.root)
         runtime = Runtime.open(project.root)
         try:
             unsubscribe = runtime.runs.subscribe(lambda view: self._on_view(runtime, view))
@@ -204,10 +204,15 @@ async def _prompt(text: str) -> bool | None:
                 pass
             answer = typed.startswith("y")
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(lambda: reply.done() or reply.set_result(answer))
+            loop.call_soon_threadsafe(_settle, reply, answer)
 
     threading.Thread(target=read, name="mplp-prompt", daemon=True).start()
     return await reply
+
+
+def _settle(reply: asyncio.Future[bool | None], answer: bool | None) -> None:
+    if not reply.done():
+        reply.set_result(answer)
 
 
 @contextlib.contextmanager

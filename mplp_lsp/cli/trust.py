@@ -14,7 +14,7 @@ def trust_command(folder: str, *, remove: bool) -> int:
     if not root.is_dir():
         raise MplpError(f"{folder} is no folder.")
     root = root.resolve()
-    trust = Trust.of_user()
+    trust = Trust()
     if remove:
         trust.untrust(root)
         print(f"{root} is no longer trusted: its plans can be checked and simulated only.")

@@ -30,7 +30,11 @@ def inlay_hints(
     last = document.text.offset(params.range.end.line, params.range.end.character, snapshot.encoding)
     hints = []
     for index, element in elements(document, "steps"):
-        step = state.run.steps.get(element.value.get("step_id")) if isinstance(element.value, dict) else None
+        step = (
+            state.run.steps.get(str(element.value.get("step_id")))
+            if isinstance(element.value, dict)
+            else None
+        )
         if step is None:
             continue
         label = step_label(state.run, step)

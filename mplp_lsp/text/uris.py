@@ -1,7 +1,7 @@
 """Between URIs and paths, and when two spellings of a URI mean the same document.
 
-Messages echo the client's own spelling; only keys are canonical. Symbolic links are not resolved: an editor that
-opens a file under two names sees two documents, as everywhere else.
+Messages echo the client's own spelling; only keys are canonical. Symbolic links are not resolved: an editor
+that opens a file under two names sees two documents, as everywhere else.
 """
 
 from __future__ import annotations
