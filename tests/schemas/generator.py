@@ -6,6 +6,7 @@ Own code rather than a library: thousands of documents in a second, the same one
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -119,7 +120,7 @@ class Generator:
         return made
 
     def _string(self, _together: object, said: dict[str, Any]) -> str:
-        by_format = {
+        by_format: dict[str, Callable[[], str]] = {
             "date-time": self._date_time,
             "uuid": lambda: self._uuid().upper() if self.random.random() < 0.2 else self._uuid(),
             "email": lambda: self.random.choice(EMAILS),

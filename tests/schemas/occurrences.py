@@ -189,13 +189,14 @@ def wrong_value(keyword: str, argument: Any, random: Random) -> Json:
         return random.choice((word.upper(), word + " ", word[:-1], "", "in_progres", "none"))
     if keyword == "pattern":
         return random.choice([text for text in PATTERN_BREAKERS if not ecma_regex(argument).search(text)])
-    return {
+    others_by_keyword: dict[str, Callable[[], Json]] = {
         "format": lambda: random.choice(FORMAT_BREAKERS[argument]),
         "minLength": lambda: "",
         "minItems": list,
         "minimum": lambda: random.choice((argument - 1, -0.5, -(2**70))),
         "maximum": lambda: random.choice((argument + 1, argument + 0.001, 1e300)),
-    }[keyword]()
+    }
+    return others_by_keyword[keyword]()
 
 
 def mutated(document: Json, random: Random) -> Json:
