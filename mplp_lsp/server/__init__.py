@@ -1,0 +1,1 @@
+"""The language server: connections, sessions, and what happens between a message and its answer."""

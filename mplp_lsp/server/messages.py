@@ -85,7 +85,9 @@ def parse(body: bytes) -> Message:
         return Malformed(None, RequestError(PARSE_ERROR, "The message is nested too deeply."))
     except (ValueError, MemoryError) as error:
         # Only the kind of fault: the sentence of a decode error can quote the document.
-        return Malformed(None, RequestError(PARSE_ERROR, f"The message is not JSON ({type(error).__name__})."))
+        return Malformed(
+            None, RequestError(PARSE_ERROR, f"The message is not JSON ({type(error).__name__}).")
+        )
     return _classified(value)
 
 

@@ -31,7 +31,11 @@ class Outbox:
     """Bodies out, framed, to one sink."""
 
     def __init__(
-        self, sink: Sink, *, soft_limit_bytes: int = SOFT_LIMIT_BYTES, hard_limit_bytes: int = HARD_LIMIT_BYTES
+        self,
+        sink: Sink,
+        *,
+        soft_limit_bytes: int = SOFT_LIMIT_BYTES,
+        hard_limit_bytes: int = HARD_LIMIT_BYTES,
     ) -> None:
         self._sink = sink
         self._soft_limit_bytes = soft_limit_bytes

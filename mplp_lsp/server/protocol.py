@@ -29,7 +29,15 @@ from pygls.protocol import LanguageServerProtocol, default_converter
 
 from mplp_lsp.server import messages
 from mplp_lsp.server.framing import FramingFault
-from mplp_lsp.server.messages import Malformed, Message, MessageId, Notification, Request, RequestError, Response
+from mplp_lsp.server.messages import (
+    Malformed,
+    Message,
+    MessageId,
+    Notification,
+    Request,
+    RequestError,
+    Response,
+)
 from mplp_lsp.server.outbox import Outbox
 from mplp_runtime.errors import MplpError
 
@@ -138,9 +146,11 @@ class SessionProtocol(LanguageServerProtocol):
         started = time.perf_counter()
         try:
             if request.id in self._answering:
-                raise RequestError(messages.INVALID_REQUEST, "A request with this id is still being answered.")
+                raise RequestError(
+                    messages.INVALID_REQUEST, "A request with this id is still being answered."
+                )
             result = self._begin(request)
-        except Exception as error:  # noqa: BLE001 - every id gets its answer, whatever happened.
+        except Exception as error:
             self._refuse(request.id, self._as_request_error(error, request.method))
             return
         if inspect.isawaitable(result):
@@ -170,7 +180,9 @@ class SessionProtocol(LanguageServerProtocol):
         if self.state != "new":
             raise RequestError(messages.INVALID_REQUEST, "initialize may be sent only once.")
         if not isinstance(params, Mapping) or not isinstance(params.get("capabilities"), Mapping):
-            raise RequestError(messages.INVALID_PARAMS, "The params of initialize must name the client's capabilities.")
+            raise RequestError(
+                messages.INVALID_PARAMS, "The params of initialize must name the client's capabilities."
+            )
         result = endpoint.initialize(params)
         self.state = "running"
         return result
@@ -252,7 +264,7 @@ class SessionProtocol(LanguageServerProtocol):
     def _answer(self, request: Request, result: object, started: float) -> None:
         try:
             body = self._encoded({"jsonrpc": "2.0", "id": request.id, "result": result})
-        except Exception as error:  # noqa: BLE001 - a value that cannot be sent is our bug, and still needs an answer.
+        except Exception as error:
             self._refuse(request.id, self._as_request_error(error, request.method))
             return
         self._post(body)

@@ -148,6 +148,10 @@ async def _listen(process: ServerProcess, host: str, port: int) -> int:
     async with server:
         for socket in server.sockets:
             # A script that asked for port 0 reads the real one here.
-            print(f"listening on {socket.getsockname()[0]}:{socket.getsockname()[1]}", file=sys.stderr, flush=True)  # noqa: T201
+            print(
+                f"listening on {socket.getsockname()[0]}:{socket.getsockname()[1]}",
+                file=sys.stderr,
+                flush=True,
+            )
         await process.stopped.wait()
     return 0

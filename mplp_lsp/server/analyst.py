@@ -1,0 +1,224 @@
+"""When documents are looked at, where, and in which order (performance.md 3, point 7).
+
+Small work is done at once on the loop, so that diagnostics leave within the same turn as the edit. Large work
+goes to a worker, one at a time per document, always for the newest text: what was typed meanwhile replaces what
+was waiting. First the edited document, then those that depend on it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mplp_lsp.server.process import ServerProcess
+from mplp_lsp.server.publish import Publisher, Report, report_of
+from mplp_lsp.server.workbench import Workbench
+from mplp_lsp.text.tree import Tree
+from mplp_lsp.text.uris import key_of
+from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_lsp.workspace.store import Update
+
+SMALL_CHARACTERS = 64_000
+CHANGED_BLOCKS_AT_ONCE = 2
+LONGEST_WAIT_S = 0.3
+
+
+@dataclass(slots=True)
+class _Work:
+    """A document that a worker looks at, or that waits for one."""
+
+    task: asyncio.Task[None]
+    is_stale: bool = False
+
+
+class Analyst:
+    """Turns changed documents into reports."""
+
+    def __init__(
+        self,
+        process: ServerProcess,
+        bench: Workbench,
+        publisher: Publisher,
+        spawn: Callable[[Any, str], asyncio.Task[Any]],
+    ) -> None:
+        self._process = process
+        self._bench = bench
+        self._publisher = publisher
+        self._spawn = spawn
+        self._working: dict[str, _Work] = {}
+        self._took_s: dict[str, float] = {}
+        self._queue: dict[str, str] = {}
+        self._queue_task: asyncio.Task[Any] | None = None
+
+    def changed(self, updates: Iterable[Update]) -> None:
+        """Looks at changed documents now or soon, and afterwards at those that depend on them."""
+        others: dict[str, None] = {}
+        for update in updates:
+            after = update.after
+            if after is None or after.kind is None:
+                self._dropped(update)
+            elif not after.is_open:
+                self.look_later([update.uri])
+            elif self._is_quick(update):
+                self._look_now(update.uri)
+            else:
+                self._look_in_worker(update.uri)
+            others.update(dict.fromkeys(self._affected(update)))
+        if others:
+            self.look_later(others)
+
+    def look_later(self, uris: Iterable[str]) -> None:
+        """Documents whose findings may have changed although their text did not, or that nobody has open."""
+        for uri in uris:
+            self._queue.setdefault(key_of(uri), uri)
+        if self._queue and (self._queue_task is None or self._queue_task.done()):
+            self._queue_task = self._spawn(self._work_off_queue(), "looking at dependent documents")
+
+    def look_at_all(self, root: Path | None = None) -> None:
+        """Everything anew: settings, baselines or client abilities changed."""
+        self.look_later(document.uri for document in self._bench.own_documents(root))
+
+    def ready(self, uri: str) -> Report | None:
+        """The report of the newest text, if it is there already."""
+        key = key_of(uri)
+        if key in self._working or key in self._queue:
+            return None
+        document, report = self._bench.document(uri), self._publisher.report(uri)
+        return (
+            report
+            if document is not None and report is not None and report.version == document.version
+            else None
+        )
+
+    async def up_to_date(self, uri: str) -> Report | None:
+        """The report of the newest text of `uri`; None for documents that are not ours."""
+        key = key_of(uri)
+        while (work := self._working.get(key)) is not None:
+            await asyncio.wait([work.task])
+        document = self._bench.document(uri)
+        if document is None or document.kind is None:
+            return None
+        report = self._publisher.report(uri)
+        if report is None or report.version != document.version or key in self._queue:
+            self._queue.pop(key, None)
+            report = await self._report_in_worker(document.uri)
+            if report is not None:
+                self._publisher.put(report)
+        return report
+
+    # How
+
+    def _is_quick(self, update: Update) -> bool:
+        document, before = update.after, update.before
+        assert document is not None
+        if document.text.length <= SMALL_CHARACTERS:
+            return True
+        if key_of(update.uri) in self._working or before is None:
+            # A worker holds an older text; it must not come in after us.
+            return False
+        tree, old = document.cache.get("tree"), before.cache.get("tree")
+        return (
+            isinstance(tree, Tree)
+            and isinstance(old, Tree)
+            and _changed_blocks(old, tree) <= CHANGED_BLOCKS_AT_ONCE
+        )
+
+    def _look_now(self, uri: str) -> None:
+        work = self._working.get(key_of(uri))
+        if work is not None:
+            work.is_stale = True
+            return
+        self._publisher.put(_report(self._bench.snapshot(uri), uri))
+
+    def _look_in_worker(self, uri: str) -> None:
+        key = key_of(uri)
+        work = self._working.get(key)
+        if work is not None:
+            work.is_stale = True
+            return
+        self._working[key] = _Work(self._spawn(self._work_on(uri, key), f"looking at {uri}"))
+
+    async def _work_on(self, uri: str, key: str) -> None:
+        try:
+            while True:
+                # Long enough that typing never queues, short enough that nobody waits for it.
+                wait_s = min(self._took_s.get(key, 0.0), LONGEST_WAIT_S)
+                if wait_s > 0.01:
+                    await asyncio.sleep(wait_s)
+                self._working[key].is_stale = False
+                started = time.perf_counter()
+                report = await self._report_in_worker(uri)
+                self._took_s[key] = time.perf_counter() - started
+                if not self._working[key].is_stale:
+                    if report is not None:
+                        self._publisher.put(report)
+                    return
+        finally:
+            self._working.pop(key, None)
+
+    async def _report_in_worker(self, uri: str) -> Report | None:
+        snapshot = self._bench.snapshot(uri)
+        document = snapshot.document(uri)
+        if document is None or document.kind is None:
+            return None
+        return await self._process.work(lambda: _report(snapshot, uri))
+
+    async def _work_off_queue(self) -> None:
+        while self._queue:
+            key = next(iter(self._queue))
+            uri = self._queue.pop(key)
+            work = self._working.get(key)
+            if work is not None:
+                # Whatever it finds was found in an older world.
+                work.is_stale = True
+                continue
+            document = self._bench.document(uri)
+            if document is None or document.kind is None:
+                self._publisher.clear(uri)
+                continue
+            if document.is_open and document.text.length <= SMALL_CHARACTERS:
+                self._publisher.put(_report(self._bench.snapshot(uri), uri), because_of_itself=False)
+                await asyncio.sleep(0)
+                continue
+            report = await self._report_in_worker(uri)
+            now = self._bench.document(uri)
+            if (
+                report is not None
+                and now is not None
+                and now.text is document.text
+                and key not in self._working
+            ):
+                self._publisher.put(report, because_of_itself=False)
+
+    def _dropped(self, update: Update) -> None:
+        self._took_s.pop(key_of(update.uri), None)
+        self._queue.pop(key_of(update.uri), None)
+        self._publisher.clear(update.uri)
+
+    def _affected(self, update: Update) -> Iterable[str]:
+        before = update.before.facts if update.before is not None else None
+        after = update.after.facts if update.after is not None else None
+        if before is after:
+            return ()
+        from mplp_lsp.analysis.cross import affected
+
+        index = self._bench.workspace.index_of(self._bench.workspace.root_of(update.uri))
+        return affected(before, after, index)
+
+
+def _changed_blocks(old: Tree, new: Tree) -> int:
+    known = {id(block) for table in old.tables.values() for block in table.blocks}
+    return sum(1 for table in new.tables.values() for block in table.blocks if id(block) not in known)
+
+
+def _report(snapshot: Snapshot, uri: str) -> Report:
+    from mplp_lsp.features.diagnostics import diagnostics
+
+    document = snapshot.document(uri)
+    spelled = document.uri if document is not None else uri
+    version = document.version if document is not None else None
+    return report_of(spelled, version, diagnostics(snapshot, uri))

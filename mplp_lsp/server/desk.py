@@ -1,0 +1,272 @@
+"""What a session does with each message: documents in, diagnostics, answers and events out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+
+from mplp_lsp.server.analyst import Analyst
+from mplp_lsp.server.answering import answer_of
+from mplp_lsp.server.baselines import BaselineKeeper
+from mplp_lsp.server.capabilities import at, client_view
+from mplp_lsp.server.commands import invocation, run_command
+from mplp_lsp.server.configuration import SECTION
+from mplp_lsp.server.file_events import FileEvents
+from mplp_lsp.server.messages import RequestError
+from mplp_lsp.server.progress import Progress
+from mplp_lsp.server.protocol import structured
+from mplp_lsp.server.publish import Publisher
+from mplp_lsp.server.pull import Pulls
+from mplp_lsp.server.routes import BY_METHOD
+from mplp_lsp.server.runs import Runs
+from mplp_lsp.server.services import Refresh, SessionServices
+from mplp_lsp.server.watching import Watching
+from mplp_lsp.server.workbench import Workbench
+from mplp_lsp.text.edits import Change
+from mplp_lsp.text.uris import path_of
+from mplp_lsp.workspace.store import Update
+from mplp_runtime.orchestrator.views import RunView
+
+if TYPE_CHECKING:
+    from mplp_lsp.server.session import Session
+
+logger = logging.getLogger(__name__)
+
+
+class Desk:
+    """The parts of one session, joined."""
+
+    def __init__(self, session: Session, params: Mapping[str, Any]) -> None:
+        self.session = session
+        self.is_closed = False
+        self.bench = Workbench(session.client, client_view(params), _folders(params))
+        self.refresh = Refresh(self)
+        self.publisher = Publisher(
+            session.protocol,
+            pulls=session.client.pulls_diagnostics,
+            ask_again=lambda: self.refresh.soon(views=False),
+        )
+        self.analyst = Analyst(session.process, self.bench, self.publisher, session.spawn)
+        self.pulls = Pulls(session.protocol, self.bench, self.analyst, self.publisher)
+        self.progress = Progress(session.protocol, is_shown=session.client.shows_progress)
+        self.services = SessionServices(self)
+        self.runs = Runs(self)
+        self.baselines = BaselineKeeper(self)
+        self.file_events = FileEvents(session.process, self.bench, session.spawn, self.runs.on_runtime)
+        self.watching = Watching(self)
+        self.bench.configure(params.get("initializationOptions"))
+        self._notices: dict[str, Callable[[Any], None]] = {
+            types.INITIALIZED: self._initialized,
+            types.TEXT_DOCUMENT_DID_OPEN: self._opened,
+            types.TEXT_DOCUMENT_DID_CHANGE: self._changed,
+            types.TEXT_DOCUMENT_DID_SAVE: self._saved,
+            types.TEXT_DOCUMENT_DID_CLOSE: self._closed,
+            types.WORKSPACE_DID_CHANGE_WATCHED_FILES: self._files_changed,
+            types.WORKSPACE_DID_CREATE_FILES: self._files_created,
+            types.WORKSPACE_DID_RENAME_FILES: self._files_renamed,
+            types.WORKSPACE_DID_DELETE_FILES: self._files_deleted,
+            types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: self._folders_changed,
+            types.WORKSPACE_DID_CHANGE_CONFIGURATION: self._configuration_changed,
+            types.WINDOW_WORK_DONE_PROGRESS_CANCEL: lambda params: self.progress.cancel(at(params, "token")),
+        }
+
+    # Messages
+
+    def request(self, method: str, params: Any) -> object | Awaitable[object]:
+        if method == types.WORKSPACE_EXECUTE_COMMAND:
+            name, arguments = invocation(params)
+            return run_command(self.services, name, arguments)
+        if method == types.TEXT_DOCUMENT_DIAGNOSTIC:
+            return self.pulls.document(params)
+        if method == types.WORKSPACE_DIAGNOSTIC:
+            return self.pulls.workspace(params)
+        return answer_of(self.session.process, self.bench, BY_METHOD[method], params)
+
+    def notification(self, method: str, params: Any) -> None:
+        notice = self._notices.get(method)
+        if notice is not None:
+            notice(params)
+
+    # Documents
+
+    def documents_changed(self, updates: Iterable[Update]) -> None:
+        """Findings follow documents, whatever changed them."""
+        self.analyst.changed(updates)
+
+    def _opened(self, params: Any) -> None:
+        item = structured(types.TEXT_DOCUMENT_DID_OPEN, params).text_document
+        updates = self.bench.workspace.open(item.uri, item.language_id, item.version, item.text)
+        self.documents_changed(updates)
+        document = self.bench.document(item.uri)
+        if document is not None:
+            self.file_events.opened(document)
+            self.baselines.opened(document)
+
+    def _changed(self, params: Any) -> None:
+        change = structured(types.TEXT_DOCUMENT_DID_CHANGE, params)
+        uri = change.text_document.uri
+        before = self.bench.document(uri)
+        updates = self.bench.workspace.change(
+            uri, change.text_document.version, [_edit(part) for part in change.content_changes]
+        )
+        self.documents_changed(updates)
+        after = self.bench.document(uri)
+        if updates and before is not None and after is not None:
+            self.file_events.edited(before, after)
+
+    def _saved(self, params: Any) -> None:
+        saved = structured(types.TEXT_DOCUMENT_DID_SAVE, params)
+        uri = saved.text_document.uri
+        self.documents_changed(self.bench.workspace.save(uri, saved.text))
+        document = self.bench.document(uri)
+        if document is not None and document.is_open:
+            self.file_events.saved(document)
+            self.baselines.saved(document)
+
+    def _closed(self, params: Any) -> None:
+        uri = structured(types.TEXT_DOCUMENT_DID_CLOSE, params).text_document.uri
+        self.documents_changed(self.bench.workspace.close(uri))
+
+    # Files
+
+    def _files_changed(self, params: Any) -> None:
+        changes = structured(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, params).changes
+        paths = _paths(change.uri for change in changes)
+        self.file_events.on_disk(paths)
+        self._look_at(paths)
+
+    def _files_created(self, params: Any) -> None:
+        paths = _paths(file.uri for file in structured(types.WORKSPACE_DID_CREATE_FILES, params).files)
+        self.file_events.created(paths)
+        self._look_at(paths)
+
+    def _files_deleted(self, params: Any) -> None:
+        paths = _paths(file.uri for file in structured(types.WORKSPACE_DID_DELETE_FILES, params).files)
+        self.file_events.deleted(paths)
+        self._look_at(paths)
+
+    def _files_renamed(self, params: Any) -> None:
+        pairs: list[tuple[Path, Path]] = []
+        for file in structured(types.WORKSPACE_DID_RENAME_FILES, params).files:
+            old, new = path_of(file.old_uri), path_of(file.new_uri)
+            if old is not None and new is not None:
+                pairs.append((old, new))
+                self.documents_changed(self.bench.workspace.renamed(old, new))
+        self.file_events.renamed(pairs)
+
+    def _look_at(self, paths: list[Path]) -> None:
+        if any(path.name == "mplp.toml" for path in paths):
+            # The mark of a project root came or went: files may belong to another project now.
+            self.documents_changed(self.bench.workspace.set_folders(self.bench.workspace.projects.folders))
+        self.watching.paths_changed(paths)
+
+    # Workspace and settings
+
+    def _initialized(self, params: Any) -> None:
+        del params
+        self.watching.start()
+        self.session.spawn(self.runs.watch_existing(), "showing runs")
+        client = self.session.client
+        if client.registers_configuration:
+            registration = {
+                "id": "mplp-settings",
+                "method": "workspace/didChangeConfiguration",
+                "registerOptions": {"section": SECTION},
+            }
+            self.session.protocol.send_request("client/registerCapability", {"registrations": [registration]})
+        if client.answers_configuration:
+            self.session.spawn(self._pull_configuration(), "reading settings")
+
+    def _folders_changed(self, params: Any) -> None:
+        event = structured(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, params).event
+        gone = set(_paths(folder.uri for folder in event.removed))
+        kept = [folder for folder in self.bench.workspace.projects.folders if folder not in gone]
+        added = _paths(folder.uri for folder in event.added)
+        self.documents_changed(self.bench.workspace.set_folders([*kept, *added]))
+        self.watching.start()
+        self.session.spawn(self.runs.watch_existing(), "showing runs")
+        self.analyst.look_at_all()
+
+    def _configuration_changed(self, params: Any) -> None:
+        settings = at(params, "settings")
+        if settings:
+            self._configure(settings)
+        if self.session.client.answers_configuration:
+            self.session.spawn(self._pull_configuration(), "reading settings")
+
+    async def _pull_configuration(self) -> None:
+        try:
+            answer = await self.session.protocol.ask(
+                "workspace/configuration", {"items": [{"section": SECTION}]}
+            )
+        except RequestError as error:
+            logger.info("The client's settings cannot be read: %s", error.message)
+            return
+        if isinstance(answer, list) and answer:
+            self._configure(answer[0])
+
+    def _configure(self, settings: object) -> None:
+        rules_before = self.bench.options.rules
+        updates = self.bench.configure(settings)
+        if updates is None:
+            return
+        self.documents_changed(updates)
+        if self.bench.options.rules != rules_before:
+            # Files that were foreign under the old globs are found by looking again.
+            self.watching.start()
+        self.trust_changed()
+
+    def trust_changed(self) -> None:
+        """Trust came or went, or settings changed: everything may look different."""
+        self.bench.trust_changed()
+        self.analyst.look_at_all()
+        self.refresh.soon()
+        self.session.spawn(self.runs.settle(), "keeping the state")
+
+    def run_changed(self, root: Path, view: RunView) -> None:
+        """A run shows itself in its plan's findings, hints and lenses."""
+        plans = self.bench.workspace.index_of(root).declarations("plan", view.plan_id)
+        self.analyst.look_later(facts.uri for facts in plans)
+        self.refresh.soon()
+
+    # The end
+
+    async def close(self) -> None:
+        """`shutdown`: what is pending is sent."""
+        await self.file_events.close()
+
+    def forget(self) -> None:
+        """The session is over."""
+        self.is_closed = True
+        self.runs.close()
+        self.refresh.close()
+        self.watching.stop()
+
+
+def _edit(part: Any) -> Change:
+    where = getattr(part, "range", None)
+    if where is None:
+        return None, part.text
+    start, end = where.start, where.end
+    return ((start.line, start.character), (end.line, end.character)), part.text
+
+
+def _paths(uris: Iterable[str]) -> list[Path]:
+    return [path for path in map(path_of, uris) if path is not None]
+
+
+def _folders(params: Mapping[str, Any]) -> list[Path]:
+    """`workspaceFolders`, else `rootUri`, else `rootPath`."""
+    listed = params.get("workspaceFolders")
+    uris = [at(folder, "uri") for folder in listed] if isinstance(listed, list) else []
+    if not uris:
+        uris = [params.get("rootUri")]
+    found = _paths(uri for uri in uris if isinstance(uri, str))
+    root_path = params.get("rootPath")
+    if not found and isinstance(root_path, str) and Path(root_path).is_absolute():
+        return [Path(root_path)]
+    return found

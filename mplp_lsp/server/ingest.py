@@ -1,0 +1,93 @@
+"""What the runtime does with a session's file changes. Runs on the runtime's loop, touches no session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mplp_lsp.workspace.changes import FileChange
+from mplp_runtime.events.families import Stamper
+from mplp_runtime.integration.files import FileIngest, file_update_event
+from mplp_runtime.psg.baselines import baseline, record_baseline
+from mplp_runtime.rules.lifecycle import is_legal
+from mplp_runtime.rules.world import Baseline
+from mplp_runtime.runtime import SETTINGS_FILE, Runtime
+
+
+def settle(runtime: Runtime, *, is_trusted: bool) -> None:
+    """Moves the state to disk once the project is trusted and has mplp.toml or a state (D23)."""
+    if is_trusted and runtime.folder is None:
+        has_reason = runtime.vsl.path.exists() or (runtime.root / SETTINGS_FILE).exists()
+        if has_reason:
+            runtime.persist()
+
+
+async def ingest_changes(
+    runtime: Runtime, root: Path, changes: Iterable[FileChange], *, editor: str | None, is_trusted: bool
+) -> None:
+    """Records each change as a file-update event: in the project's stream, and in those of runs under way."""
+    settle(runtime, is_trusted=is_trusted)
+    stamper = Stamper(runtime.clock, runtime.new_id)
+    files = FileIngest(runtime.vsl, runtime.bus, runtime.graph)
+    live = tuple(view.run_id for view in runtime.runs.all() if view.status == "running")
+    for change in changes:
+        previous = change.previous_path
+        event = file_update_event(
+            stamper,
+            file_path=change.path.relative_to(root).as_posix(),
+            change_type=change.change_type,
+            source="editor" if change.source == "editor" else "file_watcher",
+            workspace_root=str(root),
+            previous_path=previous.relative_to(root).as_posix()
+            if previous is not None and previous.is_relative_to(root)
+            else None,
+            lines_added=change.lines_added,
+            lines_removed=change.lines_removed,
+            encoding=change.encoding,
+            language=change.language,
+            content_hash=change.content_hash,
+            editor_source=editor if change.source == "editor" else None,
+        )
+        await files.ingest(event, streams=("project", *live))
+
+
+def legal_baseline(before: Baseline | None, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan whose statuses become the baseline at a save (D22).
+
+    A status that the lifecycle does not let the old one become keeps the old one, so that the warning stays until
+    it is undone, run or accepted, and does not vanish by saving twice.
+    """
+    steps = plan.get("steps")
+    if before is None:
+        return dict(plan)
+
+    def kept(kind: str, old: str | None, new: object) -> object:
+        if old is None or not isinstance(new, str) or old == new or is_legal(kind, old, new):
+            return new
+        return old
+
+    return {
+        "plan_id": plan.get("plan_id"),
+        "status": kept("plan", before.status, plan.get("status")),
+        "steps": [
+            {
+                "step_id": step.get("step_id"),
+                "status": kept("step", before.steps.get(str(step.get("step_id"))), step.get("status")),
+            }
+            for step in (steps if isinstance(steps, list) else [])
+            if isinstance(step, Mapping)
+        ],
+    }
+
+
+async def keep_baseline(runtime: Runtime, plan: Mapping[str, Any], *, is_save: bool) -> Baseline | None:
+    """The statuses that later edits are measured against: those of this save, or of the last one that was seen."""
+    plan_id = plan.get("plan_id")
+    if not isinstance(plan_id, str):
+        return None
+    before = baseline(runtime.vsl, plan_id)
+    if before is None or is_save:
+        wanted = legal_baseline(before, plan)
+        await runtime.vsl.transact(lambda transaction: record_baseline(transaction, wanted))
+    return baseline(runtime.vsl, plan_id)

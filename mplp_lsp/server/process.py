@@ -1,0 +1,80 @@
+"""What all sessions of one process share: worker threads, the runtime's thread, and the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar
+
+from mplp_runtime.sources import Clock, system_clock
+
+if TYPE_CHECKING:
+    from mplp_lsp.server.runtime_host import RuntimeHost
+    from mplp_lsp.server.session import Session
+
+T = TypeVar("T")
+
+
+class ServerProcess:
+    """Owner of everything that outlives a session. Made inside the running loop."""
+
+    def __init__(self, *, clock: Clock = system_clock) -> None:
+        self.clock = clock
+        self.loop = asyncio.get_running_loop()
+        self.sessions: set[Session] = set()
+        self.stopped = asyncio.Event()
+        self.exit_code = 1
+        # Our own threads: pygls reads standard input through its pool, so work there makes the server deaf (P9).
+        self._workers = ThreadPoolExecutor(
+            max_workers=max(2, min(4, os.cpu_count() or 2)), thread_name_prefix="mplp-work"
+        )
+        self._runtimes: RuntimeHost | None = None
+
+    def now(self) -> datetime:
+        return self.clock()
+
+    def session(self) -> Session:
+        """A new session, forgotten again when it ends."""
+        from mplp_lsp.server.session import Session
+
+        session = Session(self)
+        self.sessions.add(session)
+        return session
+
+    def forget(self, session: Session) -> None:
+        """Called by a session that has ended."""
+        self.sessions.discard(session)
+
+    def stop(self) -> None:
+        """Ends the process (signals call this)."""
+        if self.sessions and all(session.protocol.state == "shutdown" for session in self.sessions):
+            self.exit_code = 0
+        self.stopped.set()
+
+    @property
+    def runtimes(self) -> RuntimeHost:
+        """The thread that runtimes live on; started by the first question for it."""
+        if self._runtimes is None:
+            from mplp_lsp.server.runtime_host import RuntimeHost
+
+            self._runtimes = RuntimeHost()
+        return self._runtimes
+
+    @property
+    def has_runtimes(self) -> bool:
+        return self._runtimes is not None
+
+    async def work(self, task: Callable[[], T]) -> T:
+        """Runs `task` in a worker thread, with this context's variables."""
+        context = copy_context()
+        return await self.loop.run_in_executor(self._workers, lambda: context.run(task))
+
+    async def close(self) -> None:
+        """Closes runtimes (D26: their processes end, their runs can be resumed). Threads are left to die."""
+        if self._runtimes is not None:
+            await self._runtimes.close()
+        self._workers.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,96 @@
+"""Diagnostics on their way to the client, by push or by pull, never by both (architecture 6).
+
+Nothing is sent twice; an older result never replaces a newer one, because results come here in the order of the
+documents' versions; what is no longer ours, or gone, is cleared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mplp_lsp.server.protocol import SessionProtocol, shared_converter
+from mplp_lsp.text.uris import key_of
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The findings of one document as sent: plain JSON, and an id that changes with it."""
+
+    uri: str
+    version: int | None
+    items: list[Any]
+    result_id: str
+
+
+def report_of(uri: str, version: int | None, diagnostics: Sequence[object]) -> Report:
+    items: list[Any] = [shared_converter().unstructure(diagnostic) for diagnostic in diagnostics]
+    encoded = json.dumps(items, separators=(",", ":"), sort_keys=True).encode("ascii")
+    return Report(uri, version, items, hashlib.blake2b(encoded, digest_size=12).hexdigest())
+
+
+class Publisher:
+    """The newest report of each document, and what the client was told."""
+
+    def __init__(self, protocol: SessionProtocol, *, pulls: bool, ask_again: Callable[[], None]) -> None:
+        self._protocol = protocol
+        self._pulls = pulls
+        self._ask_again = ask_again
+        self._reports: dict[str, Report] = {}
+        self._told: dict[str, tuple[str, int | None, str]] = {}
+
+    def report(self, uri: str) -> Report | None:
+        """The newest report of a document."""
+        return self._reports.get(key_of(uri))
+
+    @property
+    def reports(self) -> dict[str, Report]:
+        """All reports by key, also empty ones."""
+        return dict(self._reports)
+
+    def put(self, report: Report, *, because_of_itself: bool = True) -> None:
+        """A new report. `because_of_itself` is False where another document, or a run, is the reason.
+
+        A client that pulls asks for the document it edits by itself; for anything else it must be told to.
+        """
+        key = key_of(report.uri)
+        before = self._reports.get(key)
+        self._reports[key] = report
+        if self._pulls:
+            if not because_of_itself and (before is None or before.result_id != report.result_id):
+                self._ask_again()
+            return
+        self._push(key, report)
+
+    def clear(self, uri: str) -> None:
+        """The document is gone, or no longer ours."""
+        key = key_of(uri)
+        known = self._reports.pop(key, None)
+        if self._pulls:
+            if known is not None and known.items:
+                self._ask_again()
+            return
+        told = self._told.pop(key, None)
+        if told is not None and told[2]:
+            self._send(told[0], None, [])
+
+    def _push(self, key: str, report: Report) -> None:
+        told = self._told.get(key)
+        shown = report.result_id if report.items else ""
+        now = (report.uri, report.version, shown)
+        if told == now or (told is None and not shown and report.version is None):
+            return
+        if told is not None and told[0] != report.uri and told[2]:
+            # The client spells the same file differently now; what it shows under the old name must go.
+            self._send(told[0], None, [])
+        self._told[key] = now
+        self._send(report.uri, report.version, report.items)
+
+    def _send(self, uri: str, version: int | None, items: list[Any]) -> None:
+        params: dict[str, Any] = {"uri": uri, "diagnostics": items}
+        if version is not None:
+            params["version"] = version
+        self._protocol.notify("textDocument/publishDiagnostics", params)

@@ -1,0 +1,63 @@
+"""The table of feature requests: one line per LSP method.
+
+`answer` is named as "module:function" and imported when the first request comes, because start-up is a budget.
+What it is called with follows from `takes` (see `mplp_lsp/features/__init__.py`). `runs` says where: `now` on the
+event loop, for answers that never need more than a few milliseconds, or `worker`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+Takes = Literal["snapshot", "document", "position"]
+Runs = Literal["now", "worker"]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One method: who answers it, where, and how the server announces it (`provider`: `options`)."""
+
+    method: str
+    answer: str
+    takes: Takes = "document"
+    runs: Runs = "worker"
+    provider: str | None = None
+    options: object = True
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        "textDocument/codeLens",
+        "mplp_lsp.features.code_lens:code_lens",
+        provider="codeLensProvider",
+        options={"resolveProvider": False},
+    ),
+    Route(
+        "textDocument/inlayHint", "mplp_lsp.features.inlay_hints:inlay_hints", provider="inlayHintProvider"
+    ),
+    Route(
+        "textDocument/codeAction",
+        "mplp_lsp.features.code_actions:code_actions",
+        provider="codeActionProvider",
+        options={"codeActionKinds": ["quickfix", "mplp.run"]},
+    ),
+)
+
+BY_METHOD = {route.method: route for route in ROUTES}
+
+
+@cache
+def answering(route: Route) -> Callable[..., Any]:
+    """The function behind a route."""
+    module, _, function = route.answer.partition(":")
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def providers() -> dict[str, object]:
+    """The capabilities that follow from the table."""
+    return {route.provider: route.options for route in ROUTES if route.provider is not None}

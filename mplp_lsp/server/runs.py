@@ -1,0 +1,193 @@
+"""Runs as one session shows them: views kept in snapshots, progress bars, notifications, questions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from mplp_lsp.server.progress import Bar
+from mplp_runtime.errors import MplpError
+from mplp_runtime.orchestrator.views import Question, RunView
+
+if TYPE_CHECKING:
+    from mplp_lsp.server.desk import Desk
+    from mplp_runtime.runtime import Runtime
+
+T = TypeVar("T")
+
+STATE_FILE = Path(".mplp") / "state.db"
+ANSWERS = {"handoff": ("Done", "Failed"), "gate": ("Start", "Do not start")}
+
+logger = logging.getLogger(__name__)
+
+
+class Runs:
+    """Everything about runs that belongs to one session; runs themselves belong to the runtime."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._process = desk.session.process
+        self._watched: set[Path] = set()
+        self._followed: set[str] = set()
+        self._asked: set[tuple[str, str, str]] = set()
+        self._bars: dict[str, Bar] = {}
+        self._arrived: dict[tuple[Path, str], RunView] = {}
+
+    async def on_runtime(self, root: Path, work: Callable[[Runtime], Awaitable[T]]) -> T:
+        """Runs `work` on the runtime's loop; the first call for a root also begins to watch its runs."""
+        await self.watch(root)
+        return await self._process.runtimes.run(root, work, in_memory=not self._desk.bench.is_trusted(root))
+
+    async def watch(self, root: Path) -> None:
+        """Opens the runtime of `root` and shows its runs from now on."""
+        if root in self._watched:
+            return
+        self._watched.add(root)
+        loop = self._process.loop
+        self._process.runtimes.listen(
+            self._desk.session.number,
+            lambda where, view: loop.call_soon_threadsafe(self._take, where, view),
+        )
+
+        async def known(runtime: Runtime) -> list[RunView]:
+            return list(runtime.runs.all())
+
+        try:
+            views = await self._process.runtimes.run(
+                root, known, in_memory=not self._desk.bench.is_trusted(root)
+            )
+        except BaseException:
+            self._watched.discard(root)
+            raise
+        for view in views:
+            self._take(root, view)
+
+    async def settle(self) -> None:
+        """After trust came: states that were held in memory move to disk where they belong there (D23)."""
+        from mplp_lsp.server.ingest import settle
+
+        for root in list(self._watched):
+            is_trusted = self._desk.bench.is_trusted(root)
+
+            async def settled(runtime: Runtime, *, trusted: bool = is_trusted) -> None:
+                settle(runtime, is_trusted=trusted)
+
+            try:
+                await self._process.runtimes.run(root, settled)
+            except MplpError as error:
+                logger.warning("The state of %s stays in memory: %s", root, error)
+
+    async def watch_existing(self) -> None:
+        """Shows runs of projects that have a state already: interrupted ones, and those of other processes."""
+        for root in self._desk.bench.roots:
+            if (root / STATE_FILE).is_file():
+                try:
+                    await self.watch(root)
+                except MplpError as error:
+                    logger.warning("The state of %s cannot be shown: %s", root, error)
+
+    def follow(self, run_id: str) -> None:
+        """This session started the run: its questions come here."""
+        self._followed.add(run_id)
+        for root in self._desk.bench.roots:
+            for view in self._desk.bench.runs(root):
+                if view.run_id == run_id:
+                    self._ask(root, view)
+
+    def close(self) -> None:
+        if self._process.has_runtimes:
+            self._process.runtimes.unlisten(self._desk.session.number)
+        for bar in self._bars.values():
+            bar.end()
+        self._bars.clear()
+
+    # What the runtime tells
+
+    def _take(self, root: Path, view: RunView) -> None:
+        """Views of one turn of the loop are shown together, the newest of each run only."""
+        if root not in self._watched:
+            return
+        if not self._arrived:
+            self._process.loop.call_soon(self._show_arrived)
+        self._arrived[root, view.run_id] = view
+
+    def _show_arrived(self) -> None:
+        arrived, self._arrived = self._arrived, {}
+        if self._desk.is_closed:
+            return
+        for (root, _run_id), view in arrived.items():
+            before = self._desk.bench.put_run(root, view)
+            self._tell(view)
+            self._show_progress(root, view)
+            self._ask(root, view)
+            if before is None or _shows_differently(before, view):
+                self._desk.run_changed(root, view)
+
+    def _tell(self, view: RunView) -> None:
+        if self._desk.session.client.wants_run_notifications:
+            from mplp_lsp.commands.run_json import run_json
+
+            self._desk.session.protocol.notify("mplp/run", run_json(view))
+
+    def _show_progress(self, root: Path, view: RunView) -> None:
+        bar = self._bars.get(view.run_id)
+        if not view.is_live:
+            if bar is not None:
+                del self._bars[view.run_id]
+                bar.end(view.status)
+            return
+        if bar is None:
+            title = f"{'Dry run of ' if view.simulated else 'Running '}{view.title}"
+            bar = self._desk.progress.bar(
+                f"mplp-run-{view.run_id[:8]}",
+                title,
+                cancellable=True,
+                on_cancel=lambda: self._cancel(root, view.run_id),
+            )
+            self._bars[view.run_id] = bar
+        total = max(1, len(view.steps))
+        current = ", ".join(step.description for step in view.current) or "starting"
+        bar.report(current[:200], percentage=100 * view.finished_steps // total)
+
+    def _cancel(self, root: Path, run_id: str) -> None:
+        async def cancelled() -> None:
+            try:
+                await self._process.runtimes.run(root, lambda runtime: runtime.runs.cancel(run_id))
+            except MplpError as error:
+                self._desk.services.log(str(error), level="warning")
+
+        self._desk.session.spawn(cancelled(), "cancelling a run")
+
+    def _ask(self, root: Path, view: RunView) -> None:
+        if view.run_id not in self._followed or not self._desk.services.can_ask:
+            return
+        for question in view.questions:
+            key = (question.run_id, question.step_id, question.kind)
+            if question.kind in ANSWERS and key not in self._asked:
+                self._asked.add(key)
+                self._desk.session.spawn(self._put_question(root, question), "asking about a step")
+
+    async def _put_question(self, root: Path, question: Question) -> None:
+        yes, no = ANSWERS[question.kind]
+        chosen = await self._desk.services.ask(question.text, [yes, no])
+        if chosen is None:
+            return
+        try:
+            await self._process.runtimes.run(
+                root,
+                lambda runtime: runtime.runs.answer(question.run_id, question.step_id, success=chosen == yes),
+            )
+        except MplpError as error:
+            # Answered elsewhere meanwhile, or the run has ended.
+            self._desk.services.log(str(error))
+
+
+def _shows_differently(before: RunView, after: RunView) -> bool:
+    return (before.run_id, before.status, before.steps, before.questions) != (
+        after.run_id,
+        after.status,
+        after.steps,
+        after.questions,
+    )

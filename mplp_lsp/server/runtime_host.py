@@ -1,0 +1,107 @@
+"""Runtimes on a loop and a thread of their own, so that a run never delays a keystroke.
+
+One Runtime per project root, opened at its first use and shared by all sessions of this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from mplp_runtime.orchestrator.views import RunView
+    from mplp_runtime.runtime import Runtime
+
+T = TypeVar("T")
+RunListener = Callable[[Path, "RunView"], None]
+
+logger = logging.getLogger(__name__)
+
+
+class RuntimeHost:
+    """A daemon thread with an event loop, and the runtimes that live there."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._runtimes: dict[Path, asyncio.Future[Runtime]] = {}
+        self._listeners: dict[int, RunListener] = {}
+        self._is_closed = False
+        self._thread = threading.Thread(target=self._run_loop, name="mplp-runtime", daemon=True)
+        self._thread.start()
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+        self._loop.close()
+
+    async def run(self, root: Path, work: Callable[[Runtime], Awaitable[T]], *, in_memory: bool = False) -> T:
+        """What `work` returns, run on the runtime's loop; cancelling the caller cancels `work`.
+
+        `in_memory` counts only when this call is the one that opens the runtime (D23).
+        """
+        if self._is_closed:
+            raise asyncio.CancelledError
+
+        async def inside() -> T:
+            return await work(await self._runtime(root, in_memory=in_memory))
+
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(inside(), self._loop))
+
+    def is_open(self, root: Path) -> bool:
+        """Whether a runtime of `root` has been asked for."""
+        return root in self._runtimes
+
+    def listen(self, key: int, listener: RunListener) -> None:
+        """Calls `listener` on the runtime thread for each changed run, until `unlisten`."""
+        self._listeners[key] = listener
+
+    def unlisten(self, key: int) -> None:
+        self._listeners.pop(key, None)
+
+    async def _runtime(self, root: Path, *, in_memory: bool) -> Runtime:
+        opening = self._runtimes.get(root)
+        if opening is None:
+            opening = self._loop.create_future()
+            self._runtimes[root] = opening
+            try:
+                from mplp_runtime.runtime import Runtime
+
+                runtime = Runtime.open(root, in_memory=in_memory)
+                runtime.runs.subscribe(lambda view: self._tell(root, view))
+            except BaseException:
+                # The next call tries again: a locked or read-only folder may have become usable.
+                del self._runtimes[root]
+                opening.cancel()
+                raise
+            opening.set_result(runtime)
+        return await asyncio.shield(opening)
+
+    def _tell(self, root: Path, view: RunView) -> None:
+        for listener in list(self._listeners.values()):
+            try:
+                listener(root, view)
+            except Exception:
+                logger.exception("A bug while showing a run.")
+
+    async def close(self) -> None:
+        """Closes every runtime and ends the thread."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+
+        async def all_closed() -> None:
+            for root, opening in list(self._runtimes.items()):
+                if opening.done() and not opening.cancelled():
+                    try:
+                        await opening.result().close()
+                    except Exception:
+                        logger.exception("A bug while closing the runtime of %s.", root)
+
+        try:
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(all_closed(), self._loop))
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
