@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mplp_lsp.text.elements import Element
+from mplp_lsp.text.spans import Block
 from mplp_lsp.text.tree import Tree
-from mplp_runtime.rules.findings import Finding, Pointer
+from mplp_runtime.rules.findings import Finding
 from mplp_runtime.rules.world import DocumentFacts
 
 _NEEDS_ALL_STEPS = frozenset({"step-dependency-unknown"})
@@ -48,16 +50,22 @@ def _hides_steps(tree: Tree, facts: DocumentFacts | None) -> bool:
     table = tree.tables.get("steps")
     if table is None:
         return True
-    steps: Pointer = ("steps",)
-    if not tree.is_broken(steps):
-        return False
-    index = 0
-    elements_explain_it = False
+    if tree.is_broken(("steps",)):
+        return True
+    first = 0
     for block in table.blocks:
-        for element in block.elements:
-            if element.is_broken:
-                elements_explain_it = True
-                if facts.steps[index].step_id is None:
-                    return True
-            index += 1
-    return not elements_explain_it
+        for position in faulty_positions(block):
+            if facts.steps[first + position].step_id is None and block.elements[position].is_broken:
+                return True
+        first += len(block.elements)
+    return False
+
+
+def faulty_positions(block: Block[Element]) -> tuple[int, ...]:
+    """Which elements of a block are broken; found once per block."""
+    known = block.cache.get("broken")
+    if isinstance(known, tuple):
+        return known
+    found = tuple(position for position, element in enumerate(block.elements) if element.is_broken)
+    block.cache["broken"] = found
+    return found

@@ -15,8 +15,10 @@ from typing import TypeVar
 from mplp_lsp.analysis.broken import without_echoes
 from mplp_lsp.analysis.located import Located
 from mplp_lsp.analysis.timeline import line_findings
+from mplp_lsp.text.elements import Element, ElementTable
 from mplp_lsp.text.problems import Problem
-from mplp_lsp.text.tree import Block, Element, ElementTable, Tree
+from mplp_lsp.text.spans import Block
+from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_runtime.rules.check import (
     first_voice,
@@ -130,9 +132,14 @@ def _parts(document: Document, limit: int) -> tuple[tuple[Finding, ...], int]:
         value = document.toml.value
         return (tuple(settings_findings(value)), 0) if isinstance(value, dict) else ((), 0)
     tree = document.tree
-    if tree is None or not has_schema(kind):
+    if tree is None or not has_schema(kind) or is_too_large(tree):
         return (), 0
     return _tree_parts(document, kind, tree, limit)
+
+
+def is_too_large(tree: Tree) -> bool:
+    """Whether the text was not read at all, so that there is no value to judge."""
+    return any(problem.code == "document-too-large" for problem in tree.root_problems)
 
 
 def _tree_parts(document: Document, kind: str, tree: Tree, limit: int) -> tuple[tuple[Finding, ...], int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mplp_lsp.text.ndjson import Timeline
-from mplp_runtime.rules.check import own_findings
 from mplp_runtime.rules.findings import Finding
 
 _KEY = "own event"

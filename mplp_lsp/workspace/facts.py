@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from itertools import chain
 
+from mplp_lsp.text.elements import Element, ElementTable
 from mplp_lsp.text.toml import TomlTree
-from mplp_lsp.text.tree import Element, ElementTable, Tree
+from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_runtime.rules.facts import document_facts, step_facts
 from mplp_runtime.rules.world import DocumentFacts, StepFacts

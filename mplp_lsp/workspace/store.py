@@ -107,7 +107,7 @@ class Store:
             logger.warning("A close of a document that is not open was ignored: %s", uri)
             return None
         self.documents = Documents(_without(self.documents.open, key), self.documents.closed)
-        after = self._read(before.uri, before.path) if before.path is not None else None
+        after = self._read(before.uri, before.path, before) if before.path is not None else None
         self._put_closed([(key, after)])
         return Update(before.uri, before, after)
 
@@ -128,7 +128,7 @@ class Store:
             known = before.stamp if before is not None else self._foreign.get(key)
             if stamp is not None and stamp == known:
                 continue
-            after = self._read(before.uri if before is not None else uri, path)
+            after = self._read(before.uri if before is not None else uri, path, before)
             if before is None and after is None:
                 continue
             changed.append((key, after))
@@ -163,7 +163,7 @@ class Store:
             updates.append(Update(before.uri, before, after))
         return updates
 
-    def _read(self, uri: str, path: Path) -> Document | None:
+    def _read(self, uri: str, path: Path, before: Document | None) -> Document | None:
         """The file as a closed document; None where it is absent, foreign, or too large to be looked at."""
         key = key_of(uri)
         self._foreign.pop(key, None)
@@ -197,7 +197,7 @@ class Store:
         if document.kind is None:
             self._foreign[key] = stamp
             return None
-        return document
+        return _at_rest(document, before)
 
     def _put_open(self, key: str, document: Document) -> None:
         self.documents = Documents({**self.documents.open, key: document}, self.documents.closed)
@@ -205,9 +205,10 @@ class Store:
     def _put_closed(self, changes: Iterable[tuple[str, Document | None]]) -> None:
         closed = dict(self.documents.closed)
         for key, document in changes:
-            before = closed.pop(key, None)
-            if document is not None:
-                closed[key] = _at_rest(document, before)
+            if document is None:
+                closed.pop(key, None)
+            else:
+                closed[key] = document
         self.documents = Documents(self.documents.open, closed)
 
 
