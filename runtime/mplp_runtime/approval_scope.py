@@ -33,7 +33,8 @@ class ApprovalScope:
 def approval_scope(plan: Mapping[str, Any], bindings: Mapping[str, Any]) -> ApprovalScope:
     """The scope of an approval of `plan` now. `bindings` maps a role or step to its resolved binding.
 
-    >>> plan = {"title": "Build", "status": "draft", "steps": [{"step_id": "a", "description": "x", "status": "pending"}]}
+    >>> steps = [{"step_id": "a", "description": "x", "status": "pending"}]
+    >>> plan = {"title": "Build", "status": "draft", "steps": steps}
     >>> later = {**plan, "status": "approved"}
     >>> approval_scope(plan, {}) == approval_scope(later, {})
     True
@@ -55,7 +56,7 @@ def approval_scope(plan: Mapping[str, Any], bindings: Mapping[str, Any]) -> Appr
 
 
 def changes(approved: Mapping[str, Any], now: ApprovalScope, plan: Mapping[str, Any]) -> tuple[str, ...]:
-    """What differs between an approved scope's attributes and the scope now, as short sentences; () if nothing.
+    """What differs between an approved scope's attributes and the scope now, in short sentences.
 
     Steps are named by their description in `plan`, which is the plan now.
     """

@@ -50,7 +50,7 @@ class LazyStore:
         return self._memory is None
 
     def persist(self) -> bool:
-        """Moves into the file; False if that was done before. Raises StoreError where the file cannot be used."""
+        """Moves into the file; False if that was done before. Raises StoreError if it cannot be used."""
         with self._switch:
             if self._memory is None:
                 return False
@@ -103,7 +103,8 @@ class LazyStore:
         return result
 
     def _repeat_changes(self, transaction: Transaction) -> None:
-        # Another process may have made the file meanwhile: what it wrote stays, unless we write the same thing.
+        # Another process may have made the file meanwhile: what it wrote stays, unless we write the same
+        # thing.
         for name, arguments in self._changes:
             getattr(transaction, name)(*arguments)
 

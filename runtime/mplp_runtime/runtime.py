@@ -79,10 +79,10 @@ class Runtime:
         in_memory: bool = False,
         follow_interval_s: float = 0.2,
     ) -> Runtime:
-        """The runtime of the project at `root`; runs whose process is gone are `interrupted` afterwards (D21).
+        """The runtime of the project at `root`; runs whose process is gone become `interrupted` (D21).
 
-        With `in_memory` (an untrusted folder) nothing is written until `persist`. Other processes are looked at
-        every `follow_interval_s` seconds. Raises StoreError where the state cannot be used.
+        With `in_memory` (an untrusted folder) nothing is written until `persist`. Other processes are looked
+        at every `follow_interval_s` seconds. Raises StoreError where the state cannot be used.
         """
         runtime = cls(
             root.absolute(),
@@ -96,7 +96,7 @@ class Runtime:
         return runtime
 
     def settings(self) -> Settings:
-        """The project's mplp.toml as it is on disk; the defaults where there is none. Raises SettingsInvalid."""
+        """The project's mplp.toml as it is on disk, or the defaults. Raises SettingsInvalid."""
         path = self.root / SETTINGS_FILE
         try:
             return load_settings(path.read_text(encoding="utf-8-sig"))
@@ -106,7 +106,7 @@ class Runtime:
             raise SettingsInvalid(f"{SETTINGS_FILE} cannot be read: {problem}.") from problem
 
     def persist(self) -> bool:
-        """Moves the state into `.mplp/`, also if the runtime was opened in memory; False in a read-only folder.
+        """Moves the state into `.mplp/`, also if it was opened in memory; False in a read-only folder.
 
         Raises StoreError where the state on disk cannot be used.
         """

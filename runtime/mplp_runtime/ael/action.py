@@ -18,8 +18,8 @@ SUCCESS_WORDS = frozenset({"executed", "completed", "succeeded", "success"})
 class ProcessIdentity:
     """A process that cannot be mistaken for a later one with the same number.
 
-    `start_ticks` is the kernel's start time of the process (Linux: field 22 of /proc/PID/stat); None where the
-    system does not tell.
+    `start_ticks` is the kernel's start time of the process (Linux: field 22 of /proc/PID/stat); None where
+    the system does not tell.
     """
 
     pid: int
@@ -30,8 +30,8 @@ class ProcessIdentity:
 class Action:
     """One attempt at one step.
 
-    `settings` holds the options of the step's binding in mplp.toml, frozen when the run started. `inputs` maps
-    the ids of the step's dependencies to what they returned.
+    `settings` holds the options of the step's binding in mplp.toml, frozen when the run started. `inputs`
+    maps the ids of the step's dependencies to what they returned.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""A step given to somebody else: a person, who is asked; or an agent that is a command, which is a process."""
+"""A step given to somebody else: a person, who is asked, or an agent that is a command."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from mplp_runtime.errors import MplpError
 SUPPORTED = 'Supported: `to = "human"`, or a command as a list (`to = ["my-agent", "--once"]`).'
 
 
-class HandoffImpossible(MplpError):
+class HandoffImpossible(MplpError):  # noqa: N818 - named for the fact, as in errors.py
     """A step is handed to somebody this runtime cannot reach."""
 
 
 async def agent_handoff(action: Action) -> Outcome:
-    """Waits for a person's answer, however long that takes, or runs the agent's command. Raises HandoffImpossible."""
+    """Waits for a person's answer, however long that takes, or runs the agent's command.
+
+    Raises HandoffImpossible, and what `tool_call` raises.
+    """
     receiver = action.settings.get("to") or "human"
     if isinstance(receiver, list | tuple):
         return await tool_call(replace(action, settings={**action.settings, "command": list(receiver)}))
@@ -34,8 +37,8 @@ def handoff_problem(receiver: object) -> str | None:
     """Why a step cannot be handed to `receiver`, None where it can; asked before a run starts.
 
     >>> handoff_problem("human")
-    >>> handoff_problem("reviewer")
-    'A handoff to `reviewer` is not supported yet. Supported: `to = "human"`, or a command as a list (`to = ["my-agent", "--once"]`).'
+    >>> handoff_problem("reviewer").partition(". ")[0]
+    'A handoff to `reviewer` is not supported yet'
     """
     if isinstance(receiver, list | tuple) or receiver == "human":
         return None

@@ -77,4 +77,5 @@ class TextStream:
 
 
 def decoded(data: bytes) -> str:
+    """Text of bytes that may be anything; what is not UTF-8 becomes U+FFFD."""
     return data.decode("utf-8", "replace")

@@ -16,16 +16,16 @@ from mplp_runtime.errors import MplpError
 ENTRY_POINT_GROUP = "mplp_lsp.actions"
 
 
-class HandlerUnknown(MplpError):
+class HandlerUnknown(MplpError):  # noqa: N818 - named for the fact, as in errors.py
     """A custom action names a function that is not installed."""
 
 
 async def custom_action(action: Action) -> Outcome:
-    """Calls the binding's `handler` with one mapping (plan_id, run_id, attempt, step, inputs, settings, root).
+    """Calls the binding's `handler` with one mapping: plan_id, run_id, attempt, step, inputs, settings, root.
 
-    What it returns is the output; a mapping or object with `success` or `status` decides by it, anything else is
-    success. A function that is not async runs in a thread of its own, which a time limit can leave but not stop.
-    Raises HandlerUnknown.
+    What it returns is the output; a mapping or object with `success` or `status` decides by it, anything
+    else is success. A function that is not async runs in a thread of its own, which a time limit can leave
+    but not stop. Raises HandlerUnknown.
     """
     handler = handler_named(str(action.settings.get("handler", "")))
     request = {
@@ -44,13 +44,13 @@ async def custom_action(action: Action) -> Outcome:
         return Outcome(
             False, error=f"Stopped after {action.limits.timeout_s:g} s, the time limit.", timed_out=True
         )
-    except Exception as problem:  # noqa: BLE001 - a handler is foreign code: whatever it raises is its step's failure
+    except Exception as problem:
         return Outcome(False, error=f"{type(problem).__name__}: {problem}")
     return _outcome(result)
 
 
 def handler_named(name: str) -> Callable[[Mapping[str, Any]], Any]:
-    """The function called `name`: an entry point of the group `mplp_lsp.actions` first, else `module:function`.
+    """The function called `name`: an entry point of the group `mplp_lsp.actions`, else `module:function`.
 
     Raises HandlerUnknown.
     """
@@ -86,7 +86,8 @@ def _callable(name: str, load: Callable[[], Any]) -> Callable[[Mapping[str, Any]
 async def _called(handler: Callable[[Mapping[str, Any]], Any], request: Mapping[str, Any]) -> Any:
     if inspect.iscoroutinefunction(handler):
         return await handler(request)
-    # A daemon thread of its own: the pool's threads are joined at exit, so one stuck handler would keep us alive.
+    # A daemon thread of its own: the pool's threads are joined at exit, so one stuck handler would keep us
+    # alive.
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Any] = loop.create_future()
 
@@ -102,7 +103,7 @@ async def _called(handler: Callable[[Mapping[str, Any]], Any], request: Mapping[
         result, problem = None, None
         try:
             result = handler(request)
-        except BaseException as raised:  # noqa: BLE001 - carried to the loop, raised there
+        except BaseException as raised:
             problem = raised if isinstance(raised, Exception) else RuntimeError(repr(raised))
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, result, problem)

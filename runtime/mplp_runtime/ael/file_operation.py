@@ -19,8 +19,8 @@ from mplp_runtime.errors import PathOutsideProject
 async def file_operation(action: Action) -> Outcome:
     """Carries out the binding's `operation` (read, write, copy, move, delete) on `source` and `target`.
 
-    `read` gives the text of `source`, bounded; `write` puts `content` (or else what the dependencies returned)
-    into `target`. Raises PathOutsideProject.
+    `read` gives the text of `source`, bounded; `write` puts `content` (or else what the dependencies
+    returned) into `target`. Raises PathOutsideProject.
     """
     operation = str(action.settings.get("operation"))
     work = {"read": _read, "write": _write, "copy": _copy, "move": _move, "delete": _delete}.get(operation)

@@ -1,7 +1,7 @@
-"""Turns limits into a command prefix: small well-known programs that limit themselves and then become the command.
+"""Turns limits into a command prefix: small programs that limit themselves, then become the command.
 
-A prefix is used because `preexec_fn` is unsafe in a process with threads, and because setting limits after the
-start leaves a moment in which the command runs without them.
+A prefix is used because `preexec_fn` is unsafe in a process with threads, and because setting limits after
+the start leaves a moment in which the command runs without them.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from mplp_runtime.errors import MplpError
 from mplp_runtime.settings.model import Limits
 
 
-class IsolationImpossible(MplpError):
+class IsolationImpossible(MplpError):  # noqa: N818 - named for the fact, as in errors.py
     """The isolation that mplp.toml asks for cannot be had on this machine, so the step is refused."""
 
 
 def limited_command(command: Sequence[str], limits: Limits, root: Path) -> list[str]:
     """`command` behind the programs that bound it.
 
-    Memory is bounded per process as data segment (RLIMIT_DATA): a bound on the address space would stop programs
-    that only reserve it, as node and java do. Raises IsolationImpossible.
+    Memory is bounded per process as data segment (RLIMIT_DATA): a bound on the address space would stop
+    programs that only reserve it, as node and java do. Raises IsolationImpossible.
     """
     return [*_limiting(limits), *_dying_with_us(), *_isolating(limits, root), *command]
 
@@ -41,7 +41,8 @@ def _limiting(limits: Limits) -> list[str]:
 
 
 def _dying_with_us() -> list[str]:
-    # The kernel ends the command when the thread that started it ends: kill -9 of our process leaves no orphan.
+    # The kernel ends the command when the thread that started it ends: kill -9 of our process leaves no
+    # orphan.
     program = shutil.which("setpriv")
     return [program, "--no-new-privs", "--pdeathsig", "KILL", "--"] if program else []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -28,20 +27,17 @@ ACTION_MODULES: Mapping[str, ActionModule] = {
 }
 
 LLM_CALL_LATER = (
-    "llm_call comes with the `llm` extra in a later release; bind the role to a tool_call, hand it to a person, "
-    "or simulate the run."
+    "llm_call comes with the `llm` extra in a later release; bind the role to a tool_call, "
+    "hand it to a person, or simulate the run."
 )
-
-
-class ActionUnsupported(MplpError):
-    """An action of a type that this runtime does not carry out."""
 
 
 class ActionExecutionLayer:
     """Carries out actions; it keeps no state, so one layer serves any number of runs at the same time.
 
+    >>> import asyncio
     >>> from pathlib import Path
-    >>> step = {"step_id": "8d9a4a5e-3f8a-4a56-9d3b-0a4f5f1c2b3d", "description": "Greet", "agent_role": "host"}
+    >>> step = {"step_id": "8d9a4a5e", "description": "Greet", "agent_role": "host"}
     >>> action = Action(kind="simulated", run_id="r", plan={}, step=step, attempt=1, root=Path("."))
     >>> result = asyncio.run(ActionExecutionLayer().execute(action))
     >>> result.success, result.status, result.output

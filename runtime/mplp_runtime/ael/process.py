@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mplp_runtime.ael.action import ProcessIdentity
 from mplp_runtime.ael.bounded_output import BoundedOutput, LastLines, TextStream
@@ -21,7 +22,7 @@ _CHUNK_BYTES = 64 * 1024
 _DRAIN_S = 1.0
 
 
-class CommandNotStarted(MplpError):
+class CommandNotStarted(MplpError):  # noqa: N818 - named for the fact, as in errors.py
     """The command of a step could not be started; nothing ran."""
 
 
@@ -48,10 +49,10 @@ async def run_process(
     on_output: Callable[[str], None] | None = None,
     on_process: Callable[[ProcessIdentity], Awaitable[None]] | None = None,
 ) -> ProcessOutcome:
-    """Runs `command` to its end. `mark` is an entry of `env` (`NAME=value`) by which its descendants are found.
+    """Runs `command` to its end. `mark` is an entry of `env` (`NAME=value`) that marks its descendants.
 
-    On time-out and on cancellation the whole process tree is ended before this returns or raises; so is what the
-    command left behind when it ended by itself. Raises CommandNotStarted, IsolationImpossible.
+    On time-out and on cancellation the whole process tree is ended before this returns or raises; so is what
+    the command left behind when it ended by itself. Raises CommandNotStarted, IsolationImpossible.
     """
     arguments = limited_command(_resolved(command, cwd, env), limits, root)
     try:
@@ -125,13 +126,14 @@ async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
         await stream.wait_closed()
 
 
-async def _finished(process: asyncio.subprocess.Process, work: asyncio.Future[tuple[None, None, None]], mark: str) -> None:
+async def _finished(process: asyncio.subprocess.Process, work: asyncio.Future[Any], mark: str) -> None:
     """Leaves no process, no pipe and no task behind."""
     if process.returncode is None:
         await end_process_tree(process.pid, mark)
         await process.wait()
-    # What a command leaves behind in its group ends with it. A process that detached itself on purpose (a session
-    # of its own) is left alone after a normal end; it is ended with the rest on time-out and on cancellation.
+    # What a command leaves behind in its group ends with it. A process that detached itself on purpose (a
+    # session of its own) is left alone after a normal end; it is ended with the rest on time-out and on
+    # cancellation.
     elif group_has_members(process.pid):
         await end_process_tree(process.pid, None)
     # Pipes stay open as long as somebody holds them; what is in them gets a moment to be read out.

@@ -1,7 +1,7 @@
 """Processes as the system knows them: who is alive, who descends from whom, and how to end a whole tree.
 
-Ending the process group alone is not enough: a child may have made a group or session of its own. On Linux the
-tree is read from /proc, both by parent and by the run's mark in the environment, which orphans keep.
+Ending the process group alone is not enough: a child may have made a group or session of its own. On Linux
+the tree is read from /proc, both by parent and by the run's mark in the environment, which orphans keep.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def process_identity(pid: int) -> ProcessIdentity:
 
 
 def start_ticks(pid: int) -> int | None:
-    """Kernel start time of a process in clock ticks since boot; None if it is gone or the system does not tell."""
+    """Start time of a process in clock ticks since boot; None if it is gone or the system does not tell."""
     fields = _stat_fields(pid)
     return int(fields[19]) if fields else None
 
@@ -46,7 +46,7 @@ def is_alive(identity: ProcessIdentity) -> bool:
 
 
 def marked_processes(mark: str) -> list[int]:
-    """Processes of this user whose environment has the entry `mark` (`NAME=value`), ours excluded. Linux only."""
+    """Processes of this user with `mark` (`NAME=value`) in their environment, ours excluded. Linux only."""
     wanted = mark.encode("utf-8", "surrogateescape")
     found = []
     for entry in _proc_entries():

@@ -10,7 +10,8 @@ from mplp_runtime.errors import PathOutsideProject
 def inside_project(root: Path, named: str) -> Path:
     """The real path of `named`, which is relative to the project root.
 
-    Raises PathOutsideProject where the path, or a link on the way, leads out of the root, and for a NUL character.
+    Raises PathOutsideProject where the path, or a link on the way, leads out of the root, and for a NUL
+    character.
     """
     if "\0" in named:
         raise PathOutsideProject("A path has a NUL character.")

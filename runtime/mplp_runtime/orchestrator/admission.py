@@ -91,8 +91,8 @@ def admitted(request: StartRequest, settings: Settings) -> Admitted:
     _refuse_findings(plan, request)
     if plan["status"] in TERMINAL:
         raise PlanTerminal(
-            f"The plan is {plan['status']}, and that is final. To run it again, set its status back to `draft` "
-            "and the steps that shall run to `pending`."
+            f"The plan is {plan['status']}, and that is final. To run it again, set its status back to "
+            "`draft`, and the steps that shall run to `pending`."
         )
     _refuse_context(plan, request)
     done = [step["step_id"] for step in plan["steps"] if step["status"] in _DONE]
@@ -114,7 +114,7 @@ def admitted(request: StartRequest, settings: Settings) -> Admitted:
 
 
 def needs_approval(plan: Mapping[str, Any], settings: Settings) -> bool:
-    """Whether a Confirm must stand behind this plan; a plan that says `approved` is its author's word (D18)."""
+    """Whether a Confirm must stand behind this plan; one that says `approved` is its author's word (D18)."""
     if settings.run.require_confirm:
         return True
     return settings.run.require_approval and plan["status"] not in _AUTHORS_WORD

@@ -32,6 +32,8 @@ class Chronicle:
     run: Record
     plan: Mapping[str, Any]
     positions: Mapping[str, int]
+    is_newest: bool = True
+    """False for a run that is given up because the plan runs anew: the graph then tells of the newer run."""
 
     @property
     def stream(self) -> str:
@@ -157,6 +159,8 @@ class Chronicle:
 
     def put_step(self, transaction: Transaction, step_id: str, status: str) -> None:
         """The graph's node of a step; a simulation has nodes of its own, because it changes no plan."""
+        if not self.is_newest:
+            return
         data = {
             **self._step(step_id),
             "status": status,
@@ -178,6 +182,8 @@ class Chronicle:
 
     def _put_plan_status(self, transaction: Transaction, status: str) -> None:
         plan_id = self.run["plan_id"]
+        if not self.is_newest:
+            return
         if self.run["simulated"]:
             data = {"plan_id": plan_id, "status": status}
             self.graph.put(

@@ -94,7 +94,7 @@ class LiveRun:
 
 
 def trace_head(state: RunState, clock: Clock) -> TraceHead:
-    """The head of the trace as of now. An interrupted run's trace stays `running`, with an attribute (D21)."""
+    """The head of the trace as of now. An interrupted run's trace stays `running` (D21)."""
     run = state.run
     attributes: dict[str, Any] = {
         "run_id": run["run_id"],

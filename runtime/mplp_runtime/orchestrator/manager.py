@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mplp_runtime.ael.layer import ActionExecutionLayer
 from mplp_runtime.errors import (
@@ -26,18 +24,16 @@ from mplp_runtime.orchestrator.admission import (
     needs_approval,
     refuse_unapproved,
 )
-from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.attempts import RunServices
+from mplp_runtime.orchestrator.beginning import begin_run, held, take_over_run
 from mplp_runtime.orchestrator.live import LiveRun, RunFiles, write_files_from_store
 from mplp_runtime.orchestrator.notices import Notices
 from mplp_runtime.orchestrator.others import OtherRuns
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.recovery import Recovery
-from mplp_runtime.orchestrator.run import Answer, RunLoop, RunServices
+from mplp_runtime.orchestrator.run import Answer, RunLoop
 from mplp_runtime.orchestrator.state import RunState, load_state
 from mplp_runtime.orchestrator.views import RunView
-from mplp_runtime.sources import timestamp
-from mplp_runtime.version import runtime_version
-from mplp_runtime.vsl.interface import Transaction
 
 if TYPE_CHECKING:
     from mplp_runtime.runtime import Runtime
@@ -47,12 +43,6 @@ __all__ = ["RunManager", "StartRequest"]
 logger = logging.getLogger(__name__)
 
 ANSWER_LIMIT_S = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    run: Record
-    abandoned: tuple[str, ...]
 
 
 class RunManager:
@@ -80,10 +70,9 @@ class RunManager:
         if request.trusted or not request.simulate:
             self._runtime.persist()
         self.others.follow()
-        begun = await self._begin(request, plan, confirm_id)
-        for run_id in begun.abandoned:
-            self._write_files(run_id)
-        state = self._runtime.vsl.read(lambda reading: load_state(reading, begun.run["run_id"]))
+        begun = await begin_run(self._runtime, self._instance, request, plan, confirm_id)
+        await self._abandon_older(begun)
+        state = self._runtime.vsl.read(lambda reading: load_state(reading, begun["run_id"]))
         if state is None:
             raise StoreError("The run that was just started is not in the state.")
         self._carry(state)
@@ -103,7 +92,7 @@ class RunManager:
         return view
 
     async def cancel(self, run_id: str) -> RunView:
-        """Ends a run and its processes; returns once that is done. An interrupted run is given up for good."""
+        """Ends a run and its processes; returns once that is done. An interrupted run is given up."""
         view = self.view(run_id)
         live = self._live.get(run_id)
         if live is not None and live.task is not None:
@@ -120,8 +109,9 @@ class RunManager:
     async def resume(self, run_id: str, *, repeat: bool | None = None, trusted: bool = False) -> RunView:
         """Goes on with an interrupted run: finished steps stay finished.
 
-        A step that was under way runs again only if its binding says `idempotent` or `repeat` is True; with False
-        it counts as failed, with None a person is asked. Raises RunRefused where there is nothing to resume.
+        A step that was under way runs again only if its binding says `idempotent` or `repeat` is True; with
+        False it counts as failed, with None a person is asked. Raises RunRefused where there is nothing to
+        resume.
         """
         self._refuse_if_closed()
         view = self.view(run_id)
@@ -135,7 +125,7 @@ class RunManager:
             raise RunRefused(f"The run is {view.status}, and that is final. Run the plan again instead.")
         if not view.simulated and not trusted:
             raise WorkspaceNotTrusted("This folder is not trusted, so nothing in it is run. Trust it first.")
-        await self._runtime.vsl.transact(lambda transaction: self._take_over(transaction, run_id))
+        await take_over_run(self._runtime, self._instance, run_id)
         state = self.others.reload(run_id)
         self.others.forget(run_id)
         self.others.follow()
@@ -147,8 +137,8 @@ class RunManager:
     ) -> RunView:
         """A person's answer to the question at a step; returns once it has taken effect.
 
-        For a step that was interrupted, `success` counts it as done and `repeat` runs it again. Raises MplpError
-        where nothing is asked.
+        For a step that was interrupted, `success` counts it as done and `repeat` runs it again. Raises
+        MplpError where nothing is asked.
         """
         view = self.view(run_id)
         if not any(question.step_id == step_id for question in view.questions):
@@ -194,12 +184,12 @@ class RunManager:
         return self.view(max(of_plan, key=lambda node: int(node.data["generation"])).id)
 
     def subscribe(self, callback: Callable[[RunView], None]) -> Callable[[], None]:
-        """Calls `callback` with each change of any run, also those of other processes; returns how to stop that."""
+        """Calls `callback` with each change of any run, also of other processes; returns how to stop that."""
         self.others.follow()
         return self.notices.subscribe(callback)
 
     async def close(self) -> None:
-        """Ends the processes that were started here; their runs stay as `interrupted`, to be resumed (D26)."""
+        """Ends the processes that were started here; their runs stay, interrupted and resumable (D26)."""
         self._is_closed = True
         await self.others.close()
         for live in list(self._live.values()):
@@ -254,7 +244,7 @@ class RunManager:
         key = records.owner_key(plan_id, "", simulated=False)
         claim = self._runtime.vsl.read(lambda reading: reading.get(key))
         if claim is not None and records.is_claim_alive(claim):
-            raise _held(claim)
+            raise held(claim)
 
     async def _approved(self, request: StartRequest, plan: Admitted) -> str | None:
         """The id of the Confirm that covers the plan; None where none is needed. Raises PlanNotApproved."""
@@ -266,90 +256,22 @@ class RunManager:
             await approvals.propose(request.plan_path, plan.plan)
             await approvals.approve(request.plan_path, plan.plan)
             state = approvals.state(request.plan_path, plan.plan, plan.settings)
-        if needs_approval(plan.plan, plan.settings):
-            refuse_unapproved(state.word, state.changed)
-        elif state.word in {"rejected", "void"}:
+        if needs_approval(plan.plan, plan.settings) or state.word in {"rejected", "void"}:
             refuse_unapproved(state.word, state.changed)
         return state.confirm_id if state.is_approved else None
 
-    async def _begin(self, request: StartRequest, plan: Admitted, confirm_id: str | None) -> _Begun:
-        new_id, value = self._runtime.new_id, plan.plan
-        run_id = new_id()
-        started_at = timestamp(self._runtime.clock())
-        owner_key = records.owner_key(value["plan_id"], run_id, simulated=request.simulate)
-        run: Record = {
-            "run_id": run_id,
-            "plan_id": value["plan_id"],
-            "context_id": value["context_id"],
-            "plan_path": _relative(request.plan_path, self._runtime.root),
-            "title": value["title"],
-            "status": "running",
-            "trace_id": new_id(),
-            "span_id": new_id(),
-            "sa_id": new_id(),
-            "simulated": request.simulate,
-            "unsaved": request.unsaved,
-            "started_at": started_at,
-            "owner_key": owner_key,
-            "max_parallel": plan.settings.run.max_parallel,
-            "on_failure": plan.settings.run.on_failure,
-            "confirm_id": confirm_id,
-            "questions": {},
-        }
-        frozen = {
-            "text": request.plan_text,
-            "plan": value,
-            "bindings": plan.bindings,
-            "gates": list(plan.gates),
-        }
-        generation = records.generation_key(value["plan_id"])
-        interrupted = [] if request.simulate else self._interrupted_runs(value["plan_id"])
-
-        def work(transaction: Transaction) -> Record:
-            claim = transaction.get(owner_key)
-            if claim is not None and records.is_claim_alive(claim):
-                raise _held(claim)
-            begun = {**run, "generation": (transaction.get(generation) or 0) + 1}
-            transaction.set(generation, begun["generation"])
-            transaction.set(owner_key, records.own_claim(run_id, self._instance, started_at))
-            transaction.create_node(records.RUN, run_id, begun)
-            transaction.create_node(records.RUN_PLAN, run_id, frozen)
-            chronicle = self._chronicle(begun, value)
-            chronicle.run_started(transaction, list(plan.order), runtime_version())
-            return begun
-
-        record = await self._runtime.vsl.transact(work)
-        why = f"Given up: run {record['generation']} of the plan was started instead."
-        for each in interrupted:
-            await asyncio.to_thread(self.recovery.abandon, each, why)
-        return _Begun(record, tuple(interrupted))
-
-    def _interrupted_runs(self, plan_id: str) -> list[str]:
+    async def _abandon_older(self, begun: Record) -> None:
+        """Interrupted runs of the same plan are given up: resuming them would do things twice (D21)."""
+        if begun["simulated"]:
+            return
         nodes = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN))
-        return [
-            node.id
-            for node in nodes
-            if node.data["plan_id"] == plan_id
-            and node.data["status"] == "interrupted"
-            and not node.data["simulated"]
-        ]
-
-    def _take_over(self, transaction: Transaction, run_id: str) -> None:
-        run = records.read_run(transaction, run_id)
-        state = load_state(transaction, run_id)
-        if run is None or state is None or run["status"] != "interrupted":
-            raise RunInProgress("The run was taken up by another process a moment ago.")
-        claim = transaction.get(run["owner_key"])
-        if claim is not None and records.is_claim_alive(claim):
-            raise _held(claim)
-        since = timestamp(self._runtime.clock())
-        transaction.set(run["owner_key"], records.own_claim(run_id, self._instance, since))
-        self._chronicle(run, state.plan).run_resumed(transaction)
-        records.change_run(transaction, run_id, status="running", error=None, questions={})
-
-    def _chronicle(self, run: Record, plan: Any) -> Chronicle:
-        positions = {step["step_id"]: position for position, step in enumerate(plan["steps"])}
-        return Chronicle(self._runtime.bus, self._runtime.graph, run, plan, positions)
+        for node in nodes:
+            run = node.data
+            if run["plan_id"] == begun["plan_id"] and run["status"] == "interrupted" and not run["simulated"]:
+                why = f"Given up: run {begun['generation']} of the plan was started instead."
+                await asyncio.to_thread(self.recovery.abandon, node.id, why, is_newest=False)
+                self._write_files(node.id)
+                self.notices.tell_soon(self.others.reload(node.id))
 
     def _carry(self, state: RunState, *, repeat: bool | None = None) -> None:
         runtime = self._runtime
@@ -362,7 +284,7 @@ class RunManager:
             changed=self.notices.tell_soon,
             output=self.notices.tell_later,
         )
-        loop = RunLoop(services, state, self._chronicle(state.run, state.plan))
+        loop = RunLoop(services, state, self.recovery.chronicle(state))
         loop.repeat_interrupted = repeat
         files = RunFiles(runtime.folder, state, runtime.bus, runtime.vsl, runtime.clock)
         live = LiveRun(state, loop, files)
@@ -407,18 +329,3 @@ class RunManager:
             write_files_from_store(self._runtime.folder, state, self._runtime.vsl, self._runtime.clock)
         except StoreError as problem:
             logger.warning("%s", problem)
-
-
-def _held(claim: Record) -> RunInProgress:
-    return RunInProgress(
-        f"This plan is being run by process {claim['pid']} since {claim['since']}. Wait for it, or cancel that run."
-    )
-
-
-def _relative(path: Path, root: Path) -> str:
-    absolute = path if path.is_absolute() else Path.cwd() / path
-    for base in (root, root.resolve()):
-        for candidate in (absolute, absolute.resolve()):
-            if candidate.is_relative_to(base):
-                return candidate.relative_to(base).as_posix()
-    return absolute.as_posix()

@@ -61,7 +61,7 @@ class Notices:
         self._wake()
 
     async def until(self, condition: Callable[[], bool], limit_s: float) -> bool:
-        """Waits until `condition` holds, looking again at each change; False if it does not within the limit."""
+        """Waits until `condition` holds, looking again at each change; False if the limit passes first."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + limit_s
         while not condition():

@@ -1,8 +1,9 @@
 """How runs lie in the store: which node or key holds what, and who owns a run.
 
-`Run` (id = run_id): the small record that changes. `RunPlan` (id = run_id): what runs, frozen at the start (D20).
-`StepAttempt` (id = run_id/step_id/attempt): created before the action starts, so a second one cannot be made.
-Outputs that dependants read stand under keys of their own, so that showing a run does not load them.
+`Run` (id = run_id): the small record that changes. `RunPlan` (id = run_id): what runs, frozen at the start
+(D20). `StepAttempt` (id = run_id/step_id/attempt): created before the action starts, so a second one cannot
+be made. Outputs that dependants read stand under keys of their own, so that showing a run does not load
+them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mplp_runtime.ael.action import ProcessIdentity
@@ -46,7 +46,7 @@ class Recovery:
         return [run_id for run_id in self.ownerless() if self.interrupt(run_id)]
 
     def interrupt(self, run_id: str, *, instance: str | None = None, error: str | None = None) -> bool:
-        """Makes one live run `interrupted`, if its owner is gone or is `instance`; False if there was no need."""
+        """Makes one live run `interrupted`, if its owner is gone or is `instance`; False if it was not."""
         state = self.store.read(lambda reading: load_state(reading, run_id))
         if state is None:
             return False
@@ -73,7 +73,7 @@ class Recovery:
 
         return self.store.transact_sync(work)
 
-    def abandon(self, run_id: str, why: str) -> bool:
+    def abandon(self, run_id: str, why: str, *, is_newest: bool = True) -> bool:
         """An interrupted run that nobody will resume becomes `cancelled`; False if it is not interrupted."""
         state = self.store.read(lambda reading: load_state(reading, run_id))
         if state is None:
@@ -84,7 +84,7 @@ class Recovery:
             run = records.read_run(transaction, run_id)
             if run is None or run["status"] != "interrupted":
                 return False
-            chronicle = self.chronicle(state)
+            chronicle = replace(self.chronicle(state), is_newest=is_newest)
             for attempt in _under_way(state):
                 ended: dict[str, Any] = {
                     "status": "cancelled",

@@ -1,31 +1,29 @@
 """One run's control loop: which step starts when, what is recorded before and after, who is asked.
 
-The order of every step: its start is durable, then its action begins; its result is durable, then it is shown.
+The order of every step: its start is durable, then its action begins; its result is durable, then it is
+shown.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
-from mplp_runtime.ael.action import Action, ActionResult, ProcessIdentity
-from mplp_runtime.ael.layer import ActionExecutionLayer
+from mplp_runtime.ael.action import Action, ActionResult
 from mplp_runtime.errors import StoreError
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.attempts import SHOWN_CHARACTERS, AttemptRecords, RunServices
 from mplp_runtime.orchestrator.bindings import Bound
 from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import Frontier
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.orchestrator.views import QuestionKind
-from mplp_runtime.sources import Clock, NewId, timestamp
-from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
-
-_SHOWN_CHARACTERS = 8_000
+from mplp_runtime.sources import timestamp
+from mplp_runtime.vsl.interface import Transaction
 
 T = TypeVar("T")
 
@@ -39,19 +37,6 @@ class Answer:
     repeat: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RunServices:
-    """What a run needs from outside."""
-
-    root: Path
-    store: ValueStateLayer
-    layer: ActionExecutionLayer
-    clock: Clock
-    new_id: NewId
-    changed: Callable[[RunState], None]
-    output: Callable[[RunState], None]
-
-
 class RunLoop:
     """Drives one run to its end, or until it is stopped. Belongs to one event loop."""
 
@@ -59,6 +44,7 @@ class RunLoop:
         self._services = services
         self._state = state
         self._chronicle = chronicle
+        self._attempts = AttemptRecords(services, state, chronicle)
         self._tasks: dict[asyncio.Task[bool], str] = {}
         self._cancelled: set[asyncio.Task[bool]] = set()
         self._active = 0
@@ -70,7 +56,7 @@ class RunLoop:
         self.repeat_interrupted: bool | None = None
 
     async def drive(self) -> None:
-        """Runs until the run is completed, failed or cancelled, or until `interrupt` stops it where it stands."""
+        """Runs until the run is completed, failed or cancelled, or `interrupt` stops it where it stands."""
         frontier = Frontier(self._state.scheduled, self._state.done_steps)
         try:
             while True:
@@ -80,7 +66,8 @@ class RunLoop:
                 await self._until_something_ends()
                 self._collect(frontier)
         except StoreError as problem:
-            # Nothing that is not on disk is shown as done; the run can be resumed once the state can be written.
+            # Nothing that is not on disk is shown as done; the run can be resumed once the state can be
+            # written.
             self._state.error = str(problem)
             self._ending = "interrupted"
         finally:
@@ -93,7 +80,7 @@ class RunLoop:
         self._end("cancelled")
 
     def interrupt(self) -> None:
-        """Ends all processes of the run and records nothing: the run stays as a crash would leave it (D26)."""
+        """Ends all processes and records nothing: the run stays as a crash would leave it (D26)."""
         self._end("interrupted")
 
     def answer(self, step_id: str, answer: Answer) -> bool:
@@ -158,6 +145,15 @@ class RunLoop:
                 frontier.finish(step_id)
             elif self._state.run["on_failure"] == "stop":
                 self._stop_starting = True
+                self._withdraw_gates()
+
+    def _withdraw_gates(self) -> None:
+        """Nobody is asked any more whether a step may start that is not going to."""
+        asked = self._state.run.get("questions", {})
+        for task, step_id in self._tasks.items():
+            if asked.get(step_id) == "gate" and task not in self._cancelled:
+                self._cancelled.add(task)
+                task.cancel()
 
     async def _end_tasks(self) -> None:
         self._cancel_tasks()
@@ -167,6 +163,8 @@ class RunLoop:
 
     async def _finish(self) -> None:
         state = self._state
+        for attempt in [each for each in state.attempts.values() if each["step_status"] == "in_progress"]:
+            await self._settle(attempt, Answer(False, "Its outcome is unknown: the process ended meanwhile."))
         counts: dict[str, int] = {}
         for step_id in state.steps:
             counts[state.status_of(step_id)] = counts.get(state.status_of(step_id), 0) + 1
@@ -199,14 +197,16 @@ class RunLoop:
     async def _step(self, step_id: str) -> bool:
         """Carries one step to its end; True if it succeeded."""
         bound = Bound.of(self._state.bindings, step_id)
-        if step_id in self._state.gates and step_id not in self._state.run.get("opened", ()):
-            if not await self._is_opened(step_id):
-                return False
         known = self._state.attempts.get(step_id)
+        if self._state.is_declined(step_id) or (known is not None and known["step_status"] == "failed"):
+            # It failed before this run was interrupted, and that stands.
+            return False
         if known is not None and known["step_status"] == "in_progress":
             settled = await self._settle_interrupted(known, bound)
             if settled is not None:
                 return settled
+        if self._is_gated(step_id) and known is None and not await self._is_opened(step_id):
+            return False
         tried = 0
         while True:
             tried += 1
@@ -216,16 +216,24 @@ class RunLoop:
 
     async def _attempt(self, step_id: str, bound: Bound, *, may_retry: bool) -> Record:
         try:
-            attempt = await _to_the_end(self._record_start(step_id, bound))
+            attempt = await _to_the_end(self._attempts.start(step_id, bound))
             result = await self._execute(attempt, bound)
         except asyncio.CancelledError:
             begun = self._state.attempts.get(step_id)
             if self._ending == "cancelled" and begun is not None and begun["step_status"] == "in_progress":
-                await self._record_cancelled(begun)
+                await self._attempts.cancelled(begun)
             raise
         return await _to_the_end(
-            self._record_result(attempt, result, will_retry=may_retry and not result.success)
+            self._attempts.result(
+                attempt,
+                result,
+                will_retry=may_retry and not result.success,
+                answered_by="human" if bound.is_handoff_to_person else None,
+            )
         )
+
+    def _is_gated(self, step_id: str) -> bool:
+        return step_id in self._state.gates and step_id not in self._state.run.get("opened", ())
 
     async def _is_opened(self, step_id: str) -> bool:
         answer = await self._ask(step_id, "gate")
@@ -245,61 +253,33 @@ class RunLoop:
 
     async def _settle_interrupted(self, attempt: Record, bound: Bound) -> bool | None:
         """Decides about a step whose outcome nobody knows: None if it shall run again (with consent only)."""
-        is_free = bound.idempotent or bound.kind in {"simulated"} or bound.is_handoff_to_person
+        is_free = bound.idempotent or bound.kind == "simulated" or bound.is_handoff_to_person
         if is_free or self.repeat_interrupted:
             answer = Answer(False, repeat=True)
         elif self.repeat_interrupted is False:
             answer = Answer(False, "It was under way when the process ended, and was not to be repeated.")
         else:
             answer = await self._ask(attempt["step_id"], "repeat")
-        finished = timestamp(self._services.clock())
-        outcome = "completed" if answer.success else "failed"
-        error = (
-            None
-            if answer.success
-            else (answer.output or "Its outcome is unknown: the process ended meanwhile.")
-        )
-        record = await self._record_end(
-            attempt,
-            status=outcome,
-            step_status="pending" if answer.repeat and not answer.success else outcome,
-            segment_status=outcome,
-            error=error,
-            tail=answer.output,
-            finished_at=finished,
-            interrupted=True,
-            answered_by=None if is_free else "human",
-            output=answer.output,
-        )
+        record = await self._settle(attempt, answer, answered_by=None if is_free else "human")
         return None if record["step_status"] == "pending" else answer.success
 
-    async def _record_start(self, step_id: str, bound: Bound) -> Record:
-        state = self._state
-        known = state.attempts.get(step_id)
-        new_id = self._services.new_id
-        attempt: Record = {
-            "run_id": state.run_id,
-            "step_id": step_id,
-            "attempt": 1 if known is None else known["attempt"] + 1,
-            "action": bound.kind,
-            "status": "running",
-            "step_status": "in_progress",
-            "segment_id": new_id(),
-            "segment_status": "running",
-            "execution_id": new_id(),
-            "started_at": timestamp(self._services.clock()),
-            "simulated": state.run["simulated"],
-        }
-        identity = records.attempt_id(state.run_id, step_id, attempt["attempt"])
-
-        def work(transaction: Transaction) -> None:
-            transaction.create_node(records.STEP_ATTEMPT, identity, attempt)
-            self._chronicle.step_started(transaction, attempt)
-
-        await self._services.store.transact(work)
-        state.take_attempt(attempt)
-        self._services.changed(state)
-        return attempt
+    async def _settle(self, attempt: Record, answer: Answer, *, answered_by: str | None = None) -> Record:
+        outcome = "completed" if answer.success else "failed"
+        unknown = answer.output or "Its outcome is unknown: the process ended meanwhile."
+        return await _to_the_end(
+            self._attempts.end(
+                attempt,
+                status=outcome,
+                step_status="pending" if answer.repeat and not answer.success else outcome,
+                segment_status=outcome,
+                error=None if answer.success else unknown,
+                tail=answer.output,
+                finished_at=timestamp(self._services.clock()),
+                interrupted=True,
+                answered_by=answered_by,
+                output=answer.output,
+            )
+        )
 
     async def _execute(self, attempt: Record, bound: Bound) -> ActionResult:
         step_id = attempt["step_id"]
@@ -314,7 +294,7 @@ class RunLoop:
             inputs=self._inputs(step_id),
             limits=bound.limits,
             on_output=lambda piece: self._show_output(step_id, piece),
-            on_process=lambda process: self._record_process(attempt, process),
+            on_process=lambda process: self._attempts.process(attempt, process),
             ask=lambda _text: self._ask_person(step_id),
         )
         return await self._services.layer.execute(action)
@@ -330,57 +310,9 @@ class RunLoop:
 
     def _show_output(self, step_id: str, piece: str) -> None:
         shown = self._state.live_output
-        shown[step_id] = (shown.get(step_id, "") + piece)[-_SHOWN_CHARACTERS:]
+        shown[step_id] = (shown.get(step_id, "") + piece)[-SHOWN_CHARACTERS:]
         self._state.forget([step_id])
         self._services.output(self._state)
-
-    async def _record_process(self, attempt: Record, process: ProcessIdentity) -> None:
-        changes = {"pid": process.pid, "start_ticks": process.start_ticks}
-        attempt.update(changes)
-        await self._services.store.transact(lambda transaction: records.change_attempt(transaction, attempt))
-
-    async def _record_result(self, attempt: Record, result: ActionResult, *, will_retry: bool) -> Record:
-        outcome = "completed" if result.success else "failed"
-        return await self._record_end(
-            attempt,
-            status=outcome,
-            step_status="pending" if will_retry else outcome,
-            segment_status=outcome,
-            finished_at=timestamp(result.finished_at),
-            duration_s=round(result.duration_s, 3),
-            exit_code=result.exit_code,
-            error=result.error,
-            tail=result.tail[-_SHOWN_CHARACTERS:],
-            output=result.output if result.success else None,
-        )
-
-    async def _record_cancelled(self, attempt: Record) -> None:
-        with suppress(StoreError):
-            await self._record_end(
-                attempt,
-                status="cancelled",
-                step_status="failed",
-                segment_status="cancelled",
-                finished_at=timestamp(self._services.clock()),
-                error="The run was cancelled.",
-                tail=self._state.live_output.get(attempt["step_id"], ""),
-                output=None,
-            )
-
-    async def _record_end(self, attempt: Record, *, output: Any, **changes: Any) -> Record:
-        record = {**attempt, **{name: value for name, value in changes.items() if value is not None}}
-
-        def work(transaction: Transaction) -> None:
-            records.change_attempt(transaction, record)
-            self._chronicle.step_finished(transaction, record)
-            if output not in (None, ""):
-                transaction.set(records.output_key(record["run_id"], record["step_id"]), output)
-
-        await self._services.store.transact(work)
-        # Only now: what is shown is on disk.
-        self._state.take_attempt(record)
-        self._services.changed(self._state)
-        return record
 
     async def _ask_person(self, step_id: str) -> tuple[bool, str]:
         answer = await self._ask(step_id, "handoff")

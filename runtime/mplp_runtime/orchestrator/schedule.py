@@ -1,8 +1,8 @@
 """Which step comes next: pure functions over a plan's steps, and a frontier that answers it step by step.
 
-The order is Kahn's algorithm. Seed 1, 6.2 sorts by (number of dependencies, order_index); sorting the finished
-order again, as its sample does, can put a step before one it depends on, so the key only breaks ties among
-steps that are ready at the same time (conflicts.md 30).
+The order is Kahn's algorithm. Seed 1, 6.2 sorts by (number of dependencies, order_index); sorting the
+finished order again, as its sample does, can put a step before one it depends on, so the key only breaks
+ties among steps that are ready at the same time (conflicts.md 30).
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def dependants(steps: Iterable[ScheduledStep], roots: Collection[str]) -> frozen
 
 
 def dependency_cycle(steps: Sequence[ScheduledStep], done: Collection[str] = ()) -> tuple[str, ...]:
-    """One cycle among the steps that are not done, its first id repeated at the end; empty if there is none."""
+    """One cycle among the steps that are not done, its first id repeated at the end; () if there is none."""
     frontier = Frontier(steps, done)
     while (step_id := frontier.take()) is not None:
         frontier.finish(step_id)

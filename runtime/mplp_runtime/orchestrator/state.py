@@ -17,7 +17,7 @@ _DONE = frozenset({"completed", "skipped"})
 
 @dataclass(slots=True)
 class RunState:
-    """Mutable, and used by one event loop only. `attempts` holds the newest attempt at each step that has one.
+    """Mutable, and used by one event loop only. `attempts` holds the newest attempt at each step.
 
     `moved` collects the attempts that changed, for whoever keeps the trace.
     """

@@ -16,8 +16,8 @@ QuestionKind = Literal["handoff", "gate", "repeat"]
 class Question:
     """Something a person must answer before a step goes on.
 
-    `handoff`: the step itself is done by a person. `gate`: may this step start? `repeat`: the step was under way
-    when the process ended; did it succeed, and if not, may it run again?
+    `handoff`: the step itself is done by a person. `gate`: may this step start? `repeat`: the step was under
+    way when the process ended; did it succeed, and if not, may it run again?
     """
 
     run_id: str

@@ -61,8 +61,8 @@ def trace_text(
 ) -> Iterator[str]:
     """The document's text in pieces, so that a large trace is never in memory as a whole.
 
-    The first items of a list are indented for reading; the rest stand one on a line, which is ten times quicker
-    to write because only the compact encoder is in C.
+    The first items of a list are indented for reading; the rest stand one on a line, which is ten times
+    quicker to write because only the compact encoder is in C.
     """
     # Without its closing brace, so that the two lists can follow.
     yield json.dumps(head, ensure_ascii=False, indent=2)[:-2]

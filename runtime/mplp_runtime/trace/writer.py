@@ -23,7 +23,8 @@ _SHARE = 10
 class TraceWriter:
     """Writes what `parts` returns. Belongs to one event loop; the file work happens in a thread.
 
-    A write that takes long makes the pause after it longer, so that a huge trace costs at most a tenth of the time.
+    A write that takes long makes the pause after it longer, so that a huge trace costs at most a tenth of
+    the time.
     """
 
     def __init__(
@@ -74,7 +75,8 @@ class TraceWriter:
             await asyncio.to_thread(write_atomically, self.path, trace_text(head, segments, events))
             self.problem = None
         except StoreError as problem:
-            # The database is the record; a trace that cannot be written is told once and does not stop the run.
+            # The database is the record; a trace that cannot be written is told once and does not stop the
+            # run.
             if self.problem is None:
                 logger.warning("%s", problem)
             self.problem = str(problem)

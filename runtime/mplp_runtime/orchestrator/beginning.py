@@ -1,0 +1,119 @@
+"""The two ways in which this process becomes the owner of a run: it starts one, or takes one up again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mplp_runtime.errors import RunInProgress
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.admission import Admitted, StartRequest
+from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.state import load_state
+from mplp_runtime.sources import timestamp
+from mplp_runtime.version import runtime_version
+from mplp_runtime.vsl.interface import Transaction
+
+if TYPE_CHECKING:
+    from mplp_runtime.runtime import Runtime
+
+
+async def begin_run(
+    runtime: Runtime, instance: str, request: StartRequest, plan: Admitted, confirm_id: str | None
+) -> Record:
+    """Records a new run, its frozen plan and its first events; this process owns it once this returns.
+
+    Raises RunInProgress where somebody runs the plan already.
+    """
+    value = plan.plan
+    run = _fresh_run(runtime, request, plan, confirm_id)
+    frozen = {
+        "text": request.plan_text,
+        "plan": value,
+        "bindings": plan.bindings,
+        "gates": list(plan.gates),
+    }
+    generation = records.generation_key(value["plan_id"])
+
+    def work(transaction: Transaction) -> Record:
+        claim = transaction.get(run["owner_key"])
+        if claim is not None and records.is_claim_alive(claim):
+            raise held(claim)
+        begun = {**run, "generation": (transaction.get(generation) or 0) + 1}
+        transaction.set(generation, begun["generation"])
+        transaction.set(run["owner_key"], records.own_claim(run["run_id"], instance, run["started_at"]))
+        transaction.create_node(records.RUN, run["run_id"], begun)
+        transaction.create_node(records.RUN_PLAN, run["run_id"], frozen)
+        _chronicle(runtime, begun, value).run_started(transaction, list(plan.order), runtime_version())
+        return begun
+
+    return await runtime.vsl.transact(work)
+
+
+async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:
+    """An interrupted run becomes a running one of this process.
+
+    Raises RunInProgress where another process was quicker, or runs the plan anew.
+    """
+
+    def work(transaction: Transaction) -> None:
+        state = load_state(transaction, run_id)
+        if state is None or state.run["status"] != "interrupted":
+            raise RunInProgress("The run was taken up by another process a moment ago.")
+        claim = transaction.get(state.run["owner_key"])
+        if claim is not None and records.is_claim_alive(claim):
+            raise held(claim)
+        since = timestamp(runtime.clock())
+        transaction.set(state.run["owner_key"], records.own_claim(run_id, instance, since))
+        _chronicle(runtime, state.run, state.plan).run_resumed(transaction)
+        records.change_run(transaction, run_id, status="running", error=None, questions={})
+
+    await runtime.vsl.transact(work)
+
+
+def held(claim: Mapping[str, Any]) -> RunInProgress:
+    """The refusal that says who runs the plan."""
+    return RunInProgress(
+        f"This plan is being run by process {claim['pid']} since {claim['since']}. "
+        "Wait for that run, or cancel it."
+    )
+
+
+def _fresh_run(runtime: Runtime, request: StartRequest, plan: Admitted, confirm_id: str | None) -> Record:
+    value, new_id = plan.plan, runtime.new_id
+    run_id = new_id()
+    return {
+        "run_id": run_id,
+        "plan_id": value["plan_id"],
+        "context_id": value["context_id"],
+        "plan_path": _relative(request.plan_path, runtime.root),
+        "title": value["title"],
+        "status": "running",
+        "trace_id": new_id(),
+        "span_id": new_id(),
+        "sa_id": new_id(),
+        "simulated": request.simulate,
+        "unsaved": request.unsaved,
+        "started_at": timestamp(runtime.clock()),
+        "owner_key": records.owner_key(value["plan_id"], run_id, simulated=request.simulate),
+        "max_parallel": plan.settings.run.max_parallel,
+        "on_failure": plan.settings.run.on_failure,
+        "confirm_id": confirm_id,
+        "questions": {},
+    }
+
+
+def _chronicle(runtime: Runtime, run: Record, plan: Mapping[str, Any]) -> Chronicle:
+    positions = {step["step_id"]: position for position, step in enumerate(plan["steps"])}
+    return Chronicle(runtime.bus, runtime.graph, run, plan, positions)
+
+
+def _relative(path: Path, root: Path) -> str:
+    absolute = path if path.is_absolute() else Path.cwd() / path
+    for base in (root, root.resolve()):
+        for candidate in (absolute, absolute.resolve()):
+            if candidate.is_relative_to(base):
+                return candidate.relative_to(base).as_posix()
+    return absolute.as_posix()
