@@ -94,7 +94,9 @@ def bindings() -> str:
         + "\n[roles.tester]\n"
         + command("import time; time.sleep(2); print('4 passed')")
         + "\n[roles.packager]\n"
-        + command("import pathlib; pathlib.Path('greeter.tar').write_text('greeter'); print('greeter.tar written')")
+        + command(
+            "import pathlib; pathlib.Path('greeter.tar').write_text('greeter'); print('greeter.tar written')"
+        )
         + "\n[roles.breaker]\n"
         + command("import sys; print('looking for v1.0'); sys.exit('no tag v1.0 in this repository')")
         + '\n[roles.reviewer]\naction = "agent_handoff"\nto = "human"\n'

@@ -51,7 +51,9 @@ def build_extensions(folder: Path) -> list[Path]:
         package = folder / f"{source.name}.vsix"
         command = [node, vsce, "package", "--no-dependencies", "--skip-license", "--out", str(package)]
         environment = {**os.environ, "PATH": f"{Path(node).parent}{os.pathsep}{os.environ['PATH']}"}
-        packed = subprocess.run(command, cwd=source, env=environment, capture_output=True, text=True, check=False)
+        packed = subprocess.run(
+            command, cwd=source, env=environment, capture_output=True, text=True, check=False
+        )
         assert packed.returncode == 0, packed.stdout + packed.stderr
         packages.append(package)
     return packages
@@ -78,14 +80,23 @@ def code_server(folder: Path) -> list[str]:
     return [node, program, *folders, "--config", str(folder / "config.yaml"), "--disable-update-check"]
 
 
-def run_session(folder: Path, project: Path, scenario: str, *, is_trusted: bool, limit_s: float = 110) -> Session:
+def run_session(
+    folder: Path, project: Path, scenario: str, *, is_trusted: bool, limit_s: float = 110
+) -> Session:
     """Opens `project` in VS Code and plays `scenario` of the driver and the page to its end."""
     chromium = need("Chromium", "chromium")
     meeting = folder / "meeting"
     meeting.mkdir()
     OUT.mkdir(exist_ok=True)
     port = free_port()
-    command = [*code_server(folder), "--bind-addr", f"127.0.0.1:{port}", "--auth", "none", "--disable-telemetry"]
+    command = [
+        *code_server(folder),
+        "--bind-addr",
+        f"127.0.0.1:{port}",
+        "--auth",
+        "none",
+        "--disable-telemetry",
+    ]
     if is_trusted:
         command.append("--disable-workspace-trust")
     environment = {
@@ -110,7 +121,12 @@ def run_session(folder: Path, project: Path, scenario: str, *, is_trusted: bool,
                 "MPLP_PLAYWRIGHT": need("playwright-core", PLAYWRIGHT) + "/package.json",
             }
             page = subprocess.run(
-                page_command, env=page_environment, capture_output=True, text=True, timeout=limit_s, check=False
+                page_command,
+                env=page_environment,
+                capture_output=True,
+                text=True,
+                timeout=limit_s,
+                check=False,
             )
         finally:
             stop(process)

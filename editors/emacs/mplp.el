@@ -1,0 +1,153 @@
+;;; mplp.el --- Check and run MPLP plans with eglot -*- lexical-binding: t -*-
+
+;; SPDX-License-Identifier: Apache-2.0
+;; Version: 0.1.0
+;; Package-Requires: ((emacs "28.1") (eglot "1.9"))
+;; Keywords: languages, tools
+
+;;; Commentary:
+
+;; Needs the program mplp-lsp on `exec-path' (pipx install mplp-lsp).
+;;
+;;   (require 'mplp)
+;;
+;; then open a plan.  Commands: `mplp-run', `mplp-simulate', `mplp-cancel', `mplp-trace', `mplp-propose',
+;; `mplp-approve', `mplp-reject', `mplp-answer', `mplp-resume', `mplp-trust', `mplp-status'.
+
+;;; Code:
+
+(require 'eglot)
+(require 'seq)
+
+(defgroup mplp nil
+  "MPLP plans."
+  :group 'languages
+  :prefix "mplp-")
+
+(defcustom mplp-program '("mplp-lsp" "--stdio")
+  "The language server and its arguments."
+  :type '(repeat string))
+
+(defvar mplp-file-pattern
+  (rx (or (seq (or bos "/" ".")
+               (or "context" "plan" "confirm" "trace" "role" "extension" "dialog" "collab" "core" "network" "event"
+                   "sample")
+               ".json")
+          (seq (or "." "-") "events.ndjson")
+          (seq (or bos "/") "execution.ndjson")
+          (seq (or bos "/") "mplp.toml"))
+      eos)
+  "Names of files that are MPLP documents.")
+
+;;;###autoload
+(define-derived-mode mplp-mode prog-mode "MPLP"
+  "Major mode for MPLP documents (JSON)."
+  (setq-local comment-start "")
+  (setq-local indent-tabs-mode nil)
+  (modify-syntax-entry ?\" "\"" mplp-mode-syntax-table)
+  (setq font-lock-defaults
+        `(((,(rx (group "\"" (* (not (any "\"\n"))) "\"") (* space) ":") 1 font-lock-keyword-face t)
+           (,(rx symbol-start (or "true" "false" "null") symbol-end) . font-lock-constant-face)))))
+
+;;;###autoload
+(add-to-list 'auto-mode-alist (cons mplp-file-pattern 'mplp-mode))
+(add-to-list 'eglot-server-programs `(mplp-mode . ,mplp-program))
+(add-hook 'mplp-mode-hook #'eglot-ensure)
+
+(defun mplp--execute (command &rest argument)
+  "Have the server execute COMMAND with the property list ARGUMENT; return its answer.
+A refusal of the server is shown as a `user-error'."
+  (condition-case problem
+      (jsonrpc-request (or (eglot-current-server) (user-error "No MPLP server in this buffer"))
+                       :workspace/executeCommand
+                       (list :command command :arguments (vector (or argument (make-hash-table)))))
+    (jsonrpc-error (user-error "MPLP: %s" (alist-get 'jsonrpc-error-message (cddr problem))))))
+
+(defun mplp--uri ()
+  "The URI of this buffer's file."
+  (plist-get (eglot--TextDocumentIdentifier) :uri))
+
+(defun mplp--choose-run (fits)
+  "Ask for one of the runs for which FITS answers non-nil; return its property list."
+  (let* ((runs (seq-filter fits (plist-get (mplp--execute "mplp.serverStatus") :runs)))
+         (labels (mapcar (lambda (run)
+                           (cons (format "%s: %s (%s)" (plist-get run :title) (plist-get run :status)
+                                         (substring (plist-get run :run_id) 0 8))
+                                 run))
+                         runs)))
+    (cond ((null labels) (user-error "There is no run for this"))
+          ((null (cdr labels)) (cdar labels))
+          (t (cdr (assoc (completing-read "Run: " labels nil t) labels))))))
+
+(defun mplp--status-in (&rest words)
+  "A predicate for runs whose status is one of WORDS."
+  (lambda (run) (member (plist-get run :status) words)))
+
+(defun mplp-run (&optional approve)
+  "Run the plan of this buffer; with a prefix argument APPROVE it first."
+  (interactive "P")
+  (let ((run (apply #'mplp--execute "mplp.runPlan" :uri (mplp--uri) (and approve '(:approve t)))))
+    (message "MPLP: %s %s" (plist-get run :title) (plist-get run :status))))
+
+(defun mplp-simulate ()
+  "Go through the plan of this buffer and start nothing."
+  (interactive)
+  (let ((run (mplp--execute "mplp.dryRunPlan" :uri (mplp--uri))))
+    (message "MPLP: %s %s" (plist-get run :title) (plist-get run :status))))
+
+(defun mplp-cancel ()
+  "Cancel a run."
+  (interactive)
+  (mplp--execute "mplp.cancelRun" :run (plist-get (mplp--choose-run (mplp--status-in "running" "pending")) :run_id)))
+
+(defun mplp-resume (&optional repeat)
+  "Go on with an interrupted run; with a prefix argument REPEAT the step that was under way."
+  (interactive "P")
+  (let ((run (plist-get (mplp--choose-run (mplp--status-in "interrupted")) :run_id)))
+    (apply #'mplp--execute "mplp.resumeRun" :run run (and repeat '(:repeat t)))))
+
+(defun mplp-answer ()
+  "Answer what a run is waiting for."
+  (interactive)
+  (let* ((run (mplp--choose-run (lambda (run) (not (seq-empty-p (plist-get run :questions))))))
+         (question (seq-first (plist-get run :questions)))
+         (success (if (y-or-n-p (concat (plist-get question :text) " ")) t :json-false)))
+    (mplp--execute "mplp.answerHandoff" :run (plist-get run :run_id) :step (plist-get question :step_id)
+                   :success success :output (read-string "What came out of it? "))))
+
+(defun mplp-trace ()
+  "Open the trace of this plan's latest run."
+  (interactive)
+  (let ((path (plist-get (mplp--execute "mplp.showTrace" :uri (mplp--uri)) :trace_path)))
+    (when path (find-file-other-window path) (auto-revert-mode) (read-only-mode))))
+
+(defun mplp-propose ()
+  "Propose the plan of this buffer for approval."
+  (interactive)
+  (mplp--execute "mplp.proposePlan" :uri (mplp--uri)))
+
+(defun mplp-approve (reason)
+  "Approve the plan of this buffer for REASON, which may be empty."
+  (interactive "sWhy (optional)? ")
+  (mplp--execute "mplp.approvePlan" :uri (mplp--uri) :reason reason))
+
+(defun mplp-reject (reason)
+  "Reject the plan of this buffer for REASON."
+  (interactive "sWhy is it rejected? ")
+  (mplp--execute "mplp.rejectPlan" :uri (mplp--uri) :reason reason))
+
+(defun mplp-trust ()
+  "Let plans run in this project, after a question."
+  (interactive)
+  (mplp--execute "mplp.trustWorkspace" :uri (mplp--uri)))
+
+(defun mplp-status ()
+  "Say which server this is and whether plans may run."
+  (interactive)
+  (let ((status (mplp--execute "mplp.serverStatus")))
+    (message "MPLP %s, %s, %d runs" (plist-get status :version)
+             (if (eq (plist-get status :trusted) t) "trusted" "not trusted")
+             (length (plist-get status :runs)))))
+
+(provide 'mplp)
+;;; mplp.el ends here

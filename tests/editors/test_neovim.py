@@ -1,0 +1,128 @@
+"""Neovim itself, headless, with the plugin of editors/neovim."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.editors.installation import NEOVIM, REPOSITORY, SERVER, need
+from tests.editors.project import UNKNOWN, write_project
+
+pytestmark = [pytest.mark.editors, pytest.mark.timeout(120)]
+
+SCRIPT = Path(__file__).with_name("nvim.lua")
+PLUGIN = REPOSITORY / "editors" / "neovim"
+ERROR = 1
+
+
+def play(program: str, folder: Path) -> dict[str, Any]:
+    """Plays nvim.lua in this Neovim on a fresh project; returns what Neovim showed."""
+    server = need("mplp-lsp", SERVER)
+    project = folder / "project"
+    project.mkdir()
+    write_project(project)
+    facts = folder / "facts.json"
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(server).parent}{os.pathsep}{os.environ['PATH']}",
+        "MPLP_PROJECT": str(project),
+        "MPLP_FACTS": str(facts),
+        "XDG_CONFIG_HOME": str(folder / "config"),
+        "XDG_STATE_HOME": str(folder / "state"),
+    }
+    before = ["filetype on", f"set runtimepath+={PLUGIN}", "runtime plugin/mplp.lua"]
+    arguments = [argument for command in before for argument in ("--cmd", command)]
+    command = [program, "--headless", "-u", "NONE", "-i", "NONE", "-n", *arguments, "-S", str(SCRIPT)]
+    played = subprocess.run(
+        command, env=environment, cwd=project, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert facts.exists(), played.stdout + played.stderr
+    shown: dict[str, Any] = json.loads(facts.read_text(encoding="utf-8"))
+    assert "error" not in shown, shown["error"]
+    assert (project / "greeter.tar").read_text(encoding="utf-8") == "greeter"
+    return shown
+
+
+@pytest.fixture(scope="module")
+def neovim(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return play(need("Neovim 0.11", NEOVIM), tmp_path_factory.mktemp("neovim"))
+
+
+@pytest.fixture(scope="module")
+def old_neovim(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The Neovim of the system; on Debian 12 it is 0.7, which has neither pull diagnostics nor inlay hints."""
+    return play(need("Neovim of the system", "nvim"), tmp_path_factory.mktemp("old_neovim"))
+
+
+def problem(shown: dict[str, Any], code: str) -> dict[str, Any]:
+    found = [problem for problem in shown["broken"] if problem["code"] == code]
+    assert len(found) == 1, shown["broken"]
+    return found[0]
+
+
+def assert_problems(shown: dict[str, Any]) -> None:
+    enum = problem(shown, "schema-enum")
+    assert "Did you mean `pending`?" in enum["message"]
+    assert enum["severity"] == ERROR
+    assert enum["range"] == [14, 16, 14, 24]
+    assert UNKNOWN in problem(shown, "step-dependency-unknown")["message"]
+    assert problem(shown, "plan-cycle")["severity"] == ERROR
+
+
+def assert_run(shown: dict[str, Any]) -> None:
+    kinds = [value["kind"] for value in shown["progress"]]
+    assert kinds[0] == "begin"
+    assert "report" in kinds
+    assert "end" in kinds
+    assert shown["progress"][0]["title"].endswith("Release the greeter")
+    assert shown["progress"][0]["cancellable"] is True
+    messages = [value.get("message") or "" for value in shown["progress"]]
+    assert any("Test the greeter" in message for message in messages)
+    assert [step["status"] for step in shown["run"]["steps"]] == ["completed"] * 3
+
+
+def test_problems_are_shown_by_content(neovim: dict[str, Any]) -> None:
+    assert neovim["version"] == "v0.11.4"
+    assert_problems(neovim)
+
+
+def test_a_wrong_status_has_a_fix(neovim: dict[str, Any]) -> None:
+    assert any("pending" in action["title"] for action in neovim["fixes"]), neovim["fixes"]
+
+
+def test_the_plan_has_a_lens_that_runs_it(neovim: dict[str, Any]) -> None:
+    assert "mplp.runPlan" in [lens["command"]["command"] for lens in neovim["lenses"]]
+
+
+def test_nothing_runs_before_the_user_has_said_so(neovim: dict[str, Any]) -> None:
+    assert "trust" in neovim["refusal"]
+    assert len(neovim["questions"]) == 1
+    assert any(choice.startswith("Trust") for choice in neovim["questions"][0]["choices"])
+
+
+def test_a_run_reports_its_progress_from_begin_to_end(neovim: dict[str, Any]) -> None:
+    assert_run(neovim)
+
+
+def test_each_step_shows_how_it_fares(neovim: dict[str, Any]) -> None:
+    assert any("running" in label for label in neovim["hints"]), neovim["hints"]
+    assert sum(label.startswith("✓") for label in neovim["hints_at_the_end"]) == 3
+
+
+def test_a_failing_step_is_a_problem_with_its_last_lines(neovim: dict[str, Any]) -> None:
+    assert "no tag v1.0 in this repository" in neovim["failing"][0]["message"]
+
+
+def test_the_trace_opens_as_a_document(neovim: dict[str, Any]) -> None:
+    assert json.loads(Path(neovim["trace"]).read_text(encoding="utf-8"))["status"] == "completed"
+
+
+def test_an_old_neovim_shows_problems_and_progress_too(old_neovim: dict[str, Any]) -> None:
+    assert_problems(old_neovim)
+    assert_run(old_neovim)
+    assert "no tag v1.0 in this repository" in old_neovim["failing"][0]["message"]
