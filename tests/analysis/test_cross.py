@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from mplp_lsp.analysis.cross import affected
+from mplp_lsp.features.diagnostics import diagnostics
+from mplp_lsp.workspace.index import Index
+from mplp_runtime.rules.check import world_findings
+from mplp_runtime.rules.world import DocumentFacts, Reference, StepFacts
+from tests.project import Project, project, uri, uuid_of
+
+META = '"meta": {"protocol_version": "1.0.0", "schema_version": "1.0.0"}'
+PLAN = (
+    f'{{{META}, "plan_id": "<p1>", "context_id": "<c1>", "title": "T", "objective": "O", '
+    '"status": "in_progress", "steps": [{"step_id": "<s1>", "description": "D", "status": "pending", "agent_role": "tester"}]}'
+)
+
+
+def context(word: str = "c1", status: str = "active") -> str:
+    return (
+        f'{{{META}, "context_id": "<{word}>", "root": {{"domain": "d", "environment": "e"}}, '
+        f'"title": "C", "status": "{status}"}}'
+    )
+
+
+def codes(seen: Project, name: str = "a.plan.json") -> set[object]:
+    return {one.code for one in diagnostics(seen.again(), uri(name))}
+
+
+@pytest.fixture
+def seen() -> Project:
+    return project(f"-- a.context.json --\n{context()}\n-- a.plan.json --\n{PLAN}")
+
+
+def test_a_context_that_takes_another_id_is_missed(seen: Project) -> None:
+    assert "plan-context-unknown" not in codes(seen)
+    before = seen.workspace.store.documents[uri("a.context.json")].facts
+    seen.write("a.context.json", context("c2"))
+    after = seen.workspace.store.documents[uri("a.context.json")].facts
+    assert affected(before, after, seen.again().index) == [uri("a.plan.json")]
+    assert "plan-context-unknown" in codes(seen)
+    seen.write("a.context.json", context("c1"))
+    assert "plan-context-unknown" not in codes(seen)
+
+
+def test_a_context_that_is_deleted_is_missed_and_one_that_moves_is_not(seen: Project) -> None:
+    (update,) = seen.workspace.close(uri("a.context.json"))
+    assert update.before is not None
+    assert affected(update.before.facts, None, seen.again().index) == [uri("a.plan.json")]
+    assert "plan-context-unknown" in codes(seen)
+    seen.write("moved/b.context.json", context())
+    assert "plan-context-unknown" not in codes(seen)
+
+
+def test_a_context_that_is_suspended_under_a_running_plan_is_told_at_the_plan(seen: Project) -> None:
+    assert "plan-context-inactive" not in codes(seen)
+    seen.write("a.context.json", context(status="suspended"))
+    assert "plan-context-inactive" in codes(seen)
+
+
+def test_a_second_document_with_the_same_id_is_told_at_both(seen: Project) -> None:
+    seen.write("b.plan.json", PLAN)
+    assert "document-id-duplicate" in codes(seen, "a.plan.json")
+    assert "document-id-duplicate" in codes(seen, "b.plan.json")
+    facts = seen.workspace.store.documents[uri("b.plan.json")].facts
+    assert uri("a.plan.json") in affected(None, facts, seen.again().index)
+
+
+def test_role_documents_make_unknown_roles_visible(seen: Project) -> None:
+    assert "step-role-unknown" not in codes(seen)
+    seen.write("a.role.json", f'{{{META}, "role_id": "<r1>", "name": "writer"}}')
+    assert "step-role-unknown" in codes(seen)
+    facts = seen.workspace.store.documents[uri("a.role.json")].facts
+    assert uri("a.plan.json") in affected(None, facts, seen.again().index)
+
+
+def test_settings_concern_all_plans_and_roles_of_plans_concern_the_settings(seen: Project) -> None:
+    assert "step-role-unbound" in codes(seen)
+    seen.write("mplp.toml", '[roles.tester]\naction = "agent_handoff"\nto = "human"\n')
+    assert "step-role-unbound" not in codes(seen)
+    settings = seen.workspace.store.documents[uri("mplp.toml")].facts
+    assert uri("a.plan.json") in affected(None, settings, seen.again().index)
+    plan = seen.workspace.store.documents[uri("a.plan.json")].facts
+    assert plan is not None
+    other = replace(plan, steps=(replace(plan.steps[0], agent_role="baker"),))
+    assert uri("mplp.toml") in affected(plan, other, seen.again().index)
+
+
+def test_equal_facts_concern_nobody(seen: Project) -> None:
+    facts = seen.workspace.store.documents[uri("a.context.json")].facts
+    assert facts is not None
+    assert affected(facts, replace(facts), seen.again().index) == []
+
+
+def random_facts(chance: random.Random, name: str) -> DocumentFacts:
+    kind = chance.choice(["plan", "plan", "context", "role", "confirm"])
+    ids = {"plan": ["p1", "p2"], "context": ["c1", "c2"], "role": ["r1"], "confirm": ["k1"]}[kind]
+    references = {
+        "plan": (Reference("context", uuid_of(chance.choice(["c1", "c2", "c3"])), ("context_id",)),),
+        "confirm": (Reference("plan", uuid_of(chance.choice(["p1", "p2"])), ("target_id",)),),
+    }.get(kind, ())
+    steps = (StepFacts(uuid_of(f"s{name}"), (), "pending", chance.choice(["tester", "writer", None]), None),)
+    return DocumentFacts(
+        uri(name),
+        kind,
+        uuid_of(chance.choice(ids)),
+        (f"{kind}_id",),
+        title=chance.choice(["tester", "writer", "One"]),
+        status=chance.choice(["draft", "active", "in_progress"]),
+        references=references,
+        steps=steps if kind == "plan" else (),
+    )
+
+
+NAMES = ("a.json", "b.json", "x/c.json", "x/d.json", "y/e.json", "y/f.json")
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_whoever_has_other_findings_after_a_change_was_named_as_affected(seed: int) -> None:
+    chance = random.Random(seed)
+    present = {name: random_facts(chance, name) for name in NAMES if chance.random() < 0.8}
+    index = Index().updated((facts.uri, facts) for facts in present.values())
+    for _ in range(12):
+        name = chance.choice(NAMES)
+        before = present.pop(name, None)
+        after = random_facts(chance, name) if before is None or chance.random() < 0.7 else None
+        if after is not None:
+            present[name] = after
+        changed = index.updated([(uri(name), after)])
+        named = affected(before, after, changed)
+        for other in present.values():
+            if other.uri != uri(name) and world_findings(other, index) != world_findings(other, changed):
+                assert other.uri in named, (before, after, other)
+        index = changed

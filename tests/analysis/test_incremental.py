@@ -1,0 +1,139 @@
+"""What is shown for a text never depends on how the text came about (D24)."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from mplp_lsp.features.diagnostics import diagnostics
+from mplp_lsp.workspace.workspace import Workspace
+from tests.project import ABLE_CLIENT, ROOT, expanded, project, uri
+
+CONTEXT = expanded(
+    '{"context_id": "<c1>", "title": "Site", "status": "active", '
+    '"meta": {"protocol_version": "1.0.0", "schema_version": "1.0.0"}, '
+    '"root": {"domain": "web", "environment": "dev"}}'
+)
+
+SNIPPETS = (
+    '"', "{", "}", "[", "]", ",", ":", "\n", " ", "x", "1", "null", "😀", "\u2028", "\r", "\\", "\\u12", "/*",
+    '"status": "completed"', '"status": "pendng",', '"agent_role": "",', '"dependencies": ["<s1>"],', "<s2>",
+    '{"step_id": "<s9>", "description": "New", "status": "pending"},', '"$comment": "c",', '"steps": [],',
+    '"context_id": "<c2>",', '"order_index": 0,', "NaN", "-", "e", "\ufeff",
+)  # fmt: skip
+
+
+def plan_text(steps: int) -> str:
+    inner = ",\n    ".join(
+        f'{{"step_id": "<s{number}>", "description": "Step {number}", "status": "pending", '
+        f'"agent_role": "tester", "order_index": {number}, '
+        f'"dependencies": [{f"{chr(34)}<s{number - 1}>{chr(34)}" if number else ""}]}}'
+        for number in range(steps)
+    )
+    return expanded(
+        '{\n  "meta": {"protocol_version": "1.0.0", "schema_version": "1.0.0"},\n  "plan_id": "<p1>",\n'
+        '  "context_id": "<c1>",\n  "title": "T",\n  "objective": "O",\n  "status": "in_progress",\n'
+        f'  "steps": [\n    {inner}\n  ]\n}}\n'
+    )
+
+
+def shown_afresh(texts: dict[str, str]) -> dict[str, object]:
+    workspace = Workspace()
+    workspace.set_folders([ROOT])
+    for name in sorted(texts):
+        workspace.open(uri(name), "json", 1, texts[name])
+    return shown(workspace, texts)
+
+
+def shown(workspace: Workspace, names: dict[str, str]) -> dict[str, object]:
+    return {
+        name: diagnostics(workspace.snapshot(uri(name), client=ABLE_CLIENT), uri(name))
+        for name in sorted(names)
+    }
+
+
+def mutated(chance: random.Random, text: str) -> tuple[int, int, str]:
+    start = chance.randrange(len(text) + 1)
+    end = min(len(text), start + chance.choice([0, 0, 1, 1, 2, 5, 30, 200]))
+    if chance.random() < 0.25:
+        # Moving a piece of the document is what people do with steps.
+        first = chance.randrange(len(text) + 1)
+        return start, start, text[first : first + chance.randrange(1, 300)]
+    new = "" if chance.random() < 0.4 else expanded(chance.choice(SNIPPETS))
+    return start, end, new
+
+
+def position_of(workspace: Workspace, name: str, offset: int) -> tuple[int, int]:
+    document = workspace.store.document(uri(name))
+    assert document is not None
+    return document.text.position(offset, workspace.encoding)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_findings_after_random_edits_are_those_of_a_fresh_look(seed: int) -> None:
+    chance = random.Random(seed)
+    texts = {"a.context.json": CONTEXT, "a.plan.json": plan_text(chance.choice([0, 1, 3, 40, 200]))}
+    workspace = Workspace()
+    workspace.set_folders([ROOT])
+    for name, text in texts.items():
+        workspace.open(uri(name), "json", 1, text)
+    shown(workspace, texts)
+    for version in range(2, 12):
+        name = "a.plan.json" if chance.random() < 0.85 else "a.context.json"
+        document = workspace.store.document(uri(name))
+        assert document is not None
+        start, end, new = mutated(chance, document.text.text)
+        where = (position_of(workspace, name, start), position_of(workspace, name, end))
+        workspace.change(uri(name), version, [(where, new)])
+        after = workspace.store.document(uri(name))
+        assert after is not None
+        texts[name] = after.text.text
+        if chance.random() < 0.6:
+            assert shown(workspace, texts) == shown_afresh(texts), (seed, version)
+    assert shown(workspace, texts) == shown_afresh(texts)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_undoing_everything_restores_everything(seed: int) -> None:
+    chance = random.Random(1_000 + seed)
+    text = plan_text(80)
+    seen = project(f"-- a.context.json --\n{CONTEXT}\n-- a.plan.json --\n{text}")
+    before = diagnostics(seen.snapshot, uri("a.plan.json"))
+    for _ in range(5):
+        document = seen.workspace.store.document(uri("a.plan.json"))
+        assert document is not None
+        start, end, new = mutated(chance, document.text.text)
+        seen.write("a.plan.json", document.text.text[:start] + new + document.text.text[end:])
+        diagnostics(seen.again(), uri("a.plan.json"))
+    seen.write("a.plan.json", text)
+    assert diagnostics(seen.again(), uri("a.plan.json")) == before
+
+
+def test_an_edit_inside_a_step_looks_at_that_step_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mplp_lsp.analysis import cross, document
+
+    looked_at: list[object] = []
+    original = document.own_element_findings
+
+    def counted(*arguments: object) -> list[object]:
+        looked_at.append(arguments[2])
+        return original(*arguments)  # type: ignore[arg-type, return-value]
+
+    worlds: list[object] = []
+    monkeypatch.setattr(document, "own_element_findings", counted)
+    monkeypatch.setattr(cross, "world_findings", lambda *arguments: worlds.append(arguments) or [])
+    seen = project(f"-- a.context.json --\n{CONTEXT}\n-- a.plan.json --\n{plan_text(500)}")
+    diagnostics(seen.snapshot, uri("a.plan.json"))
+    assert (len(looked_at), len(worlds)) == (500, 1)
+    looked_at.clear()
+    worlds.clear()
+    text = seen.snapshot.documents[uri("a.plan.json")].text.text
+    seen.write("a.plan.json", text.replace("Step 250", "Another", 1))
+    diagnostics(seen.again(), uri("a.plan.json"))
+    assert [step["description"] for step in looked_at] == ["Another"]  # type: ignore[index]
+    assert worlds == []
+    seen.write("a.plan.json", "\n" + seen.again().documents[uri("a.plan.json")].text.text)
+    looked_at.clear()
+    diagnostics(seen.again(), uri("a.plan.json"))
+    assert len(looked_at) <= 1
