@@ -16,46 +16,29 @@ BLOCK_SIZE = 64
 class Element:
     """One item of a table. It never changes; an edit that does not touch its text keeps the object.
 
-    All offsets count from the start of its value; problems of the gap before it are negative.
+    Its text is `lead` code points before the value, the value itself (`size`), and the rest up to and with
+    the comma (`length` in all). Problems count from the start of the value; those before it are negative.
+    This class is the sound element between two commas; `LooseElement` is every other.
     """
 
-    __slots__ = (
-        "_cache",
-        "_is_broken",
-        "entry",
-        "exit",
-        "lead",
-        "length",
-        "placing",
-        "problems",
-        "reach",
-        "size",
-        "value",
-    )
+    __slots__ = ("_cache", "lead", "length", "placing", "size", "value")
 
-    def __init__(
-        self,
-        value: object,
-        lead: int,
-        size: int,
-        length: int,
-        problems: tuple[Problem, ...],
-        entry: Gap,
-        leave: Gap,
-        reach: int,
-    ) -> None:
+    problems: Sequence[Problem] = ()
+    entry: Gap = Gap.COMMA
+    exit: Gap = Gap.COMMA
+
+    def __init__(self, value: object, lead: int, size: int, length: int) -> None:
         self.value = value
-        # The text of the element: `lead` code points before the value, the value itself (`size`), the rest.
         self.lead = lead
         self.size = size
         self.length = length
-        self.problems = problems
-        self.entry = entry
-        self.exit = leave
-        # How much text decided about this element, from where its text starts.
-        self.reach = reach
         self.placing: Placing | None = None
         self._cache: dict[str, object] | None = None
+
+    @property
+    def reach(self) -> int:
+        """How much text decided about this element, from where its text starts."""
+        return self.length
 
     @property
     def cache(self) -> dict[str, object]:
@@ -73,6 +56,30 @@ class Element:
             and not (problem.start == 0 and problem.code == "json-comma-missing")
             for problem in self.problems
         )
+
+
+class LooseElement(Element):
+    """An element that is first or last, has problems, or was decided by text behind it."""
+
+    __slots__ = ("_reach", "entry", "exit", "problems")
+
+    def __init__(
+        self,
+        value: object,
+        extent: tuple[int, int, int],
+        problems: tuple[Problem, ...],
+        gaps: tuple[Gap, Gap],
+        reach: int,
+    ) -> None:
+        super().__init__(value, *extent)
+        self.problems = problems
+        self.entry, self.exit = gaps
+        self._reach = reach
+
+    @property
+    def reach(self) -> int:
+        """How much text decided about this element, from where its text starts."""
+        return self._reach
 
 
 def text_length(element: Element) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from json import JSONDecodeError, JSONDecoder
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mplp_lsp.text.json_lexer import Lexer, real_number, whole_number
 
@@ -26,6 +27,17 @@ class Scan(NamedTuple):
     is_deep: bool = False
 
 
+def _scanner(
+    whole: Callable[[list[tuple[str, object]]], dict[str, object]],
+    not_json: Callable[[str], None],
+    integer: Callable[[str], int | float],
+) -> Callable[[str, int], tuple[Any, int]]:
+    decoder = JSONDecoder(
+        object_pairs_hook=whole, parse_constant=not_json, parse_float=real_number, parse_int=integer
+    )
+    return decoder.scan_once  # type: ignore[no-any-return,attr-defined]
+
+
 class SoundScanner:
     """Scans values of one lexer's text; None for whatever is not RFC 8259.
 
@@ -36,31 +48,30 @@ class SoundScanner:
     def __init__(self, lexer: Lexer) -> None:
         self._lexer = lexer
         self._text = lexer.text
-        self._duplicate = False
-        self._constant = False
-        self._risky: bool | None = None
-        self.scan_once = JSONDecoder(
-            object_pairs_hook=self._object,
-            parse_constant=self._not_json,
-            parse_float=real_number,
-            parse_int=whole_number,
-        ).scan_once
+        self.is_risky = "\\u" in self._text or not _is_encodable(self._text)
+        # What the hooks saw: one entry for each object with a duplicate key and for each NaN.
+        self.flags: list[bool] = []
+        flag = self.flags.append
 
-    def _object(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            self._duplicate = True
-        return found
+        def whole(pairs: list[tuple[str, object]]) -> dict[str, object]:
+            found = dict(pairs)
+            if len(found) != len(pairs):
+                flag(False)
+            return found
 
-    def _not_json(self, _: str) -> None:
-        self._constant = True
+        def not_json(_: str) -> None:
+            flag(True)
+
+        self._scan_once = _scanner(whole, not_json, whole_number)
+        # The default `int` is faster; it raises ValueError where `whole_number` answers.
+        self.scan_plain = _scanner(whole, not_json, int)
 
     def scan(self, offset: int, depth: int) -> Scan | None:
         """The value whose first character is at `offset`, inside `depth` containers."""
         note = self._lexer.note
-        self._duplicate = self._constant = False
+        self.flags.clear()
         try:
-            value, stop = self.scan_once(self._text, offset)
+            value, stop = self._scan_once(self._text, offset)
         except StopIteration as nothing:
             note(int(nothing.value) + _LOOK_AHEAD)
             return None
@@ -71,17 +82,21 @@ class SoundScanner:
             note(self._lexer.length + 1)
             return Scan(None, offset, is_deep=True)
         note(stop + 1)
-        if self._constant:
+        if any(self.flags):
             return None
         # Each level costs two characters at least.
         if stop - offset > DEPTH_LIMIT and _depth(value) + depth > DEPTH_LIMIT:
             return Scan(None, offset, is_deep=True)
-        return Scan(value, stop, self._duplicate or self._has_surrogates(offset, stop))
+        return Scan(value, stop, bool(self.flags) or self._has_surrogates(offset, stop))
+
+    def is_doubtful(self, value: object, start: int, stop: int, depth: int) -> bool:
+        """Whether a value that was scanned may be nested too deep or hold halves of surrogate pairs."""
+        if stop - start > DEPTH_LIMIT and _depth(value) + depth > DEPTH_LIMIT:
+            return True
+        return self._has_surrogates(start, stop)
 
     def _has_surrogates(self, start: int, stop: int) -> bool:
-        if self._risky is None:
-            self._risky = "\\u" in self._text or not _is_encodable(self._text)
-        return self._risky and _SURROGATE.search(self._text, start, stop) is not None
+        return self.is_risky and _SURROGATE.search(self._text, start, stop) is not None
 
 
 def _is_encodable(text: str) -> bool:

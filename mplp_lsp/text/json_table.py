@@ -12,16 +12,15 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from mplp_lsp.text.edits import Stretch
-from mplp_lsp.text.elements import BLOCK_SIZE, Element, Rows, text_length
+from mplp_lsp.text.elements import BLOCK_SIZE, Element, LooseElement, Rows, text_length
 from mplp_lsp.text.json_judge import Gap, Outer
 from mplp_lsp.text.json_lexer import Lexer
 from mplp_lsp.text.json_reader import Reader, Reading
-from mplp_lsp.text.json_scan import SoundScanner
+from mplp_lsp.text.json_scan import DEPTH_LIMIT, SoundScanner
 from mplp_lsp.text.places import Placing, Spot
 from mplp_lsp.text.spans import Joint
 
 _SPACE = re.compile(r"[ \t\n\r]*")
-_COMMA = re.compile(r"[ \t\n\r]*,")
 # Elements are read from a piece of the text: the C scanner counts lines from its start when it fails.
 _WINDOW = 65_536
 _FIRST_WINDOW = 4_096
@@ -143,31 +142,54 @@ class TableReader:
         elements: list[Element] = []
         at = 0
         limit = len(window)
-        sound = (Gap.COMMA, Gap.FIRST)
         while True:
-            element: Element | None = None
-            lexer.reach = at
-            lead = _SPACE.match(window, at).end()  # type: ignore[union-attr]
-            if gap in sound and window.startswith("{", lead):
-                scan = scanner.scan(lead, 2)
-                if scan is not None and not scan.needs_care and not scan.is_deep:
-                    comma = _COMMA.match(window, scan.stop)
-                    if comma is not None:
-                        stop = comma.end()
-                        element = Element(
-                            scan.value, lead - at, scan.stop - lead, stop - at, (), gap, Gap.COMMA, stop - at
-                        )
-            if element is None:
-                element = self.element(lexer, scanner, at, gap)
-                if lexer.reach > limit and not is_rest:
+            if gap is Gap.COMMA:
+                at = self._sound_run(scanner, window, at, elements, stop_at or limit)
+                if stop_at is not None and at >= stop_at:
                     return elements, False
-                if element is None:
-                    return elements, True
+                if elements and not is_rest and limit - at < _FIRST_WINDOW:
+                    # Cut off by the end of the piece, most likely: it is cheaper to begin a new piece.
+                    return elements, False
+            lexer.reach = at
+            element = self.element(lexer, scanner, at, gap)
+            if lexer.reach > limit and not is_rest:
+                return elements, False
+            if element is None:
+                return elements, True
             elements.append(element)
             at += element.length
             gap = element.exit
             if stop_at is not None and at >= stop_at:
                 return elements, False
+
+    def _sound_run(
+        self, scanner: SoundScanner, window: str, at: int, elements: list[Element], stop_at: int
+    ) -> int:
+        """Read sound elements that end with a comma, as fast as may be; gives where the next one starts."""
+        scan = scanner.scan_plain
+        flags = scanner.flags
+        is_risky = scanner.is_risky
+        space = _SPACE.match
+        append = elements.append
+        limit = len(window)
+        flags.clear()
+        while at < stop_at:
+            lead = space(window, at).end()  # type: ignore[union-attr]
+            try:
+                value, stop = scan(window, lead)
+                if window[stop] == ",":
+                    after = stop + 1
+                else:
+                    after = space(window, stop).end() + 1  # type: ignore[union-attr]
+                    if window[after - 1] != ",":
+                        break
+            except (StopIteration, ValueError, RecursionError, IndexError):
+                break
+            if flags or ((is_risky or stop - lead > DEPTH_LIMIT) and scanner.is_doubtful(value, lead, stop, 2)):
+                break
+            append(Element(value, lead - at, stop - lead, after - at))
+            at = after
+        return at
 
     def element(
         self, lexer: Lexer, scanner: SoundScanner, start: int, gap: Gap, placing: Placing | None = None
@@ -192,9 +214,8 @@ class TableReader:
         stop, leave = self._trail(lexer, reading)
         problems = tuple(problem.moved(-at) for problem in lexer.problems)
         size = max(reading.stop - at, 0)
-        return Element(
-            reading.value, at - start, size, stop - start, problems, gap, leave, lexer.reach - start
-        )
+        extent = (at - start, size, stop - start)
+        return LooseElement(reading.value, extent, problems, (gap, leave), max(lexer.reach, stop) - start)
 
     def _value(self, reader: Reader, at: int, spot: Spot | None) -> Reading:
         """Sound and followed by what may follow: as it is. Else with all tolerance."""
