@@ -21,7 +21,7 @@ OUT = Path(__file__).parent / "out"
 
 
 def need(what: str, program: Path | str) -> str:
-    """The path of an installed program; otherwise the test is skipped, or fails where editors are required."""
+    """The path of an installed program; otherwise skips the test, or fails it where editors are required."""
     found = shutil.which(program) if isinstance(program, str) else str(program) if program.exists() else None
     if found is None:
         reason = f"{what} is not installed ({program}); `make setup-editors` installs it"

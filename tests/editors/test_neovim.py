@@ -55,7 +55,7 @@ def neovim(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def old_neovim(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The Neovim of the system; on Debian 12 it is 0.7, which has neither pull diagnostics nor inlay hints."""
+    """The Neovim of the system: on Debian 12 it is 0.7, without pull diagnostics and inlay hints."""
     return play(need("Neovim of the system", "nvim"), tmp_path_factory.mktemp("old_neovim"))
 
 

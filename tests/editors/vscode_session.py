@@ -1,4 +1,4 @@
-"""One session of the real VS Code: code-server behind headless Chromium, with our extension and the driver in it."""
+"""One session of the real VS Code: code-server behind headless Chromium, with our extension and the driver."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Session:
-    """`facts`: what the VS Code API said. `seen`: what the page showed. `project`: the folder that was open."""
+    """`facts`: what the VS Code API said. `seen`: what the page showed. `project`: the open folder."""
 
     facts: dict[str, Any]
     seen: dict[str, Any]
@@ -61,8 +61,8 @@ def build_extensions(folder: Path) -> list[Path]:
 
 def install_extensions(folder: Path, packages: list[Path]) -> None:
     """Installs the packages into a fresh VS Code user folder under `folder`."""
-    # In User/ the path of the server would sometimes come too late for the extension that reads it at its start;
-    # what concerns the whole application counts only there.
+    # In User/ the path of the server would sometimes come too late for the extension, which reads it at its
+    # start; what concerns the whole application counts only there.
     for place, settings in (("Machine", {"mplp.server.path": str(SERVER)}), ("User", SETTINGS)):
         path = folder / "user" / place / "settings.json"
         path.parent.mkdir(parents=True)
@@ -155,7 +155,7 @@ def wait_for_health(port: int, process: subprocess.Popen[bytes], limit_s: float 
     end = time.monotonic() + limit_s
     while time.monotonic() < end and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):  # noqa: S310 - loopback
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2):
                 return
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.1)
