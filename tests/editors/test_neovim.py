@@ -66,7 +66,7 @@ def problem(shown: dict[str, Any], code: str) -> dict[str, Any]:
 
 
 def assert_problems(shown: dict[str, Any]) -> None:
-    enum = problem(shown, "schema-enum")
+    enum = problem(shown, "value-not-allowed")
     assert "Did you mean `pending`?" in enum["message"]
     assert enum["severity"] == ERROR
     assert enum["range"] == [14, 16, 14, 24]

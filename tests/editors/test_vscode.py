@@ -97,7 +97,7 @@ def test_every_palette_command_is_described_in_the_readme() -> None:
 
 
 def test_a_status_that_does_not_exist_is_underlined_with_a_proposal(trusted: Session) -> None:
-    found = problem(trusted, "schema-enum")
+    found = problem(trusted, "value-not-allowed")
     assert text_at(trusted, "broken.plan.json", found) == '"pendng"'
     assert "Did you mean `pending`?" in found["message"]
     assert found["severity"] == "Error"
@@ -160,8 +160,8 @@ def test_the_trace_channel_follows_the_run_step_by_step(trusted: Session) -> Non
     lines = [line.strip() for line in trusted.facts["trace"].splitlines()]
     said = [line.split("  ", 1)[1] if line[:2].isdigit() else line for line in lines if line]
     assert said[0].startswith("▶ Release the greeter (run ")
-    order = ["· Format the sources", "✓ Format the sources", "· Test the greeter", "✓ Test the greeter"]
-    order += ["· Package the greeter", "✓ Package the greeter", "✓ Run completed (3 of 3 steps completed"]
+    order = ["✓ Format the sources", "· Test the greeter [tester] started", "✓ Test the greeter"]
+    order += ["✓ Package the greeter", "✓ Run completed (3 of 3 steps completed"]
     places = [next(place for place, line in enumerate(said) if line.startswith(start)) for start in order]
     assert places == sorted(places)
     assert "│ 4 passed" in said

@@ -1,4 +1,4 @@
-"""One session of the real VS Code: code-server behind headless Chromium, with our extension and the driver."""
+"""One session of the real VS Code: code-server behind headless Chromium, with our extension and driver."""
 
 from __future__ import annotations
 
