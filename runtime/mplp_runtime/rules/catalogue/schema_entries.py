@@ -1,0 +1,204 @@
+"""Codes of the habit and schema rules."""
+
+from __future__ import annotations
+
+from mplp_runtime.rules.catalogue.entry import FIRST, SECOND, Entry, Section, one
+
+_ID = f'{{"plan_id": "{FIRST}"}}'
+_TITLED = one('{"title": "Release"}')
+
+HABIT_SECTION = Section(
+    "Habits",
+    "Spellings that come from elsewhere. Each is told instead of the schema's complaint about the same "
+    "place.",
+    (
+        Entry(
+            "key-not-snake-case",
+            "error",
+            "A key is written as in another language; MPLP writes its keys in snake_case. "
+            "(The `governance` block is camelCase in the protocol itself.)",
+            "Rename the key. A fix does it.",
+            one(f'{{"planId": "{FIRST}"}}'),
+            one(_ID),
+        ),
+        Entry(
+            "key-blank",
+            "error",
+            "A key has blanks before or after it, so nobody finds it.",
+            "Remove the blanks. A fix does it.",
+            one('{" status": "draft"}'),
+            one('{"status": "draft"}'),
+        ),
+        Entry(
+            "id-upper-case",
+            "error",
+            "An id is a UUID with upper-case letters. Ids are compared letter by letter and written in "
+            "lower case.",
+            "Write it in lower case. A fix does it.",
+            one(f'{{"plan_id": "{FIRST.upper()}"}}'),
+            one(_ID),
+        ),
+        Entry(
+            "protocol-version-unsupported",
+            "warning; information for a minor version",
+            "The document claims a version of the protocol that is not the one checked here, 1.0.0.",
+            "Write `1.0.0`, or read the findings with that in mind.",
+            one('{"meta": {"protocol_version": "2.0.0"}}'),
+            one('{"meta": {"protocol_version": "1.0.0"}}'),
+        ),
+    ),
+)
+
+SCHEMA_SECTION = Section(
+    "Schema",
+    "What the frozen schemas of protocol 1.0.0 ask of each document.",
+    (
+        Entry(
+            "property-missing",
+            "error",
+            "An object lacks something it must have.",
+            "Add it.",
+            one('{"steps": [{"description": "Test"}]}'),
+            one(
+                '{"meta": {"protocol_version": "1.0.0", "schema_version": "1.0.0"},\n'
+                f' "plan_id": "{FIRST}", "context_id": "{SECOND}",\n'
+                ' "title": "Release", "objective": "Ship it", "status": "draft",\n'
+                f' "steps": [{{"step_id": "{FIRST}", "description": "Test", "status": "pending"}}]}}'
+            ),
+        ),
+        Entry(
+            "property-unknown",
+            "error",
+            "A key is not known here, and the object may have no others.",
+            "Correct the spelling (a fix does it where a known key is near), or remove it. Own data "
+            "belongs into "
+            "the open places: `meta.tags`, `root`, `constraints`, `config`, `attributes`.",
+            one('{"titel": "Release"}'),
+            _TITLED,
+        ),
+        Entry(
+            "type-wrong",
+            "error",
+            "A value is of another kind than asked for: a number instead of text, say.",
+            "Write a value of that kind.",
+            one('{"title": 7}'),
+            one('{"title": "7"}'),
+        ),
+        Entry(
+            "value-not-allowed",
+            "error",
+            "Only certain words are allowed here, and this is none of them.",
+            "Choose one of the words the message lists. A fix offers the one that was probably meant.",
+            one('{"status": "pendng"}'),
+            one('{"status": "proposed"}'),
+        ),
+        Entry(
+            "const-mismatch",
+            "error",
+            "Exactly one value is allowed here: an event of the pipeline, say, names its own family.",
+            "Write that value. A fix does it.",
+            one('{"event_family": "intent"}', "pipeline-stage"),
+            one('{"event_family": "pipeline_stage"}', "pipeline-stage"),
+        ),
+        Entry(
+            "id-malformed",
+            "error",
+            "An id is no UUID of version 4 in lower case; the message says what exactly is wrong.",
+            "Write such a UUID. A fix repairs this one where it is certain what was meant.",
+            one('{"plan_id": "plan-1"}'),
+            one(_ID),
+        ),
+        Entry(
+            "pattern-mismatch",
+            "error",
+            "A text does not have the form that is asked for: three numbers for a version, lower-case "
+            "words joined "
+            "by dots for the type of an event.",
+            "Write it in that form.",
+            one('{"meta": {"schema_version": "v1"}}'),
+            one('{"meta": {"schema_version": "1.0.0"}}'),
+        ),
+        Entry(
+            "format-datetime",
+            "error",
+            "An instant is not written as RFC 3339 asks, with an offset.",
+            "Write it as in `2025-12-06T12:00:00Z`. A fix adds what is missing where that is certain.",
+            one('{"meta": {"created_at": "2025-12-06T12:00:00"}}'),
+            one('{"meta": {"created_at": "2025-12-06T12:00:00Z"}}'),
+        ),
+        Entry(
+            "format-email",
+            "error",
+            "A text is no e-mail address.",
+            "Write it as in `ada@example.org`.",
+            one('{"author_email": "ada"}', "git"),
+            one('{"author_email": "ada@example.org"}', "git"),
+        ),
+        Entry(
+            "format-uri",
+            "error",
+            "A text is no full URI.",
+            "Write it with its scheme, as in `https://example.org/run/1`.",
+            one('{"run_url": "example.org/run/1"}', "ci"),
+            one('{"run_url": "https://example.org/run/1"}', "ci"),
+        ),
+        Entry(
+            "format-uuid",
+            "error",
+            "A text is no UUID.",
+            "Write a UUID.",
+            one('{"event_id": "event-1"}', "event"),
+            one(f'{{"event_id": "{FIRST}"}}', "event"),
+        ),
+        Entry(
+            "text-empty",
+            "error",
+            "A text that has to say something is empty.",
+            "Write something.",
+            one('{"title": ""}'),
+            _TITLED,
+        ),
+        Entry(
+            "list-empty",
+            "error",
+            "A list that needs at least one entry has none.",
+            "Add an entry.",
+            one('{"steps": []}'),
+            one(f'{{"steps": [{{"step_id": "{FIRST}"}}]}}'),
+        ),
+        Entry(
+            "number-too-small",
+            "error",
+            "A number is below the least that is allowed.",
+            "Write a larger one.",
+            one('{"steps": [{"order_index": -1}]}'),
+            one('{"steps": [{"order_index": 0}]}'),
+        ),
+        Entry(
+            "number-too-large",
+            "error",
+            "A number is above the most that is allowed.",
+            "Write a smaller one.",
+            one('{"meta": {"quality_score": 7}}', "sample"),
+            one('{"meta": {"quality_score": 0.7}}', "sample"),
+        ),
+        Entry(
+            "list-duplicates",
+            "error",
+            "A list in which every entry may stand once has one twice.",
+            "Remove the repetition. The first one is linked.",
+            one('{"meta": {"tags": ["shop", "shop"]}}'),
+            one('{"meta": {"tags": ["shop", "web"]}}'),
+        ),
+        Entry(
+            "comment-ignored",
+            "information",
+            "A `$comment` at the top of a document is not part of the protocol; the official examples "
+            "have one all "
+            "the same. It is ignored and stays in the file.",
+            "Nothing needs to be done.",
+            one('{"$comment": "soon", "title": "Release"}'),
+            _TITLED,
+        ),
+    ),
+)
