@@ -169,9 +169,7 @@ def _table_findings(
     total = 0
     first = 0
     for block in table.blocks:
-        inside = block.cache.get(key)
-        if inside is None:
-            inside = block.cache[key] = _block_findings(block, key, kind, name, schema_name)
+        inside = _block_findings(block, key, kind, name, schema_name)
         if inside:
             total += sum(len(findings) for _, findings in inside)
             if len(found) < limit:
@@ -182,15 +180,18 @@ def _table_findings(
 
 def _block_findings(block: Block[Element], key: str, kind: str, name: str, schema_name: str) -> _Found:
     """Findings of the elements that have any, by position in the block; places inside the element."""
+    known = block.cache.get(key)
+    if isinstance(known, tuple):
+        return known
     found: list[tuple[int, tuple[Finding, ...]]] = []
     for position, element in enumerate(block.elements):
         findings = element.cache.get(key)
-        if findings is None:
-            findings = element.cache[key] = tuple(
-                own_element_findings(kind, name, element.value, schema_name)
-            )
+        if not isinstance(findings, tuple):
+            findings = tuple(own_element_findings(kind, name, element.value, schema_name))
+            element.cache[key] = findings
         if findings:
             found.append((position, findings))
+    block.cache[key] = tuple(found)
     return tuple(found)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mplp_lsp.text.ndjson import Timeline
+from typing import TYPE_CHECKING
+
 from mplp_runtime.rules.findings import Finding
 
 _KEY = "own event"

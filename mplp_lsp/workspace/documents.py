@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from mplp_lsp.text.edits import Edit
-from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.text.snapshot import TextSnapshot
-from mplp_lsp.text.toml import TomlTree
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.disk import Stamp
 from mplp_lsp.workspace.facts import facts_of_settings, facts_of_tree
-from mplp_lsp.workspace.kinds import NO_RULES, SETTINGS, TIMELINE, FileRules, by_name, kind_of
+from mplp_lsp.workspace.kinds import (
+    LONGEST_MARKER,
+    NO_RULES,
+    SETTINGS,
+    TIMELINE,
+    FileRules,
+    by_name,
+    has_marker,
+    kind_of,
+)
 from mplp_runtime.rules.world import DocumentFacts
+
+if TYPE_CHECKING:
+    from mplp_lsp.text.ndjson import Timeline
+    from mplp_lsp.text.toml import TomlTree
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +63,28 @@ class Document:
 
     @property
     def tree(self) -> Tree | None:
-        """The JSON tree; None for timelines and mplp.toml, and for foreign files that are no JSON."""
-        if self.kind in {TIMELINE, SETTINGS} or (self.kind is None and not self.may_become_ours):
-            return None
+        """The JSON tree; None for timelines, mplp.toml and all that is foreign."""
+        return None if self.kind in {TIMELINE, SETTINGS, None} else self._parsed()
+
+    def _parsed(self) -> Tree:
         tree = self.cache.get("tree")
         if not isinstance(tree, Tree):
             tree = self.cache["tree"] = Tree.parse(self.text)
         return tree
+
+    def _has_marker(self) -> bool:
+        known = self.cache.get("has_marker")
+        if not isinstance(known, bool):
+            known = self.cache["has_marker"] = has_marker(self.text.text)
+        return known
 
     @property
     def timeline(self) -> Timeline | None:
         """The lines of an NDJSON timeline, None for other kinds."""
         if self.kind != TIMELINE:
             return None
+        from mplp_lsp.text.ndjson import Timeline
+
         timeline = self.cache.get("timeline")
         if not isinstance(timeline, Timeline):
             timeline = self.cache["timeline"] = Timeline.parse(self.text)
@@ -74,6 +95,8 @@ class Document:
         """The tree of mplp.toml, None for other kinds."""
         if self.kind != SETTINGS:
             return None
+        from mplp_lsp.text.toml import TomlTree
+
         toml = self.cache.get("toml")
         if not isinstance(toml, TomlTree):
             toml = self.cache["toml"] = TomlTree.parse(self.text)
@@ -88,21 +111,14 @@ class Document:
         )
 
     @property
-    def may_become_ours(self) -> bool:
-        """Whether the content of this file decides about its kind, so that an edit can change it."""
-        if self.path is None:
-            return self.language_id in {"json", "jsonc"}
-        return self.path.suffix == ".json" and by_name(self.path).decides == "content"
-
-    @property
     def facts(self) -> DocumentFacts | None:
         """What other documents may depend on; None for foreign documents and timelines.
 
         While no fact changes, this is the very object that the version before had.
         """
         if "facts" in self.cache:
-            facts = self.cache["facts"]
-            return facts if isinstance(facts, DocumentFacts) else None
+            known = self.cache["facts"]
+            return known if isinstance(known, DocumentFacts) else None
         facts: DocumentFacts | None = None
         if self.kind == SETTINGS:
             facts = facts_of_settings(self.uri, self.toml)
@@ -116,21 +132,26 @@ class Document:
     ) -> Document:
         """The next version. Trees that were made already are carried over, changed where the text changed."""
         cache: dict[str, object] = {}
-        for name, kept in self.cache.items():
-            if isinstance(kept, Tree | Timeline):
-                cache[name] = kept.edited(edits, after)
+        for name in ("tree", "timeline"):
+            if name in self.cache:
+                cache[name] = cast("Tree | Timeline", self.cache[name]).edited(edits, after)
         document = replace(self, version=version, text=after, cache=cache, fault=None)
+        known = self.cache.get("has_marker")
+        if known or (known is False and len(edits) == 1):
+            # Kept once it was there: should it be gone, the content will not be ours either.
+            cache["has_marker"] = known or has_marker(_around(edits[0], after))
         return document.judged(setting, self)
 
     def judged(self, setting: Setting, before: Document | None = None) -> Document:
         """With its kind decided anew; asks the content only where the name leaves it open."""
         path, root = self.path, setting.root
         header: object = None
-        if path is None or by_name(path, setting.rules, root).decides == "content":
-            tree = self.cache.get("tree")
-            if not isinstance(tree, Tree):
-                tree = self.cache["tree"] = Tree.parse(self.text)
-            header = tree.header
+        verdict = by_name(path, setting.rules, root) if path is not None else None
+        if verdict is None or verdict.decides == "content":
+            if (verdict is None or verdict.bare is None) and not self._has_marker():
+                # A large foreign file is not even parsed.
+                return self if self.kind is None else replace(self, kind=None, lineage={}, cache={})
+            header = self._parsed().header
             earlier = before.cache.get("tree") if before is not None else None
             # An edit inside an element leaves the top of the document, and so its kind, as it was.
             if before is not None and isinstance(earlier, Tree) and earlier.header is header and header:
@@ -144,6 +165,10 @@ class Document:
             has_ours_beside=lambda: path is not None and setting.has_ours_beside(path.parent),
         )
         return self if kind == self.kind else replace(self, kind=kind, lineage={}, cache=_trees(self.cache))
+
+
+def _around(edit: Edit, after: TextSnapshot) -> str:
+    return after.slice(edit.start - LONGEST_MARKER, edit.start + len(edit.new_text) + LONGEST_MARKER)
 
 
 def _trees(cache: dict[str, object]) -> dict[str, object]:

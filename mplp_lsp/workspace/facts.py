@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from mplp_lsp.text.elements import Element, ElementTable
-from mplp_lsp.text.toml import TomlTree
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_runtime.rules.facts import document_facts, step_facts
 from mplp_runtime.rules.world import DocumentFacts, StepFacts
+
+if TYPE_CHECKING:
+    from mplp_lsp.text.toml import TomlTree
 
 _STEP = "step_facts"
 _Steps = tuple[StepFacts, ...]

@@ -73,11 +73,17 @@ REQUIRED_KEYS: tuple[tuple[str, frozenset[str]], ...] = tuple(
     )
 )
 
-# Each required set holds one of these; ids of parts are here because a long list may stand before the own id.
-_MARKERS = re.compile(
-    rb'"(?:(?:context|plan|confirm|trace|role|extension|dialog|collab|core|network|event|sample|step|segment|message)_id'
-    rb'|change_type|event_kind|ci_provider|tool_kind)"'
+# Each required set holds one of these (or an escape that could spell it); ids of parts are here because a
+# long list may stand before the own id.
+_MARKERS = (
+    r'"(?:(?:context|plan|confirm|trace|role|extension|dialog|collab|core|network|event|sample|step|segment'
+    r'|message)_id|change_type|event_kind|ci_provider|tool_kind)"|\\u00[0-7]'
 )
+_MARKERS_IN_TEXT = re.compile(_MARKERS)
+_MARKERS_IN_BYTES = re.compile(_MARKERS.encode("ascii"))
+
+LONGEST_MARKER = 16
+"""In characters: what an edit may complete reaches no further than this around it."""
 
 HEAD_BYTES = 64 * 1024
 """How much of a foreign file is ever read to find out that it is foreign."""
@@ -190,7 +196,12 @@ def may_be_ours(head: bytes) -> bool:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
-    return start.startswith((b"{", b"/")) and _MARKERS.search(head) is not None
+    return start.startswith((b"{", b"/")) and _MARKERS_IN_BYTES.search(head) is not None
+
+
+def has_marker(text: str) -> bool:
+    """Whether a text holds one of the keys without which no content is ours."""
+    return _MARKERS_IN_TEXT.search(text) is not None
 
 
 def _by_language(language_id: str) -> str | None:

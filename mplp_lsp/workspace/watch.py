@@ -101,13 +101,13 @@ class Watcher:
             timeout_ms = max(1, int(self._recheck_every_s * 1000))
             while not self._stopping.is_set():
                 seen = notifier.watch(self._debounce_ms, 50, timeout_ms, self._stopping)
-                if seen in {"stop", "signal"}:
-                    return
-                if seen == "timeout":
+                if isinstance(seen, str):
+                    if seen != "timeout":
+                        return
                     # The kernel may have dropped events silently (a full queue is not reported to us).
                     self._tell(Batch(self.root, must_rescan=True))
                     continue
-                paths = relevant(self.root, {path for _, path in seen if isinstance(path, str)})
+                paths = relevant(self.root, {path for _, path in seen})
                 if len(paths) > self._rescan_above:
                     self._tell(Batch(self.root, must_rescan=True))
                 elif paths:

@@ -98,7 +98,7 @@ class Workspace:
         updates: list[Update] = []
         files: list[Path] = []
         for path in paths:
-            if not SKIPPED_FOLDERS.isdisjoint(path.parts[:-1]):
+            if self._is_skipped(path):
                 continue
             files.append(path)
             if not path.exists():
@@ -159,6 +159,12 @@ class Workspace:
         if root is None:
             root = self._roots[folder] = self.projects.root_for(path)
         return root
+
+    def _is_skipped(self, path: Path) -> bool:
+        """Whether a folder between the project's root and the file is never looked into."""
+        root = self._root_for(path)
+        inside = path.relative_to(root).parts if path.is_relative_to(root) else path.parts
+        return not SKIPPED_FOLDERS.isdisjoint(inside[:-1])
 
     def _has_ours_beside(self, folder: Path) -> bool:
         """Whether the folder holds a document that is ours for a better reason than being empty itself."""

@@ -144,6 +144,38 @@ def test_a_document_becomes_ours_and_foreign_again_while_it_is_edited(
     assert foreign.after.facts is None
 
 
+def test_a_foreign_file_is_not_even_parsed_however_long_somebody_types_in_it(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = open_text(workspace, tmp_path / "data.json", '{"meta": {}, "name": "", "": ""}')
+    monkeypatch.setattr("mplp_lsp.workspace.documents.Tree.parse", None)
+    workspace.change(uri, 2, [(((0, 1), (0, 1)), '"a": 1, ')])
+    workspace.change(uri, 3, [(((0, 1), (0, 9)), "")])
+    monkeypatch.undo()
+    at = '{"meta": {}, "name": "", "": ""}'.index('"": ""}') + 1
+    for version, letter in enumerate(reversed("role_id"), 4):
+        (update,) = workspace.change(uri, version, [(((0, at), (0, at)), letter)])
+    assert update.after is not None
+    assert update.after.text.text == '{"meta": {}, "name": "", "role_id": ""}'
+    assert update.after.kind == "role"
+
+
+def test_keys_spelled_with_escapes_count_too(workspace: Workspace, tmp_path: Path) -> None:
+    uri = open_text(workspace, tmp_path / "data.json", '{"meta": {}, "name": "", "role\\u005fid": ""}')
+    document = workspace.snapshot().document(uri)
+    assert document is not None
+    assert document.kind == "role"
+
+
+def test_a_project_inside_a_folder_with_a_skipped_name_is_indexed(tmp_path: Path) -> None:
+    root = tmp_path / "vendor/node_modules/project"
+    (root / ".git").mkdir(parents=True)
+    (root / "a.plan.json").write_text(PLAN)
+    workspace = Workspace()
+    workspace.set_folders([root])
+    assert len(workspace.refresh([root / "a.plan.json"])) == 1
+
+
 def test_an_empty_plan_file_is_ours_once_it_has_a_neighbour(workspace: Workspace, tmp_path: Path) -> None:
     empty = open_text(workspace, tmp_path / "plan.json", "")
     document = workspace.snapshot().document(empty)
