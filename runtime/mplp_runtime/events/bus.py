@@ -74,10 +74,8 @@ class EventBus:
 
         def unsubscribe() -> None:
             with self._lock:
-                remaining = list(self._subscriptions)
-                if subscription in remaining:
-                    remaining.remove(subscription)
-                self._subscriptions = tuple(remaining)
+                # By identity: the same callback may be subscribed twice.
+                self._subscriptions = tuple(each for each in self._subscriptions if each is not subscription)
 
         return unsubscribe
 

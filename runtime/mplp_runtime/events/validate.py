@@ -118,7 +118,7 @@ def _said(fault: Fault, prefix: str = "") -> str:
         case "const":
             return f"{place} must be {fault.parameter!r}"
         case "format":
-            return f"{place} must be a {fault.parameter}"
+            return f"{place} must be a valid {fault.parameter}"
         case _:
             return f"{place} does not meet {fault.keyword} {fault.parameter}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePath
 from typing import Literal
 
 from mplp_runtime.errors import EventRejected, PathOutsideProject
@@ -81,10 +82,16 @@ def file_update_event(
 
 
 class FileIngest:
-    """Takes file events in: log, file node and graph_update become durable together."""
+    """Takes file events in: log, file node and graph_update become durable together.
 
-    def __init__(self, store: ValueStateLayer, bus: EventBus, graph: Graph) -> None:
+    With a `root`, absolute paths below it are understood as well.
+    """
+
+    def __init__(
+        self, store: ValueStateLayer, bus: EventBus, graph: Graph, *, root: PurePath | None = None
+    ) -> None:
         self._store = store
+        self._root = root
         self._bus = bus
         self._graph = graph
 
@@ -112,12 +119,12 @@ class FileIngest:
             raise EventRejected(f"{envelope.get('event_type')!r} is no file update.")
         lamports = [self._bus.record(transaction, stream, envelope) for stream in streams]
         payload = envelope["payload"]
-        path = inside(payload["file_path"])
+        path = inside(payload["file_path"], self._root)
         change: str = payload["change_type"]
         before = transaction.read_node(FILE, path)
         drift = None if before is None else drift_between(before.data, envelope)
         if change == "renamed" and payload.get("previous_path"):
-            lamports += self._forget(transaction, inside(payload["previous_path"]), streams)
+            lamports += self._forget(transaction, inside(payload["previous_path"], self._root), streams)
         if change == "deleted":
             lamports += self._forget(transaction, path, streams)
         else:
@@ -131,16 +138,16 @@ class FileIngest:
         return [transaction.lamport()] if events else []
 
 
-def inside(path: str) -> str:
-    """The path if it stays inside the project, else PathOutsideProject: events are untrusted input.
+def inside(path: str, root: PurePath | None = None) -> str:
+    """`path` relative to the project, with `/`. Raises PathOutsideProject: events are untrusted input.
 
-    >>> inside("src/main.py")
-    'src/main.py'
+    >>> inside("src/main.py"), inside("/project/src/main.py", PurePath("/project"))
+    ('src/main.py', 'src/main.py')
     """
+    if root is not None and PurePath(path).is_relative_to(root):
+        path = PurePath(path).relative_to(root).as_posix()
     parts = path.replace("\\", "/").split("/")
     is_absolute = path.startswith(("/", "\\")) or (len(path) > 1 and path[1] == ":")
     if is_absolute or ".." in parts or "\x00" in path:
-        raise PathOutsideProject(
-            f"{path!r} leaves the project; paths of file events are relative to its root."
-        )
+        raise PathOutsideProject(f"{path!r} leaves the project; paths of file events are relative to its root.")
     return path

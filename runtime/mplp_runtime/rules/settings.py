@@ -137,7 +137,7 @@ def _missing(pointer: Pointer, action: str, value: Mapping[str, object]) -> Iter
     if action == "tool_call":
         needed = ("server", "tool") if {"server", "tool"} & set(value) else ("command",)
     operation = value.get("operation")
-    if isinstance(operation, str):
+    if action == "file_operation" and isinstance(operation, str):
         needed += OPERATION_NEEDS.get(operation, ())
     keys = binding_keys(action)
     for name in needed:

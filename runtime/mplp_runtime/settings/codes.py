@@ -86,7 +86,7 @@ SETTINGS_CODES: tuple[SettingsCode, ...] = (
         "settings-handler-missing",
         Severity.WARNING,
         "A custom action whose handler is not installed beside mplp-lsp; its steps would fail.",
-        '[roles.publisher]\naction = "custom_action"\nhandler = "no_such_package.actions:publish"\n',
+        '[roles.tester]\naction = "custom_action"\nhandler = "no_such_package.actions:publish"\n',
         _TESTER,
         "Install the package that declares this entry point in the group `mplp_lsp.actions`.",
     ),

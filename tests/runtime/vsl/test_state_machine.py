@@ -29,7 +29,7 @@ class Undo(Exception):  # noqa: N818
 def observable(store: MemoryStore | SqliteStore) -> object:
     return store.read(
         lambda reading: (
-            {key: reading.get(key) for key in reading.keys()},
+            {key: reading.get(key) for key in reading.keys()},  # noqa: SIM118 - no mapping
             reading.nodes("Step", deleted=True),
             reading.edges(),
             reading.events(),

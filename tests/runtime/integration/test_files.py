@@ -1,0 +1,138 @@
+"""A file event reaches the log, the file node and a graph_update together, or not at all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Any
+
+import pytest
+
+from mplp_runtime.errors import EventRejected, PathOutsideProject
+from mplp_runtime.events.families import event_core
+from mplp_runtime.integration.files import FileIngest, file_update_event
+from mplp_runtime.psg.files import file_nodes
+from mplp_runtime.vsl.interface import ValueStateLayer
+from tests.runtime.official import needs_official, official_errors
+from tests.runtime.samples import bus_of, graph_of, stamper
+
+
+class Taking:
+    """A store that takes file events in."""
+
+    def __init__(self, store: ValueStateLayer) -> None:
+        self.store = store
+        self.bus = bus_of(store)
+        self.graph = graph_of(store, self.bus)
+        self.files = FileIngest(store, self.bus, self.graph)
+
+    async def event(self, path: str, change: Any = "modified", **members: Any) -> Any:
+        envelope = file_update_event(
+            self.bus.stamper, file_path=path, change_type=change, source="mplp-lsp", **members
+        )
+        return await self.files.ingest(envelope)
+
+    def types(self) -> list[str]:
+        return [stored.event["event_type"] for stored in self.store.read(lambda reading: reading.events("project"))]
+
+
+@needs_official
+def test_the_event_is_valid_with_everything_that_may_be_known() -> None:
+    event = file_update_event(
+        stamper(),
+        file_path="src/neu.py",
+        change_type="renamed",
+        source="mplp-lsp",
+        changed_at=datetime(2025, 12, 6, tzinfo=UTC),
+        workspace_root="/home/ada/project",
+        previous_path="src/alt.py",
+        change_summary="renamed",
+        lines_added=3,
+        lines_removed=0,
+        encoding="utf-8",
+        language="python",
+        content_hash="sha256:00",
+        size_bytes=12,
+        editor_source="nvim",
+    )
+    assert official_errors("events/mplp-event-core.schema.json", event) == []
+    assert official_errors("integration/mplp-file-update-event.schema.json", event["payload"]) == []
+    assert (event["source"], event["content_hash"], event["size_bytes"]) == ("mplp-lsp", "sha256:00", 12)
+
+
+async def test_a_first_sighting_adds_a_node_and_a_change_updates_it(store: ValueStateLayer) -> None:
+    taking = Taking(store)
+    first = await taking.event("a.py", "created", content_hash="sha256:1", size_bytes=5, language="python")
+    second = await taking.event("a.py", content_hash="sha256:2")
+    assert taking.types() == ["file_update", "file_created", "file_update", "file_updated"]
+    assert (first.drift, first.lamports, second.drift, second.lamports) == (None, (1, 2), "content", (3, 4))
+    node = taking.graph.read("File", "a.py")
+    assert node is not None
+    assert node.data["content_hash"] == "sha256:2"
+    assert node.data["language"] == "python"
+    assert "size_bytes" not in node.data, "the old size is no longer true"
+    updates = [stored.event for stored in store.read(lambda r: r.events("project"))][1::2]
+    assert [(event["update_kind"], event["node_delta"]) for event in updates] == [("node_add", 1), ("node_update", 0)]
+
+
+async def test_a_touch_without_a_change_is_no_drift(store: ValueStateLayer) -> None:
+    taking = Taking(store)
+    await taking.event("a.py", content_hash="sha256:1")
+    assert (await taking.event("a.py", content_hash="sha256:1")).drift is None
+    assert (await taking.event("a.py")).drift == "time", "without a hash, time decides"
+
+
+async def test_an_older_event_is_no_drift(store: ValueStateLayer) -> None:
+    taking = Taking(store)
+    await taking.event("a.py", changed_at=datetime(2025, 12, 6, tzinfo=UTC))
+    assert (await taking.event("a.py", changed_at=datetime(2025, 12, 5, tzinfo=UTC))).drift is None
+
+
+async def test_a_deleted_file_leaves_a_tombstone_and_a_renamed_one_its_new_place(store: ValueStateLayer) -> None:
+    taking = Taking(store)
+    await taking.event("a.py", "created")
+    await taking.event("b.py", "created")
+    await taking.event("a.py", "deleted")
+    await taking.event("c.py", "renamed", previous_path="b.py")
+    assert [node.id for node in store.read(file_nodes)] == ["c.py"]
+    assert taking.graph.read("File", "a.py", deleted=True) is not None
+    await taking.event("never seen.py", "deleted")
+    assert taking.types()[-1] == "file_update", "nothing in the graph changed"
+
+
+@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a/../../b", "C:\\Windows", "..\\up", "a\x00b"])
+async def test_a_path_that_leaves_the_project_changes_nothing(store: ValueStateLayer, path: str) -> None:
+    taking = Taking(store)
+    with pytest.raises(PathOutsideProject):
+        await taking.event(path)
+    with pytest.raises(PathOutsideProject):
+        await taking.event("fine.py", "renamed", previous_path=path)
+    assert taking.types() == []
+    assert store.read(file_nodes) == []
+
+
+async def test_an_absolute_path_below_the_root_is_the_same_file(store: ValueStateLayer) -> None:
+    taking = Taking(store)
+    taking.files = FileIngest(store, taking.bus, taking.graph, root=PurePath("/home/ada/project"))
+    await taking.event("src/a.py", "created")
+    await taking.event("/home/ada/project/src/a.py")
+    assert [node.id for node in store.read(file_nodes)] == ["src/a.py"]
+    for outside in ("/home/ada/project/../secret", "/home/ada/project-2/a.py"):
+        with pytest.raises(PathOutsideProject):
+            await taking.event(outside)
+
+
+async def test_other_events_are_refused(store: ValueStateLayer) -> None:
+    taking = Taking(store)
+    with pytest.raises(EventRejected, match="no file update"):
+        await taking.files.ingest(event_core(stamper(), "x", "intent"))
+    with pytest.raises(EventRejected, match="must be one of"):
+        await taking.event("a.py", "touched")
+
+
+async def test_a_run_under_way_gets_the_event_too(store: ValueStateLayer) -> None:
+    taking = Taking(store)
+    envelope = file_update_event(taking.bus.stamper, file_path="a.py", change_type="created", source="mplp-lsp")
+    await taking.files.ingest(envelope, streams=("project", "run"))
+    [stored] = store.read(lambda reading: reading.events("run"))
+    assert stored.event["event_id"] == envelope["event_id"]

@@ -1,0 +1,211 @@
+"""The graph says what the documents say, and its events say truly how it changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mplp_runtime.errors import DocumentInvalid
+from mplp_runtime.psg.acyclic import cycle_in
+from mplp_runtime.psg.baselines import baseline, record_baseline
+from mplp_runtime.psg.graph import PSG_PATHS
+from mplp_runtime.vsl.interface import Edge, ValueStateLayer
+from mplp_runtime.vsl.memory import MemoryStore
+from mplp_runtime.vsl.sqlite import SqliteStore
+from tests.runtime.official import needs_official, official_errors
+from tests.runtime.samples import graph_of, plan_of, uuid
+
+
+def deltas(store: ValueStateLayer) -> tuple[int, int]:
+    events = [stored.event for stored in store.read(lambda reading: reading.events())]
+    return sum(event["node_delta"] for event in events), sum(event["edge_delta"] for event in events)
+
+
+def sizes(store: ValueStateLayer) -> tuple[int, int]:
+    return store.read(
+        lambda reading: (sum(len(reading.nodes(type_)) for type_ in PSG_PATHS), len(reading.edges()))
+    )
+
+
+async def test_a_new_node_is_an_add_and_a_changed_one_an_update(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+    [added] = await store.transact(lambda tx: graph.put(tx, "Context", uuid(1), {"status": "draft"}))
+    [updated] = await store.transact(lambda tx: graph.put(tx, "Context", uuid(1), {"status": "active"}))
+    again = await store.transact(lambda tx: graph.put(tx, "Context", uuid(1), {"status": "active"}))
+    assert (added["event_type"], added["update_kind"], added["node_delta"]) == ("context_created", "node_add", 1)
+    assert (updated["event_type"], updated["update_kind"], updated["node_delta"]) == (
+        "context_updated",
+        "node_update",
+        0,
+    )
+    assert again == [], "nothing changed, nothing happened"
+    assert added["source_module"] == "context"
+    node = graph.read("Context", uuid(1))
+    assert node is not None
+    assert node.version == 2
+
+
+async def test_a_plan_becomes_nodes_and_edges_in_one_event(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+    await store.transact(lambda tx: graph.put(tx, "Context", uuid(901), {"status": "active"}))
+    [event] = await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), (2, (1,)), (3, (1, 2)))))
+    assert (event["event_type"], event["update_kind"]) == ("plan_created", "bulk")
+    assert (event["node_delta"], event["edge_delta"]) == (4, 1 + 3 + 3)
+    assert [node.id for node in graph.neighbours("Step", uuid(3), kind="dependency")] == [uuid(1), uuid(2)]
+    assert [n.id for n in graph.neighbours("Step", uuid(1), kind="dependency", direction="in")] == [uuid(2), uuid(3)]
+    assert [node.type for node in graph.neighbours("Plan", uuid(900))] == ["Context"]
+    assert graph.dangling() == []
+    step = graph.read("Step", uuid(2))
+    assert step is not None
+    assert (step.data["plan_id"], step.data["position"]) == (uuid(900), 1)
+    assert await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), (2, (1,)), (3, (1, 2))))) == []
+
+
+async def test_a_changed_plan_leaves_tombstones_and_takes_edges_away(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+    await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), (2, (1,)), (3, (2,)))))
+    [event] = await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), (3, (1,)), (4, ()))))
+    assert event["event_type"] == "plan_updated"
+    assert (event["node_delta"], event["edge_delta"]) == (0, -1)
+    assert graph.read("Step", uuid(2)) is None
+    assert graph.read("Step", uuid(2), deleted=True) is not None
+    assert deltas(store) == sizes(store)
+
+
+async def test_a_plan_whose_steps_wait_for_each_other_is_refused_with_the_way_round(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+    with pytest.raises(DocumentInvalid, match=f"{uuid(1)} → {uuid(2)} → {uuid(1)}"):
+        await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, (2,)), (2, (1,)))))
+    with pytest.raises(DocumentInvalid, match="does not have"):
+        await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, (7,)))))
+    with pytest.raises(DocumentInvalid, match="two steps"):
+        await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), (1, ()))))
+    assert sizes(store) == (0, 0)
+
+
+async def test_a_dependency_that_closes_a_cycle_is_refused(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+    await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), (2, (1,)), (3, (2,)))))
+    closing = Edge("dependency", "Step", uuid(1), "Step", uuid(3))
+    with pytest.raises(DocumentInvalid, match="close a cycle"):
+        await store.transact(lambda tx: graph.connect(tx, closing))
+    with pytest.raises(DocumentInvalid, match="close a cycle"):
+        await store.transact(lambda tx: graph.connect(tx, Edge("dependency", "Step", uuid(1), "Step", uuid(1))))
+    with pytest.raises(DocumentInvalid):
+        await store.transact(lambda tx: graph.put(tx, "Step", uuid(1), {"new": True}, edges=[closing]))
+    step = graph.read("Step", uuid(1))
+    assert step is not None
+    assert "new" not in step.data, "the whole change is undone"
+
+
+async def test_edges_come_and_go_with_events_of_their_own(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+    edge = Edge("plan", "Trace", uuid(1), "Plan", uuid(2))
+    [added] = await store.transact(lambda tx: graph.connect(tx, edge))
+    assert await store.transact(lambda tx: graph.connect(tx, edge)) == []
+    assert graph.dangling() == [edge]
+    [removed] = await store.transact(lambda tx: graph.disconnect(tx, edge))
+    assert await store.transact(lambda tx: graph.disconnect(tx, edge)) == []
+    assert (added["update_kind"], added["edge_delta"], added["event_type"]) == ("edge_add", 1, "edge_added")
+    assert (removed["update_kind"], removed["edge_delta"], removed["event_type"]) == (
+        "edge_delete",
+        -1,
+        "edge_removed",
+    )
+
+
+async def test_deleting_a_node_counts_the_edges_that_went_with_it(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+    await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), (2, (1,)))))
+    [event] = await store.transact(lambda tx: graph.delete(tx, "Step", uuid(1)))
+    assert (event["update_kind"], event["node_delta"], event["edge_delta"]) == ("node_delete", -1, -2)
+    assert await store.transact(lambda tx: graph.delete(tx, "Step", uuid(1))) == []
+    assert deltas(store) == sizes(store)
+
+
+@needs_official
+async def test_every_graph_event_is_valid_for_the_official_schema(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+    await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), (2, (1,)))))
+    await store.transact(lambda tx: graph.put(tx, "Context", uuid(901), {}))
+    await store.transact(lambda tx: graph.put(tx, "Trace", uuid(3), {}, edges=[Edge("plan", "Trace", uuid(3), "Plan", uuid(900))]))
+    await store.transact(lambda tx: graph.disconnect(tx, Edge("plan", "Trace", uuid(3), "Plan", uuid(900))))
+    await store.transact(lambda tx: graph.delete(tx, "Plan", uuid(900)))
+    events = store.read(lambda reading: reading.events("project"))
+    assert len(events) == 5
+    for stored in events:
+        assert official_errors("events/mplp-graph-update-event.schema.json", stored.event) == []
+        assert stored.event["graph_id"] == graph.graph_id
+
+
+def test_the_graph_keeps_its_id_over_restarts_and_processes(tmp_path: Any) -> None:
+    stores = [SqliteStore(tmp_path / "state.db") for _ in range(2)]
+    first, second = graph_of(stores[0]), graph_of(stores[1])
+    assert first.graph_id == second.graph_id == uuid(500_000)
+    for store in stores:
+        store.close()
+
+
+PLANS = st.lists(st.lists(st.integers(0, 5), max_size=3), min_size=1, max_size=6)
+
+
+@given(plans=st.lists(PLANS, min_size=1, max_size=4))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_the_sum_of_all_deltas_is_the_size_of_the_graph(plans: list[list[list[int]]]) -> None:
+    store = MemoryStore()
+    graph = graph_of(store)
+    for rows in plans:
+        # Each step depends on earlier ones only, so that every plan is sound.
+        steps = [
+            (number, tuple(dict.fromkeys(dependency for dependency in row if dependency < number)))
+            for number, row in enumerate(rows)
+        ]
+        store.transact_sync(lambda tx, steps=steps: graph.put_plan(tx, plan_of(*steps)))
+        assert deltas(store) == sizes(store)
+        assert graph.dangling() == []
+        ids = [node.id for node in store.read(lambda reading: reading.nodes("Step"))]
+        assert sorted(ids) == sorted(uuid(number) for number, _ in steps)
+
+
+@given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=4)))
+def test_a_cycle_is_found_exactly_when_there_is_one(dependencies: dict[str, list[str]]) -> None:
+    from graphlib import CycleError, TopologicalSorter
+
+    cycle = cycle_in(dependencies)
+    try:
+        TopologicalSorter(dependencies).prepare()
+    except CycleError:
+        assert len(cycle) >= 2
+        assert cycle[0] == cycle[-1]
+        assert all(after in dependencies[before] for before, after in zip(cycle, cycle[1:], strict=False))
+    else:
+        assert cycle == []
+
+
+def test_a_chain_of_100_000_steps_is_no_problem() -> None:
+    chain = {str(number): [str(number + 1)] for number in range(100_000)}
+    assert cycle_in(chain) == []
+    assert len(cycle_in({**chain, "100000": ["0"]})) == 100_002
+
+
+async def test_the_baseline_is_what_was_saved_last(store: ValueStateLayer) -> None:
+    plan = plan_of((1, ()), (2, ()))
+    assert baseline(store, uuid(900)) is None
+    await store.transact(lambda tx: record_baseline(tx, plan))
+    plan["status"] = "in_progress"
+    plan["steps"][0]["status"] = "completed"
+    plan["steps"][1]["status"] = 7
+    plan["steps"].append("no step")
+    await store.transact(lambda tx: record_baseline(tx, plan))
+    kept = baseline(store, uuid(900))
+    assert kept is not None
+    assert (kept.status, kept.steps) == ("in_progress", {uuid(1): "completed"})
+
+
+async def test_a_document_without_an_id_leaves_no_baseline(store: ValueStateLayer) -> None:
+    await store.transact(lambda tx: record_baseline(tx, {"status": "draft"}))
+    await store.transact(lambda tx: record_baseline(tx, {"plan_id": None, "steps": 3}))
+    assert store.read(lambda reading: reading.keys()) == []

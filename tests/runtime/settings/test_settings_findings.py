@@ -1,0 +1,191 @@
+"""Each code of mplp.toml: its failing example shows it, its passing example is clean, the place is exact."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mplp_runtime.rules.findings import Finding, Severity
+from mplp_runtime.rules.settings import SETTINGS_CODES, installed_handlers, settings_findings
+from mplp_runtime.rules.world import Baseline, DocumentFacts, StepFacts
+from mplp_runtime.settings import Settings, parse_settings
+from mplp_runtime.settings.codes import SettingsCode
+
+
+class OnePlan:
+    """A project with one plan."""
+
+    def __init__(self, *steps: tuple[str, str]) -> None:
+        self.facts = DocumentFacts(
+            "file:///plan.json",
+            "plan",
+            steps=tuple(StepFacts(step_id, (), "pending", role, None) for step_id, role in steps),
+        )
+
+    def declarations(self, kind: str, id: str) -> Sequence[DocumentFacts]:  # noqa: A002
+        return []
+
+    def documents(self, kind: str | None = None) -> Iterable[DocumentFacts]:
+        return [self.facts]
+
+    def settings(self) -> Settings | None:
+        return None
+
+    def baseline(self, kind: str, id: str) -> Baseline | None:  # noqa: A002
+        return None
+
+
+WORLD = OnePlan(("8f14e45f-ceea-467f-9b5b-3f1c2d4e5a60", "tester"), ("b", "writer"))
+
+
+def found(text: str) -> list[Finding]:
+    return settings_findings(tomllib.loads(text), world=WORLD)
+
+
+@pytest.mark.parametrize("entry", SETTINGS_CODES, ids=lambda entry: entry.code)
+def test_each_code_is_shown_by_its_failing_example_and_by_nothing_else(entry: SettingsCode) -> None:
+    [finding] = found(entry.failing)
+    assert (finding.code, finding.severity) == (entry.code, entry.severity)
+    assert finding.message.strip()
+    assert entry.meaning
+    assert entry.fix
+
+
+@pytest.mark.parametrize("entry", SETTINGS_CODES, ids=lambda entry: entry.code)
+def test_each_passing_example_is_clean_and_can_be_used(entry: SettingsCode) -> None:
+    assert found(entry.passing) == []
+    assert parse_settings(tomllib.loads(entry.passing))[0] is not None
+
+
+TOOL = 'action = "tool_call"\ncommand = ["x"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "pointer", "part", "words"),
+    [
+        ("[runs]\nx = 1", ("runs",), "key", "Did you mean `run`?"),
+        ("run = 3", ("run",), "value", "must be a table"),
+        ("roles = 3", ("roles",), "value", "[roles.tester]"),
+        ("roles.a = 3", ("roles", "a"), "value", "table with an `action`"),
+        ("[roles.a]", ("roles", "a"), "open", "`action` is missing"),
+        ('[roles.a]\nhandler = "m:f"', ("roles", "a"), "open", 'action = "custom_action"?'),
+        ('[roles.a]\naction = "tool_cal"', ("roles", "a", "action"), "value", "Did you mean `tool_call`?"),
+        ("[roles.a]\naction = 3", ("roles", "a", "action"), "value", "must be one of tool_call"),
+        ('[roles.a]\naction = "tool_call"', ("roles", "a"), "open", "`command` is missing"),
+        ('[roles.a]\naction = "tool_call"\nserver = ["s"]', ("roles", "a"), "open", "`tool` is missing"),
+        ('[roles.a]\naction = "tool_call"\ntool = "t"', ("roles", "a"), "open", "`server` is missing"),
+        (f'[roles.a]\n{TOOL}model = "m"', ("roles", "a", "model"), "key", "belongs to llm_call"),
+        (f'[roles.a]\n{TOOL}comand = ["y"]', ("roles", "a", "comand"), "key", "Did you mean `command`?"),
+        ('[roles.a]\naction = "tool_call"\ncommand = []', ("roles", "a", "command"), "value", "the program first"),
+        ('[roles.a]\naction = "tool_call"\ncommand = ["x", 3]', ("roles", "a", "command", 1), "value", "a text"),
+        ('[roles.a]\naction = "tool_call"\ncommand = [""]', ("roles", "a", "command", 0), "value", "names"),
+        (
+            '[roles.a]\naction = "file_operation"\noperation = "copy"\nsource = "s"',
+            ("roles", "a"),
+            "open",
+            "`target` is missing: the operation copy",
+        ),
+        (
+            '[roles.a]\naction = "file_operation"\noperation = "link"',
+            ("roles", "a", "operation"),
+            "value",
+            "Possible: read, write",
+        ),
+        ('[roles.a]\naction = "agent_handoff"\nto = ""', ("roles", "a", "to"), "value", "an empty text"),
+        ('[roles.a]\naction = "agent_handoff"\nto = [3]', ("roles", "a", "to", 0), "value", "a text"),
+        (f"[roles.a]\n{TOOL}retries = -1", ("roles", "a", "retries"), "value", "of 0 or more"),
+        (f"[roles.a]\n{TOOL}retries = 1.5", ("roles", "a", "retries"), "value", "a whole number"),
+        (f"[roles.a]\n{TOOL}retries = true", ("roles", "a", "retries"), "value", "a whole number"),
+        (f'[roles.a]\n{TOOL}idempotent = "yes"', ("roles", "a", "idempotent"), "value", "true or false"),
+        ("[limits]\ntimeout_s = nan", ("limits", "timeout_s"), "value", "above 0"),
+        ("[limits]\ntimeout_s = inf", ("limits", "timeout_s"), "value", "above 0"),
+        ("[limits]\ntimeout_s = 0", ("limits", "timeout_s"), "value", "above 0"),
+        ("[limits]\ntimeout_s = 2025-12-06", ("limits", "timeout_s"), "value", "a date or time"),
+        ('[limits]\nenv_allow = "PATH"', ("limits", "env_allow"), "value", "a list of texts"),
+        ("[run]\nmax_parallel = 0", ("run", "max_parallel"), "value", "of 1 or more"),
+        ("[drift]\nactive_interval_s = -1", ("drift", "active_interval_s"), "value", "of 0 or more"),
+        ('[engine]\nkind = "ray"', ("engine", "kind"), "value", "Possible: local, temporal"),
+    ],
+)
+def test_the_place_and_the_words_help(text: str, pointer: tuple[str | int, ...], part: str, words: str) -> None:
+    [finding] = settings_findings(tomllib.loads(text))
+    assert (finding.place.pointer, finding.place.part) == (pointer, part)
+    assert words in finding.message
+    assert finding.severity == Severity.ERROR
+
+
+def test_a_shell_text_is_taken_apart_for_the_fix() -> None:
+    [finding] = settings_findings(
+        {"roles": {"a": {"action": "tool_call", "command": "pytest -k 'a b' > out.txt"}}}
+    )
+    assert finding.data["replacement"] == ["pytest", "-k", "a b", ">", "out.txt"]
+    assert 'command = ["pytest", "-k", "a b", ">", "out.txt"]' in finding.message
+    assert '["sh", "-c", "pytest -k \'a b\' > out.txt"]' in finding.message
+
+
+def test_an_unfinished_quotation_is_still_taken_apart() -> None:
+    [finding] = settings_findings({"roles": {"a": {"action": "tool_call", "command": "echo 'a"}}})
+    assert finding.data["replacement"] == ["echo", "'a"]
+
+
+def test_a_secret_is_never_repeated() -> None:
+    writer = {"action": "llm_call", "base_url": "http://x", "model": "m", "prompt": "p", "api_key_env": "sk-1234"}
+    [finding] = settings_findings({"roles": {"a": writer}})
+    assert finding.code == "settings-secret-inline"
+    assert "sk-1234" not in repr(finding)
+
+
+def test_both_a_command_and_a_server_are_one_too_many() -> None:
+    both = {"action": "tool_call", "command": ["x"], "server": ["s"], "tool": "t"}
+    [finding] = settings_findings({"roles": {"a": both}})
+    assert "not both" in finding.message
+
+
+def test_without_plans_nothing_is_called_unused() -> None:
+    class Empty(OnePlan):
+        def documents(self, kind: str | None = None) -> Iterable[DocumentFacts]:
+            return []
+
+    text = f"[roles.nobody]\n{TOOL}"
+    assert settings_findings(tomllib.loads(text), world=Empty()) == []
+    assert settings_findings(tomllib.loads(text)) == []
+    assert [finding.code for finding in found(text)] == ["settings-role-unused"]
+
+
+def test_a_misspelt_role_is_suggested_and_a_role_that_is_handed_to_counts_as_used() -> None:
+    [finding] = found(f"[roles.tetser]\n{TOOL}")
+    assert "Did you mean `tester`?" in finding.message
+    assert finding.unnecessary
+    assert found(f'[roles.tester]\naction = "agent_handoff"\nto = "expert"\n[roles.expert]\n{TOOL}') == []
+
+
+def test_handlers_are_those_installed_unless_given() -> None:
+    data = {"roles": {"a": {"action": "custom_action", "handler": "publish"}}}
+    assert settings_findings(data, handlers={"publish"}) == []
+    assert [finding.code for finding in settings_findings(data)] == ["settings-handler-missing"]
+    assert "publish" not in installed_handlers()
+
+
+JSONISH = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=8,
+)
+NAMES = ["roles", "steps", "run", "limits", "gates", "drift", "learning", "engine", "state", "x"]
+KEYS = ["action", "command", "to", "server", "tool", "operation", "timeout_s", "env_allow", "retries", "handler"]
+ROLE = st.dictionaries(st.sampled_from(KEYS), JSONISH | st.sampled_from(["tool_call", "agent_handoff", "read"]))
+TABLE = st.dictionaries(st.sampled_from([*KEYS, "a"]), JSONISH | ROLE)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), JSONISH | TABLE))
+@settings(max_examples=300, deadline=None)
+def test_no_value_makes_the_check_fail_and_sound_means_usable(data: dict[str, Any]) -> None:
+    made, findings = parse_settings(data)
+    has_error = any(finding.severity == Severity.ERROR for finding in findings)
+    assert (made is None) == has_error
+    assert not any(finding.message.startswith("This cannot be used") for finding in findings), "found by our own rules"
