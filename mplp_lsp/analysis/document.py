@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from mplp_lsp.analysis.broken import without_echoes
 from mplp_lsp.analysis.located import Located
-from mplp_lsp.analysis.timeline import line_findings
+from mplp_lsp.analysis.timeline import is_too_long, line_findings
 from mplp_lsp.text.elements import Element, ElementTable
 from mplp_lsp.text.problems import Problem
 from mplp_lsp.text.spans import Block
@@ -32,6 +32,14 @@ from mplp_runtime.rules.settings import settings_findings
 from mplp_runtime.rules.world import DocumentFacts
 
 MAX_FINDINGS = 1_000
+_TOO_LONG = Problem(
+    "document-too-large",
+    "This timeline is larger than 5 MB and is not checked.",
+    0,
+    1,
+    {},
+    Severity.INFORMATION,
+)
 
 T = TypeVar("T")
 _Found = tuple[tuple[int, tuple[Finding, ...]], ...]
@@ -85,8 +93,15 @@ def spoken_once(analysis: Analysis, findings: Iterable[Finding]) -> list[Finding
     if not found:
         return found
     document = analysis.document
-    if document.tree is not None and analysis.syntax:
+    if analysis.syntax and document.tree is not None:
         found = without_echoes(document.tree, found, analysis.facts)
+    elif analysis.syntax and (toml := document.toml) is not None:
+        # What a table lacks may stand in the line that could not be read.
+        found = [
+            finding
+            for finding in found
+            if finding.place.part != "open" and not toml.is_broken(finding.place.pointer)
+        ]
     return first_voice(found)
 
 
@@ -112,7 +127,7 @@ def _syntax(document: Document, limit: int) -> Iterator[Located]:
     if document.tree is not None:
         problems = document.tree.problems
     elif document.timeline is not None:
-        problems = document.timeline.problems
+        problems = (_TOO_LONG,) if is_too_long(document.timeline) else document.timeline.problems
     elif document.toml is not None:
         problems = document.toml.problems
     for problem in islice(problems, limit):
@@ -127,10 +142,11 @@ def _parts(document: Document, limit: int) -> tuple[tuple[Finding, ...], int]:
     if kind is None:
         return (), 0
     if document.timeline is not None:
-        return line_findings(document.timeline, limit)
+        return ((), 0) if is_too_long(document.timeline) else line_findings(document.timeline, limit)
     if document.toml is not None:
         value = document.toml.value
-        return (tuple(settings_findings(value)), 0) if isinstance(value, dict) else ((), 0)
+        found = tuple(settings_findings(value)) if isinstance(value, dict) else ()
+        return found, len(found)
     tree = document.tree
     if tree is None or not has_schema(kind) or is_too_large(tree):
         return (), 0

@@ -186,6 +186,12 @@ def test_settings_have_findings_with_ranges() -> None:
     assert diagnostics(project("-- mplp.toml --\n[roles\n").snapshot, uri("mplp.toml"))
 
 
+def test_broken_settings_are_one_finding() -> None:
+    for end in ('command = ["true"', "command = ", "command"):
+        text = f'-- mplp.toml --\n[roles.tester]\naction = "tool_call"\n{end}\n'
+        assert codes(diagnostics(project(text).snapshot, uri("mplp.toml"))) == ["toml-syntax"], end
+
+
 def test_a_role_that_mplp_toml_binds_is_not_hinted_at() -> None:
     settings = '[roles.tester]\naction = "agent_handoff"\nto = "human"\n'
     text = sound(step("s1"))
