@@ -15,6 +15,7 @@ import mplp_schemas
 from mplp_runtime.rules import shape
 from mplp_runtime.rules.choice import BASE_EVENT, MAP_EVENT, SA_EVENT, SAMPLE_OLDER, schema_for
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Severity, Stage
+from mplp_runtime.rules.lifecycle import is_terminal
 from mplp_runtime.rules.map_events import EventFault, unanswered_turns, unheard_broadcasts
 from mplp_runtime.rules.order import order_of
 from mplp_runtime.rules.rule_language import (
@@ -129,30 +130,36 @@ def _applies(when: When, owner: object) -> bool:
     return isinstance(owner, Mapping) and owner.get(when.field) == when.equals
 
 
+def moment_of(kind: str, value: object) -> Moment:
+    """The moment a document is in by its own word: a trace that has ended is held to the end's rules."""
+    status = value.get("status") if kind == "trace" and isinstance(value, Mapping) else None
+    return "end-of-trace" if isinstance(status, str) and is_terminal("trace", status) else "edit"
+
+
 def invariant_findings(
-    kind: str, value: object, objects: Objects | None = None, moment: Moment = "edit"
+    kind: str, value: object, objects: Objects | None = None, moment: Moment | None = None
 ) -> list[Finding]:
     """What the invariants have against one document, at a moment of its life (D13), ordered by place.
 
-    `edit` rules always apply; `run` rules while a plan runs; `end-of-trace` rules when a run is over. The
-    document itself is added to `objects` under its own scope.
+    `edit` rules always apply; `run` rules while a plan runs; `end-of-trace` rules when a run is over; by
+    default `moment_of` decides. The document itself is added to `objects` under its own scope.
     """
     loaded: dict[str, object] = dict(objects or {})
     findings = []
-    for invariant in _of_kind(kind, value, moment):
+    for invariant in _of_kind(kind, value, moment or moment_of(kind, value)):
         loaded[invariant.scope] = value
         findings += [finding_of(invariant, violation, value) for violation in evaluate(invariant, loaded)]
     return sorted(findings, key=order_of)
 
 
 def header_invariant_findings(kind: str, header: object, counts: Mapping[str, int]) -> list[Finding]:
-    """The `edit` rules that do not look into the entries of top-level lists."""
+    """The part of `invariant_findings` that does not look into the entries of top-level lists."""
     if not isinstance(header, Mapping):
         return []
     # Rules about a list's length see a list of the right length.
     sized = {**header, **{field: [None] * count for field, count in counts.items() if field in header}}
     findings = []
-    for invariant in _of_kind(kind, header, "edit"):
+    for invariant in _of_kind(kind, header, moment_of(kind, header)):
         path = parse_path(invariant.path) if invariant.path is not None else ()
         if path[1:2] == (EVERY,):
             continue

@@ -43,9 +43,9 @@ def rust_validator(reference: str) -> Validate:
         try:
             if is_valid(value):
                 return []
+            return [_from_rust(error) for error in validator.iter_errors(value)]
         except UnicodeEncodeError:
             return validate(without_lone_surrogates(value))
-        return [_from_rust(error) for error in validator.iter_errors(value)]
 
     return validate
 

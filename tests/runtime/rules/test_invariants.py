@@ -154,6 +154,13 @@ def test_rules_about_finished_traces_speak_at_the_end():
     assert (told([finding]), finding.data["missing"]) == ([("sa-trace-not-empty", "open:")], "events")
 
 
+def test_a_trace_that_says_it_has_ended_is_held_to_the_rules_of_the_end():
+    assert invariant_findings("trace", {"status": "running", "events": []}) == []
+    assert told(invariant_findings("trace", {"status": "failed", "events": []})) == [
+        ("sa-trace-not-empty", "/events")
+    ]
+
+
 def test_a_trace_of_another_plan_is_told():
     trace = {"context_id": identifier(21), "plan_id": identifier(1), "events": [{}]}
     objects = {"context": context(), "plan": plan()}

@@ -10,14 +10,16 @@ import pytest
 
 import mplp_schemas
 from mplp_runtime.rules import sentences, shape
-from mplp_runtime.rules.check import own_element_findings, own_findings, own_header_findings
+from mplp_runtime.rules.check import check, own_element_findings, own_findings, own_header_findings
 from mplp_runtime.rules.findings import Finding, Severity
 from mplp_runtime.rules.order import identity_of
 from mplp_runtime.rules.schema import element_findings, header_findings, schema_findings, schema_for
-from mplp_runtime.rules.validators import python_validator, rust_validator
+from mplp_runtime.rules.validators import python_validator, rust_validator, validator_for
 from tests.runtime.rules.documents import (
     MODULES,
+    SmallWorld,
     context,
+    facts,
     identifier,
     mutated,
     plan,
@@ -26,6 +28,7 @@ from tests.runtime.rules.documents import (
     told,
 )
 
+KINDS = (*MODULES, "event", "sample", "file-update", "git", "ci", "tool")
 UUID_1 = "123e4567-e89b-12d3-a456-426614174000"
 
 
@@ -284,7 +287,7 @@ def split(kind: str, value: object, whole: str) -> list[Finding]:
     ]
 
 
-@pytest.mark.parametrize("kind", [*MODULES, "event", "sample", "file-update", "git", "ci", "tool"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_header_and_entries_together_say_exactly_what_the_whole_says(kind: str):
     chance = random.Random(kind)
     base = sound(kind)
@@ -296,8 +299,8 @@ def test_header_and_entries_together_say_exactly_what_the_whole_says(kind: str):
         if kind == "event" and round_number % 3 == 0 and isinstance(document, dict):
             document |= {"session_id": identifier(1)}
             document.pop("event_family", None)
-        for whole, check in (("schema", schema_findings), ("own", own_findings)):
-            expected = {identity_of(finding): finding for finding in check(kind, document)}
+        for whole, findings_of in (("schema", schema_findings), ("own", own_findings)):
+            expected = {identity_of(finding): finding for finding in findings_of(kind, document)}
             found = {identity_of(finding): finding for finding in split(kind, document, whole)}
             assert found == expected, document
             seen += len(expected)
@@ -321,6 +324,51 @@ def _plain(fault: sentences.Fault) -> str:
     if fault.keyword in ("required", "enum", "minimum", "minItems", "minLength", "pattern", "format"):
         return repr(fault.parameter)
     return repr(sorted(map(str, fault.parameter))) if fault.keyword == "additionalProperties" else ""
+
+
+def test_without_the_fast_validator_the_slow_one_says_the_same(monkeypatch: pytest.MonkeyPatch):
+    documents = [plan(step(0, status="pendng"), 3, extra=1), plan(title=7), plan()]
+    fast = [own_findings("plan", document) for document in documents]
+
+    def no_wheel(*_: object) -> None:
+        raise ImportError("no wheel for this system")
+
+    monkeypatch.setattr(mplp_schemas, "rust_validator", no_wheel)
+    validator_for.cache_clear()
+    try:
+        assert [own_findings("plan", document) for document in documents] == fast
+    finally:
+        validator_for.cache_clear()
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "settings"])
+def test_no_value_whatever_makes_a_rule_fail(kind: str):
+    chance = random.Random(kind)
+    world = SmallWorld(facts("context", context()), facts("plan", plan()))
+    for round_number in range(150):
+        base = plan(step(0, 1), step(1, 0)) if kind == "plan" and round_number % 2 else _junk(chance, 3)
+        value = mutated(base, chance)
+        check(kind, value, facts(kind, value), world)
+
+
+def _junk(chance: random.Random, depth: int) -> object:
+    keys = (
+        "steps",
+        "status",
+        "meta",
+        "context_id",
+        "trace",
+        "events",
+        "event_family",
+        "sample_family",
+        "agent_role",
+    )
+    act = chance.randrange(4 if depth else 2)
+    if act == 2:
+        return [_junk(chance, depth - 1) for _ in range(3)]
+    if act == 3:
+        return {key: _junk(chance, depth - 1) for key in chance.sample(keys, 4)}
+    return chance.choice((None, True, 0, 1.5, "", "draft", "in_progress", "\ud800", identifier(1)))
 
 
 def test_a_sound_step_costs_microseconds():

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Document:
     """One document of an example: only the lines that matter.
 
-    `path` is told where it matters. `kind` is its kind of document, or `toml`, `lines` (one event each) or `text` (JSON or what should be).
+    `kind` is its kind of document, or `toml`, `lines` (one event each) or `text` (JSON or what should be);
+    `path` is told where it matters.
     """
 
     text: str
