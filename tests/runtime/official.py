@@ -11,16 +11,19 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[2] / "../shared/mplp-v1.0.0"
 
-needs_official = pytest.mark.skipif(not FOLDER.is_dir(), reason="../shared with the official data is not there")
+needs_official = pytest.mark.skipif(
+    not FOLDER.is_dir(), reason="../shared with the official data is not there"
+)
 
 
 @cache
 def validator(name: str) -> Any:
     """A `jsonschema` validator of the official schema file `name`, formats asserted."""
     from jsonschema import Draft7Validator, FormatChecker
-    from mplp_schemas.formats import FORMATS
     from referencing import Registry, Resource
     from referencing.jsonschema import DRAFT7
+
+    from mplp_schemas.formats import FORMATS
 
     schemas = {path: json.loads(path.read_text()) for path in (FOLDER / "schemas").rglob("*.schema.json")}
     registry: Any = Registry().with_resources(

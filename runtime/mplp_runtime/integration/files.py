@@ -149,5 +149,7 @@ def inside(path: str, root: PurePath | None = None) -> str:
     parts = path.replace("\\", "/").split("/")
     is_absolute = path.startswith(("/", "\\")) or (len(path) > 1 and path[1] == ":")
     if is_absolute or ".." in parts or "\x00" in path:
-        raise PathOutsideProject(f"{path!r} leaves the project; paths of file events are relative to its root.")
+        raise PathOutsideProject(
+            f"{path!r} leaves the project; paths of file events are relative to its root."
+        )
     return path

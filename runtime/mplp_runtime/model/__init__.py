@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from mplp_runtime.model.base import ProtocolObject
 from mplp_runtime.model.collab import Collab, Participant
 from mplp_runtime.model.common import BaseEvent, Governance, Meta, Module, Ref, TraceBase
 from mplp_runtime.model.confirm import Confirm, Decision
@@ -70,6 +71,7 @@ __all__ = [
     "Participant",
     "PipelineStageEvent",
     "Plan",
+    "ProtocolObject",
     "Ref",
     "Role",
     "RuntimeExecutionEvent",

@@ -91,8 +91,9 @@ class ProtocolObject(BaseModel):
         values: JsonObject = {}
         for name, field in type(self).model_fields.items():
             value = getattr(self, name)
-            if value is not None or (name in self.model_fields_set and name in self._nullable):
-                values[field.alias or name] = _plain(value)
+            key = field.alias or name
+            if value is not None or (name in self.model_fields_set and key in self._nullable):
+                values[key] = _plain(value)
         values.update(_plain(self.__pydantic_extra__ or {}))
         first = {key: values[key] for key in self._order if key in values}
         return {**first, **values}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mplp_runtime.vsl.memory import run_callback
+from mplp_runtime.vsl.callbacks import run_callback
 from mplp_runtime.vsl.sqlite_errors import store_error
 from mplp_runtime.vsl.sqlite_transaction import SqliteTransaction
 from mplp_runtime.vsl.values import StoreLimits

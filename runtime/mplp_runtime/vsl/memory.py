@@ -3,17 +3,15 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mplp_runtime.errors import NodeConflict, NodeExists, StoreError
+from mplp_runtime.vsl.callbacks import run_callback
 from mplp_runtime.vsl.interface import Edge, Json, Node, Reading, StoredEvent, T, Transaction
 from mplp_runtime.vsl.values import StoreLimits, decoded, encoded, stamped
-
-logger = logging.getLogger(__name__)
 
 NodeKey = tuple[str, str]
 
@@ -269,11 +267,3 @@ class MemoryStore:
             raise RuntimeError(
                 "a transaction cannot be started inside another, nor in an after_commit callback"
             )
-
-
-def run_callback(callback: Callable[[], None]) -> None:
-    """Runs an after_commit callback; what it raises is our bug and must not undo what is durable."""
-    try:
-        callback()
-    except Exception:
-        logger.exception("A callback after a commit failed.")

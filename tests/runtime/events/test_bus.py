@@ -33,7 +33,9 @@ async def test_an_event_that_is_not_valid_is_refused_with_what_else_the_transact
 
 async def test_an_execution_cannot_start_before_its_plan_was_created(store: ValueStateLayer) -> None:
     bus = bus_of(store)
-    started = event_core(bus.stamper, "plan_execution_started", "runtime_execution", payload={"plan_id": uuid(9)})
+    started = event_core(
+        bus.stamper, "plan_execution_started", "runtime_execution", payload={"plan_id": uuid(9)}
+    )
     started |= {"execution_id": uuid(8), "executor_kind": "worker", "status": "running"}
     with pytest.raises(EventRejected, match="before it was created"):
         await bus.emit("run", started)
@@ -98,14 +100,18 @@ async def test_an_undone_event_is_not_delivered(store: ValueStateLayer) -> None:
 
 async def test_each_topic_gets_its_events_once(store: ValueStateLayer) -> None:
     bus = bus_of(store)
-    counts = dict.fromkeys(["*", "observability.*", "observability.pipeline_stage", "integration.*", "profile.sa"], 0)
+    counts = dict.fromkeys(
+        ["*", "observability.*", "observability.pipeline_stage", "integration.*", "profile.sa"], 0
+    )
 
     def count(topic: str) -> None:
         counts[topic] += 1
 
     for topic in counts:
-        bus.subscribe(topic, lambda stored, topic=topic: count(topic))
-    await bus.emit("run", pipeline_stage(bus.stamper, "x", pipeline_id=uuid(1), stage_id="plan", status="draft"))
+        bus.subscribe(topic, lambda _, topic=topic: count(topic))
+    await bus.emit(
+        "run", pipeline_stage(bus.stamper, "x", pipeline_id=uuid(1), stage_id="plan", status="draft")
+    )
     await bus.emit("run", sa_event(bus.stamper, "SAInitialized", sa_id=uuid(1)))
     await bus.emit("run", external_integration(bus.stamper, "file_update", FILE, source="lsp"))
     assert counts == {
@@ -118,9 +124,15 @@ async def test_each_topic_gets_its_events_once(store: ValueStateLayer) -> None:
 
 
 def test_topics_follow_the_seeds() -> None:
-    assert "integration.file_update" in topics_of(external_integration(stamper(), "file_update", FILE, source="s"))
-    assert "integration.git" in topics_of({"event_family": "external_integration", "event_type": "git_operation"})
-    assert "integration.tool" in topics_of({"event_family": "external_integration", "event_type": "tool_execution"})
+    assert "integration.file_update" in topics_of(
+        external_integration(stamper(), "file_update", FILE, source="s")
+    )
+    assert "integration.git" in topics_of(
+        {"event_family": "external_integration", "event_type": "git_operation"}
+    )
+    assert "integration.tool" in topics_of(
+        {"event_family": "external_integration", "event_type": "tool_execution"}
+    )
     assert topics_of(map_event(stamper(), "MAPSessionStarted", session_id=uuid(1))) == ("profile.map",)
 
 
@@ -129,7 +141,7 @@ async def test_a_failing_subscriber_is_logged_and_the_others_are_served(
 ) -> None:
     bus = bus_of(store)
     seen: list[StoredEvent] = []
-    bus.subscribe("*", lambda stored: 1 // 0)  # type: ignore[arg-type,return-value]
+    bus.subscribe("*", lambda _: 1 // 0)  # type: ignore[arg-type,return-value]
     bus.subscribe("*", seen.append)
     with caplog.at_level(logging.ERROR):
         await bus.emit("run", event_core(bus.stamper, "x", "intent"))

@@ -42,16 +42,23 @@ def one_of_each() -> list[tuple[str, dict[str, Any]]]:
         *[("mplp-pipeline-stage-event", pipeline_stage(s, "x", status=word, **ids)) for word in STAGE_STATUS],
         (
             "mplp-pipeline-stage-event",
-            pipeline_stage(s, "x", status="failed", stage_name="n", stage_order=0, payload={"error": "e"}, **ids),
+            pipeline_stage(
+                s, "x", status="failed", stage_name="n", stage_order=0, payload={"error": "e"}, **ids
+            ),
         ),
         *[
-            ("mplp-graph-update-event", graph_update(s, "x", graph_id=uuid(8), update_kind=kind, node_delta=-1))
+            (
+                "mplp-graph-update-event",
+                graph_update(s, "x", graph_id=uuid(8), update_kind=kind, node_delta=-1),
+            )
             for kind in get_args(UpdateKind)
         ],
         *[
             (
                 "mplp-runtime-execution-event",
-                runtime_execution(s, "x", execution_id=uuid(9), executor_kind=kind, status=word, executor_role="r"),
+                runtime_execution(
+                    s, "x", execution_id=uuid(9), executor_kind=kind, status=word, executor_role="r"
+                ),
             )
             for kind in EXECUTOR_KIND.values()
             for word in EXECUTION_STATUS
@@ -64,7 +71,9 @@ def one_of_each() -> list[tuple[str, dict[str, Any]]]:
         ("mplp-map-event", map_event(s, "MAPSessionStarted", session_id=uuid(3), target_roles=["a"])),
         (
             "mplp-event-core",
-            external_integration(s, "file_update", FILE, source="lsp", extensions={"content_hash": "sha256:0"}),
+            external_integration(
+                s, "file_update", FILE, source="lsp", extensions={"content_hash": "sha256:0"}
+            ),
         ),
     ]
 
@@ -91,13 +100,19 @@ def test_every_status_of_plans_and_steps_has_a_word_for_stages() -> None:
 
 
 def test_the_exact_word_of_a_cancelled_plan_is_kept_in_the_payload() -> None:
-    event = pipeline_stage(stamper(), "plan_cancelled", pipeline_id=uuid(1), stage_id="plan", status="cancelled")
+    event = pipeline_stage(
+        stamper(), "plan_cancelled", pipeline_id=uuid(1), stage_id="plan", status="cancelled"
+    )
     assert (event["stage_status"], event["payload"]["status"]) == ("skipped", "cancelled")
 
 
 def test_an_extension_never_replaces_a_member_of_the_envelope() -> None:
     event = external_integration(
-        stamper(), "file_update", FILE, source="lsp", extensions={"event_id": "forged", "source": "x", "size": None}
+        stamper(),
+        "file_update",
+        FILE,
+        source="lsp",
+        extensions={"event_id": "forged", "source": "x", "size": None},
     )
     assert event["event_id"] == uuid(1)
     assert event["source"] == "lsp"
@@ -107,8 +122,14 @@ def test_an_extension_never_replaces_a_member_of_the_envelope() -> None:
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"event_id": uuid(1).replace("-4000-", "-1000-")}, "`event_id` is not a lower-case UUID of version 4"),
-        ({"event_id": "ABCDEF00-0000-4000-8000-000000000000"}, "`event_id` is not a lower-case UUID of version 4"),
+        (
+            {"event_id": uuid(1).replace("-4000-", "-1000-")},
+            "`event_id` is not a lower-case UUID of version 4",
+        ),
+        (
+            {"event_id": "ABCDEF00-0000-4000-8000-000000000000"},
+            "`event_id` is not a lower-case UUID of version 4",
+        ),
         ({"event_type": " "}, "`event_type` is missing or blank"),
         ({"pipeline_id": uuid(1).replace("-4000-", "-5000-")}, "`pipeline_id` is not a lower-case UUID"),
         ({"stage_id": "\t"}, "`stage_id` is missing or blank"),
@@ -163,7 +184,9 @@ def test_embedded_types_are_words_between_dots(event_type: str, expected: str) -
 
 
 def test_an_embedded_event_keeps_id_time_and_logical_time_and_says_the_rest_in_data() -> None:
-    event = sa_event(stamper(), "SAStepStarted", sa_id=uuid(3), trace_id=uuid(4), payload={"step_id": uuid(5)})
+    event = sa_event(
+        stamper(), "SAStepStarted", sa_id=uuid(3), trace_id=uuid(4), payload={"step_id": uuid(5)}
+    )
     stored = {**event, "payload": {**event["payload"], "lamport_timestamp": 9}}
     assert embedded_event(stored) == {
         "event_id": uuid(1),

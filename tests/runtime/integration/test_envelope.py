@@ -72,7 +72,10 @@ def taken(value: dict[str, Any], **options: Any) -> Normalised:
     return normalised(value, stamper=stamper(), source=options.pop("source", "test"), **options)
 
 
-@pytest.mark.parametrize(("kind", "value"), [("file_update", FILE), ("git_operation", GIT), ("ci_pipeline", CI), ("tool_execution", TOOL)])
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [("file_update", FILE), ("git_operation", GIT), ("ci_pipeline", CI), ("tool_execution", TOOL)],
+)
 def test_a_bare_frozen_event_is_wrapped_without_a_note(kind: str, value: dict[str, Any]) -> None:
     result = taken(value)
     assert result.notes == ()
@@ -153,7 +156,10 @@ def test_a_source_inside_the_payload_of_an_envelope_moves_out() -> None:
         ({**TOOL, "invocation_id": "uuid-v4"}, "invocation_id"),
         ({**CI, "build_url": "not a uri"}, "run_url"),
         ({"event_family": "external_integration", "event_type": "weather"}, "carries no integration event"),
-        ({"event_family": "intent", "event_type": "file_update", "payload": FILE}, "carries no integration event"),
+        (
+            {"event_family": "intent", "event_type": "file_update", "payload": FILE},
+            "carries no integration event",
+        ),
         ({"event_family": 3, "event_type": ["x"], "payload": 1}, "carries no integration event"),
     ],
 )

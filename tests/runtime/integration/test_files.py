@@ -33,7 +33,10 @@ class Taking:
         return await self.files.ingest(envelope)
 
     def types(self) -> list[str]:
-        return [stored.event["event_type"] for stored in self.store.read(lambda reading: reading.events("project"))]
+        return [
+            stored.event["event_type"]
+            for stored in self.store.read(lambda reading: reading.events("project"))
+        ]
 
 
 @needs_official
@@ -72,7 +75,10 @@ async def test_a_first_sighting_adds_a_node_and_a_change_updates_it(store: Value
     assert node.data["language"] == "python"
     assert "size_bytes" not in node.data, "the old size is no longer true"
     updates = [stored.event for stored in store.read(lambda r: r.events("project"))][1::2]
-    assert [(event["update_kind"], event["node_delta"]) for event in updates] == [("node_add", 1), ("node_update", 0)]
+    assert [(event["update_kind"], event["node_delta"]) for event in updates] == [
+        ("node_add", 1),
+        ("node_update", 0),
+    ]
 
 
 async def test_a_touch_without_a_change_is_no_drift(store: ValueStateLayer) -> None:
@@ -88,7 +94,9 @@ async def test_an_older_event_is_no_drift(store: ValueStateLayer) -> None:
     assert (await taking.event("a.py", changed_at=datetime(2025, 12, 5, tzinfo=UTC))).drift is None
 
 
-async def test_a_deleted_file_leaves_a_tombstone_and_a_renamed_one_its_new_place(store: ValueStateLayer) -> None:
+async def test_a_deleted_file_leaves_a_tombstone_and_a_renamed_one_its_new_place(
+    store: ValueStateLayer,
+) -> None:
     taking = Taking(store)
     await taking.event("a.py", "created")
     await taking.event("b.py", "created")
@@ -100,7 +108,9 @@ async def test_a_deleted_file_leaves_a_tombstone_and_a_renamed_one_its_new_place
     assert taking.types()[-1] == "file_update", "nothing in the graph changed"
 
 
-@pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a/../../b", "C:\\Windows", "..\\up", "a\x00b"])
+@pytest.mark.parametrize(
+    "path", ["../outside", "/etc/passwd", "a/../../b", "C:\\Windows", "..\\up", "a\x00b"]
+)
 async def test_a_path_that_leaves_the_project_changes_nothing(store: ValueStateLayer, path: str) -> None:
     taking = Taking(store)
     with pytest.raises(PathOutsideProject):
@@ -132,7 +142,9 @@ async def test_other_events_are_refused(store: ValueStateLayer) -> None:
 
 async def test_a_run_under_way_gets_the_event_too(store: ValueStateLayer) -> None:
     taking = Taking(store)
-    envelope = file_update_event(taking.bus.stamper, file_path="a.py", change_type="created", source="mplp-lsp")
+    envelope = file_update_event(
+        taking.bus.stamper, file_path="a.py", change_type="created", source="mplp-lsp"
+    )
     await taking.files.ingest(envelope, streams=("project", "run"))
     [stored] = store.read(lambda reading: reading.events("run"))
     assert stored.event["event_id"] == envelope["event_id"]

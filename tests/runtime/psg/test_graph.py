@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -35,7 +36,11 @@ async def test_a_new_node_is_an_add_and_a_changed_one_an_update(store: ValueStat
     [added] = await store.transact(lambda tx: graph.put(tx, "Context", uuid(1), {"status": "draft"}))
     [updated] = await store.transact(lambda tx: graph.put(tx, "Context", uuid(1), {"status": "active"}))
     again = await store.transact(lambda tx: graph.put(tx, "Context", uuid(1), {"status": "active"}))
-    assert (added["event_type"], added["update_kind"], added["node_delta"]) == ("context_created", "node_add", 1)
+    assert (added["event_type"], added["update_kind"], added["node_delta"]) == (
+        "context_created",
+        "node_add",
+        1,
+    )
     assert (updated["event_type"], updated["update_kind"], updated["node_delta"]) == (
         "context_updated",
         "node_update",
@@ -55,7 +60,10 @@ async def test_a_plan_becomes_nodes_and_edges_in_one_event(store: ValueStateLaye
     assert (event["event_type"], event["update_kind"]) == ("plan_created", "bulk")
     assert (event["node_delta"], event["edge_delta"]) == (4, 1 + 3 + 3)
     assert [node.id for node in graph.neighbours("Step", uuid(3), kind="dependency")] == [uuid(1), uuid(2)]
-    assert [n.id for n in graph.neighbours("Step", uuid(1), kind="dependency", direction="in")] == [uuid(2), uuid(3)]
+    assert [n.id for n in graph.neighbours("Step", uuid(1), kind="dependency", direction="in")] == [
+        uuid(2),
+        uuid(3),
+    ]
     assert [node.type for node in graph.neighbours("Plan", uuid(900))] == ["Context"]
     assert graph.dangling() == []
     step = graph.read("Step", uuid(2))
@@ -75,7 +83,9 @@ async def test_a_changed_plan_leaves_tombstones_and_takes_edges_away(store: Valu
     assert deltas(store) == sizes(store)
 
 
-async def test_a_plan_whose_steps_wait_for_each_other_is_refused_with_the_way_round(store: ValueStateLayer) -> None:
+async def test_a_plan_whose_steps_wait_for_each_other_is_refused_with_the_way_round(
+    store: ValueStateLayer,
+) -> None:
     graph = graph_of(store)
     with pytest.raises(DocumentInvalid, match=f"{uuid(1)} → {uuid(2)} → {uuid(1)}"):
         await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, (2,)), (2, (1,)))))
@@ -93,7 +103,9 @@ async def test_a_dependency_that_closes_a_cycle_is_refused(store: ValueStateLaye
     with pytest.raises(DocumentInvalid, match="close a cycle"):
         await store.transact(lambda tx: graph.connect(tx, closing))
     with pytest.raises(DocumentInvalid, match="close a cycle"):
-        await store.transact(lambda tx: graph.connect(tx, Edge("dependency", "Step", uuid(1), "Step", uuid(1))))
+        await store.transact(
+            lambda tx: graph.connect(tx, Edge("dependency", "Step", uuid(1), "Step", uuid(1)))
+        )
     with pytest.raises(DocumentInvalid):
         await store.transact(lambda tx: graph.put(tx, "Step", uuid(1), {"new": True}, edges=[closing]))
     step = graph.read("Step", uuid(1))
@@ -131,7 +143,11 @@ async def test_every_graph_event_is_valid_for_the_official_schema(store: ValueSt
     graph = graph_of(store)
     await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), (2, (1,)))))
     await store.transact(lambda tx: graph.put(tx, "Context", uuid(901), {}))
-    await store.transact(lambda tx: graph.put(tx, "Trace", uuid(3), {}, edges=[Edge("plan", "Trace", uuid(3), "Plan", uuid(900))]))
+    await store.transact(
+        lambda tx: graph.put(
+            tx, "Trace", uuid(3), {}, edges=[Edge("plan", "Trace", uuid(3), "Plan", uuid(900))]
+        )
+    )
     await store.transact(lambda tx: graph.disconnect(tx, Edge("plan", "Trace", uuid(3), "Plan", uuid(900))))
     await store.transact(lambda tx: graph.delete(tx, "Plan", uuid(900)))
     events = store.read(lambda reading: reading.events("project"))
@@ -180,7 +196,7 @@ def test_a_cycle_is_found_exactly_when_there_is_one(dependencies: dict[str, list
     except CycleError:
         assert len(cycle) >= 2
         assert cycle[0] == cycle[-1]
-        assert all(after in dependencies[before] for before, after in zip(cycle, cycle[1:], strict=False))
+        assert all(after in dependencies[before] for before, after in pairwise(cycle))
     else:
         assert cycle == []
 

@@ -120,7 +120,12 @@ def test_every_table_and_key_of_the_design_is_read() -> None:
     }
     tester = settings.roles["tester"]
     assert isinstance(tester, ToolCallBinding)
-    assert (tester.command, tester.timeout_s, tester.retries, tester.idempotent) == (("pytest", "-q"), 120, 1, True)
+    assert (tester.command, tester.timeout_s, tester.retries, tester.idempotent) == (
+        ("pytest", "-q"),
+        120,
+        1,
+        True,
+    )
     assert settings.state.encryption_key_env == "MPLP_STATE_KEY"
     assert settings.drift.snapshot_before == ("deployer",)
 
@@ -160,7 +165,8 @@ def test_a_role_narrows_the_limits_and_never_widens_them() -> None:
     settings = load_settings(
         '[limits]\ntimeout_s = 60\nnetwork = false\nhardened = true\nenv_allow = ["PATH", "HOME"]\n'
         + TESTER
-        + 'timeout_s = 120\nmemory_mib = 64\nnetwork = true\nhardened = false\nenv_allow = ["HOME", "SECRET"]\n'
+        + "timeout_s = 120\nmemory_mib = 64\nnetwork = true\nhardened = false\n"
+        + 'env_allow = ["HOME", "SECRET"]\n'
     )
     limits = settings.limits_for(settings.roles["tester"])
     assert (limits.timeout_s, limits.memory_mib) == (60, 64)
@@ -217,7 +223,9 @@ def test_broken_toml_is_said_with_its_line() -> None:
 
 
 def test_the_first_error_is_named_and_the_others_counted() -> None:
-    with pytest.raises(SettingsInvalid, match=r"run\.max_paralel: .*Did you mean `max_parallel`\? \(1 more\)"):
+    with pytest.raises(
+        SettingsInvalid, match=r"run\.max_paralel: .*Did you mean `max_parallel`\? \(1 more\)"
+    ):
         load_settings('[run]\nmax_paralel = 3\non_failure = "halt"\n')
 
 
@@ -231,10 +239,15 @@ def test_a_warning_does_not_keep_the_settings_from_being_used() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, 3, "text", [], {"roles": 3}, {"roles": {"a": 3}}, {"run": []}, {"steps": {"x": None}}, {"": {}}]
+    "value",
+    [None, 3, "text", [], {"roles": 3}, {"roles": {"a": 3}}, {"run": []}, {"steps": {"x": None}}, {"": {}}],
 )
 def test_nothing_that_can_stand_in_a_file_raises(value: Any) -> None:
-    data = value if isinstance(value, dict) else {"run": {"max_parallel": value}, "roles": {"a": {"action": value}}}
+    data = (
+        value
+        if isinstance(value, dict)
+        else {"run": {"max_parallel": value}, "roles": {"a": {"action": value}}}
+    )
     settings, findings = parse_settings(data)
     assert settings is None
     assert findings

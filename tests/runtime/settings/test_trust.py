@@ -71,7 +71,9 @@ def test_untrusting_leaves_no_way_round(trust: Trust, tmp_path: Path) -> None:
     assert trust.folders() == [other]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"folders": 3}', '{"folders": [3, "relative", null]}', "[" * 9999])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", '{"folders": 3}', '{"folders": [3, "relative", null]}', "[" * 9999]
+)
 def test_a_list_that_cannot_be_read_trusts_nothing(trust: Trust, tmp_path: Path, content: str) -> None:
     trust.path.parent.mkdir(parents=True)
     trust.path.write_text(content)
