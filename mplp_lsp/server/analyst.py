@@ -1,8 +1,8 @@
 """When documents are looked at, where, and in which order (performance.md 3, point 7).
 
-Small work is done at once on the loop, so that diagnostics leave within the same turn as the edit. Large work
-goes to a worker, one at a time per document, always for the newest text: what was typed meanwhile replaces what
-was waiting. First the edited document, then those that depend on it.
+Small work is done at once on the loop, so that diagnostics leave within the same turn as the edit. Large
+work goes to a worker, one at a time per document, always for the newest text: what was typed meanwhile
+replaces what was waiting. First the edited document, then those that depend on it.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ class Analyst:
 
     def _is_quick(self, update: Update) -> bool:
         document, before = update.after, update.before
-        assert document is not None
+        if document is None:
+            return True
         if document.text.length <= SMALL_CHARACTERS:
             return True
         if key_of(update.uri) in self._working or before is None:
@@ -179,6 +180,10 @@ class Analyst:
             document = self._bench.document(uri)
             if document is None or document.kind is None:
                 self._publisher.clear(uri)
+                continue
+            if not document.is_open and self._bench.client.pulls_diagnostics:
+                # Nobody looks at it until the client asks for the whole workspace.
+                self._publisher.outdate(uri)
                 continue
             if document.is_open and document.text.length <= SMALL_CHARACTERS:
                 self._publisher.put(_report(self._bench.snapshot(uri), uri), because_of_itself=False)

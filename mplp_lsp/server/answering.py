@@ -1,4 +1,4 @@
-"""The loop around every feature: snapshot, offset, worker or not, cancellation, and a bug that stays inside."""
+"""The loop around every feature: snapshot, offset, worker or not, cancellation; a bug stays inside."""
 
 from __future__ import annotations
 

@@ -1,13 +1,14 @@
 """Statuses at the last save that the graph knows, close at hand for the rules (D22).
 
-The rules ask at every key, so the answers are kept here; the graph is asked once per plan, and told at each save.
+The rules ask at every key, so the answers are kept here; the graph is asked once per plan, and told at each
+save.
 """
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mplp_lsp.workspace.documents import Document
 from mplp_runtime.errors import MplpError
@@ -50,7 +51,7 @@ class BaselineKeeper:
         tree = document.tree
         if tree is None:
             return
-        plan = {"plan_id": plan_id, "status": None, "steps": []}
+        plan: dict[str, Any] = {"plan_id": plan_id, "status": None, "steps": []}
         facts = document.facts
         if facts is not None:
             plan["status"] = facts.status

@@ -1,7 +1,7 @@
 """What the client can do, each question asked once and by name; and what we tell it that we can do.
 
-Read from plain JSON: a client that sends an odd value somewhere must still get a server. Nothing is registered,
-sent or answered that the client has not announced (language-server.md 9.10).
+Read from plain JSON: a client that sends an odd value somewhere must still get a server. Nothing is
+registered, sent or answered that the client has not announced.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _has(capabilities: Mapping[str, Any], path: str) -> bool:
 
 
 def negotiated_encoding(capabilities: Mapping[str, Any]) -> Encoding:
-    """UTF-16 whenever the client offers it (also by saying nothing), else its first choice that we know (D5)."""
+    """UTF-16 whenever the client offers it (silence is an offer), else its first choice that we know (D5)."""
     offered = at(capabilities, "general.positionEncodings")
     if not isinstance(offered, list):
         return "utf-16"

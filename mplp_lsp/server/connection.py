@@ -17,8 +17,8 @@ READ_AHEAD_BYTES = 32 * 1024 * 1024
 class Inlet(asyncio.Protocol):
     """Cuts what arrives into messages and hands each to `deliver`.
 
-    `deliver` answers False for a body that is not JSON. `connected` is called with the transport, `ended` once,
-    after the last whole message has been delivered.
+    `deliver` answers False for a body that is not JSON. `connected` is called with the transport, `ended`
+    once, after the last whole message has been delivered.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Inlet(asyncio.Protocol):
         # Keep the writing half open: what was asked before the end is still answered.
         return True
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._is_over = True
         self._schedule()
 

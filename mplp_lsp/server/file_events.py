@@ -1,7 +1,7 @@
 """Changes of files, in the editor and outside it, on their way to the runtime as file-update events.
 
-Typing is reported after half a second of quiet, a save at once. Where the project keeps state and may be written
-to, the runtime makes the events durable; else it keeps them in memory (D23, which is the runtime's own rule).
+Typing is reported after half a second of quiet, a save at once. Where the project keeps state and may be
+written to, the runtime makes the events durable; else it keeps them in memory (D23).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Bytes to message bodies and back: the header layer of LSP's base protocol, without input or output.
 
-Repairs what pygls leaves open (P7, reliability section 2): header names in any case, a length that is missing,
-garbage or absurd, headers glued to the end of a body that was shorter or longer than announced. After any of
-these the reader finds the next sound header instead of giving up or waiting for ever.
+Repairs what pygls leaves open (P7): header names in any case, a length that is missing, garbage or absurd,
+headers glued to the end of a body that was shorter or longer than announced. After any of these the reader
+finds the next sound header instead of giving up or waiting for ever.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Frames:
     def recover(self, body: bytes) -> None:
         """Gives back what follows the first header inside `body`, a body that turned out not to be JSON.
 
-        JSON cannot hold a raw line end inside a string, so a header in there is a real one: the body before it
-        was shorter than its own header said.
+        JSON cannot hold a raw line end inside a string, so a header in there is a real one: the body before
+        it was shorter than its own header said.
         """
         header = _SOUND_HEADER.search(body)
         if header is not None and self._awaited is None:

@@ -55,8 +55,8 @@ async def ingest_changes(
 def legal_baseline(before: Baseline | None, plan: Mapping[str, Any]) -> dict[str, Any]:
     """The plan whose statuses become the baseline at a save (D22).
 
-    A status that the lifecycle does not let the old one become keeps the old one, so that the warning stays until
-    it is undone, run or accepted, and does not vanish by saving twice.
+    A status that the lifecycle does not let the old one become keeps the old one, so that the warning stays
+    until it is undone, run or accepted, and does not vanish by saving twice.
     """
     steps = plan.get("steps")
     if before is None:
@@ -82,7 +82,7 @@ def legal_baseline(before: Baseline | None, plan: Mapping[str, Any]) -> dict[str
 
 
 async def keep_baseline(runtime: Runtime, plan: Mapping[str, Any], *, is_save: bool) -> Baseline | None:
-    """The statuses that later edits are measured against: those of this save, or of the last one that was seen."""
+    """The statuses that later edits are measured against: of this save, or of the last one that was seen."""
     plan_id = plan.get("plan_id")
     if not isinstance(plan_id, str):
         return None

@@ -50,7 +50,7 @@ def _is_alive_on_windows(process_id: int) -> bool:
 
 async def parent_gone(process_id: int, *, poll_s: float = PARENT_POLL_S) -> None:
     """Returns when the client's process no longer exists."""
-    while is_alive(process_id):
+    while is_alive(process_id):  # noqa: ASYNC110 - another process sets no event of ours.
         await asyncio.sleep(poll_s)
 
 

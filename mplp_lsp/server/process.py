@@ -28,7 +28,7 @@ class ServerProcess:
         self.sessions: set[Session] = set()
         self.stopped = asyncio.Event()
         self.exit_code = 1
-        # Our own threads: pygls reads standard input through its pool, so work there makes the server deaf (P9).
+        # Our own threads: pygls reads standard input through its pool; work there makes the server deaf (P9).
         self._workers = ThreadPoolExecutor(
             max_workers=max(2, min(4, os.cpu_count() or 2)), thread_name_prefix="mplp-work"
         )

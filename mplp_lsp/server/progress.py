@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
+from typing import Self
 
 from mplp_lsp.server.protocol import SessionProtocol
 
@@ -120,7 +121,7 @@ class Bar:
             content["percentage"] = max(0, min(100, self._percentage))
         return content
 
-    async def __aenter__(self) -> Bar:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(

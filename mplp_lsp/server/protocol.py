@@ -1,6 +1,6 @@
 """Every repair of pygls' protocol layer, in one place (language-server.md 6.2, P1-P14).
 
-P1, P2, P13: documents live in our own store; the built-in handlers that fill pygls' workspace are never called.
+P1, P2, P13: documents live in our own store; the built-in handlers that fill pygls' workspace are not called.
 P3: `executeCommand` is one cancellable task, not a generator whose inner task has another id.
 P4, P6: a state machine answers -32002, -32600 and `shutdown` itself, over a copy of what runs.
 P5, P11: `exit` ends this session with a code; whoever owns the process decides what follows.
@@ -43,6 +43,8 @@ from mplp_runtime.errors import MplpError
 
 logger = logging.getLogger(__name__)
 
+LAST_ANSWERS_S = 5.0
+
 State = Literal["new", "running", "shutdown", "exited"]
 
 
@@ -71,7 +73,8 @@ class Endpoint(Protocol):
 @cache
 def shared_converter() -> Converter:
     """One converter for all sessions: its hooks are compiled once."""
-    return default_converter()
+    converter: Converter = default_converter()  # type: ignore[no-untyped-call]
+    return converter
 
 
 @cache
@@ -109,18 +112,24 @@ class SessionProtocol(LanguageServerProtocol):
         self._answering: dict[MessageId, asyncio.Future[Any]] = {}
         self._asked: dict[MessageId, Future[Any]] = {}
         self._numbers = itertools.count(1)
+        self._shutting_down: asyncio.Future[Any] | None = None
+        self._ending: asyncio.Future[None] | None = None
 
     # P12: pygls caches these on `self`, which keeps every session alive.
-    def get_message_type(self, method: str) -> type[Any] | None:
+    def get_message_type(  # type: ignore[override]
+        self, method: str
+    ) -> type[Any] | None:
         return types.METHOD_TO_TYPES.get(method, (None,))[0]
 
-    def get_result_type(self, method: str) -> type[Any] | None:
+    def get_result_type(  # type: ignore[override]
+        self, method: str
+    ) -> type[Any] | None:
         return types.METHOD_TO_TYPES.get(method, (None, None))[1]
 
     # Incoming
 
     def receive(self, body: bytes | FramingFault) -> bool:
-        """Handles one message. False if it was no JSON at all, so that the reader may look for the next header."""
+        """Handles one message. False if it was no JSON, so that the reader may look for the next header."""
         if isinstance(body, FramingFault):
             logger.warning("Unusable header: %s.", body.reason)
             self._refuse(None, RequestError(messages.PARSE_ERROR, f"Unusable header: {body.reason}."))
@@ -144,11 +153,11 @@ class SessionProtocol(LanguageServerProtocol):
 
     def _serve(self, request: Request) -> None:
         started = time.perf_counter()
+        if request.id in self._answering:
+            in_use = RequestError(messages.INVALID_REQUEST, "A request with this id is still being answered.")
+            self._refuse(request.id, in_use)
+            return
         try:
-            if request.id in self._answering:
-                raise RequestError(
-                    messages.INVALID_REQUEST, "A request with this id is still being answered."
-                )
             result = self._begin(request)
         except Exception as error:
             self._refuse(request.id, self._as_request_error(error, request.method))
@@ -189,7 +198,7 @@ class SessionProtocol(LanguageServerProtocol):
 
     async def _shut_down(self, endpoint: Endpoint) -> None:
         self.state = "shutdown"
-        own = asyncio.current_task()
+        own = self._shutting_down = asyncio.current_task()
         # P4: a copy, because finished requests leave the mapping while it is walked.
         for task in list(self._answering.values()):
             if task is not own:
@@ -306,16 +315,34 @@ class SessionProtocol(LanguageServerProtocol):
         return await asyncio.wrap_future(self.send_request(method, params))
 
     def end(self, exit_code: int) -> None:
-        """Ends this session only (P5, P11): stops its work, fails its open questions, tells its endpoint."""
+        """Ends this session only (P5, P11): stops its work, fails its open questions, tells its endpoint.
+
+        What is being stopped still gets its answer, within a limit.
+        """
         if self.state == "exited":
             return
         self.state = "exited"
-        for task in list(self._answering.values()):
-            task.cancel()
         for future in list(self._asked.values()):
             if future.set_running_or_notify_cancel():
                 future.set_exception(RequestError(messages.REQUEST_CANCELLED, "The session has ended."))
         endpoint, self.endpoint = self.endpoint, None
+        # Also those that are done, whose answers leave in the next turn of the loop.
+        unfinished = list(self._answering.values())
+        for task in unfinished:
+            if task is not self._shutting_down:
+                task.cancel()
+        if not unfinished:
+            self._tell_ended(endpoint, exit_code)
+            return
+
+        async def after_the_last_answer() -> None:
+            await asyncio.wait(unfinished, timeout=LAST_ANSWERS_S)
+            self._tell_ended(endpoint, exit_code)
+
+        self._ending = asyncio.ensure_future(after_the_last_answer())
+
+    def _tell_ended(self, endpoint: Endpoint | None, exit_code: int) -> None:
+        self._shutting_down = self._ending = None
         if endpoint is not None:
             endpoint.ended(exit_code)
 

@@ -1,7 +1,7 @@
 """Diagnostics on their way to the client, by push or by pull, never by both (architecture 6).
 
-Nothing is sent twice; an older result never replaces a newer one, because results come here in the order of the
-documents' versions; what is no longer ours, or gone, is cleared.
+Nothing is sent twice; an older result never replaces a newer one, because results come here in the order of
+the documents' versions; what is no longer ours, or gone, is cleared.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ class Report:
 
 
 def report_of(uri: str, version: int | None, diagnostics: Sequence[object]) -> Report:
+    """`diagnostics` as JSON, with an id that is the same for the same findings."""
     items: list[Any] = [shared_converter().unstructure(diagnostic) for diagnostic in diagnostics]
     encoded = json.dumps(items, separators=(",", ":"), sort_keys=True).encode("ascii")
     return Report(uri, version, items, hashlib.blake2b(encoded, digest_size=12).hexdigest())
@@ -64,6 +65,11 @@ class Publisher:
                 self._ask_again()
             return
         self._push(key, report)
+
+    def outdate(self, uri: str) -> None:
+        """The report no longer holds; it is made again when the client asks."""
+        if self._reports.pop(key_of(uri), None) is not None:
+            self._ask_again()
 
     def clear(self, uri: str) -> None:
         """The document is gone, or no longer ours."""

@@ -1,7 +1,7 @@
 """The table of feature requests: one line per LSP method.
 
-`answer` is named as "module:function" and imported when the first request comes, because start-up is a budget.
-What it is called with follows from `takes` (see `mplp_lsp/features/__init__.py`). `runs` says where: `now` on the
+`answer` is named as "module:function" and imported when the first request comes: start-up is a budget. What
+it is called with follows from `takes` (see `mplp_lsp/features/__init__.py`). `runs` says where: `now` on the
 event loop, for answers that never need more than a few milliseconds, or `worker`.
 """
 

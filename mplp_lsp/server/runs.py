@@ -46,9 +46,13 @@ class Runs:
             return
         self._watched.add(root)
         loop = self._process.loop
+
+        def told(where: Path, view: RunView) -> None:
+            loop.call_soon_threadsafe(self._take, where, view)
+
         self._process.runtimes.listen(
             self._desk.session.number,
-            lambda where, view: loop.call_soon_threadsafe(self._take, where, view),
+            told,
         )
 
         async def known(runtime: Runtime) -> list[RunView]:
@@ -80,7 +84,7 @@ class Runs:
                 logger.warning("The state of %s stays in memory: %s", root, error)
 
     async def watch_existing(self) -> None:
-        """Shows runs of projects that have a state already: interrupted ones, and those of other processes."""
+        """Shows runs of projects that have a state: interrupted ones, and those of other processes."""
         for root in self._desk.bench.roots:
             if (root / STATE_FILE).is_file():
                 try:

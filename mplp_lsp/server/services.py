@@ -137,7 +137,7 @@ class SessionServices:
 
 
 class Refresh:
-    """Has the client ask again for what depends on runs, trust and other documents; at most ten times a second."""
+    """Has the client ask again for what shows runs, trust or other documents; at most ten times a second."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

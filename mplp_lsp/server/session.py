@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from mplp_lsp.server.capabilities import Client, client_of, server_capabilities
 from mplp_lsp.server.life import parent_gone
@@ -28,12 +28,11 @@ class Session:
     """The endpoint behind one SessionProtocol."""
 
     def __init__(self, process: ServerProcess) -> None:
+        self._initialize_params: Mapping[str, Any] = {}
         self.process = process
         self.number = next(_numbers)
         self.pygls_server = connection_server(VERSION)
-        protocol = self.pygls_server.protocol
-        assert isinstance(protocol, SessionProtocol)
-        self.protocol: SessionProtocol = protocol
+        self.protocol = cast("SessionProtocol", self.pygls_server.protocol)
         self.protocol.endpoint = self
         self.client = Client()
         self.ended_with: asyncio.Future[int] = process.loop.create_future()
@@ -46,21 +45,17 @@ class Session:
         self.protocol.outbox = outbox
         self._stop_reading = stop_reading
 
-    def spawn(self, work: Awaitable[Any], what: str) -> asyncio.Task[Any]:
+    def spawn(self, work: Coroutine[Any, Any, Any], what: str) -> asyncio.Task[Any]:
         """Runs `work` in the background for as long as the session lives; a failure is logged once."""
-
-        async def guarded() -> None:
-            try:
-                await work
-            except asyncio.CancelledError:
-                raise
-            except Exception:
-                logger.exception("A bug in %s.", what)
-
-        task = self.process.loop.create_task(guarded(), name=what)
+        task = self.process.loop.create_task(work, name=what)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget_task)
         return task
+
+    def _forget_task(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("A bug in %s.", task.get_name(), exc_info=error)
 
     # What the protocol asks
 

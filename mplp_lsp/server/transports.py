@@ -12,8 +12,8 @@ import ipaddress
 import logging
 import os
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, cast
 
 from mplp_lsp.server.connection import Inlet
 from mplp_lsp.server.life import on_stop_signals, parent_gone
@@ -39,7 +39,7 @@ def serve(
 ) -> int:
     """Serves until the client has gone; the exit code LSP asks for (0 only after `shutdown`).
 
-    Without `pipe`, `port` or `listen`: on standard input and output. `pipe` and `port`: the client listens and we
+    Without `pipe`, `port` or `listen`: on standard input and output. `pipe`, `port`: the client listens and we
     connect. `listen` ("HOST:PORT", loopback only): many clients, until the process is told to end.
     Raises MplpError where the address cannot be used.
     """
@@ -74,11 +74,11 @@ def loopback_address(address: str) -> tuple[str, int]:
     return host, int(digits)
 
 
-Serving = Callable[["ServerProcess"], "asyncio._CoroutineLike[int]"]
+Serving = Callable[["ServerProcess"], Coroutine[Any, Any, int]]
 
 
 def _run(serving: Serving, client_process_id: int | None) -> int:
-    # Building the protocol's thousand classes makes no garbage; collecting meanwhile only costs start-up time.
+    # Building the protocol's thousand classes makes no garbage; collecting meanwhile only costs time.
     gc.disable()
     from mplp_lsp.server.process import ServerProcess
 
@@ -86,7 +86,7 @@ def _run(serving: Serving, client_process_id: int | None) -> int:
         process = ServerProcess()
         serve_task = asyncio.ensure_future(serving(process))
         on_stop_signals(process.stop)
-        watches = [asyncio.ensure_future(process.stopped.wait())]
+        watches: list[asyncio.Future[Any]] = [asyncio.ensure_future(process.stopped.wait())]
         if client_process_id is not None:
             watches.append(asyncio.ensure_future(parent_gone(client_process_id)))
         gc.enable()
@@ -118,8 +118,7 @@ def _accept(process: ServerProcess) -> tuple[Inlet, Session]:
     session = process.session()
 
     def connected(transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        session.attach(Outbox(transport), inlet.close)
+        session.attach(Outbox(cast("asyncio.WriteTransport", transport)), inlet.close)
 
     inlet = Inlet(session.protocol.receive, session.input_ended, connected)
     return inlet, session
@@ -132,7 +131,7 @@ async def _connect(process: ServerProcess, *, pipe: str | None = None, port: int
         if pipe is not None:
             await loop.create_unix_connection(lambda: inlet, pipe)
         else:
-            await loop.create_connection(lambda: inlet, "127.0.0.1", port)
+            await loop.create_connection(lambda: inlet, "127.0.0.1", port or 0)
     except OSError as error:
         where = pipe if pipe is not None else f"127.0.0.1:{port}"
         raise MplpError(f"No client listens on {where} ({error.strerror or error}).") from error
@@ -148,10 +147,8 @@ async def _listen(process: ServerProcess, host: str, port: int) -> int:
     async with server:
         for socket in server.sockets:
             # A script that asked for port 0 reads the real one here.
-            print(
-                f"listening on {socket.getsockname()[0]}:{socket.getsockname()[1]}",
-                file=sys.stderr,
-                flush=True,
-            )
+            host, port = socket.getsockname()[:2]
+            sys.stderr.write(f"listening on {host}:{port}\n")
+            sys.stderr.flush()
         await process.stopped.wait()
     return 0

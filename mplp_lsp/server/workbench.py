@@ -96,7 +96,7 @@ class Workbench:
         self._trusted.clear()
 
     def configure(self, settings: object) -> list[Update] | None:
-        """Takes over `mplp.*` settings; the documents whose kind changed by that, None if nothing is different."""
+        """Takes over `mplp.*` settings; documents whose kind changed by that, None if nothing is new."""
         options = configured(self.options, settings)
         if options == self.options:
             return None

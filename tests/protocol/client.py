@@ -243,6 +243,21 @@ class Client:
         )["diagnostics"]
         return found
 
+    def wait_for_findings(
+        self, uri: str, accept: Callable[[list[dict[str, Any]]], bool], *, limit_s: float = LIMIT_S
+    ) -> None:
+        """Until the newest diagnostics published for `uri` are accepted."""
+
+        def newest() -> bool:
+            found = [
+                note["params"]["diagnostics"]
+                for note in self.notifications
+                if note["method"] == "textDocument/publishDiagnostics" and note["params"]["uri"] == uri
+            ]
+            return bool(found) and accept(found[-1])
+
+        self.wait(newest, f"accepted findings of {uri}", limit_s=limit_s)
+
     def _take(self, limit_s: float, *, strict: bool = False) -> None:
         try:
             message = self.wire.incoming.get(timeout=limit_s)

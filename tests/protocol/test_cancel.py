@@ -83,7 +83,9 @@ class Conversation:
         self.say("initialize", {"capabilities": {}}, id=0)
 
     def say(self, method: str, params: Any = None, **more: Any) -> None:
-        self.protocol.receive(json.dumps({"jsonrpc": "2.0", "method": method, "params": params, **more}).encode())
+        self.protocol.receive(
+            json.dumps({"jsonrpc": "2.0", "method": method, "params": params, **more}).encode()
+        )
 
     @property
     def messages(self) -> list[dict[str, Any]]:
@@ -201,7 +203,9 @@ async def test_a_bug_is_logged_once_and_answered_without_details(
     assert len(caplog.records) == 1
 
 
-async def test_a_bug_in_a_notification_is_logged_and_shows_no_message(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_bug_in_a_notification_is_logged_and_shows_no_message(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     conversation = Conversation()
     conversation.say("broken", {})
     assert len(conversation.messages) == 1
@@ -221,7 +225,10 @@ async def test_questions_to_the_client_fail_when_the_session_ends() -> None:
 async def test_an_answer_nobody_waits_for_is_ignored() -> None:
     conversation = Conversation()
     before = len(conversation.messages)
-    for body in (b'{"jsonrpc":"2.0","id":"x","result":1}', b'{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"m"}}'):
+    for body in (
+        b'{"jsonrpc":"2.0","id":"x","result":1}',
+        b'{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"m"}}',
+    ):
         conversation.protocol.receive(body)
     assert len(conversation.messages) == before
 

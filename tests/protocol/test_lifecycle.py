@@ -173,7 +173,7 @@ def test_tracing_is_off_until_it_is_asked_for() -> None:
 def test_standard_output_carries_messages_only(tmp_path: Any) -> None:
     noisy = tmp_path / "sitecustomize.py"
     noisy.write_text(
-        "import threading\nthreading.Timer(0.8, lambda: (print('stray'), __import__('os').write(1, b'stray'))).start()\n"
+        "import threading\nthreading.Timer(0.8, lambda: (print('stray'), __import__('os').write(1, b'stray\\n'))).start()\n"
     )
     with ServerUnderTest(env=environment(PYTHONPATH=str(tmp_path))) as server:
         server.client.initialize()

@@ -29,7 +29,10 @@ class Listener:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            server_command("--listen", "127.0.0.1:0"), stderr=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
+            server_command("--listen", "127.0.0.1:0"),
+            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment(),
         )
         assert self.process.stderr is not None
         found = re.search(rb"listening on 127.0.0.1:(\d+)", self.process.stderr.readline())
@@ -124,7 +127,11 @@ def test_a_client_may_listen_and_be_called(how: str, tmp_path: Path) -> None:
 
 def test_nobody_listening_is_said_in_one_sentence(tmp_path: Path) -> None:
     done = subprocess.run(
-        server_command(f"--pipe={tmp_path / 'nobody'}"), capture_output=True, timeout=20, env=environment(), check=False
+        server_command(f"--pipe={tmp_path / 'nobody'}"),
+        capture_output=True,
+        timeout=20,
+        env=environment(),
+        check=False,
     )
     assert done.returncode != 0
     assert b"No client listens on" in done.stderr
