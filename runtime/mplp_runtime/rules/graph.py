@@ -12,13 +12,12 @@ from functools import cached_property
 from mplp_runtime.rules.cycles import Circles, circles
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
+from mplp_runtime.rules.near_ids import NearIds
 from mplp_runtime.rules.order import order_of
-from mplp_runtime.rules.words import nearest
 from mplp_runtime.rules.world import StepFacts
 
 MOST_RELATED = 50
 MOST_NAMED_STEPS = 8
-ID_SLIPS = 2
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,11 @@ class StepGraph:
     def odd(self) -> list[int]:
         """Positions of steps with a dependency that is unknown, repeated, or the step itself."""
         return self._resolved[1]
+
+    @cached_property
+    def near(self) -> NearIds:
+        """The ids of the steps, to be found by ids that nearly are theirs."""
+        return NearIds(self.first_of)
 
     @cached_property
     def circles(self) -> list[Circles]:
@@ -160,20 +164,17 @@ def _dependencies_of(graph: StepGraph, index: int) -> Iterator[Finding]:
         if target == index:
             related = [Related(Place(("steps", index, "step_id")), "This is the step's own id.")]
             yield _finding("step-dependency-self", "A step cannot depend on itself.", pointer, related)
-        elif target is None and is_id(dependency):
+        elif target is None and is_id(dependency) and not graph.near.is_meant_by_malformed(dependency):
             yield _unknown_dependency(graph, pointer, dependency)
 
 
 def _unknown_dependency(graph: StepGraph, pointer: Pointer, dependency: str) -> Finding:
-    suggestion = nearest(dependency, graph.first_of, slips=ID_SLIPS)
+    message = f"No step of this plan has the id `{dependency}`."
+    suggestion = graph.near.meant(dependency)
     if suggestion is None:
-        return _finding(
-            "step-dependency-unknown", f"No step of this plan has the id `{dependency}`.", pointer
-        )
+        return _finding("step-dependency-unknown", message, pointer)
     target = graph.first_of[suggestion]
-    message = (
-        f"No step of this plan has the id `{dependency}`. Did you mean step {target + 1}, `{suggestion}`?"
-    )
+    message += f" Did you mean step {target + 1}, `{suggestion}`?"
     related = [Related(Place(("steps", target, "step_id")), "This id is nearly the same.")]
     return _finding("step-dependency-unknown", message, pointer, related, suggestion=suggestion)
 

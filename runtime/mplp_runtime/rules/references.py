@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
+from mplp_runtime.rules.near_ids import NearIds
 from mplp_runtime.rules.words import nearest, quoted
 from mplp_runtime.rules.world import DocumentFacts, Reference, World
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from mplp_runtime.settings import Settings
 
 MOST_RELATED = 20
-ID_SLIPS = 2
 
 
 def reference_findings(facts: DocumentFacts, world: World) -> list[Finding]:
@@ -124,7 +124,7 @@ def _unknown_context(plan: DocumentFacts, reference: Reference, world: World) ->
     if not contexts:
         return _finding("plan-context-unknown", message, reference.pointer, Severity.INFORMATION)
     by_id = {str(context.id): context for context in reversed(contexts)}
-    suggestion = nearest(reference.id, by_id, slips=ID_SLIPS)
+    suggestion = NearIds(by_id).meant(reference.id)
     beside = [context for context in contexts if _folder(context.uri) == _folder(plan.uri)]
     if suggestion is None and len(beside) == 1:
         suggestion = str(beside[0].id)
@@ -213,37 +213,36 @@ def _context_of_another(
 
 
 def _roles(plan: DocumentFacts, world: World) -> Iterator[Finding]:
-    roles = list(world.documents("role"))
-    known = dict.fromkeys(name for role in roles for name in (role.title, role.id) if name)
+    known = dict.fromkeys(name for role in world.documents("role") for name in (role.title, role.id) if name)
     settings = world.settings()
     hinted: set[str] = set()
+    suggestions: dict[str, str | None] = {}
     for index, step in enumerate(plan.steps):
         role = step.agent_role
         if role is None or not role.strip():
             continue
-        pointer: Pointer = ("steps", index, "agent_role")
         if known and role not in known:
-            yield _unknown_role(role, list(known), pointer)
+            if role not in suggestions:
+                suggestions[role] = nearest(role, [name for name in known if not is_id(name)])
+            yield _unknown_role(role, suggestions[role], ("steps", index, "agent_role"))
         if role not in hinted and not _is_bound(role, step.step_id, settings):
             hinted.add(role)
-            why = "is bound to no action in" if settings is not None else "has no action: there is no"
-            yield _finding(
-                "step-role-unbound",
-                f"The role {quoted(role)} {why} `mplp.toml`. Its steps can be simulated only.",
-                pointer,
-                Severity.HINT,
-                data={"role": role},
-            )
+            yield _unbound_role(role, settings, ("steps", index, "agent_role"))
 
 
-def _unknown_role(role: str, known: list[str], pointer: Pointer) -> Finding:
-    names = [name for name in known if not is_id(name)]
-    suggestion = nearest(role, names)
+def _unbound_role(role: str, settings: Settings | None, pointer: Pointer) -> Finding:
+    why = "is bound to no action in" if settings is not None else "has no action: there is no"
+    message = f"The role {quoted(role)} {why} `mplp.toml`. Its steps can be simulated only."
+    return _finding("step-role-unbound", message, pointer, Severity.HINT, data={"role": role})
+
+
+def _unknown_role(role: str, suggestion: str | None, pointer: Pointer) -> Finding:
     message = f"No Role document of this workspace is called {quoted(role)}."
     if suggestion is None:
         return _finding("step-role-unknown", message, pointer, Severity.WARNING)
     message += f" Did you mean `{suggestion}`?"
-    return _finding("step-role-unknown", message, pointer, Severity.WARNING, data={"suggestion": suggestion})
+    data = {"suggestion": suggestion}
+    return _finding("step-role-unknown", message, pointer, Severity.WARNING, data=data)
 
 
 def _is_bound(role: str, step_id: str | None, settings: Settings | None) -> bool:

@@ -54,18 +54,18 @@ def snake_case(word: str) -> str:
     return _SEPARATORS.sub("_", _CAMEL_BOUNDARY.sub("_", word.strip())).strip("_").lower()
 
 
-def nearest(word: str, known: Iterable[str], *, slips: int | None = None) -> str | None:
+def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant, None where no word is near enough.
 
-    Another spelling of a known word (case, hyphens, blanks) wins over any typing slip. `slips` bounds the
-    typing slips; by default a third of the word, at most 3. The first of equally near words is taken.
+    Another spelling of a known word (case, hyphens, blanks) wins over any typing slip. A third of the word
+    may be slips, at most 3. The first of equally near words is taken.
     """
     words = list(known)
     spelling = snake_case(word)
     for candidate in words:
         if candidate != word and snake_case(candidate) == spelling:
             return candidate
-    limit = slips if slips is not None else min(3, max(1, len(word) // 3))
+    limit = min(3, max(1, len(word) // 3))
     best: str | None = None
     for candidate in words:
         found = distance(word, candidate, limit)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -32,6 +32,29 @@ def test_a_slip_in_an_id_is_recognised():
     finding = found(step(0), step(1, dependencies=[near]))[0]
     assert finding.data["suggestion"] == identifier(0)
     assert f"Did you mean step 1, `{identifier(0)}`?" in finding.message
+
+
+def test_an_id_that_is_as_near_to_two_steps_gets_no_suggestion():
+    ids = [identifier(0)[:-1] + letter for letter in "abc"]
+    finding = found(step(0, step_id=ids[0]), step(1, step_id=ids[1]), step(2, dependencies=[ids[2]]))[0]
+    assert "suggestion" not in finding.data
+
+
+@pytest.mark.parametrize(
+    "damage", [str.upper, lambda text: text[1:], lambda text: text[:9] + "x" + text[10:]]
+)
+def test_a_dependency_on_a_step_whose_own_id_is_damaged_is_no_second_fault(damage: Callable[[str], str]):
+    text = "a50e8400-e29b-41d4-a716-446655440000"
+    assert found(step(0, step_id=damage(text)), step(1, dependencies=[text])) == []
+
+
+def test_thousands_of_unknown_dependencies_among_ids_that_resemble_each_other_take_little_time():
+    ids = [f"550e8400-e29b-41d4-a716-44665544{number:04x}" for number in range(4000)]
+    steps = [StepFacts(ids[n], (ids[n][:-12] + f"{n:012x}",), "pending", "tester", n) for n in range(4000)]
+    started = time.perf_counter()
+    findings = graph_findings(steps)
+    assert time.perf_counter() - started < 5
+    assert {finding.code for finding in findings} == {"step-dependency-unknown"}
 
 
 def test_a_malformed_dependency_is_left_to_the_schema():
