@@ -16,7 +16,7 @@ from mplp_runtime.rules.near_ids import NearIds
 from mplp_runtime.rules.order import order_of
 from mplp_runtime.rules.world import StepFacts
 
-MOST_RELATED = 50
+MOST_RELATED = 200
 MOST_NAMED_STEPS = 8
 
 

@@ -17,7 +17,7 @@ from mplp_runtime.rules.explain import (
     is_id,
 )
 from mplp_runtime.rules.findings import Finding, Part, Place, Pointer, Related, Severity, Stage
-from mplp_runtime.rules.synonyms import meant_option
+from mplp_runtime.rules.synonyms import meant_option, meant_property
 from mplp_runtime.rules.validators import Fault
 from mplp_runtime.rules.words import TYPE_NAMES, kind_of_value, label, listed, nearest, quoted, snake_case
 
@@ -83,7 +83,7 @@ def _error(
 
 def _required(speaker: Speaker, fault: Fault) -> Sequence[Finding]:
     name = str(fault.parameter)
-    owner = "This document" if not fault.pointer and not speaker.prefix else speaker.label(fault.pointer)
+    owner = speaker.label(fault.pointer)
     data = {"missing": name} | shape.insertion_for(speaker.schema, (*speaker.prefix, *fault.pointer, name))
     return [_error("property-missing", f"{owner} needs `{name}`.", fault.pointer, "open", data)]
 
@@ -97,7 +97,7 @@ def _unknown_property(speaker: Speaker, pointer: Pointer, key: str) -> Finding:
     known = speaker.known(pointer)
     owner = speaker.at(pointer)
     taken = owner if isinstance(owner, Mapping) else {}
-    suggestion = nearest(key, [name for name in known if name not in taken])
+    suggestion = meant_property(key, [name for name in known if name not in taken])
     data: dict[str, object] = {"allowed": list(known)}
     if suggestion is not None:
         data["suggestion"] = suggestion

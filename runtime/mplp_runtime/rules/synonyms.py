@@ -1,4 +1,4 @@
-"""Words for statuses that guides and other tools use, and the protocol's word for each.
+"""Words for statuses and keys that guides and other tools use, and the protocol's word for each.
 
 The protocol's own documents disagree among themselves; these are the spellings found there, besides
 everyday ones.
@@ -62,3 +62,46 @@ def meant_option(word: str, allowed: Sequence[str]) -> str | None:
     if near is not None:
         return near
     return next((meant for meant in _SYNONYMS.get(snake_case(word), ()) if meant in allowed), None)
+
+
+_KEY_SYNONYMS: dict[str, tuple[str, ...]] = {
+    "depends_on": ("dependencies",),
+    "depends": ("dependencies",),
+    "needs": ("dependencies",),
+    "requires": ("dependencies",),
+    "deps": ("dependencies",),
+    "name": ("title", "description"),
+    "title": ("name", "description"),
+    "goal": ("objective",),
+    "task": ("description",),
+    "assignee": ("agent_role",),
+    "agent": ("agent_role",),
+    "state": ("status",),
+    "version": ("protocol_version",),
+    "type": ("event_type", "kind", "mode"),
+    "old_path": ("previous_path",),
+    "trigger_event": ("trigger_kind",),
+    "commit_sha": ("commit_id",),
+    "build_url": ("run_url",),
+    "output": ("output_summary",),
+    "tasks": ("steps",),
+    "created": ("created_at",),
+    "updated": ("updated_at",),
+}
+
+
+def meant_property(key: str, free: Sequence[str]) -> str | None:
+    """The key among `free` (those the object still lacks) that `key` stands for; None if unclear.
+
+    By spelling first, then by meaning, then as the beginning or end of exactly one of them (`order` for
+    `order_index`).
+    """
+    near = nearest(key, free)
+    if near is not None:
+        return near
+    word = snake_case(key)
+    meant = next((name for name in _KEY_SYNONYMS.get(word, ()) if name in free), None)
+    if meant is not None:
+        return meant
+    parts = [name for name in free if name.startswith(f"{word}_") or name.endswith(f"_{word}")]
+    return parts[0] if len(parts) == 1 and word else None

@@ -98,6 +98,23 @@ def listed(words: Sequence[str], *, joiner: str = "or") -> str:
     return f"{', '.join(names[:-1])} {joiner} {names[-1]}"
 
 
+ENTRY_NAMES = {
+    "steps": "step",
+    "dependencies": "dependency",
+    "events": "event",
+    "tags": "tag",
+    "decisions": "decision",
+    "segments": "segment",
+    "messages": "message",
+    "participants": "participant",
+    "modules": "module",
+    "nodes": "node",
+    "stages": "stage",
+    "capabilities": "capability",
+}
+"""What one entry of a list is called."""
+
+
 def label(pointer: Pointer, table: str | None = None) -> str:
     """What the value at `pointer` is called at the start of a sentence.
 
@@ -108,8 +125,8 @@ def label(pointer: Pointer, table: str | None = None) -> str:
     if pointer and isinstance(pointer[-1], str):
         return f"`{name}`"
     if name is None:
-        return "The document" if not pointer else "This entry"
-    return f"An entry of `{name}`"
+        return "This document" if not pointer else "This entry"
+    return f"This {ENTRY_NAMES[name]}" if name in ENTRY_NAMES else f"An entry of `{name}`"
 
 
 def kind_of_value(value: object) -> str:

@@ -73,6 +73,28 @@ def test_an_unknown_key_is_told_at_the_key_with_the_meant_name():
     assert finding.message == "`descripton` is not known here. Did you mean `description`?"
 
 
+@pytest.mark.parametrize(
+    ("key", "meant"),
+    [
+        ("depends_on", "dependencies"),
+        ("dependsOn", "dependencies"),
+        ("role", "agent_role"),
+        ("order", "order_index"),
+        ("dependancies", "dependencies"),
+        ("colour", None),
+    ],
+)
+def test_keys_of_other_tools_are_understood(key: str, meant: str | None):
+    entry = {"step_id": identifier(0), "description": "Test", "status": "pending", key: []}
+    finding = only(schema_findings("plan", plan(entry)))
+    assert (finding.code, finding.data.get("suggestion")) == ("property-unknown", meant)
+
+
+def test_a_key_whose_meaning_is_there_already_is_not_offered_to_be_renamed():
+    finding = only(schema_findings("plan", plan(step(0, id="x"))))
+    assert "suggestion" not in finding.data
+
+
 def test_each_unknown_key_is_one_finding():
     found = schema_findings("plan", plan(foo=1, bar=2))
     assert told(found) == [("property-unknown", "key:/bar"), ("property-unknown", "key:/foo")]
