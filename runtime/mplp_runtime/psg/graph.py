@@ -92,6 +92,7 @@ class Graph:
             edge_delta=added,
             stream=stream,
             source_module=source_module,
+            members={"status": data["status"]} if isinstance(data.get("status"), str) else None,
         )
 
     def put_plan(

@@ -39,7 +39,9 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
             is_changed = True
             node_delta += before is None
     edge_delta = 0
-    gone = [] if known is None else [old for old in known.data.get("step_ids", []) if old not in set(ids)]
+    present_ids = set(ids)
+    before_ids = [] if known is None else known.data.get("step_ids", [])
+    gone = [step_id for step_id in before_ids if step_id not in present_ids]
     for old in gone:
         edge_delta -= _edges_at(transaction, old)
         node_delta -= transaction.delete_node("Step", old)

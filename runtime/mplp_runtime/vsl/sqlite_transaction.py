@@ -128,21 +128,22 @@ class SqliteTransaction(SqliteReading):
     def write_node(
         self, type: str, id: str, data: Mapping[str, Json], *, expected_version: int | None = None
     ) -> Node:
-        row = self._connection.execute(
-            "SELECT version FROM nodes WHERE type = ? AND id = ?", (type, id)
-        ).fetchone()
-        version = 0 if row is None else row[0]
-        if expected_version is not None and expected_version != version:
-            raise NodeConflict(
-                f"{type} {id} changed meanwhile: version {version} is stored, not {expected_version}."
-            )
+        if expected_version is not None:
+            row = self._connection.execute(
+                "SELECT version FROM nodes WHERE type = ? AND id = ?", (type, id)
+            ).fetchone()
+            version = 0 if row is None else row[0]
+            if expected_version != version:
+                raise NodeConflict(
+                    f"{type} {id} changed meanwhile: version {version} is stored, not {expected_version}."
+                )
         text = encoded(dict(data), self._limits)
-        self._connection.execute(
+        [(version,)] = self._connection.execute(
             "INSERT INTO nodes (type, id, data, version) VALUES (?, ?, ?, 1) ON CONFLICT (type, id)"
-            " DO UPDATE SET data = excluded.data, version = version + 1, deleted = 0",
+            " DO UPDATE SET data = excluded.data, version = version + 1, deleted = 0 RETURNING version",
             (type, id, text),
         )
-        return Node(type, id, decoded(text), version + 1)
+        return Node(type, id, decoded(text), version)
 
     def delete_node(self, type: str, id: str) -> bool:
         changed = self._connection.execute(
