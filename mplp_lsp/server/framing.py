@@ -51,6 +51,10 @@ class Frames:
         """The length of the body that is being awaited; 0 between messages."""
         return self._awaited or 0
 
+    def rest(self) -> bytes:
+        """What has not been handed out; between two messages only."""
+        return bytes(self._buffer)
+
     def feed(self, data: bytes) -> None:
         self._buffer += data
 

@@ -29,6 +29,7 @@ from pygls.protocol import LanguageServerProtocol, default_converter
 
 from mplp_lsp.server import messages
 from mplp_lsp.server.framing import FramingFault
+from mplp_lsp.server.greeting import is_usable
 from mplp_lsp.server.messages import (
     Malformed,
     Message,
@@ -188,7 +189,7 @@ class SessionProtocol(LanguageServerProtocol):
     def _initialize(self, endpoint: Endpoint, params: Any) -> object:
         if self.state != "new":
             raise RequestError(messages.INVALID_REQUEST, "initialize may be sent only once.")
-        if not isinstance(params, Mapping) or not isinstance(params.get("capabilities"), Mapping):
+        if not is_usable(params):
             raise RequestError(
                 messages.INVALID_PARAMS, "The params of initialize must name the client's capabilities."
             )

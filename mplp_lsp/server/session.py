@@ -8,12 +8,13 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from mplp_lsp.server.capabilities import Client, client_of, server_capabilities
+from mplp_lsp.server.capabilities import Client, client_of
+from mplp_lsp.server.greeting import initialize_result
 from mplp_lsp.server.life import parent_gone
 from mplp_lsp.server.outbox import Outbox
 from mplp_lsp.server.protocol import SessionProtocol, connection_server
-from mplp_lsp.server.routes import BY_METHOD, providers
-from mplp_lsp.version import VERSION, declaration
+from mplp_lsp.server.routes import BY_METHOD
+from mplp_lsp.version import VERSION
 
 if TYPE_CHECKING:
     from mplp_lsp.server.desk import Desk
@@ -65,17 +66,20 @@ class Session:
         return self.client.pulls_diagnostics and method in {"textDocument/diagnostic", "workspace/diagnostic"}
 
     def initialize(self, params: Mapping[str, Any]) -> object:
-        from mplp_lsp.server.commands import command_names
+        self._begin(params)
+        return initialize_result(self.client)
 
+    def resume(self, params: Mapping[str, Any]) -> None:
+        """Goes on after an `initialize` that has been answered already (`greeting.py`)."""
+        self._begin(params)
+        self.protocol.state = "running"
+
+    def _begin(self, params: Mapping[str, Any]) -> None:
         self.client = client_of(params)
         self._initialize_params = params
         process_id = params.get("processId")
         if isinstance(process_id, int) and not isinstance(process_id, bool):
             self.spawn(self._watch_parent(process_id), "watching the client's process")
-        return {
-            "capabilities": server_capabilities(self.client, command_names(), providers()),
-            "serverInfo": {"name": "mplp-lsp", "version": VERSION, **declaration()},
-        }
 
     @property
     def desk(self) -> Desk:

@@ -13,9 +13,10 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from mplp_lsp.server.connection import Inlet
+from mplp_lsp.server.greeting import Greeting, greeted
 from mplp_lsp.server.life import on_stop_signals, parent_gone
 from mplp_lsp.server.outbox import Outbox
 from mplp_lsp.server.streams import claimed_standard_streams, read_from, write_to
@@ -53,7 +54,9 @@ def serve(
         return _run(lambda process: _connect(process, pipe=pipe), client_process_id)
     if port is not None:
         return _run(lambda process: _connect(process, port=port), client_process_id)
-    code = _run(_stdio, client_process_id)
+    incoming, outgoing = claimed_standard_streams()
+    greeting = greeted(incoming, outgoing, client_process_id)
+    code = _run(lambda process: _stdio(process, incoming, outgoing, greeting), client_process_id)
     sys.stderr.flush()
     # A worker thread or a slow import must not keep the process alive after its session has ended.
     os._exit(code)
@@ -105,12 +108,18 @@ def _run(serving: Serving, client_process_id: int | None) -> int:
     return asyncio.run(main())
 
 
-async def _stdio(process: ServerProcess) -> int:
-    incoming, outgoing = claimed_standard_streams()
+async def _stdio(process: ServerProcess, incoming: BinaryIO, outgoing: BinaryIO, greeting: Greeting) -> int:
     session = process.session()
     inlet = Inlet(session.protocol.receive, session.input_ended)
     session.attach(Outbox(await write_to(outgoing)), inlet.close)
-    await read_from(incoming, inlet)
+    if greeting.params is not None:
+        session.resume(greeting.params)
+    if greeting.unread:
+        inlet.data_received(greeting.unread)
+    if greeting.is_over:
+        inlet.eof_received()
+    else:
+        await read_from(incoming, inlet)
     return await session.ended_with
 
 
