@@ -62,11 +62,11 @@ def _example(title: str, example: Example) -> Iterator[str]:
 
 
 def _block(document: Document, remark: str) -> Iterator[str]:
-    name = document.path or ("mplp.toml" if document.kind == "toml" else f"a {document.kind}")
-    if remark:
-        yield f"{name}, {remark}:\n"
-    elif document.path is not None:
-        yield f"{name}:\n"
+    if document.path is not None:
+        yield f"`{document.path}`:\n"
+    elif remark:
+        name = "`mplp.toml`" if document.kind == "toml" else f"A {document.kind}"
+        yield f"{name} {remark}:\n"
     text = document.text.replace("\ufeff", "<U+FEFF>").rstrip("\n")
     if len(text) > LONGEST_EXAMPLE:
         text = f"{text[:40]} … {text[-40:]}"
