@@ -82,29 +82,50 @@ class Judge:
 
     # Brackets
 
-    def fits(self, parent: bool | None, offset: int) -> bool:
-        """Whether a closing bracket that ends at `offset` may close a child of `parent`, by what follows it."""
-        lexer = self.lexer
-        at = lexer.skip(offset, report=False)
-        char = lexer.char(at)
+    def fits(self, level: int, offset: int, *, is_own: bool) -> bool:
+        """Whether the closing bracket that ends at `offset` may close the container at `level`.
+
+        What follows decides: it must be able to follow a child of the container around. A bracket that is
+        the container's own is believed unless much speaks against it, one that would also close others
+        only if something speaks for it.
+        """
+        at, has_comma = self._behind(offset)
+        char = self.lexer.char(at)
+        parent = self.kind(level - 1)
         if not char:
             return True
-        has_comma = char == ","
-        if has_comma:
-            at = lexer.skip(at + 1, report=False)
-            char = lexer.char(at)
+        if char == ":":
+            return False
+        if char not in "{[}]" and self.lexer.is_key(at):
+            return parent is True and not self._continues(at, level, has_comma=has_comma)
         if parent is None:
-            return not has_comma and not lexer.is_key(at)
+            return not has_comma
         if parent:
-            return char not in "{[" or not char
-        return char in "{[" or not lexer.is_key(at)
+            return char not in "{[" and (is_own or (char == "}" and not has_comma))
+        return is_own or (char != "}" and (has_comma or char in "{[]"))
+
+    def _continues(self, key: int, level: int, *, has_comma: bool) -> bool:
+        """Whether the key that follows a closing bracket goes on in an object the bracket would close."""
+        if not has_comma and self.frames and self.frames[-1].gap is Gap.COMMA:
+            return True
+        column = self.lexer.column(key)
+        inside = range(level, self.level + 1)
+        return column is not None and any(self.kind(i) and self._indent(i) == column for i in inside)
 
     def owner_of_closer(self, offset: int, *, is_object: bool) -> int | None:
         """The level of the container further out that the closing bracket at `offset` closes."""
-        for index in range(self.level - 1, -1, -1):
-            if self.kind(index) == is_object:
-                return index if self.fits(self.kind(index - 1), offset + 1) else None
-        return None
+        lexer = self.lexer
+        owner = next((i for i in range(self.level - 1, -1, -1) if self.kind(i) == is_object), None)
+        if owner is None or not self.fits(owner, offset + 1, is_own=False):
+            return None
+        at, has_comma = self._behind(offset + 1)
+        own_closer = "}" if self.kind(self.level) else "]"
+        if lexer.char(at) == own_closer and not has_comma and lexer.column(offset) is None:
+            is_near = lexer.column(at) is None
+            return None if is_near and self._closes_in_list(at + 1) else owner
+        if not is_object and self.kind(owner - 1) and lexer.column(at) is None and lexer.char(at) == '"':
+            return None if self._closes_in_list(offset + 1) else owner
+        return owner
 
     # Keys
 
@@ -134,6 +155,8 @@ class Judge:
             nearest = known[0][1]
             if nearest is not None:
                 return None if column > nearest else objects[0]
+        if self.frames and not isinstance(self.frames[-1].last_value, dict):
+            return objects[0]
         return None if self._closes_in_list(offset) else objects[0]
 
     def _closes_in_list(self, offset: int) -> bool:
@@ -141,15 +164,69 @@ class Judge:
         stop, closer = self.lexer.unbalanced(offset)
         if closer != "}":
             return False
-        at = self.lexer.skip(stop, report=False)
-        char = self.lexer.char(at)
-        if char == ",":
-            at = self.lexer.skip(at + 1, report=False)
-            return self.lexer.char(at) == "{"
-        return char in ("]", "{")
+        at, has_comma = self._behind(stop)
+        return self.lexer.char(at) == "{" or (not has_comma and self.lexer.char(at) == "]")
 
-    def is_deeper(self, offset: int) -> bool:
-        """Whether what starts a line here is indented deeper than the keys of the object around it."""
+    def _behind(self, offset: int) -> tuple[int, bool]:
+        """The next token but a comma, and whether there was a comma."""
+        at = self.lexer.skip(offset, report=False)
+        if self.lexer.char(at) != ",":
+            return at, False
+        return self.lexer.skip(at + 1, report=False), True
+
+    def brace_is_extra(self, offset: int) -> bool:
+        """Whether the `{` at `offset`, where a key belongs, opens nothing."""
+        frame = self.frames[-1]
+        lexer = self.lexer
+        at = lexer.skip(offset + 1, report=False)
+        if not lexer.is_key(at):
+            return False
+        if not frame.value and frame.gap is Gap.FIRST and "\n" not in lexer.text[frame.start : offset]:
+            return True
+        column = lexer.column(offset)
+        return column is not None and column == frame.indent
+
+    def brace_is_missing(self, offset: int) -> bool:
+        """Whether the key at `offset`, where a value belongs, begins an object that was never opened."""
         column = self.lexer.column(offset)
         indent = self.frames[-1].indent
-        return column is not None and indent is not None and column > indent
+        if column is not None and indent is not None:
+            return column > indent
+        # If the brace is there, the next one that closes more than it opens belongs to this object.
+        stop, closer = self.lexer.unbalanced(offset)
+        if closer != "}":
+            return False
+        at, has_comma = self._behind(stop)
+        parent = self.kind(self.level - 1)
+        if parent is None:
+            return bool(self.lexer.char(at))
+        return not parent and has_comma and self.lexer.is_key(at)
+
+    def list_was_meant(self, offset: int) -> bool:
+        """Whether the `]` at `offset`, in an object, closes a list whose opening bracket is missing."""
+        at, has_comma = self._behind(offset + 1)
+        char = self.lexer.char(at)
+        indent = self.frames[-1].indent
+        if has_comma:
+            column = self.lexer.column(at)
+            if not self.lexer.is_key(at):
+                return False
+            if column is not None and indent is not None:
+                return column == indent
+        elif char != "}":
+            return False
+        elif self.lexer.char(self.lexer.skip(at + 1, report=False)):
+            return True
+        if self.kind(self.level - 1) is False:
+            return self._closes_in_list(offset + 1)
+        return self.owner_of_closer(offset, is_object=False) is None
+
+    def strings_then_bracket(self, offset: int) -> bool:
+        """Whether strings with commas between them and then a `]` stand here: a list without its start."""
+        lexer = self.lexer
+        at = offset
+        while lexer.char(at) == '"' and not lexer.is_key(at):
+            at, has_comma = self._behind(lexer.token_end(at))
+            if not has_comma:
+                return lexer.char(at) == "]" and self.list_was_meant(at)
+        return False

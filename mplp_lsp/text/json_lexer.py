@@ -410,6 +410,8 @@ class Lexer:
             stop = offset + word.group().index("/")
         digits = text[offset:stop]
         match = _NUMBER.fullmatch(digits)
+        if self.char(stop) == '"' and _QUOTE_MISSING.match(text, offset):
+            return None
         if match:
             is_whole = match.group(1) is None and match.group(2) is None
             return Token(whole_number(digits) if is_whole else real_number(digits), stop)

@@ -171,7 +171,7 @@ class Reader(Judge):
         at = self._commas(frame, self.lexer.skip(offset))
         char = self.lexer.char(at)
         if not char:
-            return self._close_to(-1, at, is_reported=frame.gap is Gap.QUIET)
+            return self._close_to(-1, at)
         if char in "}]":
             return self._closer(frame, at, char)
         return self._member(frame, at, char) if frame.is_object else self._item(frame, at, char)
@@ -191,17 +191,20 @@ class Reader(Judge):
     def _closer(self, frame: Frame, at: int, char: str) -> int:
         is_object = char == "}"
         if frame.is_object == is_object:
-            if self.careful or self.fits(self.kind(self.level - 1), at + 1):
+            if self.careful or self.fits(self.level, at + 1, is_own=True):
                 if frame.gap is Gap.COMMA:
                     self._trailing_comma(frame.comma)
                 self._close(at + 1)
             else:
                 self._extra(at, char)
             return at + 1
+        is_single = frame.last_key is not None and frame.gap is Gap.MISSING
+        if is_single and not isinstance(frame.last_value, list) and self.list_was_meant(at):
+            return self.imply_list(frame, at)
         owner = self.owner_of_closer(at, is_object=is_object)
         if owner is not None:
             return self._close_to(owner, at)
-        if self.fits(self.kind(self.level - 1), at + 1):
+        if self.fits(self.level, at + 1, is_own=False):
             right = "}" if frame.is_object else "]"
             self.lexer.expected(right, f"`{right}` expected here, not `{char}`.", at, at + 1)
             self._close(at + 1)
@@ -215,10 +218,12 @@ class Reader(Judge):
     def _extra(self, at: int, char: str) -> None:
         self.lexer.add("json-bracket-extra", f"This `{char}` closes nothing.", at, at + 1)
 
-    def _close_to(self, owner: int, at: int, *, is_reported: bool = False) -> int:
+    def _close_to(self, owner: int, at: int) -> int:
         """Containers inside the level `owner` are never closed: one fault, however many there are."""
         frame = self.frames[-1]
-        if not frame.is_implied and not is_reported:
+        if not frame.value and frame.gap is not Gap.QUIET:
+            self.lexer.forget(frame.start + 1)
+        if not frame.is_implied and frame.gap is not Gap.QUIET:
             bracket = "{" if frame.is_object else "["
             message = f"This `{bracket}` is never closed."
             closer = "}" if frame.is_object else "]"
@@ -263,7 +268,7 @@ class Reader(Judge):
         if char == ":":
             lexer.expected("key", "Key expected before this colon.", at, at + 1)
             frame.key = None
-            return self._member_value(frame, None, lexer.skip(at + 1), at + 1)
+            return self._member_value(frame, None, at + 1)
         column = None if self.careful else lexer.column(at)
         if column is not None:
             owner = self.owner_of_column(column)
@@ -271,10 +276,14 @@ class Reader(Judge):
                 return self._close_to(owner, at)
             if frame.indent is None:
                 frame.indent = column
+        known = len(lexer.problems)
         key = self._key(at)
         if key is None:
+            del lexer.problems[known:]
+            if frame.gap is Gap.COMMA and isinstance(frame.last_value, str) and self.strings_then_bracket(at):
+                return self.imply_list(frame, at)
             return self._half_key(frame, at)
-        name, stop, value_at = key
+        name, stop, behind = key
         self._comma_check(frame, at, "key")
         first = frame.keys.setdefault(name, (at, stop))
         if first != (at, stop):
@@ -284,33 +293,47 @@ class Reader(Judge):
             lexer.add("json-key-duplicate", message, at, stop, warning, **data)
         frame.key = name
         spot = frame.spot.member(name, at, stop) if frame.spot is not None else None
-        return self._member_value(frame, spot, value_at, stop)
+        return self._member_value(frame, spot, behind)
 
-    def _member_value(self, frame: Frame, spot: Spot | None, at: int, after: int) -> int:
-        """The value after a colon; `after` is where the key or colon ended, for a value that is missing."""
+    def _member_value(self, frame: Frame, spot: Spot | None, after: int) -> int:
+        """The value after a colon that ends at `after`; reading goes on there where the value is missing."""
         lexer = self.lexer
+        at = lexer.skip(after)
         char = lexer.char(at)
         while char == ":":
             lexer.expected("value", "One colon is enough.", at, at + 1)
-            at = lexer.skip(at + 1)
+            after = at + 1
+            at = lexer.skip(after)
             char = lexer.char(at)
+        if char and char in "}]" and not self.careful:
+            inner = lexer.skip(at + 1, report=False)
+            follows = lexer.char(inner)
+            if follows and follows not in ",:}]" and lexer.column(inner) is None and not lexer.is_key(inner):
+                self._extra(at, char)
+                after = at + 1
+                at, char = lexer.skip(after), follows
         if char and char not in "{[" and not self.careful and lexer.is_key(at):
-            if self.is_deeper(at):
+            if self.brace_is_missing(at):
                 self._imply_object(at, spot)
                 return at
         else:
             stop = self.value_at(at, spot)
             if stop is not None:
                 return stop
+        if char == "]" and not self.careful and self.list_was_meant(at):
+            lexer.expected("[", "`[` expected before this `]`.", at, at + 1)
+            self.put([], at, at + 1, spot)
+            return at + 1
         if self.placing is not None and spot is not None:
             self.placing.missing(spot, after)
         frame.key = None
         frame.gap = Gap.QUIET
+        lexer.forget(after)
         lexer.expected("value", "Value expected after this key.", after - 1, after)
-        return at
+        return after
 
     def _key(self, at: int) -> tuple[str, int, int] | None:
-        """A key, where it ends and where its value starts; None where no colon and no value follow."""
+        """A key, where it ends and where its colon ends; None where no colon and no value follow."""
         lexer = self.lexer
         if lexer.char(at) != '"':
             return self._unquoted_key(at)
@@ -319,7 +342,7 @@ class Reader(Judge):
         after = lexer.skip(token.stop, report=False)
         if lexer.char(after) == ":":
             lexer.skip(token.stop)
-            return str(token.value), token.stop, lexer.skip(after + 1)
+            return str(token.value), token.stop, after + 1
         if self.careful:
             return None
         # The closing quote is missing: what was read as the key runs over its colon.
@@ -329,12 +352,17 @@ class Reader(Judge):
             stop = at + 1 + len(name.rstrip())
             message = "This key has no closing quote."
             lexer.add("json-string-unterminated", message, at, stop, expected='"')
-            return name.rstrip(), stop, lexer.skip(at + 2 + len(name))
+            return name.rstrip(), stop, at + 2 + len(name)
         char = lexer.char(after)
+        if char and char in "{}[]":
+            behind = lexer.skip(after + 1, report=False)
+            if lexer.char(behind) == ":":
+                self._extra(after, char)
+                return str(token.value), token.stop, behind + 1
         gap = lexer.text[token.stop : after]
         if char and char not in ",}]" and "\n" not in gap and "\r" not in gap and not lexer.is_key(after):
             lexer.expected(":", "Colon expected after this key.", at, token.stop)
-            return str(token.value), token.stop, after
+            return str(token.value), token.stop, token.stop
         return None
 
     def _unquoted_key(self, at: int) -> tuple[str, int, int] | None:
@@ -348,7 +376,7 @@ class Reader(Judge):
             lexer.add("json-string-unterminated", message, at, stop, expected='"')
         else:
             lexer.expected('"', "Keys stand in double quotes.", at, stop)
-        return name, stop, lexer.skip(after + 1)
+        return name, stop, after + 1
 
     def _half_key(self, frame: Frame, at: int) -> int:
         """Something where a key belongs, with no colon and no value: half typed, most likely."""
@@ -376,6 +404,9 @@ class Reader(Judge):
         """A bracket where a key belongs: the object around it is not closed, or a list was never opened."""
         lexer = self.lexer
         if char == "{" and not self.careful:
+            if self.brace_is_extra(at):
+                lexer.add("json-bracket-extra", "This `{` opens nothing.", at, at + 1)
+                return at + 1
             if self.kind(self.level - 1) is False:
                 return self._close_to(self.level - 1, at)
             if isinstance(frame.last_value, dict) and frame.last_key is not None:
@@ -385,7 +416,7 @@ class Reader(Judge):
         return self.value_at(at, None) or at + 1
 
     def imply_list(self, frame: Frame, at: int) -> int:
-        """An object follows an object where a key belongs: the list around them was never opened."""
+        """The last value of an object turns out to be the first of a list that was never opened."""
         start, spot = frame.last_start, frame.last_spot
         self.lexer.expected("[", "`[` expected before this value.", start, start + 1)
         whole = self.placing.wrapped(spot, start) if self.placing is not None and spot is not None else None

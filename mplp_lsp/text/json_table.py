@@ -185,7 +185,9 @@ class TableReader:
                         break
             except (StopIteration, ValueError, RecursionError, IndexError):
                 break
-            if flags or ((is_risky or stop - lead > DEPTH_LIMIT) and scanner.is_doubtful(value, lead, stop, 2)):
+            if flags or (
+                (is_risky or stop - lead > DEPTH_LIMIT) and scanner.is_doubtful(value, lead, stop, 2)
+            ):
                 break
             append(Element(value, lead - at, stop - lead, after - at))
             at = after
@@ -297,4 +299,4 @@ def closes_table(reader: Reader, at: int, char: str) -> bool:
     """Whether a closing bracket ends the table: its own, the root's, or one typed in place of its own."""
     if char == "}" and reader.owner_of_closer(at, is_object=True) is not None:
         return True
-    return reader.fits(True, at + 1)
+    return reader.fits(1, at + 1, is_own=char == "]")

@@ -77,7 +77,7 @@ class Tree:
             start = self._cut.table_start(index)
             if not (start <= changed[0].start and changed[-1].end <= start + rows.length):
                 continue
-            if frame.is_peeked:
+            if frame.is_peeked or not self._is_independent(index, changed[0].start):
                 return None
             before = Before([OldTable(rows, start)], changed)
             fresh = TableReader(after.slice, after.length, rows.indent).read(start, before)
@@ -87,6 +87,14 @@ class Tree:
                 return None
             return Tree(after, self._root, (*self._rows[:index], fresh, *self._rows[index + 1 :]), size)
         return None
+
+    def _is_independent(self, index: int, offset: int) -> bool:
+        """Whether no table before this one was read with a look at or behind `offset`."""
+        earlier = enumerate(self._rows[:index])
+        return all(
+            rows.safe_until(0, offset - self._cut.table_start(number)) == rows.spans.count
+            for number, rows in earlier
+        )
 
     # Values
 

@@ -47,7 +47,9 @@ def plan(steps: int, rng: random.Random) -> str:
 def change(text: str, tree: Tree, rng: random.Random, encoding: Encoding) -> Change:
     """One edit; more than half lie inside an element where there are any."""
     if rng.random() < 0.02:
-        return None, text[: rng.randint(0, len(text))] + rng.choice(PIECES) + text[rng.randint(0, len(text)) :]
+        return None, text[: rng.randint(0, len(text))] + rng.choice(PIECES) + text[
+            rng.randint(0, len(text)) :
+        ]
     tables = [table for table in tree.tables.values() if table.count]
     if tables and rng.random() < 0.6:
         table = rng.choice(tables)
