@@ -55,8 +55,10 @@ async def run_process(
     the command left behind when it ended by itself. Raises CommandNotStarted, IsolationImpossible.
     """
     arguments = limited_command(_resolved(command, cwd, env), limits, root)
+    loop = asyncio.get_running_loop()
     try:
-        process = await asyncio.create_subprocess_exec(
+        transport, protocol = await loop.subprocess_exec(
+            lambda: _Protocol(loop),
             *arguments,
             cwd=cwd,
             env=dict(env),
@@ -67,6 +69,7 @@ async def run_process(
         )
     except (OSError, ValueError) as problem:
         raise CommandNotStarted(f"`{command[0]}` could not be started: {problem}.") from problem
+    process = asyncio.subprocess.Process(transport, protocol, loop)
     capture = _Capture(limits.output_kib * 1024, on_output)
     work = asyncio.gather(
         _feed(process, standard_input),
@@ -78,11 +81,12 @@ async def run_process(
         if on_process is not None:
             await on_process(process_identity(process.pid))
         try:
-            await asyncio.wait_for(process.wait(), limits.timeout_s)
+            await asyncio.wait_for(protocol.exited.wait(), limits.timeout_s)
         except TimeoutError:
             timed_out = True
     finally:
-        await asyncio.shield(_finished(process, work, mark))
+        await asyncio.shield(_finished(process, protocol, work, mark))
+        transport.close()
     exit_code = process.returncode if process.returncode is not None else -9
     return ProcessOutcome(
         exit_code, capture.output.text(), capture.errors.text(), capture.tail.text(), timed_out
@@ -126,11 +130,25 @@ async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
         await stream.wait_closed()
 
 
-async def _finished(process: asyncio.subprocess.Process, work: asyncio.Future[Any], mark: str) -> None:
+class _Protocol(asyncio.subprocess.SubprocessStreamProtocol):
+    """Knows when the process itself has ended; `Process.wait` also waits for whoever holds its pipes."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(limit=_CHUNK_BYTES, loop=loop)
+        self.exited = asyncio.Event()
+
+    def process_exited(self) -> None:
+        super().process_exited()
+        self.exited.set()
+
+
+async def _finished(
+    process: asyncio.subprocess.Process, protocol: _Protocol, work: asyncio.Future[Any], mark: str
+) -> None:
     """Leaves no process, no pipe and no task behind."""
     if process.returncode is None:
         await end_process_tree(process.pid, mark)
-        await process.wait()
+        await protocol.exited.wait()
     # What a command leaves behind in its group ends with it. A process that detached itself on purpose (a
     # session of its own) is left alone after a normal end; it is ended with the rest on time-out and on
     # cancellation.

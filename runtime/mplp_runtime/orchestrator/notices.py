@@ -14,11 +14,16 @@ logger = logging.getLogger(__name__)
 
 _OUTPUT_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 0.25
-_SHARE = 10
+_SMALL_RUN = 200
+_PAUSE_S_PER_STEP = 1e-6
 
 
 class Notices:
-    """Tells subscribers the newest view of a run. Making views takes at most a tenth of the loop's time."""
+    """Tells subscribers the newest view of a run.
+
+    A view costs time in proportion to the steps, so large runs are told less often: making views stays far below
+    the time of the steps themselves. Of small runs every change is told.
+    """
 
     def __init__(self, collected: Callable[[RunState], None], view: Callable[[str], RunView]) -> None:
         self._collected = collected
@@ -52,7 +57,6 @@ class Notices:
         self._cancel(state.run_id)
         self._tell(state)
         self._earliest.pop(state.run_id, None)
-        self._wake()
 
     def close(self) -> None:
         for run_id in list(self._pending):
@@ -96,14 +100,14 @@ class Notices:
 
     def _due(self, run_id: str) -> None:
         _, state = self._pending.pop(run_id)
-        loop = asyncio.get_running_loop()
-        began = loop.time()
         self._tell(state)
-        ended = loop.time()
-        self._earliest[run_id] = ended + min(_LONGEST_PAUSE_S, _SHARE * (ended - began))
+        if len(state.steps) > _SMALL_RUN:
+            pause_s = min(_LONGEST_PAUSE_S, len(state.steps) * _PAUSE_S_PER_STEP)
+            self._earliest[run_id] = asyncio.get_running_loop().time() + pause_s
 
     def _tell(self, state: RunState) -> None:
         self._collected(state)
+        self._wake()
         if not self._callbacks:
             return
         view = self._view(state.run_id)

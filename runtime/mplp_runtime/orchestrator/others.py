@@ -31,6 +31,7 @@ class OtherRuns:
         self._states: dict[str, RunState] = {}
         self._task: asyncio.Task[None] | None = None
         self._version: int | None = None
+        self._untold: set[str] = set()
 
     def state(self, run_id: str) -> RunState | None:
         """The run as the store has it now; None if there is none."""
@@ -40,8 +41,9 @@ class OtherRuns:
             if known is not None:
                 self._states[run_id] = known
             return known
-        if known.run["status"] not in records.FINAL_STATUSES:
-            self._runtime.vsl.read(lambda reading: refresh_state(reading, known))
+        if known.run["status"] not in records.FINAL_STATUSES and self._is_refreshed(known):
+            # Whoever asked knows now; the subscribers are told at the next look.
+            self._untold.add(run_id)
         return known
 
     def reload(self, run_id: str) -> RunState:
@@ -100,6 +102,9 @@ class OtherRuns:
             return
         for run_id in self._manager.recover():
             self._manager.notices.tell_soon(self.reload(run_id))
+        untold, self._untold = self._untold, set()
+        for run_id in untold & self._states.keys():
+            self._manager.notices.tell_soon(self._states[run_id])
         version = self._runtime.vsl.data_version()
         if version == self._version:
             return
@@ -117,14 +122,14 @@ class OtherRuns:
                 return
             self._manager.notices.tell_soon(self.reload(run_id))
             return
-        if known.run["status"] in records.FINAL_STATUSES:
-            return
-
-        def read(reading: Reading) -> bool:
-            return refresh_state(reading, known)
-
-        if self._runtime.vsl.read(read):
+        if known.run["status"] not in records.FINAL_STATUSES and self._is_refreshed(known):
             self._manager.notices.tell_soon(known)
+
+    def _is_refreshed(self, state: RunState) -> bool:
+        def read(reading: Reading) -> bool:
+            return refresh_state(reading, state)
+
+        return self._runtime.vsl.read(read)
 
     def _take_requests(self) -> None:
         requests = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN_REQUEST))

@@ -1,0 +1,100 @@
+"""One project, several runtimes: an editor and a terminal, say (D19)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mplp_runtime.errors import MplpError
+from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.runtime import Runtime
+from tests.runtime.orchestrator.projects import Project, plan, role, statuses, step, step_id, table
+
+PERSON = table("roles.worker", action="agent_handoff", to="human")
+
+
+async def sees(runtime: Runtime, run_id: str, status: str) -> RunView:
+    def is_so() -> bool:
+        try:
+            return runtime.runs.view(run_id).status == status
+        except MplpError:
+            return False
+
+    assert await runtime.runs.notices.until(is_so, 20)
+    return runtime.runs.view(run_id)
+
+
+async def test_a_run_of_one_process_shows_live_in_another(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a"), step("b", "a")), role("worker", "print('ok')"))
+    seen: list[RunView] = []
+    async with project.runtime() as editor, project.runtime() as terminal:
+        editor.runs.subscribe(seen.append)
+        view = await terminal.runs.start(project.request())
+        final = await terminal.runs.wait(view.run_id)
+        assert (await sees(editor, view.run_id, "completed")).steps == final.steps
+        assert await editor.runs.notices.until(lambda: bool(seen) and seen[-1].status == "completed", 20)
+    assert {each.run_id for each in seen} == {view.run_id}
+    assert statuses(seen[-1]) == {"a": "completed", "b": "completed"}
+
+
+async def test_an_editor_that_was_opened_before_any_state_sees_the_terminals_run(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a"), status="draft"))
+    seen: list[RunView] = []
+    async with project.runtime() as editor:
+        editor.runs.subscribe(seen.append)
+        assert not (tmp_path / ".mplp").exists()
+        async with project.runtime() as terminal:
+            view = await terminal.runs.start(project.request(simulate=True))
+            await terminal.runs.wait(view.run_id)
+        await sees(editor, view.run_id, "completed")
+
+
+async def test_a_question_is_answered_from_another_process(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a")), PERSON)
+    async with project.runtime() as editor, project.runtime() as terminal:
+        run_id = (await terminal.runs.start(project.request())).run_id
+        has_question = lambda: bool(editor.runs.view(run_id).questions)  # noqa: E731
+        assert await editor.runs.notices.until(has_question, 20)
+        view = await editor.runs.answer(run_id, step_id("a"), success=True, output="yes")
+        assert view.questions == ()
+        final = await editor.runs.wait(run_id)
+        assert (final.status, final.steps[step_id("a")].output) == ("completed", "yes")
+        assert (await terminal.runs.wait(run_id)).status == "completed"
+
+
+async def test_a_run_is_cancelled_from_another_process(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a")), PERSON)
+    async with project.runtime() as editor, project.runtime() as terminal:
+        run_id = (await terminal.runs.start(project.request())).run_id
+        assert (await editor.runs.cancel(run_id)).status == "cancelled"
+        assert (await terminal.runs.wait(run_id)).status == "cancelled"
+
+
+async def test_a_run_becomes_interrupted_in_the_others_when_its_process_goes(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a")), PERSON)
+    async with project.runtime() as editor:
+        async with project.runtime() as terminal:
+            run_id = (await terminal.runs.start(project.request())).run_id
+            await sees(editor, run_id, "running")
+        view = await sees(editor, run_id, "interrupted")
+        await editor.runs.resume(view.run_id, trusted=True)
+        has_question = lambda: bool(editor.runs.view(run_id).questions)  # noqa: E731
+        assert await editor.runs.notices.until(has_question, 20)
+        await editor.runs.answer(run_id, step_id("a"), success=True)
+        assert (await editor.runs.wait(run_id)).status == "completed"
+
+
+@pytest.mark.parametrize("number", range(3))
+async def test_only_one_of_two_starts_at_the_same_moment_wins(tmp_path: Path, number: int) -> None:
+    import asyncio
+
+    project = Project(tmp_path, plan(step("a")), PERSON)
+    async with project.runtime() as first, project.runtime() as second:
+        starts = [first.runs.start(project.request()), second.runs.start(project.request())]
+        results = await asyncio.gather(*starts, return_exceptions=True)
+        views = [result for result in results if isinstance(result, RunView)]
+        assert len(views) == 1
+        assert [type(result).__name__ for result in results if not isinstance(result, RunView)] == [
+            "RunInProgress"
+        ]
