@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 MAX_FOLDERS = 8_192
 """inotify gives one watch per folder, and a user has a few ten thousand for all programs together."""
 
+_ROOT_GONE_PAUSE_S = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -51,6 +53,7 @@ class Watcher:
         self._max_files = max_files
         self._stopping = threading.Event()
         self._ready = threading.Event()
+        self._gap = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"mplp-watch {root.name}", daemon=True)
 
     def start(self) -> None:
@@ -73,7 +76,11 @@ class Watcher:
             started = time.monotonic()
             try:
                 folders = self._folders()
-                self._watch(folders, announce_gap=not is_first)
+                if folders:
+                    self._watch(folders, announce_gap=not is_first)
+                else:
+                    # The root is gone for now: an unmounted disk, a branch that is being switched.
+                    self._stopping.wait(_ROOT_GONE_PAUSE_S)
             except Exception:
                 # The native part fails on odd paths and on exhausted watches: start again, ever more slowly.
                 logger.warning("Watching %s failed; starting again", self.root, exc_info=True)
@@ -90,30 +97,42 @@ class Watcher:
 
     def _watch(self, folders: Sequence[Path], *, announce_gap: bool) -> None:
         """Until the set of folders changes, the watcher is stopped, or the native part fails."""
-        from watchfiles._rust_notify import RustNotify
+        from watchfiles import Change, watch
 
         known = {str(folder) for folder in folders}
-        with RustNotify([*known], False, False, 300, False, True) as notifier:
-            self._ready.set()
-            if announce_gap:
-                # Between two native watchers nobody looked.
+        if announce_gap:
+            # Between two native watchers nobody looked; what happens from here on the new one sees.
+            self._gap.set()
+        batches = watch(
+            *known,
+            watch_filter=None,
+            debounce=self._debounce_ms,
+            stop_event=_Watched(self),
+            rust_timeout=max(1, int(self._recheck_every_s * 1000)),
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            recursive=False,
+            ignore_permission_denied=True,
+        )
+        for seen in batches:
+            paths = relevant(self.root, {path for _, path in seen})
+            if not seen or len(paths) > self._rescan_above:
+                # After a while without news too: the kernel may have dropped events, and does not tell us.
                 self._tell(Batch(self.root, must_rescan=True))
-            timeout_ms = max(1, int(self._recheck_every_s * 1000))
-            while not self._stopping.is_set():
-                seen = notifier.watch(self._debounce_ms, 50, timeout_ms, self._stopping)
-                if isinstance(seen, str):
-                    if seen != "timeout":
-                        return
-                    # The kernel may have dropped events silently (a full queue is not reported to us).
-                    self._tell(Batch(self.root, must_rescan=True))
-                    continue
-                paths = relevant(self.root, {path for _, path in seen})
-                if len(paths) > self._rescan_above:
-                    self._tell(Batch(self.root, must_rescan=True))
-                elif paths:
-                    self._tell(Batch(self.root, frozenset(paths)))
-                if any(folder_appeared(path, known) for path in paths) or not self.root.is_dir():
-                    return
+            elif paths:
+                self._tell(Batch(self.root, frozenset(paths)))
+            # A folder that was deleted and made again is another one, which nobody watches yet.
+            has_lost_one = any(path in known and change != Change.modified for change, path in seen)
+            if has_lost_one or any(folder_appeared(path, known) for path in paths):
+                return
+
+    def is_stopping(self) -> bool:
+        """Asked again and again while the native watcher is at work, so the first time it has begun."""
+        self._ready.set()
+        if self._gap.is_set():
+            self._gap.clear()
+            self._tell(Batch(self.root, must_rescan=True))
+        return self._stopping.is_set()
 
     def _tell(self, batch: Batch) -> None:
         if self._stopping.is_set():
@@ -122,6 +141,16 @@ class Watcher:
             self._on_batch(batch)
         except Exception:
             logger.exception("A batch of file changes was lost")
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What watchfiles takes for an event: it asks `is_set` between two looks at the native watcher."""
+
+    watcher: Watcher
+
+    def is_set(self) -> bool:
+        return self.watcher.is_stopping()
 
 
 def relevant(root: Path, paths: Iterable[str]) -> set[Path]:

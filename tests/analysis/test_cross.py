@@ -15,7 +15,8 @@ from tests.project import Project, project, uri, uuid_of
 META = '"meta": {"protocol_version": "1.0.0", "schema_version": "1.0.0"}'
 PLAN = (
     f'{{{META}, "plan_id": "<p1>", "context_id": "<c1>", "title": "T", "objective": "O", '
-    '"status": "in_progress", "steps": [{"step_id": "<s1>", "description": "D", "status": "pending", "agent_role": "tester"}]}'
+    '"status": "in_progress", "steps": [{'
+    '"step_id": "<s1>", "description": "D", "status": "pending", "agent_role": "tester"}]}'
 )
 
 

@@ -94,6 +94,41 @@ def test_findings_after_random_edits_are_those_of_a_fresh_look(seed: int) -> Non
     assert shown(workspace, texts) == shown_afresh(texts)
 
 
+EVENT = (
+    '{"event_id": "<e1>", "event_type": "a.b", "event_family": "graph_update", '
+    '"timestamp": "2025-01-01T00:00:00Z", "graph_id": "<g1>", "update_kind": "bulk", '
+    '"node_delta": 0, "edge_delta": 0}\n'
+)
+SETTINGS = '[roles.tester]\naction = "tool_call"\ncommand = ["true"]\n\n[run]\nmax_parallel = 2\n'
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_timelines_and_settings_too(seed: int) -> None:
+    chance = random.Random(2_000 + seed)
+    texts = {
+        "a.context.json": CONTEXT,
+        "a.plan.json": plan_text(3),
+        "mplp.toml": SETTINGS,
+        "run.events.ndjson": expanded(EVENT) * chance.choice([1, 5, 700]),
+    }
+    workspace = Workspace()
+    workspace.set_folders([ROOT])
+    for name, text in texts.items():
+        workspace.open(uri(name), "json", 1, text)
+    shown(workspace, texts)
+    for version in range(2, 8):
+        name = chance.choice(["mplp.toml", "run.events.ndjson"])
+        document = workspace.store.document(uri(name))
+        assert document is not None
+        start, end, new = mutated(chance, document.text.text)
+        where = (position_of(workspace, name, start), position_of(workspace, name, end))
+        workspace.change(uri(name), version, [(where, new)])
+        after = workspace.store.document(uri(name))
+        assert after is not None
+        texts[name] = after.text.text
+        assert shown(workspace, texts) == shown_afresh(texts), (seed, version)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_undoing_everything_restores_everything(seed: int) -> None:
     chance = random.Random(1_000 + seed)

@@ -204,7 +204,7 @@ def test_a_role_that_mplp_toml_binds_is_not_hinted_at() -> None:
 def test_a_timeline_is_checked_line_by_line() -> None:
     good = (
         '{"event_id": "<e1>", "event_type": "a.b", "event_family": "graph_update", '
-        '"timestamp": "2025-01-01T00:00:00Z", "graph_id": "g", "update_kind": "bulk", '
+        '"timestamp": "2025-01-01T00:00:00Z", "graph_id": "<g1>", "update_kind": "bulk", '
         '"node_delta": 0, "edge_delta": 0}'
     )
     text = f'-- run.events.ndjson --\n{good}\n{{"event_id": 1}}\n{{broken\n\n{good}\n'

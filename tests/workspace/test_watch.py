@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,6 +121,32 @@ def test_a_callback_that_fails_does_not_end_the_watching(
     finally:
         watcher.stop()
     assert "A batch of file changes was lost" in caplog.text
+
+
+def test_names_that_are_not_utf8_do_not_end_the_watching(watching: Callable[..., tuple[Path, Seen]]) -> None:
+    root, seen = watching()
+    (root / os.fsdecode(b"\xff.json")).write_text("{}")
+    (root / "a.json").write_text("{}")
+    seen.wait_for(lambda batch: root / "a.json" in batch.paths or batch.must_rescan)
+
+
+def test_a_root_that_is_deleted_and_made_again_is_watched_again(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    seen = Seen()
+    watcher = Watcher(root, seen, debounce_ms=50)
+    watcher.start()
+    assert watcher.wait_until_watching(LIMIT_S)
+    try:
+        root.rmdir()
+        root.mkdir()
+        (root / "a.json").write_text("{}")
+        seen.wait_for(lambda batch: batch.must_rescan or root / "a.json" in batch.paths)
+        seen.batches.clear()
+        (root / "b.json").write_text("{}")
+        seen.wait_for(lambda batch: batch.must_rescan or root / "b.json" in batch.paths)
+    finally:
+        watcher.stop()
 
 
 def test_nothing_is_told_after_stop(tmp_path: Path) -> None:
