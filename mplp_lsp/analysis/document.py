@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from mplp_lsp.analysis.broken import without_echoes
 from mplp_lsp.analysis.located import Located
-from mplp_lsp.analysis.timeline import is_too_long, line_findings
+from mplp_lsp.analysis.timeline import line_findings
 from mplp_lsp.text.elements import Element, ElementTable
 from mplp_lsp.text.problems import Problem
 from mplp_lsp.text.spans import Block
@@ -32,14 +32,6 @@ from mplp_runtime.rules.settings import settings_findings
 from mplp_runtime.rules.world import DocumentFacts
 
 MAX_FINDINGS = 1_000
-_TOO_LONG = Problem(
-    "document-too-large",
-    "This timeline is larger than 5 MB and is not checked.",
-    0,
-    1,
-    {},
-    Severity.INFORMATION,
-)
 
 T = TypeVar("T")
 _Found = tuple[tuple[int, tuple[Finding, ...]], ...]
@@ -127,7 +119,7 @@ def _syntax(document: Document, limit: int) -> Iterator[Located]:
     if document.tree is not None:
         problems = document.tree.problems
     elif document.timeline is not None:
-        problems = (_TOO_LONG,) if is_too_long(document.timeline) else document.timeline.problems
+        problems = document.timeline.problems
     elif document.toml is not None:
         problems = document.toml.problems
     for problem in islice(problems, limit):
@@ -142,7 +134,7 @@ def _parts(document: Document, limit: int) -> tuple[tuple[Finding, ...], int]:
     if kind is None:
         return (), 0
     if document.timeline is not None:
-        return ((), 0) if is_too_long(document.timeline) else line_findings(document.timeline, limit)
+        return line_findings(document.timeline, limit)
     if document.toml is not None:
         value = document.toml.value
         found = tuple(settings_findings(value)) if isinstance(value, dict) else ()

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from mplp_lsp.analysis.broken import without_echoes
-from mplp_lsp.text.ndjson import Line, Timeline, lines_of
+from mplp_lsp.text.ndjson import Line, Timeline
 from mplp_lsp.text.spans import Block
-from mplp_lsp.workspace.disk import MAX_DOCUMENT_BYTES
 from mplp_runtime.rules.check import own_findings
 from mplp_runtime.rules.findings import Finding
 
@@ -13,17 +12,12 @@ _KEY = "own event"
 _Found = tuple[tuple[int, tuple[Finding, ...]], ...]
 
 
-def is_too_long(timeline: Timeline) -> bool:
-    """Whether the timeline is not looked at for its size; a character counts as one byte at least."""
-    return timeline.text.length > MAX_DOCUMENT_BYTES
-
-
 def line_findings(timeline: Timeline, limit: int) -> tuple[tuple[Finding, ...], int]:
     """Findings whose pointers start with the line (from 0), about `limit` of them, and how many there are."""
     found: list[Finding] = []
     total = 0
     first = 0
-    for block in timeline.blocks:
+    for block in timeline.lines.blocks:
         for position, findings in _block_findings(block):
             total += len(findings)
             if len(found) < limit:
@@ -32,12 +26,12 @@ def line_findings(timeline: Timeline, limit: int) -> tuple[tuple[Finding, ...], 
     return tuple(found), total
 
 
-def _block_findings(block: Block[str]) -> _Found:
+def _block_findings(block: Block[Line]) -> _Found:
     known = block.cache.get(_KEY)
     if isinstance(known, tuple):
         return known
     found = tuple(
-        (position, findings) for position, line in enumerate(lines_of(block)) if (findings := _of_line(line))
+        (position, findings) for position, line in enumerate(block.elements) if (findings := _of_line(line))
     )
     block.cache[_KEY] = found
     return found
@@ -45,12 +39,12 @@ def _block_findings(block: Block[str]) -> _Found:
 
 def _of_line(line: Line) -> tuple[Finding, ...]:
     """A blank line is nothing; what a broken line seems to lack is not missing for sure."""
-    tree = line.tree
-    if tree is None:
+    if line.is_blank:
         return ()
     known = line.cache.get(_KEY)
     if isinstance(known, tuple):
         return known
+    tree = line.tree
     found = tuple(without_echoes(tree, own_findings("event", tree.value), None))
     line.cache[_KEY] = found
     return found
