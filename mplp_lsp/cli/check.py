@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from mplp_lsp.analysis.cross import all_findings
-from mplp_lsp.analysis.document import MAX_FINDINGS, analyse
-from mplp_lsp.analysis.located import Located, RelatedSpot, located
+from mplp_lsp.analysis.located import RelatedSpot
 from mplp_lsp.cli.formats import FORMS
-from mplp_lsp.cli.project import Project, load_project
+from mplp_lsp.cli.project import absolute, read_projects
 from mplp_lsp.cli.report import Outcome, RelatedReport, Report, Span
+from mplp_lsp.cli.run import shown_path
 from mplp_lsp.cli.style import Style, write
+from mplp_lsp.features.diagnostics import findings_of
 from mplp_lsp.workspace.documents import Document
+from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.errors import MplpError
 from mplp_runtime.rules.findings import Severity
 
@@ -38,7 +38,7 @@ def check_command(
 ) -> int:
     """0 where nothing reaches `fail_on`, else 1. Raises MplpError for a path that is not there."""
     stream = out or sys.stdout
-    outcome = check_paths([_existing(path) for path in paths])
+    outcome = check_paths([absolute(path) for path in paths])
     threshold = THRESHOLDS[fail_on]
     shown = outcome
     if form in {"text", "github"} and not hints and threshold is not Severity.HINT:
@@ -52,36 +52,25 @@ def check_command(
 
 
 def check_paths(paths: Iterable[Path]) -> Outcome:
-    """Findings of our documents at or below `paths`; the rest of their projects is read for references only."""
-    projects: dict[Path, Project] = {}
-    documents: dict[Path, tuple[Project, Document]] = {}
-    for path in paths:
-        project = load_project(path)
-        known = projects.setdefault(project.root, project)
-        if path.is_file() and project.document(path) is None:
+    """Findings of our documents at or below `paths`; the rest of their projects is read for references."""
+    asked = list(paths)
+    on_disk = read_projects(asked)
+    documents: dict[Path, Document] = {}
+    for path in asked:
+        found = on_disk.below(path)
+        if path.is_file() and not found:
             raise MplpError(f"{path} is no MPLP document: see docs/files.md for names that are recognised.")
-        for document in project.below(path):
-            if document.path is not None:
-                documents.setdefault(
-                    document.path, (known if known.document(document.path) else project, document)
-                )
+        documents.update((document.path, document) for document in found if document.path is not None)
     reports = [
         report
-        for _, (project, document) in sorted(documents.items())
-        for report in _reports(project, document)
+        for path, document in sorted(documents.items())
+        for report in _reports(on_disk.snapshot(path), document)
     ]
     return Outcome(tuple(reports), len(documents))
 
 
-def _existing(path: str) -> Path:
-    found = Path(path)
-    if not found.exists():
-        raise MplpError(f"{path} does not exist.")
-    return found.absolute()
-
-
-def _reports(project: Project, document: Document) -> Iterator[Report]:
-    for one in findings_of(project, document):
+def _reports(snapshot: Snapshot, document: Document) -> Iterator[Report]:
+    for one in findings_of(snapshot, document):
         yield Report(
             severity=one.finding.severity,
             code=one.finding.code,
@@ -90,17 +79,6 @@ def _reports(project: Project, document: Document) -> Iterator[Report]:
             source_line=document.text.line(document.text.position(one.start, "utf-32")[0]),
             related=tuple(_related(spot) for spot in one.related),
         )
-
-
-def findings_of(project: Project, document: Document) -> list[Located]:
-    """Everything an editor would show for this document, in text order."""
-    analysis = analyse(document)
-    found, cap = all_findings(analysis, project.world, MAX_FINDINGS)
-    placed = [*analysis.syntax, *located(document, found, project.documents)]
-    placed.sort(key=lambda one: (one.start, one.finding.severity, one.finding.code))
-    if cap is not None:
-        placed = [*located(document, [cap], project.documents), *placed]
-    return placed
 
 
 def _related(spot: RelatedSpot) -> RelatedReport:
@@ -115,10 +93,4 @@ def _span(document: Document, start: int, end: int) -> Span:
 
 def _shown(document: Document) -> str:
     """The path as a person in the current folder would write it."""
-    if document.path is None:
-        return document.uri
-    try:
-        relative = os.path.relpath(document.path)
-    except ValueError:  # another drive
-        return str(document.path)
-    return str(document.path) if relative.startswith(f"..{os.sep}..") else relative
+    return document.uri if document.path is None else shown_path(document.path)

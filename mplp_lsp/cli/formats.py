@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mplp_lsp.cli.report import Outcome, RelatedReport, Report, Span
-from mplp_lsp.cli.style import Style, printable
+from mplp_lsp.cli.style import Style, cells, printable
 from mplp_runtime.rules.findings import Severity
 
 _COLOURS = {
@@ -100,7 +100,9 @@ def _window(report: Report) -> tuple[str, int, int]:
     prefix = "…" if first else ""
     suffix = "…" if first + _WIDEST_FRAME < len(line) else ""
     width = max(1, min(end - start, _WIDEST_FRAME - (start - first)))
-    return prefix + shown + suffix, start - first + len(prefix), width
+    # Marks stand under what they mark also where characters are two columns wide.
+    before, marked = shown[: start - first], shown[start - first : start - first + width]
+    return prefix + shown + suffix, cells(before) + len(prefix), max(cells(marked), 1)
 
 
 def json_form(outcome: Outcome, _style: Style) -> str:
@@ -142,9 +144,9 @@ def _span(span: Span) -> dict[str, object]:
 
 def sarif_form(outcome: Outcome, _style: Style) -> str:
     """SARIF 2.1.0, the form that code-scanning services read."""
-    from mplp_runtime.rules.docs import meanings
+    from mplp_runtime.rules.catalogue import sections
 
-    about: Mapping[str, str] = meanings()
+    about = {entry.code: entry.meaning for section in sections() for entry in section.entries}
     codes = sorted({report.code for report in outcome.reports})
     rules = [
         {

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import TextIO
 
-from mplp_lsp.cli.style import Style, is_terminal, printable, write
+from mplp_lsp.cli.style import Style, cut_to_cells, is_terminal, printable, write
+from mplp_lsp.features.inlay_hints import seconds
 from mplp_runtime.orchestrator.views import RunView, StepView
+
+__all__ = ["Live", "failure_lines", "seconds", "step_line"]
 
 _SYMBOLS = {
     "completed": ("✓", "green"),
@@ -29,27 +33,16 @@ def step_line(step: StepView, style: Style, now: datetime | None = None, *, wait
         symbol, colour = "?", "yellow"
     duration = step.duration_s
     if duration is None and step.started_at is not None and now is not None and step.status == "in_progress":
-        duration = (now - step.started_at).total_seconds()
-    told = printable(step.description).replace("\n", " ")
+        duration = max((now - step.started_at).total_seconds(), 0.0)
+    told = " ".join(printable(step.description).split())
     tail = seconds(duration) if duration is not None else ""
     if waiting:
         tail = "waiting for a person"
     elif step.interrupted:
         tail = "interrupted: its outcome is not known"
+    if step.attempt > 1:
+        tail = f"{tail}, attempt {step.attempt}" if tail else f"attempt {step.attempt}"
     return f"  {style.paint(symbol, colour)} {told}  {style.paint(tail, 'grey')}".rstrip()
-
-
-def seconds(duration_s: float) -> str:
-    """`duration_s` as people read it.
-
-    >>> seconds(0.0421), seconds(1.26), seconds(75.0)
-    ('42 ms', '1.3 s', '1 min 15 s')
-    """
-    if duration_s < 1:
-        return f"{round(duration_s * 1000)} ms"
-    if duration_s < 60:
-        return f"{duration_s:.1f} s"
-    return f"{int(duration_s // 60)} min {int(duration_s % 60)} s"
 
 
 def failure_lines(step: StepView, style: Style) -> list[str]:
@@ -70,9 +63,24 @@ class Live:
         self._redraws = is_terminal(stream) and self._style.colour
         self._drawn = 0
         self._told: dict[str, tuple[str, int]] = {}
+        self._last: RunView | None = None
+        self._is_held = False
+
+    @property
+    def ticks(self) -> bool:
+        """Whether `tick` has anything to do here: durations count on while a step runs."""
+        return self._redraws
+
+    def tick(self) -> None:
+        """Draws the moving block anew, with the time as it is now."""
+        if self._redraws and self._last is not None and not self._is_held:
+            self.show(self._last)
 
     def show(self, view: RunView) -> None:
-        """Prints what changed since the last view."""
+        """Prints what changed since the last view; while a question is open, only keeps it."""
+        self._last = view
+        if self._is_held:
+            return
         self._clear()
         for step in view.steps.values():
             mark = (step.status, step.attempt)
@@ -92,21 +100,46 @@ class Live:
 
     def line(self, text: str) -> None:
         """A line of its own above the moving block."""
+        if self._is_held:
+            self._line("")
         self._clear()
         self._line(text)
         self._stream.flush()
 
+    @contextlib.contextmanager
+    def held(self, prompt: str) -> Iterator[None]:
+        """Nothing moves while a person answers behind `prompt`; what changed is shown afterwards."""
+        self._clear()
+        write(self._stream, prompt)
+        self._stream.flush()
+        self._is_held = True
+        is_answered = False
+        try:
+            yield
+            is_answered = True
+        finally:
+            self._is_held = False
+            if not is_answered:
+                # The person's own line end is missing.
+                self._line("")
+            if self._last is not None:
+                self.show(self._last)
+
     def _draw(self, view: RunView) -> None:
         width = shutil.get_terminal_size().columns
         waiting = {question.step_id for question in view.questions}
-        rows = [
-            step_line(step, Style(colour=False), self._now(), waiting=step.step_id in waiting)
+        moving = [
+            step
             for step in view.steps.values()
             if step.status in {"in_progress", "blocked"} or step.step_id in waiting
-        ][:_TALLEST_BLOCK]
+        ]
+        rows = [
+            step_line(step, Style(colour=False), self._now(), waiting=step.step_id in waiting)
+            for step in moving[:_TALLEST_BLOCK]
+        ]
         rows.append(f"  {view.finished_steps}/{len(view.steps)} steps")
         for row in rows:
-            self._line(self._style.paint(row[: max(width - 1, 20)], "blue"))
+            self._line(self._style.paint(cut_to_cells(row, max(width - 1, 20)), "blue"))
         self._drawn = len(rows)
 
     def _clear(self) -> None:

@@ -1,29 +1,36 @@
-"""The documents of one project, read once from the disk: what `check` and `run` work on."""
+"""The documents of a project, read once from the disk: what `check` and `run` work on.
+
+A folder with `mplp.toml` inside another project is a project of its own, as it is in an editor: documents on
+one side of that border do not know those on the other.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from mplp_lsp.text.uris import key_of, uri_of
+from mplp_lsp.text.uris import uri_of
+from mplp_lsp.workspace.disk import MAX_DOCUMENT_BYTES
 from mplp_lsp.workspace.documents import Document, Setting
 from mplp_lsp.workspace.index import Index
-from mplp_lsp.workspace.kinds import SETTINGS, by_name
-from mplp_lsp.workspace.projects import root_of
+from mplp_lsp.workspace.kinds import MODULES, SETTINGS
+from mplp_lsp.workspace.projects import Projects, root_of
 from mplp_lsp.workspace.scan import candidates, project_files
 from mplp_lsp.workspace.snapshot import Documents, Snapshot
 from mplp_lsp.workspace.store import Store
+from mplp_runtime.errors import MplpError
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
-    """A project as it stands on disk; `world` is what cross-file rules see."""
+class OnDisk:
+    """Documents of all projects that were asked about; `cut` are roots with more files than are read."""
 
-    root: Path
     documents: Documents
-    world: Index
-    is_cut: bool = False
+    cut: tuple[Path, ...] = ()
+    _projects: Projects = field(default_factory=Projects)
+    _indexes: Mapping[Path, Index] = field(default_factory=dict)
 
     def document(self, path: Path) -> Document | None:
         """The document at `path`, None where it is not ours."""
@@ -38,43 +45,110 @@ class Project:
         ]
         return sorted(found, key=lambda document: str(document.path))
 
-    def plan_id(self, path: Path) -> str | None:
-        document = self.document(path)
-        return None if document is None or document.facts is None else document.facts.id
+    def root_for(self, path: Path) -> Path:
+        """The project that a file belongs to."""
+        return self._projects.root_for(path)
 
-    def snapshot(self) -> Snapshot:
-        """The project as features see it."""
-        return Snapshot(documents=self.documents, index=self.world, root=self.root, encoding="utf-32")
-
-
-def load_project(path: Path) -> Project:
-    """The project that holds `path` (a file or a folder), with all its documents and `path` itself."""
-    folder = path if path.is_dir() else path.parent
-    root = root_of(folder)
-    found = candidates(project_files(root))
-    return _project(root, (*found.paths, *_named(path)), is_cut=found.is_cut)
+    def snapshot(self, path: Path) -> Snapshot:
+        """What features see of the project of `path`; positions count code points."""
+        root = self.root_for(path)
+        return Snapshot(
+            documents=self.documents,
+            index=self._indexes.get(root, Index()),
+            root=root,
+            encoding="utf-32",
+        )
 
 
-def _named(path: Path) -> tuple[Path, ...]:
-    """What the user names is read even where a scan would skip it (ignored by git, inside `.mplp/`)."""
-    if path.is_file():
-        return (path,)
-    if not path.is_dir():
-        return ()
-    return candidates(project_files(path)).paths
+def read_projects(paths: Iterable[Path]) -> OnDisk:
+    """The projects that hold these files and folders (absolute), with all documents that are ours.
+
+    Raises MplpError for a path that is not there or cannot be read.
+    """
+    asked = list(paths)
+    for path in asked:
+        refuse_unreadable(path)
+    roots = tuple(dict.fromkeys(root_of(path if path.is_dir() else path.parent) for path in asked))
+    projects = Projects.of(roots)
+    wanted: dict[Path, None] = {}
+    cut: list[Path] = []
+    for root in roots:
+        found = candidates(project_files(root))
+        wanted.update(dict.fromkeys(found.paths))
+        if found.is_cut:
+            cut.append(root)
+    for path in asked:
+        # What the user names is read even where a scan would skip it (ignored by git, inside `.mplp/`).
+        named = (path,) if path.is_file() else candidates(project_files(path)).paths
+        wanted.update(dict.fromkeys(named))
+    documents = _read(wanted, projects)
+    return OnDisk(documents, tuple(cut), projects, _indexes(documents, projects))
 
 
-def _project(root: Path, paths: Iterable[Path], *, is_cut: bool) -> Project:
-    wanted = tuple(dict.fromkeys(paths))
-    folders = {path.parent for path in wanted if by_name(path).kind is not None}
-    setting = Setting(root=root, has_ours_beside=lambda path: path.parent in folders)
-    store = Store(lambda _path: setting)
-    store.refresh(wanted)
-    documents = store.documents
-    world = Index().updated((key_of(document.uri), document.facts) for document in documents.values())
-    settings = next(
-        (one for one in documents.values() if one.kind == SETTINGS and one.path == root / "mplp.toml"), None
+def absolute(path: str) -> Path:
+    """Without `..`, and with symbolic links as the user wrote them: a link's name may make it ours."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the links.
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Raises MplpError with the reason why there is nothing to read at `path`."""
+    try:
+        size_bytes = path.stat().st_size
+        if path.is_dir():
+            os.scandir(path).close()
+            return
+        if not path.is_file():
+            raise MplpError(f"{path} is neither a file nor a folder.")
+        with path.open("rb"):
+            pass
+    except FileNotFoundError as error:
+        dangling = " (a link that leads nowhere)" if path.is_symlink() else ""
+        raise MplpError(f"{path} does not exist{dangling}.") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise MplpError(f"{path} cannot be read: {reason}.") from error
+    if size_bytes > MAX_DOCUMENT_BYTES:
+        limit = MAX_DOCUMENT_BYTES // (1024 * 1024)
+        raise MplpError(f"{path} is larger than {limit} MB; documents of that size are not read.")
+
+
+def _read(wanted: Iterable[Path], projects: Projects) -> Documents:
+    ours: set[Path] = set()
+
+    def setting_for(path: Path | None) -> Setting:
+        root = None if path is None else projects.root_for(path)
+        return Setting(root=root, has_ours_beside=lambda folder: folder in ours)
+
+    paths = list(wanted)
+    store = Store(setting_for)
+    store.refresh(paths)
+    ours.update(
+        document.path.parent
+        for document in store.documents.values()
+        if document.kind in MODULES
+        and document.path is not None
+        and document.facts is not None
+        and document.facts.id is not None
     )
-    if settings is not None:
-        world = world.with_settings(settings.text.text)
-    return Project(root, documents, world, is_cut)
+    # An empty `plan.json` is ours where it lies beside documents of ours, which are only known now.
+    waiting = [path for path in paths if path.parent in ours and store.document(uri_of(path)) is None]
+    if waiting:
+        second = Store(setting_for)
+        second.refresh(waiting)
+        return Documents(closed={**store.documents.closed, **second.documents.closed})
+    return store.documents
+
+
+def _indexes(documents: Documents, projects: Projects) -> Mapping[Path, Index]:
+    grouped: dict[Path, list[Document]] = {}
+    for document in documents.values():
+        if document.path is not None:
+            grouped.setdefault(projects.root_for(document.path), []).append(document)
+    indexes: dict[Path, Index] = {}
+    for root, group in grouped.items():
+        index = Index().updated((document.uri, document.facts) for document in group)
+        for document in group:
+            if document.kind == SETTINGS and document.path == root / "mplp.toml":
+                index = index.with_settings(document.text.text)
+        indexes[root] = index
+    return indexes

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.live import Live, seconds
+from mplp_lsp.cli.project import absolute, read_projects
+from mplp_lsp.cli.prompt import Prompt
 from mplp_lsp.cli.style import Style, is_terminal, printable
 from mplp_runtime.errors import MplpError, RunRefused
 from mplp_runtime.sources import Clock, system_clock
 
 if TYPE_CHECKING:
+    from mplp_lsp.cli.project import OnDisk
     from mplp_runtime.orchestrator.views import Question, RunView
     from mplp_runtime.runtime import Runtime
 
 COMPLETED, FAILED, USAGE, REFUSED = 0, 1, 2, 3
+_TICK_S = 0.25
+
+_ANSWERS = {
+    "handoff": {"y": "yes, it is done", "n": "no, it failed"},
+    "gate": {"y": "yes, start it", "n": "no, leave it out"},
+    "repeat": {"y": "yes, it was done", "r": "run it again", "n": "no, it failed"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,24 +48,49 @@ class RunOptions:
 def run_command(
     plan: str, options: RunOptions, *, out: TextIO | None = None, clock: Clock = system_clock
 ) -> int:
-    """0 completed, 1 failed or cancelled, 3 refused; raises MplpError where the plan cannot be read."""
-    path = Path(plan).absolute()
-    text = _read(path)
-    session = _Session(path, text, options, out or sys.stdout, clock)
+    """0 completed, 1 failed, cancelled or left waiting, 3 refused.
+
+    Raises MplpError where the plan cannot be read or the flags contradict each other.
+    """
+    if options.repeat and not options.resume:
+        raise MplpError("--repeat says how to go on with an interrupted run; it needs --resume.")
+    if options.resume and (options.simulate or options.yes):
+        raise MplpError("--resume goes on with a run as it was started; leave out --simulate and --yes.")
+    path = absolute(plan)
+    session = _Session(path, _read(path), options, out or sys.stdout, clock)
     try:
         return asyncio.run(session.run())
     except RunRefused as error:
         print(f"mplp-lsp: {printable(str(error))}", file=sys.stderr)
+        way = _way_on(error.code, plan)
+        if way:
+            print(f"  {way}", file=sys.stderr)
         return REFUSED
 
 
+def _way_on(code: str, plan: str) -> str:
+    """What to type next, for refusals that a flag answers."""
+    return {
+        "not-trusted": "Trust the folder for this run with --trust, for good with `mplp-lsp trust DIR`, "
+        "or try the plan with --simulate.",
+        "not-approved": "--yes proposes and approves the plan as it stands.",
+        "not-valid": f"All findings: mplp-lsp check {plan}",
+        "not-bound": "Try the plan without its actions: --simulate.",
+    }.get(code, "")
+
+
 def _read(path: Path) -> str:
+    if path.is_dir():
+        raise MplpError(f"{path} is a folder; name the plan document in it.")
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise MplpError(f"{path} is not UTF-8 text (byte {error.start}).") from error
-    except OSError as error:
-        raise MplpError(f"{path} cannot be read: {error.strerror}.") from error
+    except FileNotFoundError as error:
+        raise MplpError(f"{path} does not exist.") from error
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise MplpError(f"{path} cannot be read: {reason}.") from error
 
 
 class _Session:
@@ -65,66 +100,79 @@ class _Session:
         self._path = path
         self._text = text
         self._options = options
-        self._out = out
         self._live = Live(out, clock)
         self._style = Style.of(out)
+        self._prompt = Prompt()
         self._run_id = ""
-        self._asked: set[tuple[str, str]] = set()
+        self._root = path.parent
+        self._asked: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._one_question = asyncio.Lock()
         self._unanswerable = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
-        from mplp_lsp.cli.project import load_project
-        from mplp_runtime.orchestrator.manager import StartRequest
         from mplp_runtime.runtime import Runtime
-        from mplp_runtime.trust import Trust
 
-        project = load_project(self._path)
-        trusted = self._options.trust or Trust().is_trusted(project.root)
-        runtime = Runtime.open(project.root)
+        on_disk = read_projects([self._path])
+        self._root = on_disk.root_for(self._path)
+        runtime = Runtime.open(self._root)
         try:
             unsubscribe = runtime.runs.subscribe(lambda view: self._on_view(runtime, view))
-            if self._options.resume:
-                interrupted = _interrupted(runtime, project.plan_id(self._path))
-                self._run_id = interrupted.run_id
-                view = await runtime.runs.resume(
-                    interrupted.run_id, repeat=True if self._options.repeat else None, trusted=trusted
-                )
-            else:
-                view = await runtime.runs.start(
-                    StartRequest(
-                        plan_path=self._path,
-                        plan_text=self._text,
-                        world=project.world,
-                        simulate=self._options.simulate,
-                        approve=self._options.yes,
-                        trusted=trusted,
-                    )
-                )
-                self._run_id = view.run_id
+            view = await self._begun(runtime, on_disk)
+            self._run_id = view.run_id
             self._headline(view)
             self._on_view(runtime, view)
-            with _interrupts(lambda: self._spawn(_cancel(runtime, self._run_id))):
+            with _interrupts(lambda: self._spawn(self._cancel(runtime))):
                 final = await self._until_end(runtime)
             unsubscribe()
-            return self._farewell(final)
+            is_waiting = final.is_live
         finally:
             for task in self._tasks:
                 task.cancel()
             await runtime.close()
+        return self._farewell(final, is_waiting=is_waiting)
+
+    async def _begun(self, runtime: Runtime, on_disk: OnDisk) -> RunView:
+        from mplp_runtime.orchestrator.manager import StartRequest
+        from mplp_runtime.trust import Trust
+
+        trusted = self._options.trust or Trust().is_trusted(self._root)
+        if self._options.resume:
+            document = on_disk.document(self._path)
+            plan_id = document.facts.id if document is not None and document.facts is not None else None
+            interrupted = _interrupted(runtime, plan_id)
+            self._run_id = interrupted.run_id
+            repeat = True if self._options.repeat else None
+            return await runtime.runs.resume(interrupted.run_id, repeat=repeat, trusted=trusted)
+        return await runtime.runs.start(
+            StartRequest(
+                plan_path=self._path,
+                plan_text=self._text,
+                world=on_disk.snapshot(self._path).index,
+                simulate=self._options.simulate,
+                approve=self._options.yes,
+                trusted=trusted,
+            )
+        )
 
     async def _until_end(self, runtime: Runtime) -> RunView:
         ended = asyncio.ensure_future(runtime.runs.wait(self._run_id))
         stuck = asyncio.ensure_future(self._unanswerable.wait())
-        await asyncio.wait({ended, stuck}, return_when=asyncio.FIRST_COMPLETED)
-        stuck.cancel()
-        if not ended.done():
-            ended.cancel()
-            return runtime.runs.view(self._run_id)
-        return ended.result()
+        try:
+            while not (ended.done() or stuck.done()):
+                wanted = {ended, stuck}
+                await asyncio.wait(
+                    wanted, timeout=_TICK_S if self._live.ticks else None, return_when=asyncio.FIRST_COMPLETED
+                )
+                self._live.tick()
+        finally:
+            stuck.cancel()
+            if not ended.done():
+                ended.cancel()
+        return runtime.runs.view(self._run_id)
 
     def _headline(self, view: RunView) -> None:
-        kind = "Simulating" if view.simulated else "Running"
+        kind = "Simulating" if view.simulated else "Going on with" if self._options.resume else "Running"
         steps = "1 step" if len(view.steps) == 1 else f"{len(view.steps)} steps"
         self._live.line(self._style.paint(f"{kind} “{printable(view.title)}” ({steps})", "bold"))
 
@@ -132,50 +180,80 @@ class _Session:
         if view.run_id != self._run_id:
             return
         self._live.show(view)
-        for question in view.questions:
-            mark = (question.step_id, question.kind)
+        open_now = {(question.step_id, question.kind): question for question in view.questions}
+        for mark, task in list(self._asked.items()):
+            if mark not in open_now:
+                # Answered, perhaps in an editor: nobody needs to answer it here any more.
+                del self._asked[mark]
+                task.cancel()
+        for mark, question in open_now.items():
             if mark not in self._asked:
-                self._asked.add(mark)
-                self._spawn(self._ask(runtime, question))
+                self._asked[mark] = self._spawn(self._ask(runtime, question))
 
     async def _ask(self, runtime: Runtime, question: Question) -> None:
-        """Asks the person at the terminal; without one the run stays open, to be answered in an editor."""
-        self._live.line(self._style.paint(f"? {printable(question.text)}", "yellow"))
-        if not is_terminal(sys.stdin):
-            self._unanswerable.set()
-            return
-        reply = await _prompt("  [y]es, [n]o: ")
-        if reply is None:
-            self._unanswerable.set()
-            return
-        await runtime.runs.answer(question.run_id, question.step_id, success=reply, output="")
+        """Asks the person at the terminal; without one the run is left, to be answered when it is resumed."""
+        answers = _ANSWERS[question.kind]
+        async with self._one_question:
+            self._live.line(self._style.paint(f"? {printable(question.text)}", "yellow"))
+            if not is_terminal(sys.stdin):
+                self._unanswerable.set()
+                return
+            offered = ", ".join(f"[{letter}] {meaning}" for letter, meaning in answers.items())
+            with self._live.held(f"  {offered}: "):
+                letter = await self._prompt.choice(answers)
+            if letter is None:
+                self._unanswerable.set()
+                return
+        await runtime.runs.answer(
+            question.run_id, question.step_id, success=letter == "y", repeat=letter == "r"
+        )
 
-    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+    async def _cancel(self, runtime: Runtime) -> None:
+        self._live.line(self._style.paint("Cancelling; press Ctrl-C again to leave at once.", "yellow"))
+        await runtime.runs.cancel(self._run_id)
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
+        return task
 
-    def _farewell(self, view: RunView) -> int:
-        self._live.show(view)
-        duration = (view.finished_at - view.started_at).total_seconds() if view.finished_at else None
-        took = f" in {seconds(duration)}" if duration is not None else ""
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and isinstance(problem := task.exception(), MplpError):
+            # For instance an answer that came too late, because somebody else had answered.
+            self._live.line(self._style.paint(printable(str(problem)), "yellow"))
+
+    def _farewell(self, view: RunView, *, is_waiting: bool) -> int:
+        if not is_waiting:
+            self._live.show(view)
+        took = ""
+        if view.finished_at is not None:
+            took = f" in {seconds((view.finished_at - view.started_at).total_seconds())}"
         done = sum(1 for step in view.steps.values() if step.status == "completed")
-        colour = "green" if view.status == "completed" else "red"
-        self._live.line(
-            self._style.paint(
-                f"{view.status}{took}: {done} of {len(view.steps)} steps completed", colour, "bold"
-            )
-        )
-        if view.error:
+        colour = {"completed": "green", "failed": "red"}.get(view.status, "yellow")
+        word = "waiting for a person" if is_waiting else view.status
+        told = f"{word}{took}: {done} of {len(view.steps)} steps completed"
+        self._live.line(self._style.paint(told, colour, "bold"))
+        if view.error and not is_waiting:
             self._live.line(f"  {printable(view.error)}")
         if view.trace_path:
-            self._live.line(f"  trace: {printable(view.trace_path)}")
-        if view.is_live or view.status == "interrupted":
+            self._live.line(f"  trace: {printable(shown_path(self._root / view.trace_path))}")
+        if is_waiting or view.status == "interrupted":
+            command = f"mplp-lsp run {shown_path(self._path)} --resume"
             self._live.line(
-                "  The run waits for a person and is kept. Answer in an editor, or go on in a terminal with: "
-                f"mplp-lsp run {self._path} --resume"
+                f"  The run is kept. Go on with it in an editor or a terminal: {printable(command)}"
             )
         return COMPLETED if view.status == "completed" else FAILED
+
+
+def shown_path(path: Path) -> str:
+    """The path as a person in the current folder would write it."""
+    try:
+        relative = os.path.relpath(path)
+    except (OSError, ValueError):  # the current folder is gone, or on another drive
+        return str(path)
+    return str(path) if relative.startswith(f"..{os.sep}..") else relative
 
 
 def _interrupted(runtime: Runtime, plan_id: str | None) -> RunView:
@@ -185,38 +263,8 @@ def _interrupted(runtime: Runtime, plan_id: str | None) -> RunView:
     return runs[-1]
 
 
-async def _cancel(runtime: Runtime, run_id: str) -> None:
-    await runtime.runs.cancel(run_id)
-
-
-async def _prompt(text: str) -> bool | None:
-    """True, False, or None when the person has closed the input.
-
-    Read in a daemon thread of its own: asyncio's executor would wait for it when the run is cancelled.
-    """
-    loop = asyncio.get_running_loop()
-    reply: asyncio.Future[bool | None] = loop.create_future()
-
-    def read() -> None:
-        answer: bool | None = None
-        with contextlib.suppress(EOFError, ValueError):
-            while (typed := input(text).strip().lower()) not in {"y", "yes", "n", "no"}:
-                pass
-            answer = typed.startswith("y")
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(_settle, reply, answer)
-
-    threading.Thread(target=read, name="mplp-prompt", daemon=True).start()
-    return await reply
-
-
-def _settle(reply: asyncio.Future[bool | None], answer: bool | None) -> None:
-    if not reply.done():
-        reply.set_result(answer)
-
-
 @contextlib.contextmanager
-def _interrupts(cancel: Callable[[], None]) -> Iterator[None]:
+def _interrupts(cancel: Callable[[], object]) -> Iterator[None]:
     """Ctrl-C cancels the run in order; a second one ends at once."""
     loop = asyncio.get_running_loop()
     pressed = 0

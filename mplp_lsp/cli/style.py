@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from typing import TextIO
 
 _CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "grey": "90", "bold": "1"}
-_ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Control characters, and those that turn the direction of text around.
+_ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class Style:
@@ -40,6 +42,33 @@ def is_terminal(stream: TextIO) -> bool:
 def printable(text: str) -> str:
     """`text` without control characters: a document or a tool must not steer the user's terminal."""
     return _ESCAPES.sub("\N{REPLACEMENT CHARACTER}", text).encode("utf-8", "replace").decode("utf-8")
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal `text` takes.
+
+    >>> cells("abc"), cells("計画"), cells("e\u0301")
+    (3, 4, 1)
+    """
+    if text.isascii():
+        return len(text)
+    return sum(map(_cells_of, text))
+
+
+def cut_to_cells(text: str, most: int) -> str:
+    """The beginning of `text` that fits into `most` columns."""
+    taken = 0
+    for index, character in enumerate(text):
+        taken += _cells_of(character)
+        if taken > most:
+            return text[:index]
+    return text
+
+
+def _cells_of(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 def write(stream: TextIO, text: str) -> None:

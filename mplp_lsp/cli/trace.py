@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.live import failure_lines, seconds, step_line
+from mplp_lsp.cli.run import shown_path
 from mplp_lsp.cli.style import Style, printable, write
 from mplp_runtime.errors import RunUnknown
 
@@ -57,7 +58,7 @@ def _print(
     if as_json:
         write(out, _document(root, view))
         return 0
-    for line in _described(view, style):
+    for line in _described(view, root, style):
         write(out, line + "\n")
     return 0
 
@@ -89,7 +90,7 @@ def _headline(view: RunView, style: Style) -> str:
     return f"{view.run_id}  {status}{simulated}  {began}  {printable(view.title)}"
 
 
-def _described(view: RunView, style: Style) -> list[str]:
+def _described(view: RunView, root: Path, style: Style) -> list[str]:
     lines = [_headline(view, style)]
     if view.finished_at is not None:
         lines.append(f"took {seconds((view.finished_at - view.started_at).total_seconds())}")
@@ -101,7 +102,7 @@ def _described(view: RunView, style: Style) -> list[str]:
         if step.status == "failed" or step.interrupted:
             lines.extend(failure_lines(step, style))
     if view.trace_path:
-        lines.append(f"trace:    {printable(view.trace_path)}")
+        lines.append(f"trace:    {printable(shown_path(root / view.trace_path))}")
     if view.timeline_path:
-        lines.append(f"timeline: {printable(view.timeline_path)}")
+        lines.append(f"timeline: {printable(shown_path(root / view.timeline_path))}")
     return lines

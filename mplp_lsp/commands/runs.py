@@ -39,8 +39,11 @@ async def answer_handoff(services: Services, arguments: Mapping[str, Any]) -> di
     """Says how a step that waits for a person ended, or lets a gated or interrupted step go on."""
     run_id, step_id = arguments["run"], arguments["step"]
     success, output = arguments["success"], arguments.get("output") or ""
+    repeat = bool(arguments.get("repeat"))
     return await _on_run(
-        services, run_id, lambda runtime: runtime.runs.answer(run_id, step_id, success=success, output=output)
+        services,
+        run_id,
+        lambda runtime: runtime.runs.answer(run_id, step_id, success=success, output=output, repeat=repeat),
     )
 
 
@@ -94,5 +97,6 @@ ANSWER_HANDOFF = Command(
         "step": Parameter(str, about="the step's id"),
         "success": Parameter(bool, about="whether it is done; false means it failed"),
         "output": Parameter(str, required=False, about="what came out of it, for the trace and later steps"),
+        "repeat": Parameter(bool, required=False, about="run a step again that was interrupted"),
     },
 )

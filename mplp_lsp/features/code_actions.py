@@ -1,107 +1,117 @@
-"""Code actions: what the lenses offer, for editors without lenses; and the fix a finding carries."""
+"""Code actions: the fixes of the findings here, and what the lenses offer, for editors without lenses."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from lsprotocol import types
 
-from mplp_lsp.features.diagnostics import diagnostics
-from mplp_lsp.features.places import elements
-from mplp_lsp.features.plan_state import Door, doors, plan_state
+from mplp_lsp.features.diagnostics import diagnostic, findings_of
+from mplp_lsp.features.doors import TERMINAL, Door, doors
+from mplp_lsp.features.fixes import fixes
+from mplp_lsp.features.places import STEPS, offsets_of, range_between, steps_between
+from mplp_lsp.features.plan_state import PlanState, plan_state
+from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 
 RUN_KIND = "mplp.run"
 """A kind of our own, so that running never mixes with fixing in an editor's menus."""
 
+Action = types.CodeAction | types.Command
+
 
 def code_actions(
     snapshot: Snapshot, document: Document, params: types.CodeActionParams
-) -> list[types.CodeAction | types.Command] | None:
-    """Fixes at the asked range first, then what can be done with the plan and the step there."""
-    wanted = params.context.only
-    actions: list[types.CodeAction | types.Command] = []
-    if _is_wanted(types.CodeActionKind.QuickFix.value, wanted) and snapshot.client.code_action_literals:
-        actions.extend(_fixes(snapshot, document, params))
-    if _is_wanted(RUN_KIND, wanted) and params.context.trigger_kind != types.CodeActionTriggerKind.Automatic:
-        actions.extend(_run_actions(snapshot, document, params))
+) -> list[Action] | None:
+    """Fixes at the asked range first, then what can be done with the step there, then with the plan."""
+    context = params.context
+    start, end = offsets_of(snapshot, document, params.range)
+    actions: list[Action] = []
+    if _is_wanted(types.CodeActionKind.QuickFix.value, context.only) and snapshot.client.code_action_literals:
+        actions.extend(_fixes(snapshot, document, start, end))
+    if _is_wanted(RUN_KIND, context.only):
+        # A light bulb on every line would only be noise: unasked, only the questions of a step are offered.
+        is_asked = context.trigger_kind != types.CodeActionTriggerKind.Automatic
+        actions.extend(_run_actions(snapshot, document, params.text_document.uri, (start, end), is_asked))
     return actions or None
 
 
-def _is_wanted(kind: str, wanted: object) -> bool:
+def _is_wanted(kind: str, wanted: Sequence[object] | None) -> bool:
     """`only` names kinds; a kind includes those below it, as `mplp` includes `mplp.run`."""
-    if not isinstance(wanted, list | tuple):
+    if wanted is None:
         return True
     names = [str(getattr(only, "value", only)) for only in wanted]
     return any(name == "" or kind == name or kind.startswith(f"{name}.") for name in names)
 
 
 def _run_actions(
-    snapshot: Snapshot, document: Document, params: types.CodeActionParams
-) -> Iterator[types.CodeAction | types.Command]:
+    snapshot: Snapshot, document: Document, uri: str, where: tuple[int, int], is_asked: bool
+) -> Iterator[Action]:
     state = plan_state(snapshot, document)
     if state is None:
         return
-    here = _step_at(snapshot, document, params.range)
-    for door in doors(state, params.text_document.uri):
-        if door.step_id is None or door.step_id == here:
+    here = {step_id for _, step_id in steps_between(document, *where)}
+    offered = list(doors(state, uri))
+    for door in offered:
+        if door.step_id is not None and door.step_id in here:
             yield _action(snapshot, door)
+    if not is_asked:
+        return
+    for door in offered:
+        if door.step_id is None:
+            yield _action(snapshot, door)
+    yield from _again(snapshot, document, state)
 
 
-def _action(snapshot: Snapshot, door: Door) -> types.CodeAction | types.Command:
+def _action(snapshot: Snapshot, door: Door) -> Action:
     command = types.Command(title=door.title, command=door.command, arguments=[dict(door.arguments)])
     if not snapshot.client.code_action_literals:
         return command
     return types.CodeAction(title=f"MPLP: {door.title}", kind=RUN_KIND, command=command)
 
 
-def _step_at(snapshot: Snapshot, document: Document, where: types.Range) -> str | None:
+def _again(snapshot: Snapshot, document: Document, state: PlanState) -> Iterator[types.CodeAction]:
+    """A plan whose text says that it is over runs again once it is a draft: an edit for the user to make."""
     tree = document.tree
-    table = None if tree is None else tree.tables.get("steps")
-    if table is None:
-        return None
-    offset = document.text.offset(where.start.line, where.start.character, snapshot.encoding)
-    for index, element in elements(document, "steps"):
-        if isinstance(element.value, dict) and tree is not None:
-            start, end = tree.range_of(("steps", index))
-            if start <= offset <= end:
-                step_id = element.value.get("step_id")
-                return step_id if isinstance(step_id, str) else None
-    return None
+    if state.plan.get("status") not in TERMINAL or tree is None or not snapshot.client.code_action_literals:
+        return
+    edits = [Edit(*tree.range_of(("status",)), '"draft"')]
+    table = tree.tables.get(STEPS)
+    for index in range(0 if table is None else table.count):
+        value = tree.tables[STEPS].element(index).value
+        if isinstance(value, dict) and value.get("status") not in {None, "pending"}:
+            edits.append(Edit(*tree.range_of((STEPS, index, "status")), '"pending"'))
+    yield types.CodeAction(
+        title="MPLP: Set the plan back to draft, to run it again",
+        kind=RUN_KIND,
+        edit=_workspace_edit(snapshot, document, edits),
+    )
 
 
-def _fixes(
-    snapshot: Snapshot, document: Document, params: types.CodeActionParams
-) -> Iterator[types.CodeAction]:
-    for diagnostic in diagnostics(snapshot, params.text_document.uri):
-        if not _overlap(diagnostic.range, params.range) or not isinstance(diagnostic.data, dict):
+def _fixes(snapshot: Snapshot, document: Document, start: int, end: int) -> Iterator[types.CodeAction]:
+    for found in findings_of(snapshot, document):
+        if not (found.start <= end and start <= found.end):
             continue
-        suggestion = diagnostic.data.get("suggestion")
-        if not isinstance(suggestion, str):
-            continue
-        yield types.CodeAction(
-            title=f"Change to `{suggestion}`",
-            kind=types.CodeActionKind.QuickFix,
-            diagnostics=[diagnostic],
-            is_preferred=True,
-            edit=_replacement(snapshot, document, params.text_document.uri, diagnostic.range, suggestion),
-        )
+        shown = diagnostic(snapshot, document, found)
+        for fix in fixes(document, found):
+            yield types.CodeAction(
+                title=fix.title,
+                kind=types.CodeActionKind.QuickFix,
+                diagnostics=[shown],
+                is_preferred=True if fix.is_preferred else None,
+                edit=_workspace_edit(snapshot, document, fix.edits),
+            )
 
 
-def _replacement(
-    snapshot: Snapshot, document: Document, uri: str, where: types.Range, text: str
-) -> types.WorkspaceEdit:
-    edit = types.TextEdit(range=where, new_text=json.dumps(text, ensure_ascii=False))
+def _workspace_edit(snapshot: Snapshot, document: Document, edits: Iterable[Edit]) -> types.WorkspaceEdit:
+    """For exactly this version of the document, where the client can be told so."""
+    texts = [
+        types.TextEdit(range=range_between(snapshot, document, edit.start, edit.end), new_text=edit.new_text)
+        for edit in edits
+    ]
     if not snapshot.client.document_changes:
-        return types.WorkspaceEdit(changes={uri: [edit]})
-    target = types.OptionalVersionedTextDocumentIdentifier(uri=uri, version=document.version)
-    return types.WorkspaceEdit(document_changes=[types.TextDocumentEdit(text_document=target, edits=[edit])])
-
-
-def _overlap(one: types.Range, other: types.Range) -> bool:
-    def key(position: types.Position) -> tuple[int, int]:
-        return position.line, position.character
-
-    return key(one.start) <= key(other.end) and key(other.start) <= key(one.end)
+        return types.WorkspaceEdit(changes={document.uri: texts})
+    target = types.OptionalVersionedTextDocumentIdentifier(uri=document.uri, version=document.version)
+    changes = [types.TextDocumentEdit(text_document=target, edits=list(texts))]
+    return types.WorkspaceEdit(document_changes=list(changes))

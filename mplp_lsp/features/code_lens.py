@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from lsprotocol import types
 
+from mplp_lsp.features.doors import doors
 from mplp_lsp.features.places import range_at, step_pointers
-from mplp_lsp.features.plan_state import doors, plan_state
+from mplp_lsp.features.plan_state import plan_state
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 
@@ -13,11 +14,14 @@ from mplp_lsp.workspace.snapshot import Snapshot
 def code_lens(
     snapshot: Snapshot, document: Document, params: types.CodeLensParams
 ) -> list[types.CodeLens] | None:
-    """Complete lenses, command and arguments included, so that no editor has to resolve one."""
+    """Complete lenses, command and arguments included, so that no editor has to resolve one.
+
+    None for documents that are no plan. A question at a step that the text no longer has stands at the top.
+    """
     state = plan_state(snapshot, document)
-    if state is None or document.tree is None:
+    if state is None:
         return None
-    offered = tuple(doors(state, params.text_document.uri))
+    offered = [door for door in doors(state, params.text_document.uri) if door.is_lens]
     pointers = step_pointers(document, {door.step_id for door in offered if door.step_id is not None})
     return [
         types.CodeLens(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from lsprotocol import types
 
-from mplp_lsp.features.places import elements
-from mplp_lsp.features.plan_state import plan_state
+from mplp_lsp.features import checkpoint
+from mplp_lsp.features.places import STEPS, offsets_of, steps_between
+from mplp_lsp.features.plan_state import plan_header
+from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.orchestrator.views import QuestionKind, RunView, StepView
@@ -21,26 +23,22 @@ def inlay_hints(
     snapshot: Snapshot, document: Document, params: types.InlayHintParams
 ) -> list[types.InlayHint] | None:
     """Hints inside the asked range only. None for documents that are no plan."""
-    state = plan_state(snapshot, document)
-    if state is None or document.tree is None:
+    plan = plan_header(document)
+    if plan is None or document.tree is None:
         return None
-    if state.run is None:
+    run = snapshot.runs.get(plan["plan_id"])
+    if run is None:
         return []
-    first = document.text.offset(params.range.start.line, params.range.start.character, snapshot.encoding)
-    last = document.text.offset(params.range.end.line, params.range.end.character, snapshot.encoding)
+    first, last = offsets_of(snapshot, document, params.range)
+    asked = {question.step_id: question.kind for question in run.questions}
     hints = []
-    for index, element in elements(document, "steps"):
-        step = (
-            state.run.steps.get(str(element.value.get("step_id")))
-            if isinstance(element.value, dict)
-            else None
-        )
-        if step is None:
+    for index, step_id in steps_between(document, first, last):
+        checkpoint()
+        step = run.steps.get(step_id)
+        label = None if step is None else step_label(step, asked.get(step_id), simulated=run.simulated)
+        if step is None or label is None:
             continue
-        label = step_label(state.run, step)
-        if label is None:
-            continue
-        _start, end = document.tree.range_of(("steps", index, "description"))
+        end = _end_of_description(document.tree, index)
         if not first <= end <= last:
             continue
         line, character = document.text.position(end, snapshot.encoding)
@@ -49,38 +47,62 @@ def inlay_hints(
                 position=types.Position(line=line, character=character),
                 label=label,
                 padding_left=True,
-                tooltip=_tooltip(state.run, step),
+                tooltip=_tooltip(run, step),
             )
         )
     return hints
 
 
-def step_label(run: RunView, step: StepView) -> str | None:
+def _end_of_description(tree: Tree, index: int) -> int:
+    """The end of the step's description, else of its id, else of its opening bracket."""
+    value = tree.tables[STEPS].element(index).value
+    for key in ("description", "step_id"):
+        if isinstance(value, dict) and key in value:
+            return tree.range_of((STEPS, index, key))[1]
+    return tree.range_of((STEPS, index), "open")[1]
+
+
+def step_label(
+    step: StepView, question: QuestionKind | None = None, *, simulated: bool = False
+) -> str | None:
     """`✓ 1.2 s`, `running`, `waiting for approval`; None for a step that nothing has happened to."""
-    for question in run.questions:
-        if question.step_id == step.step_id:
-            return _WAITING[question.kind]
+    if question is not None:
+        return _WAITING[question]
     if step.interrupted:
         return "interrupted"
-    duration = "" if step.duration_s is None else f" {_seconds(step.duration_s)}"
+    duration = "" if step.duration_s is None else f" {seconds(step.duration_s)}"
+    if simulated:
+        duration = " dry run"
+    attempt = f", attempt {step.attempt}" if step.attempt > 1 else ""
     return {
-        "completed": f"✓{duration}",
-        "failed": f"✗{duration}",
+        "completed": f"✓{duration}{attempt}",
+        "failed": f"✗{duration}{attempt}",
         "skipped": "skipped",
         "blocked": "blocked",
-        "in_progress": "running" if step.attempt <= 1 else f"running, attempt {step.attempt}",
+        "in_progress": f"running{attempt}",
         "pending": None,
     }[step.status]
 
 
-def _seconds(duration_s: float) -> str:
-    if duration_s < 60:
+def seconds(duration_s: float) -> str:
+    """A duration as people read it.
+
+    >>> seconds(0.0421), seconds(1.26), seconds(59.97), seconds(75.0), seconds(7260)
+    ('42 ms', '1.3 s', '1 min', '1 min 15 s', '2 h 1 min')
+    """
+    if duration_s < 0.9995:
+        return f"{round(duration_s * 1000)} ms"
+    if duration_s < 59.95:
         return f"{duration_s:.1f} s"
-    return f"{int(duration_s // 60)} min {int(duration_s % 60)} s"
+    minutes, rest = divmod(round(duration_s), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 def _tooltip(run: RunView, step: StepView) -> str:
-    kind = "Simulated run" if run.simulated else "Run"
+    kind = "Dry run" if run.simulated else "Run"
     lines = [f"{kind} {run.generation} of this plan: {run.status}"]
     if step.error:
         lines.append(step.error)

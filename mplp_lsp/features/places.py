@@ -1,4 +1,4 @@
-"""From JSON pointers to LSP ranges, in the encoding of the client."""
+"""From offsets and JSON pointers to LSP ranges, in the encoding of the client, and back to steps."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Collection, Iterator
 
 from lsprotocol import types
 
-from mplp_lsp.text.tree import Element
+from mplp_lsp.features import checkpoint
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.findings import Part, Pointer
+
+STEPS = "steps"
 
 
 def range_at(snapshot: Snapshot, document: Document, pointer: Pointer, part: Part = "value") -> types.Range:
@@ -28,25 +30,41 @@ def range_between(snapshot: Snapshot, document: Document, start: int, end: int) 
     )
 
 
-def elements(document: Document, table: str) -> Iterator[tuple[int, Element]]:
-    """The elements of one top-level array, with their indices."""
-    tree = document.tree
-    found = None if tree is None else tree.tables.get(table)
-    if found is None:
-        return
-    index = 0
-    for block in found.blocks:
-        for element in block.elements:
-            yield index, element
-            index += 1
+def offsets_of(snapshot: Snapshot, document: Document, where: types.Range) -> tuple[int, int]:
+    """An LSP range as offsets in code points, clamped to the text."""
+    start = document.text.offset(where.start.line, where.start.character, snapshot.encoding)
+    end = document.text.offset(where.end.line, where.end.character, snapshot.encoding)
+    return min(start, end), max(start, end)
 
 
 def step_pointers(document: Document, step_ids: Collection[str]) -> dict[str, Pointer]:
     """Where these steps stand in a plan; steps the text no longer has are left out."""
-    if not step_ids:
+    table = None if document.tree is None else document.tree.tables.get(STEPS)
+    if table is None or not step_ids:
         return {}
-    return {
-        element.value["step_id"]: ("steps", index)
-        for index, element in elements(document, "steps")
-        if isinstance(element.value, dict) and element.value.get("step_id") in step_ids
-    }
+    found: dict[str, Pointer] = {}
+    index = 0
+    for block in table.blocks:
+        checkpoint()
+        for element in block.elements:
+            value = element.value
+            step_id = value.get("step_id") if isinstance(value, dict) else None
+            if isinstance(step_id, str) and step_id in step_ids:
+                found.setdefault(step_id, (STEPS, index))
+            index += 1
+    return found
+
+
+def steps_between(document: Document, start: int, end: int) -> Iterator[tuple[int, str]]:
+    """Index and id of each step whose text touches these offsets; broken steps without an id are left out."""
+    table = None if document.tree is None else document.tree.tables.get(STEPS)
+    if table is None or start > table.end or end < table.start:
+        return
+    first, last = table.index_at(start), table.index_at(min(end, table.end))
+    if first is None or last is None:
+        return
+    for index in range(first, min(last + 1, table.count)):
+        value = table.element(index).value
+        step_id = value.get("step_id") if isinstance(value, dict) else None
+        if isinstance(step_id, str):
+            yield index, step_id

@@ -1,0 +1,137 @@
+"""Small edits of JSON text that keep the shape the author gave it: add a member, take an item out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from mplp_lsp.text.edits import Edit
+from mplp_lsp.text.tree import Tree
+from mplp_lsp.workspace.documents import Document
+from mplp_runtime.rules.findings import Pointer
+
+_LOOK_BACK = 400
+_BLANK_TAIL = re.compile(r"[ \t\r\n]*\Z")
+
+
+def value_at(tree: Tree, pointer: Pointer) -> object:
+    """The value a pointer leads to; None where nothing stands there (as for null)."""
+    value: object = tree.header
+    if len(pointer) >= 2 and pointer[0] in tree.tables and isinstance(pointer[1], int):
+        table = tree.tables[str(pointer[0])]
+        if not 0 <= pointer[1] < table.count:
+            return None
+        value, pointer = table.element(pointer[1]).value, pointer[2:]
+    for part in pointer:
+        if isinstance(value, dict) and isinstance(part, str):
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and 0 <= part < len(value):
+            value = value[part]
+        else:
+            return None
+    return value
+
+
+def member_added(document: Document, pointer: Pointer, key: str, value: object) -> Edit | None:
+    """Writes `key` as the last member of the object at `pointer`, laid out as its neighbours are.
+
+    None where there is no such object, or where it has that key.
+    """
+    tree = document.tree
+    if tree is None:
+        return None
+    owner = _object_at(tree, pointer)
+    if owner is None or key in owner:
+        return None
+    if not owner:
+        _, at = tree.range_of(pointer, "open")
+        return Edit(at, at, f"{json.dumps(key)}: {_dumped(value, '')}")
+    last = next(reversed(owner))
+    blank = _blank_before(document, tree.range_of((*pointer, last), "key")[0])
+    _, at = tree.range_of((*pointer, last))
+    return Edit(at, at, f",{blank or ' '}{json.dumps(key)}: {_dumped(value, blank)}")
+
+
+def item_added(document: Document, pointer: Pointer, value: object) -> Edit | None:
+    """Writes the first item of the empty list at `pointer`; None where there is none or it is not empty."""
+    tree = document.tree
+    if tree is None or value_at(tree, pointer) != [] or not pointer:
+        return None
+    if len(pointer) == 1 and pointer[0] in tree.tables and tree.tables[str(pointer[0])].count:
+        return None
+    _, at = tree.range_of(pointer, "open")
+    return Edit(at, at, _dumped(value, ""))
+
+
+def item_removed(document: Document, pointer: Pointer) -> Edit | None:
+    """Takes the list item at `pointer` out, with the comma that belongs to it; None where there is none."""
+    tree = document.tree
+    if tree is None or not pointer or not isinstance(pointer[-1], int):
+        return None
+    index, whole = pointer[-1], pointer[:-1]
+    items = value_at(tree, whole)
+    count = 0
+    if len(whole) == 1 and whole[0] in tree.tables:
+        count = tree.tables[str(whole[0])].count
+    elif isinstance(items, list):
+        count = len(items)
+    if not 0 <= index < count:
+        return None
+    start, end = tree.range_of(pointer)
+    if index + 1 < count:
+        return Edit(start, tree.range_of((*whole, index + 1))[0], "")
+    if index:
+        return Edit(tree.range_of((*whole, index - 1))[1], end, "")
+    return Edit(start, end, "")
+
+
+def spots_of_text(tree: Tree, text: str) -> Iterator[tuple[int, int]]:
+    """Where this very string stands as a value, anywhere in the document, in text order."""
+    places = list(_pointers_to(tree.header, text, ()))
+    for name, table in tree.tables.items():
+        index = 0
+        for block in table.blocks:
+            for element in block.elements:
+                places.extend(_pointers_to(element.value, text, (name, index)))
+                index += 1
+    yield from sorted(tree.range_of(pointer) for pointer in places)
+
+
+def _pointers_to(value: object, text: str, pointer: Pointer) -> Iterator[Pointer]:
+    # A stack instead of recursion: documents may nest deeper than Python likes to call.
+    stack: list[tuple[object, Pointer]] = [(value, pointer)]
+    while stack:
+        inner, place = stack.pop()
+        if inner == text and isinstance(inner, str):
+            yield place
+        elif isinstance(inner, dict):
+            stack.extend((each, (*place, key)) for key, each in inner.items())
+        elif isinstance(inner, list):
+            stack.extend((each, (*place, index)) for index, each in enumerate(inner))
+
+
+def _object_at(tree: Tree, pointer: Pointer) -> dict[str, Any] | None:
+    value = value_at(tree, pointer)
+    return value if isinstance(value, dict) else None
+
+
+def _blank_before(document: Document, offset: int) -> str:
+    """The white space that ends at `offset`, from the last line end or the last sign before it."""
+    text = document.text.slice(max(0, offset - _LOOK_BACK), offset)
+    match = _BLANK_TAIL.search(text)
+    blank = match.group() if match else ""
+    # An empty line above a member is no part of the layout.
+    line_end = max(blank.rfind("\n"), blank.rfind("\r"))
+    if line_end < 0:
+        return blank
+    start = line_end - 1 if blank[line_end - 1 : line_end + 1] == "\r\n" else line_end
+    return blank[start:]
+
+
+def _dumped(value: object, blank: str) -> str:
+    """JSON of `value`; on several lines where its neighbours stand on lines of their own."""
+    if "\n" not in blank or not value or not isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, indent=2).replace("\n", blank)
