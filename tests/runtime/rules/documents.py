@@ -160,7 +160,7 @@ def _spoil(owner: Any, chance: random.Random) -> None:
     if act == 0:
         del owner[key]
     elif act == 1 and isinstance(owner, dict):
-        owner[chance.choice(("extra", "stepId", " status", "$comment", "titel"))] = chance.choice(ODD_VALUES)
+        owner[chance.choice(("extra", "stepId", " status", "$comment", "titel"))] = odd_value(chance)
     elif act == 2 and isinstance(owner[key], str):
         owner[key] = owner[key].upper() + chance.choice(("", " ", "x"))
     elif act == 3 and isinstance(owner, list):
@@ -168,4 +168,8 @@ def _spoil(owner: Any, chance: random.Random) -> None:
     elif act == 4 and isinstance(owner[key], list):
         owner[key] = []
     else:
-        owner[key] = copy.deepcopy(chance.choice(ODD_VALUES))
+        owner[key] = odd_value(chance)
+
+
+def odd_value(chance: random.Random) -> Any:
+    return copy.deepcopy(chance.choice(ODD_VALUES))
