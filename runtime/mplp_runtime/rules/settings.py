@@ -15,6 +15,7 @@ from mplp_runtime.settings.table import (
     ACTIONS,
     BINDING_KEYS,
     LIMITS,
+    NOT_IN_EFFECT,
     OPERATION_NEEDS,
     REQUIRED,
     TABLES,
@@ -59,6 +60,7 @@ def settings_findings(
         else:
             findings.append(_unknown((name,), name, TOP_LEVEL, "mplp.toml has no"))
     findings += _wider_limits(data)
+    findings += _not_in_effect(data)
     if world is not None:
         findings += _unused(data, world)
     return findings
@@ -246,6 +248,15 @@ def _wider_limits(data: Mapping[str, object]) -> Iterator[Finding]:
                 if _is_number(given) and _is_number(wanted) and wanted > given:
                     message = f"`{key}` = {wanted} is more than [limits] gives; {given} counts."
                     yield _finding("settings-limit-wider", message, (table, name, key))
+
+
+def _not_in_effect(data: Mapping[str, object]) -> Iterator[Finding]:
+    for (table, name), (idle, instead) in NOT_IN_EFFECT.items():
+        values = data.get(table)
+        value = values.get(name) if isinstance(values, Mapping) else None
+        if value is not None and value not in idle and not list(_value((), name, value, TABLES[table][name])):
+            message = f"`{name}` is not in effect in this version: {instead}."
+            yield _finding("settings-not-in-effect", message, (table, name))
 
 
 def _unused(data: Mapping[str, object], world: World) -> Iterator[Finding]:

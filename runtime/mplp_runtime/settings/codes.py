@@ -99,6 +99,14 @@ SETTINGS_CODES: tuple[SettingsCode, ...] = (
         "Raise the value in [limits], or lower it here.",
     ),
     SettingsCode(
+        "settings-not-in-effect",
+        Severity.WARNING,
+        "A setting that this version understands but does not act on. Do not rely on it.",
+        '[state]\nencryption_key_env = "MPLP_STATE_KEY"\n',
+        '[state]\nurl = "sqlite:///.mplp/state.db"\n',
+        "Remove the setting, or update mplp-lsp to a version that acts on it.",
+    ),
+    SettingsCode(
         "settings-secret-inline",
         Severity.ERROR,
         "A secret in the file. mplp.toml is shared; it names a variable, and the variable holds the secret.",

@@ -213,6 +213,22 @@ TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
     }
 )
 
+NOT_IN_EFFECT: Mapping[tuple[str, str], tuple[tuple[object, ...], str]] = MappingProxyType(
+    {
+        ("engine", "kind"): (("local",), "steps run in this process"),
+        ("state", "url"): (("sqlite:///.mplp/state.db",), "the state is kept in .mplp/state.db"),
+        ("state", "encryption_key_env"): ((), "the state is not encrypted"),
+        ("state", "encryption_key_file"): ((), "the state is not encrypted"),
+        ("gates", "ci_blocks_completion"): ((False,), "plans complete whatever CI says"),
+        ("gates", "tool_failure_blocks"): (([],), "failing tools block nothing"),
+        ("gates", "git_merge_reapproval"): ((False,), "merges change no approval"),
+        ("drift", "snapshot_before"): (([],), "no snapshots are made"),
+        ("learning", "collect"): ((False,), "no samples are kept"),
+    }
+)
+"""Keys that are understood but that this version does not act on: the values that ask for nothing, and what
+happens instead. Silence would let people rely on what is not there."""
+
 TOP_LEVEL: tuple[str, ...] = ("roles", "steps", *TABLES)
 
 

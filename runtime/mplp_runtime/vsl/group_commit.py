@@ -52,10 +52,9 @@ def commit_together(
         if transaction.clock != clock:
             connection.execute("UPDATE clock SET lamport = ?", (transaction.clock,))
         connection.execute("COMMIT")
-    except (sqlite3.Error, _TransactionLost) as error:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        reason = error.reason if isinstance(error, _TransactionLost) else store_error(error, path)
+    except Exception as error:
+        _roll_back(connection)
+        reason = _reason(error, path)
         for unit in units:
             unit.error = reason
         return units
@@ -70,6 +69,22 @@ class _TransactionLost(Exception):  # noqa: N818 - it says what happened
     def __init__(self, reason: BaseException) -> None:
         super().__init__(str(reason))
         self.reason = reason
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error:
+        # The next BEGIN fails with the same reason and says it.
+        logger.debug("A transaction could not be rolled back.", exc_info=True)
+
+
+def _reason(error: Exception, path: Path) -> BaseException:
+    """What the callers are told; what is no SQLite error is our bug, and they must not wait for ever."""
+    if isinstance(error, _TransactionLost):
+        return error.reason
+    return store_error(error, path) if isinstance(error, sqlite3.Error) else error
 
 
 def _run(unit: Unit, transaction: SqliteTransaction, path: Path) -> None:

@@ -183,6 +183,29 @@ def test_a_misspelt_role_is_suggested_and_a_role_that_is_handed_to_counts_as_use
     assert found(f'[roles.tester]\naction = "agent_handoff"\nto = "expert"\n[roles.expert]\n{TOOL}') == []
 
 
+def test_what_is_not_in_effect_is_said_unless_it_asks_for_nothing() -> None:
+    asked = """
+    gates = {ci_blocks_completion = true, tool_failure_blocks = ["eslint"], git_merge_reapproval = true}
+    drift = {snapshot_before = ["tester"]}
+    learning = {collect = true}
+    engine = {kind = "temporal"}
+    state = {url = "postgresql://localhost/x", encryption_key_file = "/etc/key"}
+    """
+    findings = settings_findings(tomllib.loads(asked))
+    assert {finding.code for finding in findings} == {"settings-not-in-effect"}
+    assert len(findings) == 8
+    idle = """
+    gates = {ci_blocks_completion = false, tool_failure_blocks = [], git_merge_reapproval = false}
+    drift = {snapshot_before = []}
+    learning = {collect = false}
+    engine = {kind = "local"}
+    state = {url = "sqlite:///.mplp/state.db"}
+    """
+    assert settings_findings(tomllib.loads(idle)) == []
+    [wrong] = settings_findings({"learning": {"collect": "yes"}})
+    assert wrong.code == "settings-type-invalid", "one fault, one finding"
+
+
 def test_handlers_are_those_installed_unless_given() -> None:
     data = {"roles": {"a": {"action": "custom_action", "handler": "publish"}}}
     assert settings_findings(data, handlers={"publish"}) == []

@@ -216,6 +216,30 @@ def test_network_folders_are_known_by_their_mount(tmp_path: Path) -> None:
     assert supports_write_ahead_log(Path("/mnt/my share/x"), tmp_path / "no such file")
 
 
+def test_many_may_open_a_new_store_at_the_same_moment(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    for attempt in range(5):
+        path = tmp_path / str(attempt) / "state.db"
+        with ThreadPoolExecutor(8) as pool:
+            stores = list(pool.map(lambda _, path=path: SqliteStore(path), range(8)))
+            list(pool.map(lambda store: store.transact_sync(lambda tx: tx.append_event("s", {})), stores))
+        assert stores[0].read(lambda reading: reading.lamport()) == 8
+        for store in stores:
+            store.close()
+
+
+def test_a_store_whose_tables_are_gone_answers_its_callers(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state.db")
+    other = sqlite3.connect(tmp_path / "state.db")
+    other.execute("DELETE FROM clock")
+    other.commit()
+    other.close()
+    with pytest.raises(TypeError):
+        store.transact_sync(lambda transaction: transaction.set("key", 1))
+    store.close()
+
+
 def test_the_journal_is_the_one_asked_for(tmp_path: Path) -> None:
     for journal in ("wal", "delete"):
         store = SqliteStore(tmp_path / f"{journal}.db", journal=journal)  # type: ignore[arg-type]
