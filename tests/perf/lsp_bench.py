@@ -1,7 +1,7 @@
 """How quick is the server? Ours beside VS Code's JSON server, in turn, in one run: `make bench`.
 
-Each edit flips one fault inside a step; the clock runs from the first byte of `didChange` to the last byte of
-the message that shows, or no longer shows, the fault. Absolute times here are noise; the ratios are the result.
+Each edit flips one fault inside a step. The clock runs from the first byte of `didChange` to the last byte of
+the message that shows, or no longer shows, the fault. Absolute times are noise; the ratios are the result.
 """
 
 from __future__ import annotations

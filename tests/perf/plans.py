@@ -30,7 +30,7 @@ def context_and_plan(count: int) -> tuple[dict[str, Any], dict[str, Any]]:
     steps = [
         {
             "step_id": step_id,
-            "description": f"{WORK[index % len(WORK)]}, part {index + 1} of {count}, with all its footnotes and tables",
+            "description": f"{WORK[index % len(WORK)]}, part {index + 1} of {count}, with all its footnotes",
             "status": "pending",
             "dependencies": [
                 ids[other] for other in sorted(source.sample(range(index), min(index, source.randrange(4))))
