@@ -1,132 +1,155 @@
-"""NDJSON timelines: each line is a document of its own, so a broken line never hides the others."""
+"""NDJSON timelines: one small tree for each line, kept over edits where the line did not change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from itertools import chain
 
-from mplp_lsp.text.edits import Edit
+from mplp_lsp.text.edits import Edit, stretches
 from mplp_lsp.text.problems import Problem
 from mplp_lsp.text.snapshot import TextSnapshot
-from mplp_lsp.text.spans import Block
-from mplp_lsp.text.tree import Hit, Tree
-from mplp_runtime.rules.findings import Part, Pointer
+from mplp_lsp.text.spans import Joint, Spans
+from mplp_lsp.text.tree import SIZE_LIMIT, Hit, Tree
+from mplp_runtime.rules.findings import Part, Pointer, Severity
 
-_CACHE = "timeline lines"
+_BLOCK_SIZE = 64
 
 
 class Line:
-    """One line with its tree. The same object for as long as an edit does not touch its neighbourhood.
+    """One line of a timeline: its text with its end, and its tree, made when first asked for.
 
-    `cache` is for layers above.
+    An empty line has no value and no problems.
     """
 
-    __slots__ = ("cache", "is_blank", "text", "tree")
+    __slots__ = ("_tree", "cache", "length", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        content = text.rstrip("\r\n")
-        self.is_blank = not content.strip(" \t")
-        self.tree = None if self.is_blank else Tree.parse(TextSnapshot.of(content))
+        self.length = len(text)
+        self._tree: Tree | None = None
         self.cache: dict[str, object] = {}
 
     @property
-    def value(self) -> object:
-        """What the line says, as far as it can be read; None for a blank line."""
-        return None if self.tree is None else self.tree.value
+    def is_blank(self) -> bool:
+        """Whether the line holds no value."""
+        return not self.text.strip(" \t\r\n")
+
+    @property
+    def tree(self) -> Tree:
+        """The tree of this line alone; offsets count from the start of the line."""
+        if self._tree is None:
+            self._tree = Tree.parse(TextSnapshot.of(self.text.rstrip("\r\n")))
+        return self._tree
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """Faults of this line, in offsets from its start."""
-        return () if self.tree is None else self.tree.problems
+        """What is wrong in this line, counted from its start."""
+        return () if self.is_blank else self.tree.problems
+
+
+def _line_length(line: Line) -> int:
+    return line.length
 
 
 class Timeline:
-    """A text read line by line. It never changes; unchanged blocks of lines are shared between versions."""
+    """An NDJSON document. It never changes; `edited` gives that of a changed text."""
 
-    def __init__(self, text: TextSnapshot) -> None:
+    def __init__(self, text: TextSnapshot, lines: Spans[Line], problems: Sequence[Problem] = ()) -> None:
         self.text = text
+        self.lines = lines
+        self._own_problems = problems
 
     @classmethod
     def parse(cls, text: TextSnapshot) -> Timeline:
-        """Reads nothing yet: a line is read when it is first asked for."""
-        return cls(text)
+        """The timeline of a text, whatever the text is. Never raises; above 5 MB of UTF-8 nothing is read."""
+        if _is_too_large(text):
+            return cls(text, Spans.of((), _line_length, _BLOCK_SIZE), Tree.parse(text).problems)
+        return cls(text, Spans.of([Line(line) for line in text.lines], _line_length, _BLOCK_SIZE))
 
-    def edited(self, edits: Sequence[Edit], after: TextSnapshot) -> Timeline:  # noqa: ARG002 (as Tree.edited)
-        """The timeline of `after`; lines are kept with the text's blocks, so what was read stays read."""
-        return Timeline(after)
+    def edited(self, edits: Sequence[Edit], after: TextSnapshot) -> Timeline:
+        """The timeline of `after`, which `edits` make of this one's text. Lines that stay keep their objects."""
+        changed = stretches(edits)
+        if self._own_problems or not changed or _is_too_large(after):
+            return Timeline.parse(after)
+        first = self._line_at(changed[0].start)
+        # A line end may be joined or split at the edge of an edit, so one more line is read on each side.
+        first = max(first - 1, 0)
+        last = min(self._line_at(changed[-1].end) + 2, self.lines.count)
+        start = self.lines.start_of(first)
+        end = self.lines.start_of(last) + after.length - self.text.length
+        known = {line.text: line for line in self.lines.items(first, last)}
+        fresh: list[Line] = []
+        number, at = after.lines.locate(start)
+        if at != start:
+            return Timeline.parse(after)
+        while at < end or (at == end == after.length and number < after.lines.count):
+            text = after.lines[number]
+            fresh.append(known.pop(text, None) or Line(text))
+            at += len(text)
+            number += 1
+        joint: Joint[Line] = Joint(_line_length, _BLOCK_SIZE)
+        joint.take(self.lines, 0, first)
+        joint.add(fresh)
+        joint.take(self.lines, last, self.lines.count)
+        return Timeline(after, joint.spans())
+
+    def _line_at(self, offset: int) -> int:
+        return self.lines.locate(offset)[0]
 
     @property
     def count(self) -> int:
-        """Lines, blank ones included."""
-        return self.text.line_count
+        """How many lines there are, blank ones included."""
+        return self.lines.count
 
-    @property
-    def blocks(self) -> tuple[Block[str], ...]:
-        """Runs of neighbouring lines of the text; `lines_of(block)` gives what was read of them."""
-        return self.text.lines.blocks
+    def start_of(self, index: int) -> int:
+        """Offset of a line."""
+        return self.lines.start_of(index)
 
-    def lines(self) -> Iterator[Line]:
-        """All lines in order."""
-        return chain.from_iterable(lines_of(block) for block in self.blocks)
-
-    def line(self, index: int) -> Line:
-        """One line, counted from 0."""
-        number, inner = self.text.lines.place(index)
-        return lines_of(self.blocks[number])[inner]
-
-    @property
+    @cached_property
     def value(self) -> list[object]:
-        """The values of all lines; None stands for blank ones, so that positions are line numbers."""
-        return [line.value for line in self.lines()]
+        """The values of all lines; None for blank ones, so that an index is a line number."""
+        return [None if line.is_blank else line.tree.value for line in self.lines]
 
     @cached_property
     def problems(self) -> Sequence[Problem]:
-        """Faults of all lines, in absolute offsets and in text order."""
-        found: list[Problem] = []
+        """What is wrong with the text, in absolute offsets and in text order."""
+        found = list(self._own_problems)
         start = 0
-        for block in self.blocks:
-            for inner, line in enumerate(lines_of(block)):
-                if line.problems:
-                    offset = start + block.start_of(inner)
-                    found.extend(problem.moved(offset) for problem in line.problems)
-            start += block.length
+        for line in self.lines:
+            if line.problems:
+                found.extend(problem.moved(start) for problem in line.problems)
+            start += line.length
         return found
 
+    def is_broken(self, pointer: Pointer) -> bool:
+        """As `Tree.is_broken`; the first part of a pointer is the line number, from 0."""
+        line = self._line(pointer)
+        return line is not None and line.tree.is_broken(pointer[1:])
+
     def range_of(self, pointer: Pointer, part: Part = "value") -> tuple[int, int]:
-        """Offsets of a place; the first part of `pointer` is the line, counted from 0."""
-        if not pointer or not isinstance(pointer[0], int) or not 0 <= pointer[0] < self.count:
+        """As `Tree.range_of`; the first part of a pointer is the line number, from 0."""
+        line = self._line(pointer)
+        if line is None:
             return 0, min(1, self.text.length)
-        start = self.text.lines.start_of(pointer[0])
-        line = self.line(pointer[0])
-        if line.tree is None:
-            return start, start + len(line.text.rstrip("\r\n"))
+        start = self.start_of(int(pointer[0]))
         first, last = line.tree.range_of(pointer[1:], part)
         return start + first, start + last
 
-    def at(self, offset: int) -> Hit:
-        """The innermost key or value at `offset`."""
-        number, start = self.text.lines.locate(offset)
-        tree = self.line(number).tree
-        if tree is None:
-            return Hit((number,), "value", start, start)
-        hit = tree.at(min(offset - start, tree.text.length))
-        return Hit((number, *hit.pointer), hit.part, start + hit.start, start + hit.end)
-
-    def is_broken(self, pointer: Pointer) -> bool:
-        """Whether a fault stands inside that place."""
+    def _line(self, pointer: Pointer) -> Line | None:
         if not pointer or not isinstance(pointer[0], int) or not 0 <= pointer[0] < self.count:
-            return bool(self.problems)
-        tree = self.line(pointer[0]).tree
-        return tree is not None and tree.is_broken(pointer[1:])
+            return None
+        return self.lines[pointer[0]]
+
+    def at(self, offset: int) -> Hit:
+        """As `Tree.at`."""
+        if not self.count:
+            return Hit((), "value", 0, self.text.length)
+        index, start = self.lines.locate(min(max(offset, 0), self.text.length))
+        hit = self.lines[index].tree.at(offset - start)
+        return Hit((index, *hit.pointer), hit.part, hit.start + start, hit.end + start)
 
 
-def lines_of(block: Block[str]) -> tuple[Line, ...]:
-    """What was read of a block's lines; read once for all versions that share the block."""
-    known = block.cache.get(_CACHE)
-    if isinstance(known, tuple):
-        return known
-    lines = tuple(Line(text) for text in block.elements)
-    block.cache[_CACHE] = lines
-    return lines
+def _is_too_large(text: TextSnapshot) -> bool:
+    if text.length * 4 <= SIZE_LIMIT:
+        return False
+    return any(problem.severity is Severity.INFORMATION for problem in Tree.parse(text).problems)

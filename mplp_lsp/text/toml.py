@@ -1,231 +1,302 @@
-"""`mplp.toml` as a tree with ranges: the standard parser says what it means, tree-sitter where it stands.
+"""TOML documents (`mplp.toml`): the value by `tomllib`, the places by tree-sitter.
 
-Where the standard parser gives up, what tree-sitter could read still gives values, so that one broken line
-does not hide the rest. These files are small: they are read anew after each edit.
+`tomllib` stops at the first fault. Here the faulty line is set aside and the rest is read again, so that a
+half-typed line costs only itself. Whether a text is TOML at all is for `tomllib` alone to say.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from functools import cache, cached_property
+from itertools import accumulate
 
+from tree_sitter import Language, Node, Parser
+from tree_sitter import Tree as SyntaxTree
+
+from mplp_lsp.text.edits import Edit
+from mplp_lsp.text.places import Placing, Spot
 from mplp_lsp.text.problems import Problem
 from mplp_lsp.text.snapshot import TextSnapshot
-from mplp_lsp.text.tree import Hit
-from mplp_runtime.rules.findings import Part, Pointer
+from mplp_lsp.text.tree import SIZE_LIMIT, Hit
+from mplp_runtime.rules.findings import Part, Pointer, Severity
 
-if TYPE_CHECKING:
-    from tree_sitter import Node, Parser
-
-_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column (?P<column>\d+)|end of document)\)$")
-_LONGEST = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Spot:
-    """Offsets of one value: itself, its key, and what opens it."""
-
-    value: tuple[int, int]
-    key: tuple[int, int] | None
-    opening: tuple[int, int]
+_FAULT_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)\Z")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+# Each fault costs one reading of the text.
+_FAULT_LIMIT = 50
+_KEYS = frozenset({"bare_key", "quoted_key", "dotted_key"})
 
 
-@dataclass(frozen=True, slots=True)
 class TomlTree:
-    """One version of an mplp.toml. `value` is a dictionary always, of what could be read."""
+    """A TOML document, sound or not; the same questions as `Tree`. It never changes."""
 
-    text: TextSnapshot
-    value: Mapping[str, Any]
-    problems: Sequence[Problem]
-    _spots: Mapping[Pointer, _Spot] = field(repr=False)
+    def __init__(self, text: TextSnapshot, value: dict[str, object], problems: Sequence[Problem]) -> None:
+        self.text = text
+        self.value = value
+        self.problems = problems
 
-    @staticmethod
-    def parse(text: TextSnapshot) -> TomlTree:
-        """Never raises: what is wrong is in `problems`, with the place."""
-        source = text.text
-        if len(source) > _LONGEST:
-            problem = Problem(
-                "document-too-large", "This file is too large to be settings; it is not read.", 0, 0
-            )
-            return TomlTree(text, {}, (problem,), {})
-        reader = _Reader(source)
-        try:
-            return TomlTree(text, tomllib.loads(_newlines(source)), (), reader.spots)
-        except RecursionError:
-            problem = Problem("toml-syntax", "This file is nested too deeply.", 0, min(1, len(source)))
-        except ValueError as error:
-            problem = _problem(text, str(error))
-        return TomlTree(text, reader.value, (problem,), reader.spots)
+    @classmethod
+    def parse(cls, text: TextSnapshot) -> TomlTree:
+        """The tree of a text, whatever the text is. Never raises; above 5 MB of UTF-8 nothing is read."""
+        source = _SURROGATE.sub("\ufffd", text.text)
+        if len(source.encode()) > SIZE_LIMIT:
+            message = f"This document is larger than {SIZE_LIMIT // (1024 * 1024)} MB and is not checked."
+            return cls(text, {}, (Problem("document-too-large", message, 0, 1, {}, Severity.INFORMATION),))
+        value, problems = _read(source)
+        return cls(text, value, problems)
+
+    def edited(self, edits: Sequence[Edit], after: TextSnapshot) -> TomlTree:
+        """The tree of `after`. Settings are small: they are read as a whole."""
+        return TomlTree.parse(after) if edits else TomlTree(after, self.value, self.problems)
+
+    @property
+    def header(self) -> dict[str, object]:
+        """The whole value: a TOML document has no element tables here."""
+        return self.value
+
+    @cached_property
+    def _placing(self) -> Placing:
+        source = _SURROGATE.sub("\ufffd", self.text.text)
+        placing = Placing()
+        if not any(problem.code == "document-too-large" for problem in self.problems):
+            _Walk(source, placing).document(_syntax(source).root_node)
+        return placing
 
     def range_of(self, pointer: Pointer, part: Part = "value") -> tuple[int, int]:
-        """Offsets of a value, its key or what opens it; of the nearest ancestor where it is not there."""
-        spot = self._spots.get(pointer)
-        if spot is None:
-            while pointer:
-                pointer = pointer[:-1]
-                if pointer in self._spots:
-                    return self._spots[pointer].opening
-            return 0, 0
-        if part == "key" and spot.key is not None:
-            return spot.key
-        return spot.opening if part == "open" else spot.value
+        """As `Tree.range_of`. A table that is spread over several headers is where it stands first."""
+        spot, is_own = self._placing.nearest(pointer)
+        if spot is None or spot.stop < spot.start:
+            return 0, min(1, self.text.length)
+        if not is_own and spot.key_start >= 0:
+            return spot.range_of("key")
+        if not spot.pointer and not is_own:
+            return 0, min(1, self.text.length)
+        return spot.range_of(part)
 
     def at(self, offset: int) -> Hit:
-        """The innermost key or value at `offset`; the whole document where there is none."""
-        best = Hit((), "value", 0, self.text.length)
-        for pointer, spot in self._spots.items():
-            for part, place in (("key", spot.key), ("value", spot.value)):
-                if place is None or not place[0] <= offset <= place[1]:
-                    continue
-                if place[1] - place[0] <= best.end - best.start:
-                    best = Hit(pointer, "key" if part == "key" else "value", *place)
-        return best
+        """As `Tree.at`."""
+        found = self._placing.at(min(max(offset, 0), self.text.length))
+        if found is None:
+            return Hit((), "value", 0, self.text.length)
+        spot, part = found
+        return Hit(spot.pointer, part, *spot.range_of(part))
 
     def is_broken(self, pointer: Pointer) -> bool:
-        """Whether a problem stands inside that value."""
-        start, end = self.range_of(pointer)
-        return any(start <= problem.start <= end for problem in self.problems)
+        """Whether something is wrong inside a value, or at all for the whole document."""
+        if not pointer:
+            return bool(self.problems)
+        spot, is_own = self._placing.nearest(pointer)
+        if spot is None or not is_own:
+            return False
+        return any(spot.start <= p.start and p.end <= spot.stop for p in self.problems)
 
 
-def _newlines(source: str) -> str:
-    """TOML knows `\\n` and `\\r\\n` only; a `\\r` alone ends a line in every editor, so it does here."""
-    return re.sub(r"\r(?!\n)", "\n", source)
-
-
-def _problem(text: TextSnapshot, message: str) -> Problem:
-    match = _PLACE.search(message)
-    sentence = _PLACE.sub("", message)
-    if match is None or match["line"] is None:
-        start = len(text.text.rstrip())
-        return Problem("toml-syntax", f"{sentence} at the end of the file.", max(start - 1, 0), start)
-    start = text.offset(int(match["line"]) - 1, int(match["column"]) - 1, "utf-32")
-    end = min(start + 1, text.length)
-    return Problem("toml-syntax", f"{sentence}.", start if end > start else max(start - 1, 0), end)
-
-
-@lru_cache(maxsize=1)
+@cache
 def _parser() -> Parser:
-    from tree_sitter import Language, Parser
-    from tree_sitter_toml import language
+    import tree_sitter_toml
 
-    return Parser(Language(language()))
+    return Parser(Language(tree_sitter_toml.language()))
 
 
-class _Reader:
-    """Walks tree-sitter's nodes once; keeps where each pointer stands and what could be read of it."""
+def _syntax(source: str) -> SyntaxTree:
+    return _parser().parse(source.encode())
 
-    def __init__(self, source: str) -> None:
-        self._bytes = source.encode("utf-8", "replace")
-        self._is_ascii = len(self._bytes) == len(source)
-        self.value: dict[str, Any] = {}
-        self.spots: dict[Pointer, _Spot] = {}
-        whole = (0, len(source))
-        self.spots[()] = _Spot(whole, None, (0, min(1, len(source))))
-        self._table(_parser().parse(self._bytes).root_node, self.value, ())
+
+def _read(source: str) -> tuple[dict[str, object], tuple[Problem, ...]]:
+    """The value of all sound lines, and one problem for each line that was set aside."""
+    problems: list[Problem] = []
+    text = source
+    for _ in range(_FAULT_LIMIT):
+        try:
+            return tomllib.loads(text), tuple(sorted(problems, key=lambda problem: problem.start))
+        except RecursionError:
+            message = "Nested too deep; the document is not read."
+            problems.append(Problem("toml-nesting-too-deep", message, 0, min(1, len(source))))
+            break
+        except ValueError as fault:
+            start, end, message = _fault(text, str(fault))
+            problems.append(Problem("toml-syntax", message, start, end))
+            line_start, line_end = _line_around(text, start)
+            if not text[line_start:line_end].strip():
+                break
+            text = text[:line_start] + " " * (line_end - line_start) + text[line_end:]
+    return {}, tuple(sorted(problems, key=lambda problem: problem.start))
+
+
+def _fault(text: str, said: str) -> tuple[int, int, str]:
+    """Where a fault stands and what it is, from what `tomllib` says."""
+    place = _FAULT_PLACE.search(said)
+    message = said[: place.start()] if place else said
+    if place and place.group(1):
+        # `tomllib` counts columns after it has made `\n` of every `\r\n`.
+        starts = list(accumulate((len(line) + 1 for line in text.split("\n")), initial=0))
+        offset = starts[int(place.group(1)) - 1] + int(place.group(2)) - 1
+    else:
+        offset = _first_fault(_syntax(text).root_node, text)
+    line_start, line_end = _line_around(text, min(offset, len(text)))
+    if not text[line_start:line_end].strip():
+        # Nothing stands at the end of the document: the last line that says something is meant.
+        offset = len(text[:line_start].rstrip())
+        line_start, line_end = _line_around(text, offset)
+    content = line_start + len(text[line_start:line_end]) - len(text[line_start:line_end].lstrip())
+    stop = line_start + len(text[line_start:line_end].rstrip())
+    start = offset if content <= offset < stop else content
+    return start, max(stop, min(start + 1, len(text))), f"{message}."
+
+
+def _first_fault(root: Node, text: str) -> int:
+    """The first place tree-sitter cannot make sense of; the end of the text if there is none."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node.is_error or node.is_missing:
+            return len(text.encode()[: node.start_byte].decode(errors="ignore"))
+        if node.has_error:
+            pending.extend(reversed(node.children))
+    return len(text)
+
+
+def _line_around(text: str, offset: int) -> tuple[int, int]:
+    start = max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
+    ends = [end for end in (text.find("\n", offset), text.find("\r", offset)) if end >= 0]
+    return start, max(min(ends, default=len(text)), start)
+
+
+class _Walk:
+    """Goes through the syntax tree and notes where every key and value stands."""
+
+    def __init__(self, source: str, placing: Placing) -> None:
+        self._placing = placing
+        encoded = source.encode()
+        self._bytes = encoded
+        self._offsets: list[int] | None = None
+        if len(encoded) != len(source):
+            widths = (len(character.encode()) for character in source)
+            self._offsets = [0] * (len(encoded) + 1)
+            for index, start in enumerate(accumulate(widths, initial=0)):
+                self._offsets[start] = index
+        self._counts: dict[Pointer, int] = {}
+        self._seen: set[Pointer] = set()
 
     def _range(self, node: Node) -> tuple[int, int]:
-        if self._is_ascii:
+        if self._offsets is None:
             return node.start_byte, node.end_byte
-        start = len(self._bytes[: node.start_byte].decode("utf-8", "replace"))
-        return start, start + len(self._bytes[node.start_byte : node.end_byte].decode("utf-8", "replace"))
+        return self._offsets[node.start_byte], self._offsets[node.end_byte]
 
-    def _text(self, node: Node) -> str:
-        return self._bytes[node.start_byte : node.end_byte].decode("utf-8", "replace")
+    def document(self, root: Node) -> None:
+        """All statements of the document."""
+        spot = Spot(())
+        self._placing.opened(spot, 0, 0)
+        spot.stop = self._range(root)[1]
+        for node in root.children:
+            self._statement(node, spot)
 
-    def _table(self, node: Node, into: dict[str, Any], pointer: Pointer) -> None:
-        for child in node.named_children:
-            if child.type == "pair":
-                self._pair(child, into, pointer)
-            elif child.type in {"table", "table_array_element"}:
-                self._header(child, into, pointer, is_array=child.type == "table_array_element")
-            elif child.type == "ERROR":
-                self._table(child, into, pointer)
+    def _statement(self, node: Node, around: Spot) -> None:
+        if node.type == "pair":
+            self._pair(node, around)
+        elif node.type in ("table", "table_array_element"):
+            self._table(node, around)
 
-    def _header(self, node: Node, into: dict[str, Any], pointer: Pointer, *, is_array: bool) -> None:
-        names = next((child for child in node.named_children if child.type in _KEYS), None)
-        if names is None:
-            return
-        opening = self._range(names)
-        target, path = into, pointer
-        keys = list(self._keys(names))
-        for number, (name, place) in enumerate(keys):
-            path = (*path, name)
-            is_last = number == len(keys) - 1
-            if is_array and is_last:
-                rows = target.setdefault(name, [])
-                if not isinstance(rows, list):
-                    return
-                self.spots.setdefault(path, _Spot(opening, place, opening))
-                path = (*path, len(rows))
-                rows.append({})
-                target = rows[-1]
-                self.spots[path] = _Spot(self._range(node), place, opening)
-                break
-            inner = target.setdefault(name, {})
-            if isinstance(inner, list) and inner:
-                path, inner = (*path, len(inner) - 1), inner[-1]
-            if not isinstance(inner, dict):
-                return
-            spot = _Spot(self._range(node) if is_last else opening, place, opening)
-            if is_last:
-                self.spots[path] = spot
-            else:
-                self.spots.setdefault(path, spot)
-            target = inner
-        self._table(node, target, path)
+    def _names(self, node: Node) -> list[tuple[str, int, int]]:
+        """The parts of a key with their ranges."""
+        found: list[tuple[str, int, int]] = []
+        pending = [node]
+        while pending:
+            part = pending.pop()
+            if part.type == "dotted_key":
+                pending.extend(reversed([child for child in part.children if child.type in _KEYS]))
+            elif part.type in _KEYS:
+                found.append((self._name(part), *self._range(part)))
+        return found
 
-    def _pair(self, node: Node, into: dict[str, Any], pointer: Pointer) -> None:
-        names = node.named_children[0] if node.named_children else None
-        if names is None or names.type not in _KEYS:
-            return
-        values = [child for child in node.named_children[1:] if child.type not in {"comment", "ERROR"}]
-        target, path = into, pointer
-        keys = list(self._keys(names))
-        for name, place in keys[:-1]:
-            path = (*path, name)
-            inner = target.setdefault(name, {})
-            if not isinstance(inner, dict):
-                return
-            self.spots.setdefault(path, _Spot(self._range(node), place, place))
-            target = inner
-        name, place = keys[-1]
-        path = (*path, name)
-        if not values:
-            self.spots[path] = _Spot(place, place, place)
-            return
-        target[name] = self._value(values[0], path, place)
-
-    def _value(self, node: Node, pointer: Pointer, key: tuple[int, int] | None) -> Any:
-        start, end = self._range(node)
-        self.spots[pointer] = _Spot((start, end), key, (start, min(start + 1, end)))
-        if node.type == "array":
-            items = [child for child in node.named_children if child.type not in {"comment", "ERROR"}]
-            return [self._value(child, (*pointer, index), None) for index, child in enumerate(items)]
-        if node.type == "inline_table":
-            inner: dict[str, Any] = {}
-            self._table(node, inner, pointer)
-            return inner
+    def _name(self, node: Node) -> str:
+        text = self._bytes[node.start_byte : node.end_byte].decode(errors="replace")
+        if node.type == "bare_key":
+            return text
         try:
-            return tomllib.loads(f"value = {self._text(node)}")["value"]
+            return next(iter(tomllib.loads(f"{text} = 1")), text)
         except ValueError:
-            return self._text(node)
+            return text
 
-    def _keys(self, node: Node) -> Iterator[tuple[str, tuple[int, int]]]:
-        if node.type == "dotted_key":
-            for child in node.named_children:
-                yield from self._keys(child)
-        elif node.type == "bare_key":
-            yield self._text(node), self._range(node)
-        elif node.type == "quoted_key":
-            text = self._text(node)
-            try:
-                yield next(iter(tomllib.loads(f"{text} = 1"))), self._range(node)
-            except ValueError:
-                yield text.strip("\"'"), self._range(node)
+    def _inside(self, around: Spot, names: Sequence[tuple[str, int, int]], start: int, stop: int) -> Spot:
+        """The table a dotted key leads to; the tables on the way are noted where they stand first."""
+        spot = around
+        for name, key_start, key_stop in names:
+            spot = spot.member(name, key_start, key_stop)
+            last = self._counts.get(spot.pointer)
+            if last is not None:
+                spot = spot.item(last)
+            elif spot.pointer not in self._seen:
+                self._seen.add(spot.pointer)
+                self._placing.opened(spot, start, start)
+                spot.stop = stop
+        return spot
+
+    def _table(self, node: Node, around: Spot) -> None:
+        key = next((child for child in node.children if child.type in _KEYS), None)
+        if key is None:
+            return
+        start, stop = self._range(node)
+        stop = start + len(self._bytes[node.start_byte : node.end_byte].decode(errors="replace").rstrip())
+        names = self._names(key)
+        outer = self._inside(around, names[:-1], start, stop)
+        name, key_start, key_stop = names[-1]
+        table = outer.member(name, key_start, key_stop)
+        if node.type == "table_array_element":
+            index = self._counts.get(table.pointer, -1) + 1
+            if not index:
+                self._placing.opened(table, start, start)
+                table.stop = stop
+            self._counts[table.pointer] = index
+            self._seen.add(table.pointer)
+            table = table.item(index)
+            table.key_start, table.key_stop = key_start, key_stop
+        self._seen.add(table.pointer)
+        self._placing.opened(table, start, start)
+        table.stop = stop
+        for child in node.children:
+            self._statement(child, table)
+
+    def _pair(self, node: Node, around: Spot) -> None:
+        key = next((child for child in node.children if child.type in _KEYS), None)
+        value = _value_of(node)
+        if key is None or value is None:
+            return
+        start, stop = self._range(node)
+        names = self._names(key)
+        if not names:
+            return
+        outer = self._inside(around, names[:-1], start, stop)
+        self._value(value, outer.member(*names[-1]))
+
+    def _value(self, value: Node, spot: Spot) -> None:
+        """A value and everything in it, with a stack of our own: nesting must not end us."""
+        pending: list[tuple[Node, Spot]] = [(value, spot)]
+        while pending:
+            node, place = pending.pop()
+            start, stop = self._range(node)
+            if node.type in ("array", "inline_table"):
+                self._placing.opened(place, start, start + 1)
+                place.stop = stop
+            else:
+                self._placing.closed(place, start, stop)
+            if node.type == "array":
+                items = [c for c in node.children if c.is_named and c.type not in ("comment", "ERROR")]
+                pending.extend(reversed([(child, place.item(i)) for i, child in enumerate(items)]))
+            elif node.type == "inline_table":
+                for pair in node.children:
+                    key = next((child for child in pair.children if child.type in _KEYS), None)
+                    inner_value = _value_of(pair)
+                    if pair.type == "pair" and key is not None and inner_value is not None:
+                        names = self._names(key)
+                        inner = self._inside(place, names[:-1], *self._range(pair))
+                        pending.append((inner_value, inner.member(*names[-1])))
 
 
-_KEYS = frozenset({"bare_key", "quoted_key", "dotted_key"})
+def _value_of(pair: Node) -> Node | None:
+    """What stands right behind the equals sign."""
+    kinds = [child.type for child in pair.children]
+    at = kinds.index("=") + 1 if "=" in kinds else len(kinds)
+    return pair.children[at] if at < len(kinds) else None

@@ -1,78 +1,93 @@
-"""Between URIs and paths, and when two spellings of a URI mean the same document.
+"""URIs and paths: the only place that compares URIs (RFC 8089 for `file:`, RFC 3986 for the rest).
 
-Messages echo the client's own spelling; only keys are canonical. Symbolic links are not resolved: an editor
-that opens a file under two names sees two documents, as everywhere else.
+Clients spell the same file differently (`file:///c%3A/x`, `file:///C:/x`); `key_of` makes one key of all
+spellings. Messages to the client repeat its own spelling.
 """
 
 from __future__ import annotations
 
-import os
 import re
-from functools import lru_cache
-from pathlib import Path
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from urllib.parse import quote, unquote, urlsplit
 
-_FILE = re.compile(r"^file:(?://(?P<host>[^/]*))?(?P<path>/.*)$", re.IGNORECASE | re.DOTALL)
-_DRIVE = re.compile(r"^/(?P<letter>[A-Za-z]):(?=/|$)")
-_SAFE = b"/:"
-_IS_WINDOWS = os.name == "nt"
+_SAFE = "/-._~!$&'()*+,;=:@"
+_DRIVE = re.compile(r"/?([A-Za-z])[:|](?=/|$)")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
 def path_of(uri: str) -> Path | None:
-    """The file behind a `file:` URI; None for other schemes, other hosts, and what no file can be named."""
-    decoded = _decoded(uri)
-    if decoded is None:
+    """The path of a `file:` URI, with any drive letter in upper case; None for every other scheme."""
+    parts = _file_parts(uri)
+    if parts is None:
         return None
-    path = os.fsdecode(decoded)
-    if "\0" in path:
-        return None
-    if _IS_WINDOWS:
-        path = _DRIVE.sub(lambda match: f"{match['letter']}:", path)
-    return Path(path)
+    host, path = parts
+    drive = _DRIVE.match(path)
+    if drive:
+        return Path(f"{drive.group(1).upper()}:" + (path[drive.end() :] or "/"))
+    return Path(f"//{host}{path}") if host else Path(path)
 
 
-def uri_of(path: Path) -> str:
-    """The `file:` URI of an absolute path, percent-encoded byte by byte, so that every name survives.
-
-    >>> uri_of(Path("/w/a b#c.plan.json"))
-    'file:///w/a%20b%23c.plan.json'
-    """
+def uri_of(path: Path | PurePosixPath | PureWindowsPath) -> str:
+    """The `file:` URI of an absolute path, percent-encoded as UTF-8. Raises ValueError for a relative one."""
     text = path.as_posix()
+    drive = re.match(r"([A-Za-z]):(?=/|$)", text)
+    if drive:
+        return f"file:///{drive.group(1).upper()}:" + _quoted(text[2:] or "/")
     if not text.startswith("/"):
-        text = f"/{text}"
-    return f"file://{quote_from_bytes(os.fsencode(text), _SAFE)}"
+        raise ValueError(f"A relative path has no URI: {text}")
+    if text.startswith("//"):
+        host, _, rest = text[2:].partition("/")
+        return f"file://{host}/" + _quoted(rest)
+    return "file://" + _quoted(text)
 
 
-@lru_cache(maxsize=8192)
 def key_of(uri: str) -> str:
-    """One string for all spellings of a document: percent-decoding, `.` and `..`, the case of drive letters.
-
-    >>> key_of("file:///c%3A/a/../b.json") == key_of("file:///C:/b.json")
-    True
-    """
-    decoded = _decoded(uri)
-    if decoded is None:
-        return uri
-    path = os.fsdecode(decoded)
-    path = _DRIVE.sub(lambda match: f"/{match['letter'].lower()}:", path)
-    parts: list[str] = []
-    for part in path.split("/"):
-        if part == "..":
-            if parts:
-                parts.pop()
-        elif part not in {"", "."}:
-            parts.append(part)
-    return "file:///" + "/".join(parts)
+    """One key for all spellings of a URI: percent-encoding, drive letter, scheme and host in one form."""
+    parts = _file_parts(uri)
+    if parts is None:
+        scheme, colon, rest = uri.partition(":")
+        return (scheme.lower() if colon else scheme) + colon + _canonical_escapes(rest)
+    host, path = parts
+    drive = _DRIVE.match(path)
+    if drive:
+        path = f"/{drive.group(1).upper()}:" + path[drive.end() :]
+    return f"file://{host}" + _quoted(path)
 
 
-def _decoded(uri: str) -> bytes | None:
-    match = _FILE.match(uri)
-    if match is None:
+def same(left: str, right: str) -> bool:
+    """Whether two URIs name the same document."""
+    return left == right or key_of(left) == key_of(right)
+
+
+def _file_parts(uri: str) -> tuple[str, str] | None:
+    """Host (empty for this machine) and decoded path of a `file:` URI."""
+    if uri[:5].lower() != "file:":
         return None
-    host = match["host"]
-    if host and host.lower() != "localhost":
-        return None
-    try:
-        return unquote_to_bytes(match["path"])
-    except UnicodeEncodeError:  # half of a surrogate pair: no file is named so
-        return None
+    # A raw `#` or `?` is not legal in a path, but some clients send it; a file URI has no fragment here.
+    rest = uri[5:]
+    host = ""
+    if rest.startswith("//"):
+        host, slash, tail = rest[2:].partition("/")
+        rest = slash + tail
+    host = "" if host.lower() == "localhost" else unquote(host).lower()
+    return host, unquote(rest, errors="surrogateescape")
+
+
+def _quoted(path: str) -> str:
+    return quote(path.encode("utf-8", "surrogateescape"), safe=_SAFE)
+
+
+def _canonical_escapes(text: str) -> str:
+    """Escapes of unreserved characters decoded, all others in upper case (RFC 3986, 6.2.2)."""
+
+    def one(match: re.Match[str]) -> str:
+        character = chr(int(match.group(1), 16))
+        plain = character.isascii() and (character.isalnum() or character in "-._~")
+        return character if plain else match.group().upper()
+
+    return _ESCAPE.sub(one, text)
+
+
+def scheme_of(uri: str) -> str:
+    """The scheme in lower case; an empty string where there is none."""
+    return urlsplit(uri).scheme
