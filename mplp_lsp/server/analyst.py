@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.publish import Publisher, Report, report_of
@@ -25,6 +25,13 @@ from mplp_lsp.workspace.store import Update
 SMALL_CHARACTERS = 64_000
 CHANGED_BLOCKS_AT_ONCE = 2
 LONGEST_WAIT_S = 0.3
+
+
+class Surroundings(Protocol):
+    """Whether the documents around one have been read yet."""
+
+    def is_held(self, uri: str, *, is_open: bool) -> bool: ...
+    async def until_read(self, uri: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -44,11 +51,14 @@ class Analyst:
         bench: Workbench,
         publisher: Publisher,
         spawn: Callable[[Any, str], asyncio.Task[Any]],
+        surroundings: Surroundings,
     ) -> None:
         self._process = process
         self._bench = bench
         self._publisher = publisher
         self._spawn = spawn
+        self._surroundings = surroundings
+        self._held: dict[str, str] = {}
         self._working: dict[str, _Work] = {}
         self._took_s: dict[str, float] = {}
         self._queue: dict[str, str] = {}
@@ -63,6 +73,8 @@ class Analyst:
                 self._dropped(update)
             elif not after.is_open:
                 self.look_later([update.uri])
+            elif self._surroundings.is_held(update.uri, is_open=True):
+                self._held[key_of(update.uri)] = update.uri
             elif self._is_quick(update):
                 self._look_now(update.uri)
             else:
@@ -78,6 +90,21 @@ class Analyst:
         if self._queue and (self._queue_task is None or self._queue_task.done()):
             self._queue_task = self._spawn(self._work_off_queue(), "looking at dependent documents")
 
+    def release(self) -> None:
+        """The documents around some of those that were held have been read."""
+        held, self._held = self._held, {}
+        for uri in held.values():
+            document = self._bench.document(uri)
+            if document is not None and document.is_open:
+                if self._surroundings.is_held(uri, is_open=True):
+                    self._held[key_of(uri)] = uri
+                elif document.text.length <= SMALL_CHARACTERS:
+                    self._look_now(uri)
+                else:
+                    self._look_in_worker(uri)
+            else:
+                self.look_later([uri])
+
     def look_at_all(self, root: Path | None = None) -> None:
         """Everything anew: settings, baselines or client abilities changed."""
         self.look_later(document.uri for document in self._bench.own_documents(root))
@@ -85,7 +112,7 @@ class Analyst:
     def ready(self, uri: str) -> Report | None:
         """The report of the newest text, if it is there already."""
         key = key_of(uri)
-        if key in self._working or key in self._queue:
+        if key in self._working or key in self._queue or key in self._held:
             return None
         document, report = self._bench.document(uri), self._publisher.report(uri)
         return (
@@ -97,6 +124,7 @@ class Analyst:
     async def up_to_date(self, uri: str) -> Report | None:
         """The report of the newest text of `uri`; None for documents that are not ours."""
         key = key_of(uri)
+        await self._surroundings.until_read(uri)
         while (work := self._working.get(key)) is not None:
             await asyncio.wait([work.task])
         document = self._bench.document(uri)
@@ -180,6 +208,9 @@ class Analyst:
             document = self._bench.document(uri)
             if document is None or document.kind is None:
                 self._publisher.clear(uri)
+                continue
+            if self._surroundings.is_held(uri, is_open=document.is_open):
+                self._held[key] = uri
                 continue
             if not document.is_open and self._bench.client.pulls_diagnostics:
                 # Nobody looks at it until the client asks for the whole workspace.

@@ -36,19 +36,19 @@ def _call(bench: Workbench, route: Route, params: Any) -> Callable[[], object] |
     """The feature with its arguments; None where the document is not one we hold."""
     if route.takes == "snapshot":
         snapshot = bench.snapshot()
-        return lambda: answering(route)(snapshot, params)
+        return lambda: answering(route.answer)(snapshot, params)
     uri = params.text_document.uri
     snapshot = bench.snapshot(uri)
     document = snapshot.document(uri)
     if document is None or document.kind is None:
         return None
     if route.takes == "document":
-        return lambda: answering(route)(snapshot, document, params)
+        return lambda: answering(route.answer)(snapshot, document, params)
     position = params.position
 
     def with_offset() -> object:
         offset = document.text.offset(position.line, position.character, snapshot.encoding)
-        return answering(route)(snapshot, document, offset, params)
+        return answering(route.answer)(snapshot, document, offset, params)
 
     return with_offset
 

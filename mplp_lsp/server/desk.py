@@ -50,14 +50,14 @@ class Desk:
             pulls=session.client.pulls_diagnostics,
             ask_again=lambda: self.refresh.soon(views=False),
         )
-        self.analyst = Analyst(session.process, self.bench, self.publisher, session.spawn)
+        self.watching = Watching(self)
+        self.analyst = Analyst(session.process, self.bench, self.publisher, session.spawn, self.watching)
         self.pulls = Pulls(session.protocol, self.bench, self.analyst, self.publisher)
         self.progress = Progress(session.protocol, is_shown=session.client.shows_progress)
         self.services = SessionServices(self)
         self.runs = Runs(self)
         self.baselines = BaselineKeeper(self)
         self.file_events = FileEvents(session.process, self.bench, session.spawn, self.runs.on_runtime)
-        self.watching = Watching(self)
         self.bench.configure(params.get("initializationOptions"))
         self._notices: dict[str, Callable[[Any], None]] = {
             types.INITIALIZED: self._initialized,
@@ -99,6 +99,9 @@ class Desk:
 
     def _opened(self, params: Any) -> None:
         item = structured(types.TEXT_DOCUMENT_DID_OPEN, params).text_document
+        path = path_of(item.uri)
+        if path is not None:
+            self.watching.opened(path)
         updates = self.bench.workspace.open(item.uri, item.language_id, item.version, item.text)
         self.documents_changed(updates)
         document = self.bench.document(item.uri)

@@ -37,8 +37,8 @@ def initialize_result(client: Client) -> dict[str, object]:
 class Greeting:
     """What was read of the input so far.
 
-    `params` are those of an `initialize` that has been answered; without, nothing has been answered and `unread`
-    holds everything.
+    `params` are those of an `initialize` that has been answered; without, nothing has been answered and
+    `unread` holds everything.
     """
 
     unread: bytes = b""
@@ -47,7 +47,7 @@ class Greeting:
 
 
 def greeted(incoming: BinaryIO, outgoing: BinaryIO, client_process_id: int | None) -> Greeting:
-    """Reads the first message and answers it if it is a sound `initialize`; all else is left to the session."""
+    """Reads the first message and answers it if it is a sound `initialize`; else the session does."""
     if sys.platform == "win32":
         # Its pipes cannot be waited for with a time limit.
         return Greeting()

@@ -51,9 +51,9 @@ BY_METHOD = {route.method: route for route in ROUTES}
 
 
 @cache
-def answering(route: Route) -> Callable[..., Any]:
-    """The function behind a route."""
-    module, _, function = route.answer.partition(":")
+def answering(answer: str) -> Callable[..., Any]:
+    """The function behind `Route.answer`."""
+    module, _, function = answer.partition(":")
     found: Callable[..., Any] = getattr(importlib.import_module(module), function)
     return found
 

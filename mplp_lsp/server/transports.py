@@ -40,7 +40,7 @@ def serve(
 ) -> int:
     """Serves until the client has gone; the exit code LSP asks for (0 only after `shutdown`).
 
-    Without `pipe`, `port` or `listen`: on standard input and output. `pipe`, `port`: the client listens and we
+    Without `pipe`, `port` or `listen`: on standard input and output. `pipe`, `port`: the client listens, we
     connect. `listen` ("HOST:PORT", loopback only): many clients, until the process is told to end.
     Raises MplpError where the address cannot be used.
     """

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mplp_lsp.server.messages import RequestError
+from mplp_lsp.workspace.projects import is_root
 from mplp_lsp.workspace.scan import candidates, project_files
 
 if TYPE_CHECKING:
     from mplp_lsp.server.desk import Desk
     from mplp_lsp.workspace.watch import Batch, Watcher
+
+PATIENCE_S = 1.5
+"""How long an open document waits for the documents around it to be read."""
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +31,8 @@ class Watching:
         self._watchers: dict[Path, Watcher] = {}
         self._is_registered = False
         self._waiting: dict[Path, None] = {}
+        self._scanned: dict[Path, asyncio.Event] = {}
+        self._impatient: set[Path] = set()
         self._task: asyncio.Task[object] | None = None
 
     def start(self) -> None:
@@ -38,12 +45,61 @@ class Watching:
         else:
             self._watch_ourselves()
         for root in self._desk.bench.roots:
-            self._desk.session.spawn(self.scan(root), f"scanning {root}")
+            self._begin_scan(root)
 
-    async def scan(self, root: Path) -> None:
+    def opened(self, path: Path) -> None:
+        """A document outside all folders brings its own project with it, where that has a mark, else its folder."""
+        root = self._desk.bench.workspace.projects.root_for(path)
+        if root not in self._scanned:
+            self._begin_scan(root, only_folder=None if is_root(root) else path.parent)
+
+    def is_held(self, uri: str, *, is_open: bool) -> bool:
+        """Whether the documents around this one are still being read, so that "unknown" would be a guess.
+
+        Open documents are held for a moment only.
+        """
+        root = self._desk.bench.workspace.root_of(uri)
+        scanned = self._scanned.get(root) if root is not None else None
+        return scanned is not None and not scanned.is_set() and not (is_open and root in self._impatient)
+
+    async def until_read(self, uri: str) -> None:
+        """Returns when `is_held` is False for an open document."""
+        while self.is_held(uri, is_open=True):
+            root = self._desk.bench.workspace.root_of(uri)
+            if root is None:
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._scanned[root].wait(), PATIENCE_S)
+
+    def _begin_scan(self, root: Path, only_folder: Path | None = None) -> None:
+        if root not in self._scanned:
+            self._scanned[root] = asyncio.Event()
+            self._desk.session.process.loop.call_later(PATIENCE_S, self._lose_patience, root)
+        self._desk.session.spawn(self.scan(root, only_folder), f"scanning {root}")
+
+    def _lose_patience(self, root: Path) -> None:
+        if not self._desk.is_closed:
+            self._impatient.add(root)
+            self._desk.analyst.release()
+
+    async def scan(self, root: Path, only_folder: Path | None = None) -> None:
         """Reads the documents of a project one by one, between everything else that goes on."""
+        try:
+            await self._scan(root, only_folder)
+        finally:
+            if root in self._scanned:
+                self._scanned[root].set()
+            if not self._desk.is_closed:
+                self._desk.analyst.release()
+
+    async def _scan(self, root: Path, only_folder: Path | None) -> None:
         bench = self._desk.bench
         rules = bench.options.rules
+        if only_folder is not None:
+            await self._refresh(
+                await self._desk.session.process.work(lambda: sorted(only_folder.glob("*.json")))
+            )
+            return
         found = await self._desk.session.process.work(lambda: candidates(project_files(root), rules))
         if found.is_cut:
             self._desk.services.log(
