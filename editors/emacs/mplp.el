@@ -55,8 +55,8 @@
 (add-hook 'mplp-mode-hook #'eglot-ensure)
 
 (defun mplp--execute (command &rest argument)
-  "Have the server execute COMMAND with the property list ARGUMENT; return its answer.
-A refusal of the server is shown as a `user-error'."
+  "Have the server execute COMMAND with the property list ARGUMENT.
+Return its answer; a refusal of the server is shown as a `user-error'."
   (condition-case problem
       (jsonrpc-request (or (eglot-current-server) (user-error "No MPLP server in this buffer"))
                        :workspace/executeCommand
@@ -68,7 +68,8 @@ A refusal of the server is shown as a `user-error'."
   (plist-get (eglot--TextDocumentIdentifier) :uri))
 
 (defun mplp--choose-run (fits)
-  "Ask for one of the runs for which FITS answers non-nil; return its property list."
+  "Ask for one of the runs for which FITS answers non-nil.
+Return its property list."
   (let* ((runs (seq-filter fits (plist-get (mplp--execute "mplp.serverStatus") :runs)))
          (labels (mapcar (lambda (run)
                            (cons (format "%s: %s (%s)" (plist-get run :title) (plist-get run :status)
@@ -101,7 +102,8 @@ A refusal of the server is shown as a `user-error'."
   (mplp--execute "mplp.cancelRun" :run (plist-get (mplp--choose-run (mplp--status-in "running" "pending")) :run_id)))
 
 (defun mplp-resume (&optional repeat)
-  "Go on with an interrupted run; with a prefix argument REPEAT the step that was under way."
+  "Go on with an interrupted run.
+With a prefix argument REPEAT the step that was under way."
   (interactive "P")
   (let ((run (plist-get (mplp--choose-run (mplp--status-in "interrupted")) :run_id)))
     (apply #'mplp--execute "mplp.resumeRun" :run run (and repeat '(:repeat t)))))

@@ -110,10 +110,10 @@ test("a question is told once, and again when it comes back after an answer", ()
   const told = fresh();
   const questions = [{ step_id: "Test", kind: "handoff", text: "Did it work?" }];
   const step = { description: "Test", status: "in_progress", attempt: 1 };
-  assert.match(traceLines(run("running", [step], { questions }), told).at(-1), /^\? Did it work\?/);
+  assert.equal(traceLines(run("running", [step], { questions }), told).at(-1), "? Did it work?");
   assert.deepEqual(traceLines(run("running", [step], { questions }), told), []);
   assert.deepEqual(traceLines(run("running", [step]), told), []);
-  assert.match(traceLines(run("running", [step], { questions }), told).at(-1), /^\? Did it work\?/);
+  assert.equal(traceLines(run("running", [step], { questions }), told).at(-1), "? Did it work?");
 });
 
 test("a resumed run says so instead of starting over", () => {

@@ -60,11 +60,12 @@ async function trusted() {
     );
     seen.statusBarWhileRunning = await texts(".statusbar-item[id='mplp-lsp.mplp.mplp.run'] .statusbar-item-label");
   });
-  await turn("trace", async () => {
-    await until(() => page.locator(".notification-toast").count(), (count) => count === 0);
-  });
+  await turn("trace", noNotification);
   await turn("document", () => page.waitForSelector(".editor-group-container:nth-child(1)"));
-  await turn("failure", () => page.waitForSelector(".squiggly-error"));
+  await turn("failure", async () => {
+    await page.waitForSelector(".squiggly-error");
+    await noNotification();
+  });
   await driver("approval");
   seen.offer = await notification("Approve and run");
   await picture("approval");
@@ -88,6 +89,10 @@ async function untrusted() {
   await picture("trust-editor");
   await page.locator(".workspace-trust-editor .monaco-button", { hasText: /^Trust$/ }).first().click();
   done("trust");
+}
+
+function noNotification() {
+  return until(() => page.locator(".notification-toast").count(), (count) => count === 0);
 }
 
 async function palette(text) {

@@ -170,7 +170,7 @@ def test_the_trace_channel_follows_the_run_step_by_step(trusted: Session) -> Non
 
 def test_at_the_end_each_step_carries_its_time(trusted: Session) -> None:
     labels = [hint["label"] for hint in trusted.facts["hintsAtTheEnd"]]
-    assert sum(label.startswith("✓") and label.endswith(" s") for label in labels) == 3
+    assert sum(label.startswith("✓") and label.endswith("s") for label in labels) == 3
 
 
 def test_the_run_did_its_work_and_left_a_trace(trusted: Session) -> None:

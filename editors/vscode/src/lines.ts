@@ -1,6 +1,6 @@
 /** A run as lines of text: what happened since the last look. Knows nothing of VS Code. */
 
-import { isLive, seconds, shortId, type Question, type Run, type Step } from "./protocol";
+import { isLive, seconds, shortId, type Run, type Step } from "./protocol";
 
 const LINES_OF_OUTPUT = 12;
 
@@ -32,7 +32,7 @@ export function traceLines(run: Run, before: Written): string[] {
     const key = `${question.step_id} ${question.kind}`;
     open.add(key);
     if (!before.questions.has(key)) {
-      lines.push(`? ${questionText(question)}`);
+      lines.push(`? ${question.text}`);
     }
   }
   // An answered question that comes again is told again.
@@ -83,10 +83,6 @@ function indented(output: string | null | undefined): string[] {
   const shown = lines.slice(-LINES_OF_OUTPUT).map((line) => `            │ ${line}`);
   const left = lines.length - shown.length;
   return left > 0 ? [`            │ (${left} earlier lines in the timeline)`, ...shown] : shown;
-}
-
-function questionText(question: Question): string {
-  return `${question.text} - answer with the lens at the step or "MPLP: Answer what a run is waiting for"`;
 }
 
 function endLines(run: Run): string[] {

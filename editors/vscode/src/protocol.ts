@@ -62,6 +62,9 @@ export function shortId(id: string): string {
 }
 
 export function seconds(duration_s: number): string {
+  if (duration_s < 1) {
+    return `${Math.round(duration_s * 1000)} ms`;
+  }
   if (duration_s < 60) {
     return `${duration_s.toFixed(1)} s`;
   }

@@ -16,6 +16,7 @@ exports.activate = () => {
   scenario()
     .catch((error) => {
       facts.error = `${error.stack ?? error}`;
+      facts.everyProblem = vscode.languages.getDiagnostics().map(([uri]) => [uri.path, problemsOf(uri)]);
     })
     .finally(() => {
       fs.writeFileSync(path.join(meeting, "facts.partial"), JSON.stringify(facts, null, 2));
@@ -27,7 +28,7 @@ async function trusted() {
   facts.isTrusted = vscode.workspace.isTrusted;
   const broken = await open("broken.plan.json");
   facts.language = broken.languageId;
-  facts.broken = await until("problems in the broken plan", () => problemsOf(broken.uri), (found) => found.length > 0);
+  facts.broken = await until("problems in the broken plan", () => problemsOf(broken.uri), isWhole);
   await vscode.commands.executeCommand("workbench.actions.view.problems");
   await turn("problems");
   await vscode.commands.executeCommand("workbench.action.closePanel");
@@ -95,7 +96,7 @@ async function trusted() {
 async function untrusted() {
   facts.isTrusted = vscode.workspace.isTrusted;
   const broken = await open("broken.plan.json");
-  facts.broken = await until("problems in the broken plan", () => problemsOf(broken.uri), (found) => found.length > 0);
+  facts.broken = await until("problems in the broken plan", () => problemsOf(broken.uri), isWhole);
   const release = await open("release.plan.json");
   facts.lenses = await until("code lenses", () => lensesOf(release.uri), (found) => found.length > 0);
   await turn("refusal");
@@ -118,6 +119,13 @@ async function untrusted() {
     (found) => found === "completed" && fs.existsSync(path.join(folder(), "greeter.tar")),
     30,
   );
+}
+
+/** The first findings come before the other files of the workspace are read; then those about them follow. */
+function isWhole(problems) {
+  const early = ["plan-context-unknown", "step-role-unbound"];
+  const all = vscode.languages.getDiagnostics().flatMap(([, found]) => found.map((each) => each.code?.value ?? each.code));
+  return problems.some((found) => found.code === "plan-cycle") && !all.some((code) => early.includes(code));
 }
 
 function folder() {
