@@ -163,6 +163,14 @@ TEXT_SECTION = Section(
             one("[roles.tester]\n", "toml"),
         ),
         Entry(
+            "toml-nesting-too-deep",
+            "error",
+            "`mplp.toml` is nested too deeply to be read.",
+            "Flatten it; settings need three levels.",
+            one(f"depth = {'[' * 3000}{']' * 3000}", "toml"),
+            one("depth = [[1]]", "toml"),
+        ),
+        Entry(
             "encoding-invalid",
             "error",
             "The file is no UTF-8 text. It is read as well as it can be.",
