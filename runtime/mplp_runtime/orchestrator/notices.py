@@ -21,8 +21,8 @@ _PAUSE_S_PER_STEP = 1e-6
 class Notices:
     """Tells subscribers the newest view of a run.
 
-    A view costs time in proportion to the steps, so large runs are told less often: making views stays far below
-    the time of the steps themselves. Of small runs every change is told.
+    A view costs time in proportion to the steps, so large runs are told less often: making views stays far
+    below the time of the steps themselves. Of small runs every change is told.
     """
 
     def __init__(self, collected: Callable[[RunState], None], view: Callable[[str], RunView]) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _OWNER_LIMIT_S = 15.0
+_EVENTS_AT_ONCE = 1_000
+_LIVE = frozenset({"pending", "running", "interrupted"})
 
 
 class OtherRuns:
@@ -31,6 +33,7 @@ class OtherRuns:
         self._states: dict[str, RunState] = {}
         self._task: asyncio.Task[None] | None = None
         self._version: int | None = None
+        self._lamport: int | None = None
         self._untold: set[str] = set()
 
     def state(self, run_id: str) -> RunState | None:
@@ -108,21 +111,31 @@ class OtherRuns:
         version = self._runtime.vsl.data_version()
         if version == self._version:
             return
-        first, self._version = self._version is None, version
-        nodes = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN))
-        for node in nodes:
-            if not self._manager.is_own(node.id):
-                self._look_at(node.id, dict(node.data), silent=first)
+        self._version = version
+        for run_id in self._runtime.vsl.read(self._touched):
+            if not self._manager.is_own(run_id):
+                self._look_at(run_id)
         self._take_requests()
 
-    def _look_at(self, run_id: str, run: Record, *, silent: bool) -> None:
+    def _touched(self, reading: Reading) -> list[str]:
+        """Runs that may have changed: those with new events, those under way, and those known as such."""
+        found = {run_id: None for run_id, known in self._states.items() if known.run["status"] in _LIVE}
+        for key in reading.keys(records.OWNERS):
+            claim = reading.get(key)
+            if claim is not None:
+                found[str(claim["run_id"])] = None
+        if self._lamport is None:
+            self._lamport = reading.lamport()
+        while news := reading.events(after=self._lamport, limit=_EVENTS_AT_ONCE):
+            self._lamport = news[-1].lamport
+            found.update((stored.stream, None) for stored in news if stored.stream != "project")
+        return [run_id for run_id in found if records.read_run(reading, run_id) is not None]
+
+    def _look_at(self, run_id: str) -> None:
         known = self._states.get(run_id)
         if known is None:
-            if run["status"] in records.FINAL_STATUSES and silent:
-                return
             self._manager.notices.tell_soon(self.reload(run_id))
-            return
-        if known.run["status"] not in records.FINAL_STATUSES and self._is_refreshed(known):
+        elif known.run["status"] not in records.FINAL_STATUSES and self._is_refreshed(known):
             self._manager.notices.tell_soon(known)
 
     def _is_refreshed(self, state: RunState) -> bool:

@@ -22,6 +22,9 @@ RUN_PLAN = "RunPlan"
 STEP_ATTEMPT = "StepAttempt"
 RUN_REQUEST = "RunRequest"
 
+OWNERS = "run_owner/"
+"""Prefix of the keys of owner rows: there is one for each run under way."""
+
 FINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
 
 Record = dict[str, Any]
@@ -41,7 +44,7 @@ def output_key(run_id: str, step_id: str) -> str:
 
 def owner_key(plan_id: str, run_id: str, *, simulated: bool) -> str:
     """Key of the row that lets one process at a time run a plan; a simulation only excludes itself."""
-    return f"run_owner/{run_id}" if simulated else f"run_owner/{plan_id}"
+    return OWNERS + (run_id if simulated else plan_id)
 
 
 def generation_key(plan_id: str) -> str:

@@ -33,11 +33,8 @@ class Recovery:
         """Ids of runs that say they are live while their owner is gone."""
 
         def find(reading: Reading) -> list[str]:
-            return [
-                node.id
-                for node in reading.nodes(records.RUN)
-                if node.data["status"] in _LIVE and not _is_owned(reading, node.data)
-            ]
+            claims = [reading.get(key) for key in reading.keys(records.OWNERS)]
+            return [claim["run_id"] for claim in claims if claim and not records.is_claim_alive(claim)]
 
         return self.store.read(find)
 
@@ -117,8 +114,3 @@ def end_leftovers(attempt: Record) -> int:
 
 def _under_way(state: RunState) -> list[Record]:
     return [attempt for attempt in state.attempts.values() if attempt["step_status"] == "in_progress"]
-
-
-def _is_owned(reading: Reading, run: Any) -> bool:
-    claim = reading.get(run["owner_key"])
-    return claim is not None and claim["run_id"] == run["run_id"] and records.is_claim_alive(claim)

@@ -95,9 +95,11 @@ async def test_only_allowed_variables_and_the_runs_own_reach_the_process(
     assert seen["MPLP_PLAN_ID"] == "33333333-3333-4333-8333-333333333333"
 
 
-async def test_arguments_reach_the_command_as_they_are(tmp_path: Path) -> None:
+def test_arguments_reach_the_command_as_they_are(tmp_path: Path) -> None:
     odd = ["; touch pwned", "$(touch pwned)", "--flag", "a\nb", "`x`", ""]
-    result = await execute(action(tmp_path, sys.executable, "-c", "import sys; print(sys.argv[1:])", *odd))
+    result = asyncio.run(
+        execute(action(tmp_path, sys.executable, "-c", "import sys; print(sys.argv[1:])", *odd))
+    )
     assert result.output == f"{odd}\n"
     assert list(tmp_path.iterdir()) == []
 

@@ -80,7 +80,7 @@ class FactsWorld:
 
     facts: Sequence[DocumentFacts]
 
-    def declarations(self, kind: str, id: str) -> Sequence[DocumentFacts]:  # noqa: A002
+    def declarations(self, kind: str, id: str) -> Sequence[DocumentFacts]:
         return [each for each in self.facts if each.kind == kind and each.id == id]
 
     def documents(self, kind: str | None = None) -> Iterable[DocumentFacts]:
@@ -89,7 +89,7 @@ class FactsWorld:
     def settings(self) -> Settings | None:
         return None
 
-    def baseline(self, kind: str, id: str) -> Baseline | None:  # noqa: A002, ARG002
+    def baseline(self, kind: str, id: str) -> Baseline | None:
         return None
 
 
@@ -110,9 +110,20 @@ class Project:
         if self.toml:
             (self.root / "mplp.toml").write_text(self.toml)
 
+    @classmethod
+    def existing(cls, root: Path) -> Project:
+        """The project that was written to this folder before."""
+        value = json.loads((root / "release.plan.json").read_text())
+        found = json.loads((root / "shop.context.json").read_text())
+        return cls(root, value, context=found)
+
     @property
     def path(self) -> Path:
         return self.root / "release.plan.json"
+
+    def names(self) -> list[str]:
+        """What lies in the folder."""
+        return sorted(path.name for path in self.root.iterdir())
 
     def save(self, value: Mapping[str, Any]) -> None:
         self.plan = value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -309,7 +308,7 @@ async def test_a_simulation_starts_nothing_and_touches_no_plan_in_the_graph(tmp_
         view = await runtime.runs.start(project.request(simulate=True))
         final = await runtime.runs.wait(view.run_id)
         assert (final.status, final.simulated) == ("completed", True)
-        assert "x" not in os.listdir(tmp_path)
+        assert "x" not in project.names()
         node = runtime.graph.read("Step", step_id("a"))
         assert node is not None
         assert node.data["status"] == "pending"
@@ -322,7 +321,7 @@ async def test_a_simulation_in_a_folder_that_is_not_trusted_writes_nothing(tmp_p
         view = await runtime.runs.start(project.request(simulate=True, trusted=False))
         assert (await runtime.runs.wait(view.run_id)).status == "completed"
         assert view.trace_path is None
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["release.plan.json", "shop.context.json"]
+    assert project.names() == ["release.plan.json", "shop.context.json"]
 
 
 async def test_the_graph_knows_how_each_step_ended(tmp_path: Path) -> None:

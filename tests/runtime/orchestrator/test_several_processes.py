@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,7 @@ async def test_an_editor_that_was_opened_before_any_state_sees_the_terminals_run
 async def test_a_question_is_answered_from_another_process(tmp_path: Path) -> None:
     project = Project(tmp_path, plan(step("a")), PERSON)
     async with project.runtime() as editor, project.runtime() as terminal:
+        editor.runs.subscribe(lambda view: None)
         run_id = (await terminal.runs.start(project.request())).run_id
         has_question = lambda: bool(editor.runs.view(run_id).questions)  # noqa: E731
         assert await editor.runs.notices.until(has_question, 20)
@@ -87,8 +89,6 @@ async def test_a_run_becomes_interrupted_in_the_others_when_its_process_goes(tmp
 
 @pytest.mark.parametrize("number", range(3))
 async def test_only_one_of_two_starts_at_the_same_moment_wins(tmp_path: Path, number: int) -> None:
-    import asyncio
-
     project = Project(tmp_path, plan(step("a")), PERSON)
     async with project.runtime() as first, project.runtime() as second:
         starts = [first.runs.start(project.request()), second.runs.start(project.request())]
