@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from importlib.metadata import entry_points
+from typing import Any
 
 from mplp_runtime.rules.findings import Finding, Part, Place, Pointer, Stage
 from mplp_runtime.rules.world import World
@@ -28,6 +29,7 @@ __all__ = ["HANDLER_GROUP", "SETTINGS_CODES", "SettingsCode", "installed_handler
 
 HANDLER_GROUP = "mplp_lsp.actions"
 _SEVERITIES = {entry.code: entry.severity for entry in SETTINGS_CODES}
+_MOST = 1_000_000_000
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SHELL = re.compile(r"[|&;<>$`*?]")
 _DEFAULT_LIMITS: Mapping[str, float] = {
@@ -196,12 +198,10 @@ def _number(pointer: Pointer, name: str, value: object, key: Key) -> Iterator[Fi
     if not is_number:
         yield _wrong_type(pointer, name, value, expected, key)
         return
-    number = float(value)  # type: ignore[arg-type]
-    is_finite = number == number and abs(number) != float("inf")
-    is_in_range = (
-        number >= 1 if key.kind == "count" else number > 0 if key.kind == "positive" else number >= 0
-    )
-    if not (is_finite and is_in_range):
+    number: Any = value
+    is_enough = number >= 1 if key.kind == "count" else number > 0 if key.kind == "positive" else number >= 0
+    # The comparison is false for NaN; infinity, and what no system can count to, are too much.
+    if not (is_enough and number <= _MOST):
         yield _wrong_type(pointer, name, value, expected, key)
 
 
@@ -297,7 +297,11 @@ def _unknown(pointer: Pointer, name: str, known: Iterable[str], subject: str) ->
 
 
 def _wrong_type(pointer: Pointer, name: str, value: object, expected: str, key: Key) -> Finding:
-    shown = repr(value) if isinstance(value, int | float | bool) else _type_word(value)
+    shown = _type_word(value)
+    if isinstance(value, bool):
+        shown = str(value).lower()
+    elif isinstance(value, int | float):
+        shown = repr(value) if abs(value) <= _MOST or value != value else "too large a number"
     form = f"{name.partition('[')[0]} = {key.example}"
     message = f"`{name}` must be {expected}; this is {shown}. For example: {form}"
     return _finding("settings-type-invalid", message, pointer, data={"example": key.example})

@@ -33,8 +33,10 @@ def load_settings(text: str) -> Settings:
     """
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise SettingsInvalid(f"mplp.toml is not valid TOML: {error}.") from error
+    except RecursionError as error:
+        raise SettingsInvalid("mplp.toml is nested too deeply.") from error
     settings, findings = parse_settings(data)
     if settings is None:
         errors = [finding for finding in findings if finding.severity == Severity.ERROR]

@@ -222,6 +222,14 @@ def test_broken_toml_is_said_with_its_line() -> None:
         load_settings("[run]\nmax_parallel = = 3\n")
 
 
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "a = " + "[" * 100_000, "a = " + "1" * 5_000, "a.b = 1\na = 2"]
+)
+def test_odd_texts_are_refused_in_words(text: str) -> None:
+    with pytest.raises(SettingsInvalid, match=r"^mplp\.toml "):
+        load_settings(text)
+
+
 def test_the_first_error_is_named_and_the_others_counted() -> None:
     with pytest.raises(
         SettingsInvalid, match=r"run\.max_paralel: .*Did you mean `max_parallel`\? \(1 more\)"

@@ -22,7 +22,7 @@ VALUES = st.one_of(st.none(), st.integers(), st.text(max_size=3), st.lists(st.bo
 EDGES = st.builds(lambda kind, a, b: Edge(kind, "Step", a, "Step", b), st.sampled_from(["x", "y"]), IDS, IDS)
 
 
-class Undo(Exception):  # noqa: N818
+class Undo(Exception):
     """Raised to have the work undone."""
 
 
