@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from threading import Timer
 
@@ -19,7 +19,6 @@ _SAFE = (
     "core.untrackedCache=false",
 )
 _CHUNK_BYTES = 1 << 16
-_MAX_ARGUMENTS = 200
 
 
 def _environment() -> dict[str, str]:
@@ -28,24 +27,16 @@ def _environment() -> dict[str, str]:
     return kept | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
-def git_files(
-    root: Path, *, limit: int, timeout_s: float = 5.0, only: Sequence[str] = ()
-) -> list[str] | None:
+def git_files(root: Path, *, limit: int, timeout_s: float = 5.0) -> list[str] | None:
     """Paths relative to `root` with `/`, in git's order, at most `limit` + 1 of them (one more tells "cut").
 
-    `only` restricts the listing to these relative paths. None where there is no git, where `root` is in no
-    work tree, or where git did not answer in time: then the caller walks the folders itself.
+    None where there is no git, where `root` is in no work tree, or where git did not answer in time: then the
+    caller walks the folders itself.
     """
     program = shutil.which("git")
     if program is None:
         return None
     arguments = [program, *_SAFE, "ls-files", "-co", "--exclude-standard", "-z"]
-    if only:
-        if len(only) > _MAX_ARGUMENTS:
-            listed = git_files(root, limit=limit, timeout_s=timeout_s)
-            wanted = set(only)
-            return None if listed is None else [path for path in listed if path in wanted]
-        arguments += ["--", *(f":(literal){path}" for path in only)]
     try:
         process = subprocess.Popen(  # noqa: S603 (argument list, program found on PATH)
             arguments,
@@ -67,6 +58,34 @@ def git_files(
         process.kill()
         code = process.wait()
     return paths if code == 0 or not is_complete else None
+
+
+def git_ignored(root: Path, paths: Iterable[str], *, timeout_s: float = 5.0) -> set[str] | None:
+    """Those of `paths` (relative to `root`; files or folders, there or gone) that git ignores.
+
+    None where git cannot tell.
+    """
+    program = shutil.which("git")
+    asked = list(paths)
+    if program is None or not asked:
+        return None if program is None else set()
+    try:
+        answer = subprocess.run(  # noqa: S603 (argument list, program found on PATH)
+            [program, *_SAFE, "check-ignore", "-z", "--stdin"],
+            cwd=root,
+            env=_environment(),
+            input=b"".join(os.fsencode(path) + b"\0" for path in asked),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=timeout_s,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    # 1 means that none of them is ignored, above that git could not tell.
+    if answer.returncode > 1:
+        return None
+    return {os.fsdecode(name) for name in answer.stdout.split(b"\0") if name}
 
 
 def _read(process: subprocess.Popen[bytes], limit: int) -> tuple[list[str], bool]:

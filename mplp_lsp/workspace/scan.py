@@ -92,17 +92,6 @@ def walked(root: Path, *, max_depth: int = 64) -> Iterator[str]:
         level = deeper
 
 
-def folders_of(files: FileList) -> tuple[Path, ...]:
-    """The root and every folder that holds a listed file, with those between: what has to be watched."""
-    folders = {""}
-    for file in files.files:
-        parent = file.rpartition("/")[0]
-        while parent and parent not in folders:
-            folders.add(parent)
-            parent = parent.rpartition("/")[0]
-    return tuple(files.root / folder for folder in sorted(folders))
-
-
 def candidates(files: FileList, rules: FileRules = NO_RULES) -> Candidates:
     """Those of `files` that are ours by name, or whose first bytes leave room for it.
 

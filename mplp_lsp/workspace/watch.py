@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mplp_lsp.workspace.scan import MAX_FILES, SKIPPED_FOLDERS, folders_of, project_files
+from mplp_lsp.workspace.file_set import MAX_FOLDERS, FileSet
 
 logger = logging.getLogger(__name__)
-
-MAX_FOLDERS = 8_192
-"""inotify gives one watch per folder, and a user has a few ten thousand for all programs together."""
 
 _ROOT_GONE_PAUSE_S = 0.5
 
@@ -31,8 +28,9 @@ class Batch:
 class Watcher:
     """Tells `on_batch` (on the watcher's thread) about changed paths of one project until `stop`.
 
-    Ignored folders are not watched at all, so `npm install` costs nothing. What happened to a path is not
-    told: the caller compares it with what it knew, because events arrive late, merged and twice.
+    Ignored folders are not watched at all, so `npm install` costs nothing, and ignored files are not told.
+    Nor is what happened to a path: the caller compares it with what it knew, because events arrive late,
+    merged and twice.
     """
 
     def __init__(
@@ -43,14 +41,13 @@ class Watcher:
         debounce_ms: int = 200,
         rescan_above: int = 2_000,
         recheck_every_s: float = 300.0,
-        max_files: int = MAX_FILES,
     ) -> None:
         self.root = root
         self._on_batch = on_batch
         self._debounce_ms = debounce_ms
         self._rescan_above = rescan_above
         self._recheck_every_s = recheck_every_s
-        self._max_files = max_files
+        self._files = FileSet(root)
         self._stopping = threading.Event()
         self._ready = threading.Event()
         self._gap = threading.Event()
@@ -89,11 +86,10 @@ class Watcher:
             is_first = False
 
     def _folders(self) -> list[Path]:
-        folders = folders_of(project_files(self.root, limit=self._max_files))
+        folders = self._files.folders(limit=MAX_FOLDERS + 1)
         if len(folders) > MAX_FOLDERS:
             logger.warning("%s has more than %d folders; deeper ones are not watched", self.root, MAX_FOLDERS)
-        by_depth = sorted(folders, key=lambda folder: len(folder.parts))
-        return [folder for folder in by_depth if folder.is_dir()][:MAX_FOLDERS]
+        return folders[:MAX_FOLDERS]
 
     def _watch(self, folders: Sequence[Path], *, announce_gap: bool) -> None:
         """Until the set of folders changes, the watcher is stopped, or the native part fails."""
@@ -115,7 +111,7 @@ class Watcher:
             ignore_permission_denied=True,
         )
         for seen in batches:
-            paths = relevant(self.root, {path for _, path in seen})
+            paths = self._files.counting({Path(path) for _, path in seen})
             if not seen or len(paths) > self._rescan_above:
                 # After a while without news too: the kernel may have dropped events, and does not tell us.
                 self._tell(Batch(self.root, must_rescan=True))
@@ -151,20 +147,6 @@ class _Watched:
 
     def is_set(self) -> bool:
         return self.watcher.is_stopping()
-
-
-def relevant(root: Path, paths: Iterable[str]) -> set[Path]:
-    """Paths below `root` with no skipped folder among their parents, nor being one themselves."""
-    kept: set[Path] = set()
-    for text in paths:
-        path = Path(text)
-        try:
-            parts = path.relative_to(root).parts
-        except ValueError:
-            continue
-        if parts and SKIPPED_FOLDERS.isdisjoint(parts):
-            kept.add(path)
-    return kept
 
 
 def folder_appeared(path: Path, known: set[str]) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mplp_lsp.workspace.git_files import git_files
-from mplp_lsp.workspace.scan import candidates, folders_of, project_files, walked
+from mplp_lsp.workspace.scan import candidates, project_files, walked
 
 PLAN = (
     '{"meta": {}, "plan_id": "", "context_id": "", "title": "", "objective": "", "status": "", "steps": []}'
@@ -63,9 +63,6 @@ def test_git_ignored_files_are_left_out_and_untracked_ones_are_not(tmp_path: Pat
     git(tmp_path, "add", "tracked.plan.json", "-f", "node_modules/v.plan.json")
     assert found(tmp_path) == ["tracked.plan.json", "untracked.plan.json"]
     assert project_files(tmp_path).by_git
-    assert git_files(tmp_path, limit=10, only=["build/ignored.plan.json", "tracked.plan.json"]) == [
-        "tracked.plan.json"
-    ]
 
 
 def test_listing_with_git_never_starts_a_program_named_by_the_repository(tmp_path: Path) -> None:
@@ -156,10 +153,3 @@ def test_thousands_of_foreign_files_cost_little(tmp_path: Path) -> None:
     started = time.process_time()
     assert found(tmp_path) == ["7/real.plan.json"]
     assert time.process_time() - started < 1.0
-
-
-def test_folders_to_watch_are_those_with_files_and_the_ones_between(tmp_path: Path) -> None:
-    write(tmp_path, "a/b/c/x.txt", "d/y.txt")
-    (tmp_path / "empty").mkdir()
-    folders = [folder.relative_to(tmp_path).as_posix() for folder in folders_of(project_files(tmp_path))]
-    assert folders == [".", "a", "a/b", "a/b/c", "d"]

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from mplp_lsp.workspace.watch import Batch, Watcher, folder_appeared, relevant
+from mplp_lsp.workspace.watch import Batch, Watcher, folder_appeared
 
 LIMIT_S = 20.0
 
@@ -165,9 +166,27 @@ def test_a_watcher_that_never_started_can_be_stopped(tmp_path: Path) -> None:
     Watcher(tmp_path, Seen()).stop()
 
 
-def test_only_paths_below_the_root_and_outside_skipped_folders_count(tmp_path: Path) -> None:
-    paths = [str(tmp_path / "a.json"), str(tmp_path / ".mplp/state.db"), "/elsewhere/b.json", str(tmp_path)]
-    assert relevant(tmp_path, paths) == {tmp_path / "a.json"}
+def test_files_that_git_ignores_are_silent(
+    watching: Callable[..., tuple[Path, Seen]], tmp_path: Path
+) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    (tmp_path / ".gitignore").write_text("*.log\nbuild/\n")
+    (tmp_path / "build").mkdir()
+    root, seen = watching()
+    (root / "run.log").write_text("x")
+    (root / "build/out.json").write_text("{}")
+    (root / "a.json").write_text("{}")
+    seen.wait_for(lambda batch: root / "a.json" in batch.paths)
+    assert seen.paths == {root / "a.json"}
+
+
+def test_a_folder_that_was_empty_is_watched_too(
+    watching: Callable[..., tuple[Path, Seen]], tmp_path: Path
+) -> None:
+    (tmp_path / "empty/inner").mkdir(parents=True)
+    root, seen = watching()
+    (root / "empty/inner/a.json").write_text("{}")
+    seen.wait_for(lambda batch: root / "empty/inner/a.json" in batch.paths)
 
 
 def test_a_link_to_a_folder_is_no_folder_to_watch(tmp_path: Path) -> None:
