@@ -83,7 +83,7 @@ class SmallWorld:
         self._settings = settings
         self._baselines = baselines or {}
 
-    def declarations(self, kind: str, id: str) -> Sequence[DocumentFacts]:  # noqa: A002
+    def declarations(self, kind: str, id: str) -> Sequence[DocumentFacts]:
         return [document for document in self.documents(kind) if document.id == id]
 
     def documents(self, kind: str | None = None) -> Iterable[DocumentFacts]:
@@ -92,7 +92,7 @@ class SmallWorld:
     def settings(self) -> Settings | None:
         return self._settings
 
-    def baseline(self, kind: str, id: str) -> Baseline | None:  # noqa: A002
+    def baseline(self, kind: str, id: str) -> Baseline | None:
         return self._baselines.get((kind, id))
 
 
