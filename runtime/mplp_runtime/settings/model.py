@@ -206,19 +206,20 @@ class Settings(_Table):
 
         Limits count as well, since they decide what a process may reach; the order of steps does not.
         """
-        resolved: dict[str, object] = {}
+        resolved: dict[str, str | None] = {}
+        # Many steps share a role, and so a binding.
+        digests: dict[int, str | None] = {id(None): None}
         for step in steps:
             binding = self.binding(step)
-            resolved[_member(step, "step_id") or ""] = (
-                None
-                if binding is None
-                else {
-                    "binding": binding.model_dump(mode="json", exclude_none=True),
-                    "limits": self.limits_for(binding).model_dump(mode="json"),
-                }
-            )
-        text = json.dumps(resolved, sort_keys=True, separators=(",", ":"))
-        return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+            if binding is not None and id(binding) not in digests:
+                limits = self.limits_for(binding).model_dump(mode="json")
+                digests[id(binding)] = _digest([binding.model_dump(mode="json", exclude_none=True), limits])
+            resolved[_member(step, "step_id") or ""] = digests[id(binding)]
+        return f"sha256:{_digest(resolved)}"
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _member(step: Any, name: str) -> str | None:

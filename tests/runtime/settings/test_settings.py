@@ -209,6 +209,7 @@ def test_any_change_of_what_would_be_done_changes_the_digest(changed: str) -> No
         f"# a comment\n{TESTER}",
         TESTER + '[roles.other]\naction = "agent_handoff"\nto = "human"\n',
         TESTER + "[run]\nmax_parallel = 1\n",
+        TESTER + "[limits]\ntimeout_s = 600\ncpu_s = 300.0\n",
         '[roles.tester]\ncommand = ["pytest"]\naction = "tool_call"\n',
     ],
 )
