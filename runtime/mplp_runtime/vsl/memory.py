@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -216,8 +217,12 @@ class MemoryStore:
     def __init__(self, *, limits: StoreLimits | None = None) -> None:
         self._limits = limits or StoreLimits()
         self._tables = _Tables()
-        self._lock = threading.RLock()
-        self._is_busy = False
+        self._lock = threading.Lock()
+        self._working_thread: int | None = None
+        # Callbacks run outside the lock: they may wait for somebody who wants to read.
+        self._undelivered: deque[Callable[[], None]] = deque()
+        self._delivery = threading.Lock()
+        self._delivering_thread: int | None = None
         self._is_closed = False
 
     async def get(self, key: str) -> Json | None:
@@ -230,26 +235,30 @@ class MemoryStore:
         return self.transact_sync(work)
 
     def transact_sync(self, work: Callable[[Transaction], T]) -> T:
+        if threading.get_ident() in {self._working_thread, self._delivering_thread}:
+            raise RuntimeError(
+                "a transaction cannot be started inside another, nor in an after_commit callback"
+            )
         with self._lock:
-            self._check(outside=True)
-            self._is_busy = True
+            self._refuse_if_closed()
             transaction = _MemoryTransaction(self._tables, self._limits)
+            self._working_thread = threading.get_ident()
             try:
                 result = work(transaction)
             except BaseException:
                 transaction.roll_back()
-                self._is_busy = False
                 raise
-            try:
-                for callback in transaction.callbacks:
-                    run_callback(callback)
             finally:
-                self._is_busy = False
-            return result
+                self._working_thread = None
+            self._undelivered.extend(transaction.callbacks)
+        self._deliver()
+        return result
 
     def read(self, work: Callable[[Reading], T]) -> T:
+        if self._working_thread == threading.get_ident():
+            raise RuntimeError("inside a transaction, read through it")
         with self._lock:
-            self._check(outside=False)
+            self._refuse_if_closed()
             return work(_MemoryTransaction(self._tables, self._limits))
 
     def data_version(self) -> int:
@@ -260,10 +269,16 @@ class MemoryStore:
         with self._lock:
             self._is_closed = True
 
-    def _check(self, *, outside: bool) -> None:
+    def _deliver(self) -> None:
+        """Runs callbacks in the order of commits; when it returns, those of the caller have run."""
+        with self._delivery:
+            self._delivering_thread = threading.get_ident()
+            try:
+                while self._undelivered:
+                    run_callback(self._undelivered.popleft())
+            finally:
+                self._delivering_thread = None
+
+    def _refuse_if_closed(self) -> None:
         if self._is_closed:
             raise StoreError("The state is closed.")
-        if outside and self._is_busy:
-            raise RuntimeError(
-                "a transaction cannot be started inside another, nor in an after_commit callback"
-            )

@@ -298,6 +298,49 @@ def test_work_inside_work_is_refused_instead_of_waiting_for_ever(store: ValueSta
         store.transact_sync(work)
 
 
+def test_reading_the_store_inside_work_is_refused_because_it_would_not_see_the_work(
+    store: ValueStateLayer,
+) -> None:
+    def work(transaction: Transaction) -> None:
+        transaction.set("key", 1)
+        store.read(lambda reading: reading.get("key"))
+
+    with pytest.raises(RuntimeError, match="read through it"):
+        store.transact_sync(work)
+    assert store.read(lambda reading: reading.keys()) == []
+
+
+def test_a_callback_may_wait_for_a_reader(store: ValueStateLayer) -> None:
+    has_read = threading.Event()
+    is_waiting = threading.Event()
+
+    def read_meanwhile() -> None:
+        is_waiting.wait(20)
+        store.read(lambda reading: reading.keys())
+        has_read.set()
+
+    def wait_for_reader() -> None:
+        is_waiting.set()
+        assert has_read.wait(20)
+
+    reader = threading.Thread(target=read_meanwhile)
+    reader.start()
+    store.transact_sync(lambda transaction: transaction.after_commit(wait_for_reader))
+    reader.join(20)
+    assert has_read.is_set()
+
+
+def test_a_callback_that_writes_is_refused_and_logged(
+    store: ValueStateLayer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def write() -> None:
+        store.transact_sync(lambda transaction: transaction.set("key", 1))
+
+    store.transact_sync(lambda transaction: transaction.after_commit(write))
+    assert "nor in an after_commit callback" in caplog.text
+    assert store.read(lambda reading: reading.keys()) == []
+
+
 def test_threads_and_loops_may_write_at_the_same_time(store: ValueStateLayer) -> None:
     def count(transaction: Transaction) -> None:
         transaction.set("count", (transaction.get("count") or 0) + 1)
