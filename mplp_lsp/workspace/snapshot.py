@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,14 +71,26 @@ class Documents(Mapping[str, Document]):
 
     def __iter__(self) -> Iterator[str]:
         """URIs as their owners spelled them."""
-        for document in self.open.values():
+        for document in self.values():
             yield document.uri
-        for key, document in self.closed.items():
-            if key not in self.open:
-                yield document.uri
+
+    def values(self) -> ValuesView[Document]:
+        """Documents in the order of their URIs above, without a look-up for each."""
+        return _Values(self)
 
     def __len__(self) -> int:
         return len(self.open) + sum(1 for key in self.closed if key not in self.open)
+
+
+class _Values(ValuesView[Document]):
+    _mapping: Documents
+
+    def __iter__(self) -> Iterator[Document]:
+        opened = self._mapping.open
+        yield from opened.values()
+        for key, document in self._mapping.closed.items():
+            if key not in opened:
+                yield document
 
 
 @dataclass(frozen=True, slots=True)

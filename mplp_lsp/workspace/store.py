@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,6 +45,7 @@ class Store:
         self.documents = Documents()
         self._setting_for = setting_for
         self._foreign: dict[str, Stamp] = {}
+        self._empty: dict[str, Path] = {}
 
     def document(self, uri: str) -> Document | None:
         return self.documents.get(uri)
@@ -136,6 +137,18 @@ class Store:
         self._put_closed(changed)
         return updates
 
+    def refresh_empty(self, folders: Collection[Path | None]) -> list[Update]:
+        """Files on disk that are empty, in folders where the neighbours changed that decide what they are."""
+        waiting = [(key, path) for key, path in self._empty.items() if path.parent in folders]
+        updates: list[Update] = []
+        for key, path in waiting:
+            before = self.documents.closed.get(key)
+            after = None if key in self.documents.open else self._read(uri_of(path), path, before)
+            if (before is None) != (after is None) and key not in self.documents.open:
+                self._put_closed([(key, after)])
+                updates.append(Update(uri_of(path), before, after))
+        return updates
+
     def forget_below(self, folder: Path) -> list[Update]:
         """Takes out closed documents below a folder that is gone or no longer part of the workspace."""
         gone = [
@@ -167,6 +180,7 @@ class Store:
         """The file as a closed document; None where it is absent, foreign, or too large to be looked at."""
         key = key_of(uri)
         self._foreign.pop(key, None)
+        self._empty.pop(key, None)
         setting = self._setting_for(path)
         verdict = by_name(path, setting.rules, setting.root)
         if verdict.decides == "name" and verdict.kind is None:
@@ -180,6 +194,8 @@ class Store:
         ):
             self._foreign[key] = stamp
             return None
+        if verdict.bare is not None and not content.strip():
+            self._empty[key] = path
         text = decoded(content)
         fresh = Document(
             uri=uri,

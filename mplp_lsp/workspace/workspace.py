@@ -180,10 +180,10 @@ class Workspace:
         if folders:
             waiting = [
                 document.uri
-                for document in self.store.documents.values()
-                if document.path is not None and document.path.parent in folders and document.text.length < 64
+                for document in self.store.documents.open.values()
+                if document.text.length < 64 and document.path is not None and document.path.parent in folders
             ]
-            judged = self.store.judge_again(waiting) if waiting else []
+            judged = self.store.judge_again(waiting) + self.store.refresh_empty(folders)
             self._index(judged)
             updates = updates + judged
         return updates

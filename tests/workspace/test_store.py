@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,38 @@ def test_an_empty_plan_file_is_ours_once_it_has_a_neighbour(workspace: Workspace
     updates = workspace.close(uri_of(tmp_path / "site.context.json"))
     assert updates[1].after is not None
     assert updates[1].after.kind is None
+
+
+@pytest.mark.parametrize("order", [("plan.json", "site.context.json"), ("site.context.json", "plan.json")])
+def test_what_an_empty_file_on_disk_is_does_not_depend_on_the_order_of_reading(
+    workspace: Workspace, tmp_path: Path, order: tuple[str, str]
+) -> None:
+    (tmp_path / "plan.json").write_text("")
+    (tmp_path / "site.context.json").write_text(CONTEXT)
+    for name in order:
+        workspace.refresh([tmp_path / name])
+    assert {document.kind for document in workspace.snapshot().documents.values()} == {"plan", "context"}
+    (tmp_path / "site.context.json").unlink()
+    workspace.refresh([tmp_path / "site.context.json"])
+    assert len(workspace.snapshot().documents) == 0
+
+
+def test_reading_many_documents_one_by_one_does_not_cost_more_for_each(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{number}.plan.json" for number in range(400)]
+    for path in paths:
+        path.write_text(expanded(f'{{"plan_id": "<p{path.stem}>", "steps": []}}'))
+
+    def seconds(part: list[Path]) -> float:
+        started = time.process_time()
+        for path in part:
+            workspace.refresh([path])
+        return time.process_time() - started
+
+    first = seconds(paths[:100])
+    seconds(paths[100:300])
+    assert seconds(paths[300:]) < 4 * first + 0.05
 
 
 def test_a_folder_that_is_gone_takes_its_documents_along(workspace: Workspace, tmp_path: Path) -> None:
