@@ -31,7 +31,7 @@ import os, random, time
 time.sleep(random.uniform(0.0, 0.04))
 number = os.open("effects", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 os.write(number, (os.environ["MPLP_STEP_DESCRIPTION"] + "\\n").encode())
-time.sleep(random.uniform(0.0, 0.04))
+time.sleep(random.uniform(0.0, 0.08))
 """
 
 
@@ -133,7 +133,10 @@ class Child:
 
 
 def kill_often(kills: int, *, seed: int, forget: bool = False, folder: Path | None = None) -> Figures:
-    """Runs plans, killing their process until `kills` kills were made; then looks at what is there."""
+    """Runs plans, killing their process until `kills` kills were made; then looks at what is there.
+
+    With `forget` recovery is broken on purpose, and each kill waits until a step has had its effect.
+    """
     chance = random.Random(seed)
     figures = Figures()
     base = folder or Path(tempfile.mkdtemp(prefix="mplp-chaos-"))
@@ -151,8 +154,10 @@ def _one_plan(root: Path, chance: random.Random, figures: Figures, kills: int, *
         kill = figures.kills < kills
         if kill:
             # After a random number of starts, a random moment later: mostly inside a step.
-            kill = child.wait_for_start(chance.randint(1, 3), 60)
+            kill = child.wait_for_start(chance.randint(0, 3), 60)
             time.sleep(chance.uniform(0.0, 0.06))
+            if forget:
+                _wait_for_unacknowledged_effect(root, child, acknowledged)
         code = child.end(kill=kill)
         acknowledged += [name for name in child.said("done") if name not in acknowledged]
         figures.questions += len(child.said("asks"))
@@ -170,6 +175,14 @@ def _one_plan(root: Path, chance: random.Random, figures: Figures, kills: int, *
                 figures.broken.append(f"the run ended as {child.said('end')}")
             figures.acknowledged += len(acknowledged)
             return
+
+
+def _wait_for_unacknowledged_effect(root: Path, child: Child, acknowledged: list[str]) -> None:
+    deadline = time.monotonic() + 20
+    while child.process.poll() is None and time.monotonic() < deadline:
+        if set(effects(root)) - {*acknowledged, *child.said("done")}:
+            return
+        time.sleep(0.001)
 
 
 def _look(root: Path, acknowledged: list[str], figures: Figures) -> None:

@@ -17,6 +17,6 @@ def test_no_acknowledged_step_is_lost_and_none_is_repeated_without_consent(tmp_p
 
 
 def test_the_harness_sees_when_started_steps_are_forgotten(tmp_path: Path) -> None:
-    figures = kill_often(8, seed=11, folder=tmp_path, forget=True)
+    figures = kill_often(4, seed=11, folder=tmp_path, forget=True)
     print(figures.text())
     assert not figures.is_good

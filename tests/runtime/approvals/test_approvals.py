@@ -1,0 +1,272 @@
+"""Who approved what, and whether that still holds (D14, D18)."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mplp_runtime.approvals import ApprovalState, approval_of, confirm_path
+from mplp_runtime.errors import DocumentInvalid, PlanNotApproved
+from mplp_runtime.runtime import Runtime
+from mplp_runtime.settings import Settings
+from tests.runtime.orchestrator.projects import (
+    PLAN_ID,
+    Project,
+    errors,
+    plan,
+    role,
+    step,
+    step_id,
+    table,
+)
+
+OK = role("worker", "print('ok')")
+DRAFT = plan(step("build"), step("pack", "build"), status="draft")
+
+
+def confirm_of(project: Project) -> dict[str, Any]:
+    confirm: dict[str, Any] = json.loads((project.root / "release.confirm.json").read_text())
+    assert errors("confirm", confirm) == []
+    return confirm
+
+
+def state(runtime: Runtime, project: Project) -> ApprovalState:
+    return runtime.approvals.state(project.path, project.plan, runtime.settings())
+
+
+async def test_a_proposal_writes_a_pending_confirm_beside_the_plan(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        assert state(runtime, project).word == "none"
+        path = await runtime.approvals.propose(project.path, DRAFT)
+        assert path == tmp_path / "release.confirm.json"
+        confirm = confirm_of(project)
+        assert (confirm["status"], confirm["target_type"], confirm["target_id"]) == (
+            "pending",
+            "plan",
+            PLAN_ID,
+        )
+        assert state(runtime, project).word == "pending"
+
+
+async def test_an_approval_holds_for_the_plan_as_it_was(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, DRAFT, reason="fine")
+        found = state(runtime, project)
+        assert (found.word, found.is_approved, found.changed) == ("approved", True, ())
+        decision = confirm_of(project)["decisions"][0]
+        assert (decision["status"], decision["decided_by_role"], decision["reason"]) == (
+            "approved",
+            "human",
+            "fine",
+        )
+        view = await runtime.runs.start(project.request())
+        assert (await runtime.runs.wait(view.run_id)).status == "completed"
+
+
+async def test_starting_with_approve_writes_the_approval_first(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    view = await project.run(approve=True)
+    assert view.status == "completed"
+    assert confirm_of(project)["status"] == "approved"
+
+
+async def test_a_simulation_writes_no_approval(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    await project.run(approve=True, simulate=True)
+    assert not (tmp_path / "release.confirm.json").exists()
+
+
+def change(**members: object) -> Callable[[dict[str, Any]], None]:
+    return lambda value: value.update(members)
+
+
+def change_step(**members: object) -> Callable[[dict[str, Any]], None]:
+    return lambda value: value["steps"][1].update(members)
+
+
+@pytest.mark.parametrize(
+    ("edit", "says"),
+    [
+        (change(title="Other"), "title changed"),
+        (change(objective="Other"), "objective changed"),
+        (change_step(description="rm -rf"), "step “rm -rf”: description changed"),
+        (change_step(agent_role="root"), "step “pack”: agent_role changed"),
+        (change_step(dependencies=[]), "step “pack”: dependencies changed"),
+        (lambda value: value["steps"].append(step("more")), "step “more” was added"),
+        (lambda value: value["steps"].pop(), f"step {step_id('pack')} was removed"),
+        (lambda value: value["steps"].reverse(), "the order of the steps changed"),
+    ],
+)
+async def test_an_edit_voids_the_approval_and_says_what_changed(
+    tmp_path: Path, edit: Callable[[dict[str, Any]], None], says: str
+) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, DRAFT)
+        edited = copy.deepcopy(DRAFT)
+        edit(edited)
+        project.save(edited)
+        found = state(runtime, project)
+        assert found.word == "void"
+        assert says in found.changed
+        if "agent_role" not in says:
+            with pytest.raises(PlanNotApproved) as caught:
+                await runtime.runs.start(project.request())
+            assert says in str(caught.value)
+
+
+async def test_an_edit_of_a_plan_whose_own_text_says_approved_does_not_slip_through(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("build")), OK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, project.plan)
+        project.save(plan(step("build", description="something else")))
+        with pytest.raises(PlanNotApproved, match="something else"):
+            await runtime.runs.start(project.request())
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        (role("worker", "print('other')"), "the binding of role worker changed"),
+        (OK + table("limits", timeout_s=5), "the binding of role worker changed"),
+        (role("other", "1"), "the binding of role worker changed"),
+        (
+            OK + table(f'steps."{step_id("build")}"', action="tool_call", command=["true"]),
+            f"the binding of step {step_id('build')} was added",
+        ),
+    ],
+)
+async def test_a_change_of_what_a_step_does_voids_the_approval(tmp_path: Path, toml: str, says: str) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, DRAFT)
+        (tmp_path / "mplp.toml").write_text(toml)
+        assert says in state(runtime, project).changed
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        change(status="approved"),
+        change_step(status="completed"),
+        change(events=[]),
+        lambda value: value["meta"].update(updated_at="2026-01-01T00:00:00Z"),
+        lambda value: value.update({"$comment": "mine"}),
+    ],
+)
+async def test_statuses_and_events_are_not_part_of_what_is_approved(
+    tmp_path: Path, edit: Callable[[dict[str, Any]], None]
+) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, DRAFT)
+        edited = copy.deepcopy(DRAFT)
+        edit(edited)
+        project.save(edited)
+        assert state(runtime, project).word == "approved"
+
+
+async def test_decisions_are_appended_and_a_rejection_can_be_followed_by_an_approval(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.propose(project.path, DRAFT)
+        await runtime.approvals.reject(project.path, DRAFT, reason="not yet")
+        assert state(runtime, project).word == "rejected"
+        with pytest.raises(PlanNotApproved, match="rejected"):
+            await runtime.runs.start(project.request())
+        await runtime.approvals.propose(project.path, DRAFT)
+        assert state(runtime, project).word == "pending"
+        await runtime.approvals.approve(project.path, DRAFT)
+        assert state(runtime, project).word == "approved"
+        assert [each["status"] for each in confirm_of(project)["decisions"]] == ["rejected", "approved"]
+
+
+async def test_a_rejection_needs_a_reason(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        with pytest.raises(DocumentInvalid, match="reason"):
+            await runtime.approvals.reject(project.path, DRAFT, reason=" ")
+
+
+async def test_approvals_are_events_and_nodes_of_the_graph(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.propose(project.path, DRAFT)
+        await runtime.approvals.approve(project.path, DRAFT)
+        node = runtime.graph.read("Confirm", confirm_of(project)["confirm_id"])
+        assert node is not None
+        assert node.data["status"] == "approved"
+    lines = (tmp_path / ".mplp/timeline.events.ndjson").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    assert all(errors("event", event) == [] for event in events)
+    words = [event["event_type"] for event in events]
+    assert words == [
+        "plan_created",
+        "confirm_created",
+        "confirm_pending",
+        "plan_status_changed",
+        "decision_added",
+        "confirm_resolved",
+        "plan_status_changed",
+    ]
+
+
+async def test_a_file_that_is_no_approval_of_this_plan_is_not_overwritten(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    path = tmp_path / "release.confirm.json"
+    path.write_text('{"mine": true}')
+    async with project.runtime() as runtime:
+        with pytest.raises(DocumentInvalid, match="Move it away"):
+            await runtime.approvals.approve(project.path, DRAFT)
+    assert path.read_text() == '{"mine": true}'
+
+
+async def test_an_invalid_plan_cannot_be_approved(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        with pytest.raises(DocumentInvalid, match="The plan is not valid"):
+            await runtime.approvals.approve(project.path, {**DRAFT, "title": ""})
+    assert not (tmp_path / "release.confirm.json").exists()
+
+
+def test_an_approval_that_does_not_say_what_it_covers_is_worth_nothing() -> None:
+    confirm = {"target_type": "plan", "target_id": PLAN_ID, "status": "approved", "confirm_id": "x"}
+    found = approval_of(DRAFT, [confirm], Settings())
+    assert (found.word, found.changed) == ("void", ("the approval does not say what it covers",))
+
+
+def test_confirms_of_other_targets_are_ignored() -> None:
+    other = {"target_type": "plan", "target_id": step_id("x"), "status": "approved", "confirm_id": "x"}
+    assert approval_of(DRAFT, [other, None, "text", {}], Settings()).word == "none"
+
+
+@pytest.mark.parametrize("broken", [{}, {"steps": 7}, {"steps": [7]}, {"steps": [{}]}, {"meta": 3}])
+def test_a_plan_of_any_shape_gets_an_answer(broken: dict[str, object]) -> None:
+    confirm = {
+        "target_type": "plan",
+        "target_id": PLAN_ID,
+        "status": "approved",
+        "confirm_id": "x",
+        "trace": {"attributes": {"plan_hash": "0", "bindings_hash": "0", "parts": {}}},
+    }
+    value = {**DRAFT, **broken} if broken else {"plan_id": PLAN_ID}
+    assert approval_of(value, [confirm], None).word == "void"
+
+
+@pytest.mark.parametrize(
+    ("plan_name", "confirm_name"),
+    [
+        ("release.plan.json", "release.confirm.json"),
+        ("plan.json", "plan.confirm.json"),
+        ("plan", "plan.confirm.json"),
+    ],
+)
+def test_the_confirm_has_the_plans_name(plan_name: str, confirm_name: str) -> None:
+    assert confirm_path(Path("x") / plan_name) == Path("x") / confirm_name
