@@ -136,8 +136,8 @@ local function scenario()
 
   open('release.plan.json')
   wait('code lenses', function()
-    facts.lenses = titles(ask('textDocument/codeLens'))
-    return #facts.lenses > 0
+    facts.lenses_before_trust = titles(ask('textDocument/codeLens'))
+    return #facts.lenses_before_trust > 0
   end)
   vim.cmd('Mplp run')
   wait('the refusal', function()
@@ -155,6 +155,8 @@ local function scenario()
       return #facts.notices > 0
     end, 20) and not facts.notices[1]:match('not trusted')
   end)
+
+  facts.lenses = titles(ask('textDocument/codeLens'))
 
   if is_new then
     vim.lsp.inlay_hint.enable(true)

@@ -92,17 +92,23 @@ def test_problems_are_shown_by_content(neovim: dict[str, Any]) -> None:
 
 
 def test_a_wrong_status_has_a_fix(neovim: dict[str, Any]) -> None:
-    assert any("pending" in action["title"] for action in neovim["fixes"]), neovim["fixes"]
+    titles = [action["title"] for action in neovim["fixes"]]
+    assert any("Change to" in title and "pending" in title for title in titles), titles
 
 
-def test_the_plan_has_a_lens_that_runs_it(neovim: dict[str, Any]) -> None:
+def test_the_lens_above_a_plan_offers_trust_first_and_then_the_run(neovim: dict[str, Any]) -> None:
+    before = [lens["command"]["command"] for lens in neovim["lenses_before_trust"]]
+    assert "mplp.trustWorkspace" in before
+    assert "mplp.runPlan" not in before
     assert "mplp.runPlan" in [lens["command"]["command"] for lens in neovim["lenses"]]
 
 
 def test_nothing_runs_before_the_user_has_said_so(neovim: dict[str, Any]) -> None:
     assert "trust" in neovim["refusal"]
     assert len(neovim["questions"]) == 1
-    assert any(choice.startswith("Trust") for choice in neovim["questions"][0]["choices"])
+    assert "Trust this folder" in neovim["questions"][0]["choices"]
+    # What could then be run is named before the user decides.
+    assert "print('2 files left unchanged')" in neovim["questions"][0]["text"]
 
 
 def test_a_run_reports_its_progress_from_begin_to_end(neovim: dict[str, Any]) -> None:

@@ -49,7 +49,18 @@ function M.config()
         on_dir(M.root(path))
       end
     end,
+    before_init = M.prefer_push,
   }
+end
+
+-- Neovim 0.11 pulls diagnostics on open and on change only and cannot be told to pull again, so the findings of a run
+-- would never show. Without the capability the server sends them by itself.
+function M.prefer_push(request)
+  local capabilities = request.capabilities
+  local refresh = vim.tbl_get(capabilities, 'workspace', 'diagnostics', 'refreshSupport')
+  if capabilities.textDocument and not refresh then
+    capabilities.textDocument.diagnostic = nil
+  end
 end
 
 local clients = {} -- root -> client id; for Neovim 0.7, which has no vim.lsp.start
@@ -60,7 +71,7 @@ local function attach(buffer)
     return
   end
   local root = M.root(path)
-  local config = { name = 'mplp', cmd = M.config().cmd, root_dir = root }
+  local config = { name = 'mplp', cmd = M.config().cmd, root_dir = root, before_init = M.prefer_push }
   if vim.lsp.start then
     vim.lsp.start(config, { bufnr = buffer })
     return
