@@ -75,7 +75,7 @@ def _framed(report: Report, style: Style) -> str:
         f"{name}: {style.paint(printable(report.message), 'bold')}",
         f"{margin}{style.paint('-->', 'cyan')} {printable(span.path)}:{span.line}:{span.column}",
         f"{margin} {bar}",
-        f"{style.paint(number, 'cyan')} {bar} {source}",
+        f"{style.paint(number, 'cyan')} {bar} {source}".rstrip(),
         f"{margin} {bar} {' ' * column}{style.paint('^' * width, colour)}",
     ]
     lines.extend(f"{margin} {style.paint('=', 'cyan')} {_related(related)}" for related in report.related)

@@ -32,7 +32,8 @@ def init_command(folder: str) -> int:
     files = starter_files(new_uuid, python=Path(sys.executable).name or "python3")
     taken = [name for name in files if (root / name).exists()]
     if taken:
-        raise MplpError(f"{', '.join(taken)} exists already in {folder}; nothing was written.")
+        verb = "exists" if len(taken) == 1 else "exist"
+        raise MplpError(f"{', '.join(taken)} {verb} already in {folder}; nothing was written.")
     try:
         root.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():

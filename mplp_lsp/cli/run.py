@@ -114,6 +114,9 @@ class _Session:
         from mplp_runtime.runtime import Runtime
 
         on_disk = read_projects([self._path])
+        document = on_disk.document(self._path)
+        if document is not None and document.kind != "plan":
+            raise MplpError(f"{self._path} is a document of kind {document.kind}; only plans are run.")
         self._root = on_disk.root_for(self._path)
         runtime = Runtime.open(self._root)
         try:

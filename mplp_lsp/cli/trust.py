@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mplp_lsp.workspace.projects import root_of
 from mplp_runtime.errors import MplpError
 from mplp_runtime.trust import Trust
 
@@ -21,4 +22,7 @@ def trust_command(folder: str, *, remove: bool) -> int:
         return 0
     trust.trust(root)
     print(f"{root} is trusted: its plans may start the commands bound in its mplp.toml when you run them.")
+    project = root_of(root)
+    if not trust.is_trusted(project):
+        print(f"It is part of the project {project}, which is not trusted by that.")
     return 0

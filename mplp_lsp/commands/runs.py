@@ -27,12 +27,13 @@ async def cancel_run(services: Services, arguments: Mapping[str, Any]) -> dict[s
 async def resume_run(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Goes on with an interrupted run; steps that are finished are not run again."""
     run_id, repeat = arguments["run"], arguments.get("repeat")
-    trusted = services.is_trusted(root_of_run(services, run_id))
-    answer = await _on_run(
-        services, run_id, lambda runtime: runtime.runs.resume(run_id, repeat=repeat, trusted=trusted)
+    root = await root_of_run(services, run_id)
+    trusted = services.is_trusted(root)
+    view = await services.on_runtime(
+        root, lambda runtime: runtime.runs.resume(run_id, repeat=repeat, trusted=trusted)
     )
     services.follow_run(run_id)
-    return answer
+    return run_json(view)
 
 
 async def answer_handoff(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,25 +48,45 @@ async def answer_handoff(services: Services, arguments: Mapping[str, Any]) -> di
     )
 
 
-def root_of_run(services: Services, run_id: str) -> Path:
-    """The project root whose runs hold `run_id`; the session's first project where none does."""
-    snapshot = services.snapshot()
-    for view in snapshot.runs.values():
-        if view.run_id == run_id:
-            path = Path(view.plan_path)
-            root = services.project_root(path.as_uri()) if path.is_absolute() else None
-            if root is not None:
-                return root
-    root = services.project_root()
-    if root is None:
-        raise RunUnknown(f"There is no run {run_id}: no folder is open.")
-    return root
+async def root_of_run(services: Services, run_id: str) -> Path:
+    """The project root whose runs hold `run_id`. Raises RunUnknown where none does."""
+    roots = project_roots(services)
+    for uri, root in roots.items():
+        if any(view.run_id == run_id for view in services.snapshot(uri).runs.values()):
+            return root
+    # Snapshots hold the newest run of each plan only; an older one is in the state.
+    for root in roots.values():
+        if await services.on_runtime(root, lambda runtime: _holds(runtime, run_id)):
+            return root
+    where = "no folder is open" if not roots else "this project has no run with that id"
+    raise RunUnknown(f"There is no run {run_id}: {where}.")
+
+
+def project_roots(services: Services) -> dict[str | None, Path]:
+    """Each project root once, by the URI of a document in it (None for the first project)."""
+    found: dict[str | None, Path] = {}
+    first = services.project_root()
+    if first is not None:
+        found[None] = first
+    for uri in services.snapshot().documents:
+        root = services.project_root(uri)
+        if root is not None and root not in found.values():
+            found[uri] = root
+    return found
+
+
+async def _holds(runtime: Runtime, run_id: str) -> bool:
+    try:
+        runtime.runs.view(run_id)
+    except RunUnknown:
+        return False
+    return True
 
 
 async def _on_run(
     services: Services, run_id: str, work: Callable[[Runtime], Awaitable[RunView]]
 ) -> dict[str, Any]:
-    return run_json(await services.on_runtime(root_of_run(services, run_id), work))
+    return run_json(await services.on_runtime(await root_of_run(services, run_id), work))
 
 
 CANCEL_RUN = Command(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 async def show_trace(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Answers with the path, also where the editor cannot open documents by itself."""
     uri, run_id = arguments.get("uri"), arguments.get("run")
-    root = root_of_run(services, run_id) if run_id else services.project_root(uri)
+    root = await root_of_run(services, run_id) if run_id else services.project_root(uri)
     if root is None:
         raise RunUnknown("No folder is open, so there is no trace to show.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lsprotocol import types
 
 from mplp_lsp.features.doors import doors
-from mplp_lsp.features.places import range_at, step_pointers
+from mplp_lsp.features.places import range_at, step_pointers, top_of
 from mplp_lsp.features.plan_state import plan_state
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
@@ -23,9 +23,12 @@ def code_lens(
         return None
     offered = [door for door in doors(state, params.text_document.uri) if door.is_lens]
     pointers = step_pointers(document, {door.step_id for door in offered if door.step_id is not None})
+    top = top_of(snapshot, document)
     return [
         types.CodeLens(
-            range=range_at(snapshot, document, pointers.get(door.step_id or "", ()), "open"),
+            range=range_at(snapshot, document, pointers[door.step_id], "open")
+            if door.step_id in pointers
+            else top,
             command=types.Command(title=door.title, command=door.command, arguments=[dict(door.arguments)]),
         )
         for door in offered

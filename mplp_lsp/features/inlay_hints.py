@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lsprotocol import types
 
 from mplp_lsp.features import checkpoint
@@ -11,6 +13,9 @@ from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.orchestrator.views import QuestionKind, RunView, StepView
+
+# In a sound object without objects inside, only a key is followed by a colon.
+_DESCRIPTION = re.compile(r'"description"[ \t\r\n]*:[ \t\r\n]*"(?:[^"\\]|\\.)*"', re.DOTALL)
 
 _WAITING: dict[QuestionKind, str] = {
     "handoff": "waiting for a person",
@@ -54,8 +59,21 @@ def inlay_hints(
 
 
 def _end_of_description(tree: Tree, index: int) -> int:
-    """The end of the step's description, else of its id, else of its opening bracket."""
-    value = tree.tables[STEPS].element(index).value
+    """The end of the step's description, else of its id, else of its opening bracket.
+
+    Some editors ask for the whole document at once; a sound, flat step is therefore searched, not parsed.
+    """
+    table = tree.tables[STEPS]
+    element = table.element(index)
+    value = element.value
+    if not element.problems and isinstance(value, dict):
+        if "description end" not in element.cache and not any(isinstance(v, dict) for v in value.values()):
+            start = table.start_of(index)
+            match = _DESCRIPTION.search(tree.text.slice(start, start + element.size))
+            element.cache["description end"] = match.end() if match is not None else None
+        known = element.cache.get("description end")
+        if isinstance(known, int):
+            return table.start_of(index) + known
     for key in ("description", "step_id"):
         if isinstance(value, dict) and key in value:
             return tree.range_of((STEPS, index, key))[1]

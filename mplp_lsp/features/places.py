@@ -12,6 +12,7 @@ from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.findings import Part, Pointer
 
 STEPS = "steps"
+_HEAD = 4_096
 
 
 def range_at(snapshot: Snapshot, document: Document, pointer: Pointer, part: Part = "value") -> types.Range:
@@ -28,6 +29,14 @@ def range_between(snapshot: Snapshot, document: Document, start: int, end: int) 
         start=types.Position(line=first_line, character=first_character),
         end=types.Position(line=last_line, character=last_character),
     )
+
+
+def top_of(snapshot: Snapshot, document: Document) -> types.Range:
+    """The bracket that opens the document; its first sign where there is no bracket."""
+    head = document.text.slice(0, _HEAD)
+    blank = len(head) - len(head.lstrip("\ufeff \t\r\n"))
+    end = min(blank + 1, document.text.length)
+    return range_between(snapshot, document, min(blank, end), end)
 
 
 def offsets_of(snapshot: Snapshot, document: Document, where: types.Range) -> tuple[int, int]:
