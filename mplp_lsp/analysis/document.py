@@ -70,13 +70,14 @@ def analyse(document: Document, max_findings: int = MAX_FINDINGS) -> Analysis:
     """The analysis of one version; of a foreign document an empty one. Kept with the document."""
     known = document.cache.get("analysis")
     if isinstance(known, tuple) and known[0] == max_findings:
-        analysis: Analysis = known[1]
-        return analysis
-    parts, total = _parts(document, max_findings)
-    syntax = tuple(_syntax(document, max_findings))
-    analysis = Analysis(document, syntax, parts, total, document.facts)
-    document.cache["analysis"] = (max_findings, analysis)
-    return analysis
+        _, syntax, parts, total = known
+    else:
+        parts, total = _parts(document, max_findings)
+        syntax = tuple(_syntax(document, max_findings))
+        # Not the analysis itself: it knows the document, and a circle would keep old texts until the next
+        # full garbage collection, which is far off while somebody types.
+        document.cache["analysis"] = (max_findings, syntax, parts, total)
+    return Analysis(document, syntax, parts, total, document.facts)
 
 
 def spoken_once(analysis: Analysis, findings: Iterable[Finding]) -> list[Finding]:

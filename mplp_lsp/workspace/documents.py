@@ -38,7 +38,7 @@ class Setting:
     has_ours_beside: Callable[[Path], bool] = lambda _: False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Document:
     """Never changes; an edit makes a new one. `uri` is spelled as the client spelled it.
 

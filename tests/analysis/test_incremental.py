@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import random
+import weakref
 
 import pytest
 
@@ -172,3 +174,20 @@ def test_an_edit_inside_a_step_looks_at_that_step_only(monkeypatch: pytest.Monke
     looked_at.clear()
     diagnostics(seen.again(), uri("a.plan.json"))
     assert len(looked_at) <= 1
+
+
+def test_an_old_version_is_freed_at_once_and_not_by_the_garbage_collector() -> None:
+    seen = project(f"-- a.context.json --\n{CONTEXT}\n-- a.plan.json --\n{plan_text(20)}")
+    workspace, name = seen.workspace, uri("a.plan.json")
+    del seen
+    text = workspace.store.documents[name].text.text
+    gc.collect()
+    gc.disable()
+    try:
+        old = weakref.ref(workspace.store.documents[name])
+        assert diagnostics(workspace.snapshot(name, client=ABLE_CLIENT), name)
+        workspace.change(name, 2, [(None, text.replace("Step 7", "Another"))])
+        assert diagnostics(workspace.snapshot(name, client=ABLE_CLIENT), name)
+        assert old() is None
+    finally:
+        gc.enable()
