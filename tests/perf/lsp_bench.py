@@ -213,7 +213,7 @@ def measure(sessions: list[Session], edits: int) -> None:
 
 
 def peer_options(schemas: Path) -> dict[str, Any]:
-    schema = (schemas / "mplp-plan.schema.json").as_uri()
+    schema = (schemas.resolve() / "mplp-plan.schema.json").as_uri()
     return {
         "initializationOptions": {
             "provideFormatter": True,
