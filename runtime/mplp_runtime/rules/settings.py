@@ -32,6 +32,7 @@ _SEVERITIES = {entry.code: entry.severity for entry in SETTINGS_CODES}
 _MOST = 1_000_000_000
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SHELL = re.compile(r"[|&;<>$`*?]")
+_DEFAULT_VARIABLES = ("PATH", "HOME", "LANG")
 _DEFAULT_LIMITS: Mapping[str, float] = {
     name: float(key.default)
     for name, key in LIMITS.items()
@@ -243,11 +244,28 @@ def _wider_limits(data: Mapping[str, object]) -> Iterator[Finding]:
     for table in ("roles", "steps"):
         bindings = data.get(table)
         for name, binding in bindings.items() if isinstance(bindings, Mapping) else ():
-            for key, default in _DEFAULT_LIMITS.items() if isinstance(binding, Mapping) else ():
-                given, wanted = own.get(key, default), binding.get(key)
-                if _is_number(given) and _is_number(wanted) and wanted > given:
-                    message = f"`{key}` = {wanted} is more than [limits] gives; {given} counts."
-                    yield _finding("settings-limit-wider", message, (table, name, key))
+            if isinstance(binding, Mapping):
+                yield from _wider((table, name), binding, own)
+
+
+def _wider(
+    pointer: Pointer, binding: Mapping[str, object], limits: Mapping[str, object]
+) -> Iterator[Finding]:
+    for key, default in _DEFAULT_LIMITS.items():
+        given, wanted = limits.get(key, default), binding.get(key)
+        if _is_number(given) and _is_number(wanted) and wanted > given:  # type: ignore[operator]
+            message = f"`{key}` = {wanted} is more than [limits] gives; {given} counts."
+            yield _finding("settings-limit-wider", message, (*pointer, key))
+    for key, strict in (("network", False), ("hardened", True)):
+        if limits.get(key) is strict and binding.get(key) is (not strict):
+            word = str(strict).lower()
+            message = f"`{key}` is {word} in [limits], and a role may only narrow that; {word} counts."
+            yield _finding("settings-limit-wider", message, (*pointer, key))
+    allowed, names = limits.get("env_allow", _DEFAULT_VARIABLES), binding.get("env_allow")
+    for index, variable in enumerate(names if isinstance(names, list) else ()):
+        if isinstance(allowed, list | tuple) and isinstance(variable, str) and variable not in allowed:
+            message = f"`{variable}` is not in `env_allow` of [limits], so the process does not see it."
+            yield _finding("settings-limit-wider", message, (*pointer, "env_allow", index))
 
 
 def _not_in_effect(data: Mapping[str, object]) -> Iterator[Finding]:

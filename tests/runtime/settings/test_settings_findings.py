@@ -185,6 +185,34 @@ def test_a_misspelt_role_is_suggested_and_a_role_that_is_handed_to_counts_as_use
     assert found(f'[roles.tester]\naction = "agent_handoff"\nto = "expert"\n[roles.expert]\n{TOOL}') == []
 
 
+def test_a_role_that_asks_for_more_than_the_limits_is_told_what_counts() -> None:
+    text = f"""
+    limits = {{network = false, hardened = true, cpu_s = 10}}
+    [roles.tester]
+    {TOOL}
+    network = true
+    hardened = false
+    cpu_s = 20
+    memory_mib = 1024
+    env_allow = ["HOME", "TOKEN"]
+    """
+    findings = settings_findings(tomllib.loads(text))
+    assert {finding.code for finding in findings} == {"settings-limit-wider"}
+    assert [finding.place.pointer[2:] for finding in findings] == [
+        ("cpu_s",),
+        ("memory_mib",),
+        ("network",),
+        ("hardened",),
+        ("env_allow", 1),
+    ]
+    assert (
+        settings_findings(
+            tomllib.loads(f'limits = {{env_allow = ["TOKEN"]}}\n[roles.a]\n{TOOL}env_allow = ["TOKEN"]')
+        )
+        == []
+    )
+
+
 def test_what_is_not_in_effect_is_said_unless_it_asks_for_nothing() -> None:
     asked = """
     gates = {ci_blocks_completion = true, tool_failure_blocks = ["eslint"], git_merge_reapproval = true}
