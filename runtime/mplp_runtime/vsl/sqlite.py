@@ -65,6 +65,7 @@ class SqliteStore:
         self._readers: deque[sqlite3.Connection] = deque()
         self._waiting: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
+        self._version_lock = threading.Lock()
         self._is_closed = False
         self._thread = threading.Thread(target=self._write_until_closed, name="mplp-state", daemon=True)
         self._thread.start()
@@ -104,7 +105,8 @@ class SqliteStore:
 
     def data_version(self) -> int:
         # On the writer's own connection, which does not count its own commits.
-        with self._errors(), self._gate:
+        # A lock of its own: it may wait for a commit to end, and nobody who submits work should.
+        with self._errors(), self._version_lock:
             self._refuse_if_closed()
             return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
 
@@ -118,7 +120,8 @@ class SqliteStore:
         self._thread.join()
         while self._readers:
             self._readers.pop().close()
-        self._writer.close()
+        with self._version_lock:
+            self._writer.close()
 
     def _connect(self, *, isolation: None = None) -> sqlite3.Connection:
         return sqlite3.connect(

@@ -14,10 +14,9 @@ from mplp_runtime.vsl.sqlite import SqliteStore, integrity_check
 WRITER = Path(__file__).parent / "writer_process.py"
 
 
-def start(path: Path, name: str, count: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, str(WRITER), str(path), name, str(count)], stdout=subprocess.PIPE
-    )
+def start(path: Path, name: str, count: int, *options: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, str(WRITER), str(path), name, str(count), *options]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
 def acknowledged(output: bytes) -> dict[int, int]:
@@ -50,11 +49,9 @@ def test_a_commit_of_another_process_changes_the_data_version(tmp_path: Path) ->
     store.close()
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, seed: int) -> None:
-    path = tmp_path / "state.db"
-    killed_after = random.Random(seed).randrange(1, 400)
-    process = start(path, "victim", 1_000_000)
+def kill_while_writing(path: Path, killed_after: int, *options: str) -> dict[int, int]:
+    """What a process that was killed after that many acknowledgements had acknowledged."""
+    process = start(path, "victim", 1_000_000, *options)
     assert process.stdout is not None
     output = b""
     while output.count(b"\n") < killed_after:
@@ -63,12 +60,22 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, seed: int) -
     output += process.stdout.read()
     process.wait(10)
     process.stdout.close()
+    return acknowledged(output)
+
+
+def stored_in(store: SqliteStore) -> dict[int, int]:
+    events = store.read(lambda reading: reading.events("victim"))
+    return {event.event["number"]: event.lamport for event in events}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "state.db"
+    killed_after = random.Random(seed).randrange(1, 400)
+    known = kill_while_writing(path, killed_after)
     assert integrity_check(path) == []
     store = SqliteStore(path)
-    stored = {
-        event.event["number"]: event.lamport for event in store.read(lambda reading: reading.events("victim"))
-    }
-    known = acknowledged(output)
+    stored = stored_in(store)
     assert len(known) >= killed_after
     assert {number: stored.get(number) for number in known} == known
     count = store.read(lambda reading: reading.get("count"))
@@ -76,8 +83,18 @@ def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path: Path, seed: int) -
     assert count == len(nodes) == len(stored) == store.read(lambda reading: reading.lamport()), (
         "all or nothing"
     )
-    assert (
-        store.transact_sync(lambda transaction: transaction.append_event("r", {"event_family": "x"}))
-        == count + 1
-    )
+    following = store.transact_sync(lambda transaction: transaction.append_event("r", {"event_family": "x"}))
+    assert following == count + 1
     store.close()
+
+
+def test_a_store_that_acknowledges_too_early_would_be_found_out(tmp_path: Path) -> None:
+    for attempt in range(40):
+        path = tmp_path / str(attempt) / "state.db"
+        known = kill_while_writing(path, 5 + attempt, "early")
+        store = SqliteStore(path)
+        stored = stored_in(store)
+        store.close()
+        if not known.items() <= stored.items():
+            return
+    pytest.fail("the kills never fell between an acknowledgement and its commit")

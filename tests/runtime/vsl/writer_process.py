@@ -1,6 +1,8 @@
 """A process that writes to a store until it is killed, and says on standard output what was acknowledged.
 
-Usage: python writer_process.py DATABASE NAME COUNT
+Usage: python writer_process.py DATABASE NAME COUNT [early]
+
+With `early` it lies: it says so before the commit. A test of the test uses that.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from mplp_runtime.vsl.sqlite import SqliteStore
 CONCURRENT = 8
 
 
-async def main(path: str, name: str, count: int) -> None:
+async def main(path: str, name: str, count: int, *, is_early: bool) -> None:
     store = SqliteStore(Path(path))
     numbers = iter(range(count))
 
@@ -26,14 +28,18 @@ async def main(path: str, name: str, count: int) -> None:
             def work(transaction: Transaction, number: int = number) -> int:
                 transaction.write_node("Step", f"{name}-{number}", {"number": number, "padding": "x" * 200})
                 transaction.set("count", (transaction.get("count") or 0) + 1)
-                return transaction.append_event(name, {"event_family": "intent", "number": number})
+                lamport = transaction.append_event(name, {"event_family": "intent", "number": number})
+                if is_early:
+                    os.write(1, f"{number} {lamport}\n".encode())
+                return lamport
 
             lamport = await store.transact(work)
-            os.write(1, f"{number} {lamport}\n".encode())
+            if not is_early:
+                os.write(1, f"{number} {lamport}\n".encode())
 
     await asyncio.gather(*[write() for _ in range(CONCURRENT)])
     store.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), is_early="early" in sys.argv[4:]))
