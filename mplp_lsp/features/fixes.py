@@ -18,6 +18,7 @@ from mplp_lsp.features.json_edits import item_added, item_removed, member_added,
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_runtime.rules.findings import Pointer
+from mplp_runtime.rules.words import nearest
 
 _LONGEST_SHOWN = 60
 _MOST_OPTIONS = 8
@@ -30,9 +31,12 @@ _REMOVABLE = {
     "plan-cycle": "Remove this dependency, which closes the cycle",
 }
 _OWN_IDS = frozenset({"document-id-duplicate", "step-id-duplicate"})
-_LITERALS = {word: word for word in ("true", "false", "null")} | dict.fromkeys(
-    ("none", "nil", "undefined"), "null"
-)
+_LITERALS = {
+    **{word: word for word in ("true", "false", "null")},
+    **dict.fromkeys(("yes", "on"), "true"),
+    **dict.fromkeys(("no", "off"), "false"),
+    **dict.fromkeys(("none", "nil", "undefined"), "null"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +184,7 @@ def _literal(document: Document, found: Located) -> Fix | None:
     word = document.text.slice(found.start, found.end)
     if found.finding.data.get("expected") == '"':
         return _quoted(word, found)
-    literal = _LITERALS.get(word.casefold())
+    literal = _LITERALS.get(word.casefold()) or nearest(word, ("true", "false", "null"))
     if literal is None:
         return None
     return Fix(f"Change to `{literal}`", (Edit(found.start, found.end, literal),), is_preferred=True)
