@@ -24,7 +24,8 @@ def without_echoes(tree: Tree, findings: Sequence[Finding], facts: DocumentFacts
     if not errors:
         return list(findings)
     places = [(problem.start, problem.end) for problem in errors]
-    hides_steps = _hides_steps(tree, facts)
+    # Asked only if it matters: it makes the tree look for places.
+    hides_steps = any(finding.code in _NEEDS_ALL_STEPS for finding in findings) and _hides_steps(tree, facts)
     kept: list[Finding] = []
     for finding in findings:
         pointer, part = finding.place.pointer, finding.place.part

@@ -111,7 +111,7 @@ def test_timelines_and_settings_too(seed: int) -> None:
         "a.context.json": CONTEXT,
         "a.plan.json": plan_text(3),
         "mplp.toml": SETTINGS,
-        "run.events.ndjson": expanded(EVENT) * chance.choice([1, 5, 700]),
+        "run.events.ndjson": expanded(EVENT) * chance.choice([1, 5, 150]),
     }
     workspace = Workspace()
     workspace.set_folders([ROOT])
