@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mplp_lsp.features import Stopped, is_stopped
+from mplp_lsp.server.params import structured
 from mplp_lsp.server.process import ServerProcess
-from mplp_lsp.server.protocol import structured
 from mplp_lsp.server.routes import Route, answering
 from mplp_lsp.server.workbench import Workbench
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,12 @@ from mplp_lsp.server.analyst import Analyst
 from mplp_lsp.server.answering import answer_of
 from mplp_lsp.server.baselines import BaselineKeeper
 from mplp_lsp.server.capabilities import at, client_view
-from mplp_lsp.server.commands import invocation, run_command
+from mplp_lsp.server.commands import DEBUG_TEXT, invocation, run_command
 from mplp_lsp.server.configuration import SECTION
 from mplp_lsp.server.file_events import FileEvents
 from mplp_lsp.server.messages import RequestError
+from mplp_lsp.server.params import structured
 from mplp_lsp.server.progress import Progress
-from mplp_lsp.server.protocol import structured
 from mplp_lsp.server.publish import Publisher
 from mplp_lsp.server.pull import Pulls
 from mplp_lsp.server.routes import BY_METHOD
@@ -27,12 +28,15 @@ from mplp_lsp.server.services import Refresh, SessionServices
 from mplp_lsp.server.watching import Watching
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.edits import Change
-from mplp_lsp.text.uris import path_of
+from mplp_lsp.text.uris import path_of, uri_of
 from mplp_lsp.workspace.store import Update
 from mplp_runtime.orchestrator.views import RunView
 
 if TYPE_CHECKING:
     from mplp_lsp.server.session import Session
+
+LONGEST_PATH = 4_096
+LONGEST_NAME = 255
 
 logger = logging.getLogger(__name__)
 
@@ -78,13 +82,18 @@ class Desk:
 
     def request(self, method: str, params: Any) -> object | Awaitable[object]:
         if method == types.WORKSPACE_EXECUTE_COMMAND:
-            name, arguments = invocation(params)
-            return run_command(self.services, name, arguments)
+            return self._command(*invocation(params))
         if method == types.TEXT_DOCUMENT_DIAGNOSTIC:
             return self.pulls.document(params)
         if method == types.WORKSPACE_DIAGNOSTIC:
             return self.pulls.workspace(params)
         return answer_of(self.session.process, self.bench, BY_METHOD[method], params)
+
+    async def _command(self, name: str, arguments: dict[str, Any]) -> object:
+        if name != DEBUG_TEXT:
+            # A run needs the plan's context and roles, which may still be on their way from the disk.
+            await self.watching.all_read()
+        return await run_command(self.services, name, arguments)
 
     def notification(self, method: str, params: Any) -> None:
         notice = self._notices.get(method)
@@ -99,7 +108,7 @@ class Desk:
 
     def _opened(self, params: Any) -> None:
         item = structured(types.TEXT_DOCUMENT_DID_OPEN, params).text_document
-        path = path_of(item.uri)
+        path = _path(item.uri)
         if path is not None:
             self.watching.opened(path)
         updates = self.bench.workspace.open(item.uri, item.language_id, item.version, item.text)
@@ -155,17 +164,23 @@ class Desk:
     def _files_renamed(self, params: Any) -> None:
         pairs: list[tuple[Path, Path]] = []
         for file in structured(types.WORKSPACE_DID_RENAME_FILES, params).files:
-            old, new = path_of(file.old_uri), path_of(file.new_uri)
+            old, new = _path(file.old_uri), _path(file.new_uri)
             if old is not None and new is not None:
                 pairs.append((old, new))
                 self.documents_changed(self.bench.workspace.renamed(old, new))
         self.file_events.renamed(pairs)
 
     def _look_at(self, paths: list[Path]) -> None:
-        if any(path.name == "mplp.toml" for path in paths):
-            # The mark of a project root came or went: files may belong to another project now.
-            self.documents_changed(self.bench.workspace.set_folders(self.bench.workspace.projects.folders))
         self.watching.paths_changed(paths)
+
+    def marks_changed(self, paths: Iterable[Path]) -> None:
+        """Where a project's mplp.toml came or went, files may belong to another project now."""
+        for path in paths:
+            if path.name == "mplp.toml" and path.is_file() != (self.bench.document(uri_of(path)) is not None):
+                folders = self.bench.workspace.projects.folders
+                self.documents_changed(self.bench.workspace.set_folders(folders))
+                self.analyst.look_at_all()
+                return
 
     # Workspace and settings
 
@@ -258,8 +273,19 @@ def _edit(part: Any) -> Change:
     return ((start.line, start.character), (end.line, end.character)), part.text
 
 
+def _path(uri: str) -> Path | None:
+    """The file behind a URI, if an operating system could have it."""
+    path = path_of(uri)
+    if path is None or not path.is_absolute() or "\0" in str(path):
+        return None
+    fits = len(str(path)) < LONGEST_PATH and all(
+        len(os.fsencode(part)) <= LONGEST_NAME for part in path.parts
+    )
+    return path if fits else None
+
+
 def _paths(uris: Iterable[str]) -> list[Path]:
-    return [path for path in map(path_of, uris) if path is not None]
+    return [path for path in map(_path, uris) if path is not None]
 
 
 def _folders(params: Mapping[str, Any]) -> list[Path]:

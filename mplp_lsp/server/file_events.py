@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LARGEST_TEXT_BYTES = 2 * 1024 * 1024
 MOST_REMEMBERED_FILES = 2_000
+MOST_REMEMBERED_CHARACTERS = 16_000_000
 
 OnRuntime = Callable[[Path, Callable[["Runtime"], Awaitable[None]]], Awaitable[None]]
 
@@ -49,11 +50,17 @@ class FileEvents:
         self._on_runtime = on_runtime
         self._quiet = Quiet(monotonic)
         self._states: dict[PurePath, FileState] = {}
+        self._seen: set[PurePath] = set()
+        self._remembered = 0
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[Any] | None = None
         self._outgoing: list[FileChange] = []
 
     # What happened
+
+    def found(self, root: Path, files: Iterable[str]) -> None:
+        """Files that a scan has seen: when one of them changes, it was there before."""
+        self._seen.update(root / file for file in files)
 
     def opened(self, document: Document) -> None:
         """Remembers what the file holds, so that the first edit has something to be compared with."""
@@ -87,9 +94,13 @@ class FileEvents:
             if not self._is_reported(path) or self._open_document(path) is not None:
                 continue
             after = _state_on_disk(path)
-            before = self._states.get(path)
+            before = self._states.get(path) or (FileState() if path in self._seen else None)
             if before is None and after is None:
                 continue
+            if after is None:
+                self._forget(path)
+            else:
+                self._remember(path, after)
             self._quiet.note(path, before, after, source="disk")
         self._wake()
 
@@ -102,14 +113,14 @@ class FileEvents:
     def deleted(self, paths: Iterable[Path]) -> None:
         for path in paths:
             if self._is_reported(path):
-                before = self._states.pop(path, None) or FileState()
+                before = self._forget(path) or FileState()
                 self._quiet.note(path, before, None, source="editor")
                 self._flush(path)
 
     def renamed(self, pairs: Iterable[tuple[Path, Path]]) -> None:
         for old, new in pairs:
             if self._is_reported(new) and self._is_reported(old) and not new.is_dir():
-                state = self._states.pop(old, None) or _state_on_disk(new)
+                state = self._forget(old) or _state_on_disk(new)
                 self._quiet.note_renamed(old, new, state, source="editor")
                 self._flush(new)
 
@@ -136,10 +147,19 @@ class FileEvents:
         return None
 
     def _remember(self, path: PurePath, state: FileState) -> None:
-        self._states.pop(path, None)
+        self._seen.add(path)
+        before = self._states.pop(path, None)
         self._states[path] = state
-        while len(self._states) > MOST_REMEMBERED_FILES:
-            del self._states[next(iter(self._states))]
+        self._remembered += len(state.text or "") - len((before and before.text) or "")
+        while len(self._states) > MOST_REMEMBERED_FILES or self._remembered > MOST_REMEMBERED_CHARACTERS:
+            oldest = self._states.pop(next(iter(self._states)))
+            self._remembered -= len(oldest.text or "")
+
+    def _forget(self, path: PurePath) -> FileState | None:
+        state = self._states.pop(path, None)
+        self._remembered -= len((state and state.text) or "")
+        self._seen.discard(path)
+        return state
 
     def _wake(self) -> None:
         due_s = self._quiet.seconds_until_due()

@@ -19,13 +19,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
-from functools import cache, partial
+from functools import partial
 from typing import Any, Literal, Protocol
 
 from cattrs import Converter
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
-from pygls.protocol import LanguageServerProtocol, default_converter
+from pygls.protocol import LanguageServerProtocol
 
 from mplp_lsp.server import messages
 from mplp_lsp.server.framing import FramingFault
@@ -40,6 +40,7 @@ from mplp_lsp.server.messages import (
     Response,
 )
 from mplp_lsp.server.outbox import Outbox
+from mplp_lsp.server.params import shared_converter
 from mplp_runtime.errors import MplpError
 
 logger = logging.getLogger(__name__)
@@ -69,36 +70,6 @@ class Endpoint(Protocol):
 
     def ended(self, exit_code: int) -> None:
         """The session is over: by `exit`, by the end of input, or because the connection broke."""
-
-
-@cache
-def shared_converter() -> Converter:
-    """One converter for all sessions: its hooks are compiled once."""
-    converter: Converter = default_converter()  # type: ignore[no-untyped-call]
-    return converter
-
-
-@cache
-def params_type(method: str) -> Any:
-    """The lsprotocol type of a method's params; None where it has none, or the method is unknown."""
-    known = types.METHOD_TO_TYPES.get(method)
-    return known[2] if known is not None else None
-
-
-def structured(method: str, params: Any) -> Any:
-    """`params` as lsprotocol's type. Raises RequestError -32602 with a sentence if they do not fit."""
-    expected = params_type(method)
-    if expected is None:
-        return params
-    if not isinstance(params, Mapping):
-        raise RequestError(messages.INVALID_PARAMS, f"The params of {method} must be an object.")
-    try:
-        return shared_converter().structure(params, expected)
-    except Exception as error:
-        # cattrs quotes values in its messages; the client knows what it sent.
-        raise RequestError(
-            messages.INVALID_PARAMS, f"The params of {method} are not a valid {expected.__name__}."
-        ) from error
 
 
 class SessionProtocol(LanguageServerProtocol):

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mplp_lsp.server.protocol import SessionProtocol, shared_converter
+from mplp_lsp.server.params import shared_converter
+from mplp_lsp.server.protocol import SessionProtocol
 from mplp_lsp.text.uris import key_of
 
 

@@ -123,6 +123,8 @@ class Runs:
             return
         for (root, _run_id), view in arrived.items():
             before = self._desk.bench.put_run(root, view)
+            if view == before:
+                continue
             self._tell(view)
             self._show_progress(root, view)
             self._ask(root, view)
@@ -152,8 +154,7 @@ class Runs:
             )
             self._bars[view.run_id] = bar
         total = max(1, len(view.steps))
-        current = ", ".join(step.description for step in view.current) or "starting"
-        bar.report(current[:200], percentage=100 * view.finished_steps // total)
+        bar.report(_current(view)[:200], percentage=100 * view.finished_steps // total)
 
     def _cancel(self, root: Path, run_id: str) -> None:
         async def cancelled() -> None:
@@ -186,6 +187,14 @@ class Runs:
         except MplpError as error:
             # Answered elsewhere meanwhile, or the run has ended.
             self._desk.services.log(str(error))
+
+
+def _current(view: RunView) -> str:
+    if view.current:
+        return ", ".join(step.description for step in view.current)
+    if view.questions:
+        return view.questions[0].text
+    return f"{view.finished_steps} of {len(view.steps)} steps"
 
 
 def _shows_differently(before: RunView, after: RunView) -> bool:

@@ -72,10 +72,11 @@ class RuntimeHost:
 
                 runtime = Runtime.open(root, in_memory=in_memory)
                 runtime.runs.subscribe(lambda view: self._tell(root, view))
-            except BaseException:
+            except BaseException as error:
                 # The next call tries again: a locked or read-only folder may have become usable.
                 del self._runtimes[root]
-                opening.cancel()
+                opening.set_exception(error)
+                opening.exception()
                 raise
             opening.set_result(runtime)
         return await asyncio.shield(opening)

@@ -14,7 +14,7 @@ from lsprotocol import types
 from mplp_lsp.commands.services import LogLevel, Reporter
 from mplp_lsp.server.capabilities import at
 from mplp_lsp.server.messages import RequestError
-from mplp_lsp.server.protocol import shared_converter
+from mplp_lsp.server.params import shared_converter
 from mplp_lsp.text.uris import path_of
 from mplp_lsp.workspace.disk import MAX_DOCUMENT_BYTES, decoded, read_head
 from mplp_lsp.workspace.snapshot import Snapshot

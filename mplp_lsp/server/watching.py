@@ -48,7 +48,7 @@ class Watching:
             self._begin_scan(root)
 
     def opened(self, path: Path) -> None:
-        """A document outside all folders brings its own project with it, where that has a mark, else its folder."""
+        """A document outside all folders brings its project along where that has a mark, else its folder."""
         root = self._desk.bench.workspace.projects.root_for(path)
         if root not in self._scanned:
             self._begin_scan(root, only_folder=None if is_root(root) else path.parent)
@@ -70,6 +70,18 @@ class Watching:
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._scanned[root].wait(), PATIENCE_S)
+
+    async def all_read(self, limit_s: float = 10.0) -> None:
+        """Returns when every project that is being scanned has been read, or after `limit_s`."""
+        waiting = [
+            asyncio.ensure_future(event.wait()) for event in self._scanned.values() if not event.is_set()
+        ]
+        if waiting:
+            try:
+                await asyncio.wait(waiting, timeout=limit_s)
+            finally:
+                for task in waiting:
+                    task.cancel()
 
     def _begin_scan(self, root: Path, only_folder: Path | None = None) -> None:
         if root not in self._scanned:
@@ -100,7 +112,9 @@ class Watching:
                 await self._desk.session.process.work(lambda: sorted(only_folder.glob("*.json")))
             )
             return
-        found = await self._desk.session.process.work(lambda: candidates(project_files(root), rules))
+        files = await self._desk.session.process.work(lambda: project_files(root))
+        self._desk.file_events.found(root, files.files)
+        found = await self._desk.session.process.work(lambda: candidates(files, rules))
         if found.is_cut:
             self._desk.services.log(
                 f"{root} has more files than are looked at; the rest is ignored.", level="warning"
@@ -110,7 +124,9 @@ class Watching:
 
     def paths_changed(self, paths: Iterable[Path]) -> None:
         """Something happened to these files; what exactly, the disk tells."""
-        self._waiting.update(dict.fromkeys(paths))
+        changed = list(paths)
+        self._desk.marks_changed(changed)
+        self._waiting.update(dict.fromkeys(changed))
         if self._waiting and (self._task is None or self._task.done()):
             self._task = self._desk.session.spawn(self._work_off(), "reading changed files")
 

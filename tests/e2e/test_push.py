@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,7 @@ def test_a_deleted_file_is_cleared(server: ServerUnderTest, folder: Path) -> Non
     uri = written(folder, "bad.plan.json", {"plan_id": 5})
     client = server.client
     client.initialize(folder)
-    client.wait_for_findings(uri, lambda found: bool(found))
+    client.wait_for_findings(uri, bool)
     (folder / "bad.plan.json").unlink()
     client.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": uri, "type": 3}]})
     client.wait_for_findings(uri, lambda found: found == [])
@@ -123,12 +124,12 @@ def test_a_renamed_file_is_cleared_under_its_old_name(tmp_path: Path, folder: Pa
         client = server.client
         capabilities = client.initialize(folder)["capabilities"]
         assert set(capabilities["workspace"]["fileOperations"]) == {"didRename"}
-        client.wait_for_findings(uri, lambda found: bool(found))
+        client.wait_for_findings(uri, bool)
         (folder / "bad.plan.json").rename(folder / "good.plan.json")
         new = (folder / "good.plan.json").as_uri()
         client.notify("workspace/didRenameFiles", {"files": [{"oldUri": uri, "newUri": new}]})
         client.wait_for_findings(uri, lambda found: found == [])
-        client.wait_for_findings(new, lambda found: bool(found))
+        client.wait_for_findings(new, bool)
 
 
 def test_a_folder_that_leaves_the_workspace_takes_its_findings_along(
@@ -138,7 +139,7 @@ def test_a_folder_that_leaves_the_workspace_takes_its_findings_along(
     uri = written(folder / "other", "bad.plan.json", {"plan_id": 5})
     client = server.client
     client.initialize(folder / "other")
-    client.wait_for_findings(uri, lambda found: bool(found))
+    client.wait_for_findings(uri, bool)
     event = {"added": [], "removed": [{"uri": (folder / "other").as_uri(), "name": "other"}]}
     client.notify("workspace/didChangeWorkspaceFolders", {"event": event})
     client.wait_for_findings(uri, lambda found: found == [])
@@ -180,7 +181,7 @@ def test_nothing_is_published_twice_and_versions_never_go_back(server: ServerUnd
     versions = [params["version"] for params in ours]
     assert versions == sorted(versions)
     seen = [json.dumps(params, sort_keys=True) for params in ours]
-    assert all(one != other for one, other in zip(seen, seen[1:], strict=False))
+    assert all(one != other for one, other in pairwise(seen))
 
 
 def test_a_change_of_an_unknown_or_older_version_is_ignored(server: ServerUnderTest, folder: Path) -> None:
@@ -220,6 +221,6 @@ def test_settings_that_come_later_count(server: ServerUnderTest, folder: Path) -
         "workspace/didChangeConfiguration",
         {"settings": {"mplp": {"files": {"associations": {"thing.json": "plan"}}}}},
     )
-    client.wait_for_findings(uri, lambda found: bool(found))
+    client.wait_for_findings(uri, bool)
     client.notify("workspace/didChangeConfiguration", {"settings": {"mplp": {"files": {"associations": {}}}}})
     client.wait_for_findings(uri, lambda found: found == [])

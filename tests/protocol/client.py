@@ -1,7 +1,7 @@
 """A raw JSON-RPC client over a subprocess, strict about what a server may send.
 
-It fails when the server sends something the client never announced, answers twice or answers nobody, pops up a
-message, publishes to a client that pulls, or leaves a traceback in its log.
+It fails when the server sends something the client never announced, answers twice or answers nobody, pops up
+a message, publishes to a client that pulls, or leaves a traceback in its log.
 """
 
 from __future__ import annotations
@@ -139,7 +139,9 @@ class Client:
             "workspace/configuration": lambda params: [None for _ in params["items"]],
         }
         self.allowed = set(NOTIFICATIONS)
+        self.withheld: set[str] = set()
         self.tokens: set[Any] = set()
+        self._unanswered: list[Any] = []
         self.has_ended = False
         self._ids = itertools.count(1)
         self._sent: set[Any] = set()
@@ -300,11 +302,14 @@ class Client:
     def _serve(self, message: dict[str, Any]) -> None:
         method = message["method"]
         needed = NEEDS.get(method)
-        if needed is None or not any(at(self.capabilities, path) for path in needed):
+        if needed is None or all(at(self.capabilities, path) in (None, False) for path in needed):
             self.complaints.append(f"a request the client never announced: {message}")
         if method == "window/workDoneProgress/create":
             self.tokens.add(message["params"]["token"])
         self.requests.append(message)
+        if method in self.withheld:
+            self._unanswered.append(message["id"])
+            return
         reply = self.replies.get(method)
         if reply is not None:
             result = reply(message.get("params"))
@@ -314,6 +319,12 @@ class Client:
         else:
             result = None
         self.wire.send({"jsonrpc": "2.0", "id": message["id"], "result": result})
+
+    def release_answers(self) -> None:
+        """Answers at last what was withheld."""
+        for number in self._unanswered:
+            self.wire.send({"jsonrpc": "2.0", "id": number, "result": None})
+        self._unanswered.clear()
 
     def check(self) -> None:
         assert not self.complaints, "\n".join(self.complaints)

@@ -1,0 +1,185 @@
+"""Changes of files, in the editor and outside it, become file-update events of the project."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.documents import STEPS, codes, context, plan, replacing, text, written
+from tests.protocol.client import PLAIN, Client, ServerUnderTest, environment
+
+WATCHING: dict[str, Any] = {
+    **PLAIN,
+    "workspace": {
+        "didChangeWatchedFiles": {"dynamicRegistration": True},
+        "fileOperations": {"didCreate": True, "didRename": True, "didDelete": True},
+    },
+}
+
+
+def project(tmp_path: Path, *, settings: bool = True) -> tuple[Path, str]:
+    folder = tmp_path / "work"
+    written(folder, "a.context.json", context())
+    if settings:
+        written(folder, "mplp.toml", "[roles.tester]\naction = 'agent_handoff'\nto = 'human'\n")
+    return folder, written(folder, "a.plan.json", plan())
+
+
+def server_of(tmp_path: Path, capabilities: dict[str, Any] = WATCHING) -> ServerUnderTest:
+    return ServerUnderTest(env=environment(tmp_path / "home"), capabilities=capabilities)
+
+
+def updates(folder: Path) -> list[dict[str, Any]]:
+    timeline = folder / ".mplp" / "timeline.events.ndjson"
+    if not timeline.exists():
+        return []
+    events = [json.loads(line) for line in timeline.read_text().splitlines()]
+    return [event for event in events if event["event_type"] == "file_update"]
+
+
+def wait_for(folder: Path, accept: Callable[[dict[str, Any]], bool], limit_s: float = 15) -> dict[str, Any]:
+    deadline = time.monotonic() + limit_s
+    while True:
+        for event in updates(folder):
+            if accept(event["payload"]):
+                return event
+        assert time.monotonic() < deadline, [event["payload"] for event in updates(folder)]
+        time.sleep(0.02)
+
+
+def begun(client: Client, folder: Path, *, trusted: bool = True) -> None:
+    client.initialize(folder, initializationOptions={"trusted": trusted})
+
+
+def test_typing_becomes_one_event_after_a_quiet_moment(tmp_path: Path) -> None:
+    with server_of(tmp_path) as server:
+        client = server.client
+        folder, uri = project(tmp_path)
+        begun(client, folder)
+        content = text(plan())
+        client.open(uri, content)
+        for version in range(2, 12):
+            client.change(uri, version, replacing(content, "A plan", "A plan!"))
+            content = content.replace("A plan", "A plan!", 1)
+        event = wait_for(folder, lambda payload: payload["file_path"] == "a.plan.json")
+        payload = event["payload"]
+        assert payload["change_type"] == "modified"
+        assert payload["language"] == "json"
+        assert (payload["lines_added"], payload["lines_removed"]) == (1, 1)
+        assert event["source"] == "editor"
+        assert event["content_hash"].startswith("sha256:")
+        client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
+        client.error_of("no/such")
+    assert len([one for one in updates(folder) if one["payload"]["file_path"] == "a.plan.json"]) == 1
+
+
+def test_a_save_is_reported_at_once(tmp_path: Path) -> None:
+    with server_of(tmp_path) as server:
+        client = server.client
+        folder, uri = project(tmp_path)
+        begun(client, folder)
+        content = text(plan())
+        client.open(uri, content)
+        client.change(uri, 2, replacing(content, "A plan", "Another plan"))
+        client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
+        client.request("shutdown")
+        assert [event["payload"]["file_path"] for event in updates(folder)] == ["a.plan.json"]
+        client.notify("exit")
+        assert server.exit_code() == 0
+
+
+def test_created_renamed_and_deleted_files_are_reported(tmp_path: Path) -> None:
+    with server_of(tmp_path) as server:
+        client = server.client
+        folder, _ = project(tmp_path)
+        begun(client, folder)
+        new = written(folder, "src/new.py", "x = 1\n")
+        client.notify("workspace/didCreateFiles", {"files": [{"uri": new}]})
+        created = wait_for(folder, lambda payload: payload["change_type"] == "created")
+        assert created["payload"]["file_path"] == "src/new.py"
+        moved = (folder / "src" / "moved.py").as_uri()
+        (folder / "src" / "new.py").rename(folder / "src" / "moved.py")
+        client.notify("workspace/didRenameFiles", {"files": [{"oldUri": new, "newUri": moved}]})
+        renamed = wait_for(folder, lambda payload: payload["change_type"] == "renamed")
+        assert renamed["payload"]["previous_path"] == "src/new.py"
+        assert renamed["payload"]["file_path"] == "src/moved.py"
+        (folder / "src" / "moved.py").unlink()
+        client.notify("workspace/didDeleteFiles", {"files": [{"uri": moved}]})
+        assert wait_for(folder, lambda payload: payload["change_type"] == "deleted")
+
+
+def test_files_changed_outside_the_editor_are_seen_without_the_client(tmp_path: Path) -> None:
+    with server_of(tmp_path, PLAIN) as server:
+        client = server.client
+        folder, _ = project(tmp_path)
+        (folder / "notes.md").write_text("one\n")
+        begun(client, folder)
+        client.open((folder / "b.plan.json").as_uri(), "{")
+        client.diagnostics((folder / "b.plan.json").as_uri(), 1)
+        deadline = time.monotonic() + 15
+        number = 0
+        while not any(event["payload"]["file_path"] == "notes.md" for event in updates(folder)):
+            # Until the watcher is up, nobody sees a change.
+            number += 1
+            (folder / "notes.md").write_text(f"two {number}\n")
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+        event = next(event for event in updates(folder) if event["payload"]["file_path"] == "notes.md")
+        assert event["payload"]["change_type"] == "modified"
+        assert event["source"] == "file_watcher"
+
+
+def test_our_own_state_and_vendored_folders_are_no_news(tmp_path: Path) -> None:
+    with server_of(tmp_path) as server:
+        client = server.client
+        folder, _ = project(tmp_path)
+        begun(client, folder)
+        names = (".mplp/x.json", ".git/index", "node_modules/a/package.json", "real.md")
+        changes = [{"uri": written(folder, name, "{}"), "type": 1} for name in names]
+        client.notify("workspace/didChangeWatchedFiles", {"changes": changes})
+        wait_for(folder, lambda payload: payload["file_path"] == "real.md")
+    assert [event["payload"]["file_path"] for event in updates(folder)] == ["real.md"]
+
+
+def test_nothing_is_written_where_the_folder_is_not_trusted_or_has_no_settings(tmp_path: Path) -> None:
+    for number, (trusted, settings) in enumerate([(False, True), (True, False)]):
+        home = tmp_path / str(number)
+        with server_of(home) as server:
+            client = server.client
+            folder, uri = project(home, settings=settings)
+            begun(client, folder, trusted=trusted)
+            content = text(plan())
+            client.open(uri, content)
+            client.change(uri, 2, replacing(content, "A plan", "Another plan"))
+            client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
+            client.error_of("no/such")
+        assert not (folder / ".mplp").exists()
+
+
+def test_a_status_the_lifecycle_does_not_allow_is_measured_against_the_last_save(tmp_path: Path) -> None:
+    """D22: the warning stays when the file is saved again, and goes when the change is undone."""
+    with server_of(tmp_path) as server:
+        client = server.client
+        folder, uri = project(tmp_path)
+        begun(client, folder)
+        content = text(plan(1))
+        client.open(uri, content)
+        client.diagnostics(uri, 1)
+        illegal = content.replace('"pending"', '"completed"')
+        client.change(uri, 2, {"text": illegal})
+
+        def is_warned(found: list[dict[str, Any]]) -> bool:
+            return any("status" in code for code in codes([one for one in found if one["severity"] == 2]))
+
+        client.wait_for_findings(uri, is_warned)
+        (folder / "a.plan.json").write_text(illegal)
+        client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
+        client.error_of("no/such")
+        client.change(uri, 3, {"text": illegal.replace("A plan", "The plan")})
+        assert is_warned(client.diagnostics(uri, 3))
+        client.change(uri, 4, {"text": content})
+        assert not is_warned(client.diagnostics(uri, 4))
+        assert STEPS[0] in content

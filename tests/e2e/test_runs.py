@@ -1,0 +1,271 @@
+"""Plans run from an editor: progress, notifications, questions, trust; and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.documents import STEPS, context, plan, text, written
+from tests.protocol.client import PLAIN, Client, Refused, ServerUnderTest, environment
+
+EDITOR: dict[str, Any] = {
+    "textDocument": {**PLAIN["textDocument"], "codeLens": {}, "inlayHint": {}},
+    "window": {"workDoneProgress": True, "showMessage": {}, "showDocument": {"support": True}},
+    "workspace": {
+        "inlayHint": {"refreshSupport": True},
+        "codeLens": {"refreshSupport": True},
+        "didChangeWatchedFiles": {"dynamicRegistration": True},
+    },
+}
+
+
+def project(folder: Path, code: str, count: int = 1, **roles: str) -> str:
+    """A project whose worker runs `code`; the plan's URI."""
+    written(folder, "a.context.json", context())
+    command = json.dumps([sys.executable, "-c", code])
+    more = "".join(f'[roles.{name}]\naction = "agent_handoff"\nto = "{to}"\n' for name, to in roles.items())
+    written(folder, "mplp.toml", f'[roles.worker]\naction = "tool_call"\ncommand = {command}\n{more}')
+    value = plan(count, status="approved")
+    for step, role in zip(value["steps"], [*roles, *["worker"] * count], strict=False):
+        step["agent_role"] = role
+    return written(folder, "a.plan.json", value)
+
+
+def running_server(tmp_path: Path, capabilities: dict[str, Any] = EDITOR) -> ServerUnderTest:
+    return ServerUnderTest(env=environment(tmp_path / "home"), capabilities=capabilities)
+
+
+def command(client: Client, name: str, **arguments: Any) -> Any:
+    return client.request("workspace/executeCommand", {"command": f"mplp.{name}", "arguments": [arguments]})
+
+
+def begun(client: Client, folder: Path, uri: str, *, trusted: bool | None = True) -> None:
+    client.initialize(folder, initializationOptions={"trusted": trusted, "runNotifications": True})
+    client.open(uri, text(json.loads(Path(uri.removeprefix("file://")).read_text())))
+
+
+def run_with(client: Client, *statuses: str) -> dict[str, Any]:
+    found: dict[str, Any] = client.notification("mplp/run", lambda run: run["status"] in statuses)
+    return found
+
+
+def progress(client: Client) -> list[dict[str, Any]]:
+    return [note["params"]["value"] for note in client.notifications if note["method"] == "$/progress"]
+
+
+def test_a_run_shows_progress_from_begin_to_end(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        client = server.client
+        uri = project(tmp_path / "work", "print('worked')", count=3)
+        begun(client, tmp_path / "work", uri)
+        run = command(client, "runPlan", uri=uri)
+        assert run["status"] in {"pending", "running"}
+        done = run_with(client, "completed", "failed")
+        assert done["status"] == "completed", done
+        client.take_all(0.5)
+        kinds = [value["kind"] for value in progress(client)]
+        assert kinds[0] == "begin"
+        assert kinds[-1] == "end"
+        assert kinds.count("begin") == kinds.count("end") == 1
+        assert progress(client)[0]["cancellable"] is True
+        assert client.tokens == {f"mplp-run-{run['run_id'][:8]}"}
+        hints = client.request(
+            "textDocument/inlayHint", {"textDocument": {"uri": uri}, "range": everything()}
+        )
+        assert len(hints) == 3
+        assert all("✓" in hint["label"] for hint in hints)
+
+
+def everything() -> dict[str, Any]:
+    return {"start": {"line": 0, "character": 0}, "end": {"line": 10_000, "character": 0}}
+
+
+@pytest.mark.parametrize("answer", ["late", "error", "never"])
+def test_a_client_that_is_slow_with_progress_does_not_hold_the_run_up(tmp_path: Path, answer: str) -> None:
+    with running_server(tmp_path) as server:
+        client = server.client
+        client.replies["window/workDoneProgress/create"] = lambda _: (
+            Refused({"code": -32603, "message": "no"}) if answer == "error" else None
+        )
+        if answer != "error":
+            client.withheld.add("window/workDoneProgress/create")
+        uri = project(tmp_path / "work", "pass")
+        begun(client, tmp_path / "work", uri)
+        command(client, "runPlan", uri=uri)
+        assert run_with(client, "completed", "failed")["status"] == "completed"
+        client.take_all(0.3)
+        assert progress(client) == []
+        if answer == "late":
+            client.release_answers()
+            client.take_all(0.3)
+            assert progress(client) == []
+
+
+def test_without_the_capability_no_progress_is_sent(tmp_path: Path) -> None:
+    with running_server(tmp_path, PLAIN) as server:
+        client = server.client
+        uri = project(tmp_path / "work", "pass")
+        begun(client, tmp_path / "work", uri)
+        command(client, "runPlan", uri=uri)
+        assert run_with(client, "completed")["steps"][0]["status"] == "completed"
+
+
+@pytest.mark.parametrize("how", ["command", "progress"])
+def test_a_run_can_be_cancelled_and_its_process_ends(tmp_path: Path, how: str) -> None:
+    with running_server(tmp_path) as server:
+        client = server.client
+        pid_file = tmp_path / "pid"
+        uri = project(
+            tmp_path / "work",
+            f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)",
+        )
+        begun(client, tmp_path / "work", uri)
+        run = command(client, "runPlan", uri=uri)
+        client.notification("mplp/run", lambda view: view["steps"][0]["status"] == "in_progress")
+        wait_for_text(pid_file)
+        if how == "command":
+            command(client, "cancelRun", run=run["run_id"])
+        else:
+            client.wait(lambda: bool(progress(client)), "the bar")
+            client.notify("window/workDoneProgress/cancel", {"token": next(iter(client.tokens))})
+        assert run_with(client, "cancelled", "failed")["status"] == "cancelled"
+        wait_until_gone(int(pid_file.read_text()))
+
+
+def test_leaving_the_editor_ends_the_processes_and_leaves_the_run_interrupted(tmp_path: Path) -> None:
+    """D26."""
+    pid_file = tmp_path / "pid"
+    uri = project(
+        tmp_path / "work",
+        f"import os, time; open({str(pid_file)!r}, 'w').write(str(os.getpid())); time.sleep(60)",
+    )
+    with running_server(tmp_path) as server:
+        begun(server.client, tmp_path / "work", uri)
+        command(server.client, "runPlan", uri=uri)
+        wait_for_text(pid_file)
+        assert server.leave() == 0
+        wait_until_gone(int(pid_file.read_text()))
+    with running_server(tmp_path) as server:
+        begun(server.client, tmp_path / "work", uri)
+        assert run_with(server.client, "interrupted")["run_id"]
+
+
+def wait_for_text(path: Path, limit_s: float = 10) -> None:
+    deadline = time.monotonic() + limit_s
+    while not (path.is_file() and path.read_text()):
+        assert time.monotonic() < deadline, path
+        time.sleep(0.01)
+
+
+def wait_until_gone(pid: int, limit_s: float = 6) -> None:
+    deadline = time.monotonic() + limit_s
+    while True:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        assert time.monotonic() < deadline, pid
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("trusted", [None, False])
+def test_an_untrusted_folder_runs_nothing_but_can_be_tried_dry(tmp_path: Path, trusted: bool | None) -> None:
+    with running_server(tmp_path) as server:
+        client = server.client
+        marker = tmp_path / "ran"
+        uri = project(tmp_path / "work", f"open({str(marker)!r}, 'w')")
+        begun(client, tmp_path / "work", uri, trusted=trusted)
+        with pytest.raises(Refused) as refused:
+            command(client, "runPlan", uri=uri)
+        assert refused.value.code == -32803
+        assert refused.value.error["data"]["code"] == "not-trusted"
+        command(client, "dryRunPlan", uri=uri)
+        assert run_with(client, "completed", "failed")["status"] == "completed"
+        assert not marker.exists()
+        assert not (tmp_path / "work" / ".mplp").exists()
+
+
+def test_trust_comes_from_a_person_and_is_asked_for(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        client = server.client
+        client.replies["window/showMessageRequest"] = lambda params: params["actions"][0]
+        uri = project(tmp_path / "work", "pass")
+        begun(client, tmp_path / "work", uri, trusted=None)
+        assert command(client, "trustWorkspace", uri=uri)["trusted"] is True
+        command(client, "runPlan", uri=uri)
+        assert run_with(client, "completed")["steps"][0]["status"] == "completed"
+        assert (tmp_path / "home" / "config" / "mplp-lsp" / "trusted.json").is_file()
+
+
+def test_a_question_that_is_cancelled_stops_waiting(tmp_path: Path) -> None:
+    """P3, with a real command."""
+    with running_server(tmp_path) as server:
+        client = server.client
+        client.withheld.add("window/showMessageRequest")
+        uri = project(tmp_path / "work", "pass")
+        begun(client, tmp_path / "work", uri, trusted=None)
+        number = client.begin(
+            "workspace/executeCommand", {"command": "mplp.trustWorkspace", "arguments": [{"uri": uri}]}
+        )
+        client.wait(
+            lambda: any(ask["method"] == "window/showMessageRequest" for ask in client.requests),
+            "the question",
+        )
+        client.notify("$/cancelRequest", {"id": number})
+        assert client.answer(number)["error"]["code"] == -32800
+        client.release_answers()
+        assert client.error_of("no/such") == -32601
+        assert not (tmp_path / "home" / "config").exists()
+
+
+def test_the_editor_that_started_the_run_is_asked_about_a_step_for_a_person(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        client = server.client
+        client.replies["window/showMessageRequest"] = lambda params: params["actions"][0]
+        uri = project(tmp_path / "work", "pass", count=2, reviewer="human")
+        begun(client, tmp_path / "work", uri)
+        command(client, "runPlan", uri=uri)
+        done = run_with(client, "completed", "failed")
+        assert [step["status"] for step in done["steps"]] == ["completed", "completed"]
+        asked = [ask for ask in client.requests if ask["method"] == "window/showMessageRequest"]
+        assert len(asked) == 1
+
+
+def test_a_wrong_argument_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        client = server.client
+        client.initialize(tmp_path)
+        for params in (
+            {"command": "mplp.runPlan", "arguments": []},
+            {"command": "mplp.runPlan", "arguments": ["file:///a"]},
+            {"command": "mplp.runPlan", "arguments": [{}, {}]},
+            {"command": "mplp.runPlan", "arguments": [{"uri": 5}]},
+            {"command": "mplp.runPlan", "arguments": {"uri": "x"}},
+            {"command": "mplp.unheardOf"},
+            {"command": 7},
+            None,
+        ):
+            assert client.error_of("workspace/executeCommand", params) == -32602, params
+        assert (
+            client.error_of(
+                "workspace/executeCommand", {"command": "mplp.cancelRun", "arguments": [{"run": STEPS[0]}]}
+            )
+            == -32803
+        )
+
+
+def test_a_run_in_one_editor_shows_in_the_other(tmp_path: Path) -> None:
+    """D19: two processes on one project."""
+    uri = project(tmp_path / "work", "pass")
+    with running_server(tmp_path) as one, running_server(tmp_path) as other:
+        for server in (one, other):
+            begun(server.client, tmp_path / "work", uri)
+        command(one.client, "runPlan", uri=uri)
+        assert run_with(one.client, "completed")
+        assert run_with(other.client, "completed")["run_id"]

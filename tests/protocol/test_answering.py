@@ -1,0 +1,94 @@
+"""The loop around features: in a worker, stoppable, and a bug stays inside (P9)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mplp_lsp.features import checkpoint
+from mplp_lsp.server.answering import answer_of
+from mplp_lsp.server.capabilities import Client, client_view
+from mplp_lsp.server.messages import RequestError
+from mplp_lsp.server.process import ServerProcess
+from mplp_lsp.server.routes import Route
+from mplp_lsp.server.workbench import Workbench
+
+BEGUN = threading.Event()
+STOPPED = threading.Event()
+
+
+def spin(snapshot: object, document: object, params: object) -> str:
+    BEGUN.set()
+    deadline = time.monotonic() + 20
+    try:
+        while time.monotonic() < deadline:
+            checkpoint()
+    finally:
+        STOPPED.set()
+    return "never"
+
+
+def broken(snapshot: object, document: object, params: object) -> str:
+    raise KeyError("a bug")
+
+
+def offset_of(snapshot: object, document: object, offset: int, params: object) -> int:
+    return offset
+
+
+def route(name: str, **more: Any) -> Route:
+    return Route("textDocument/hover", f"tests.protocol.test_answering:{name}", **more)
+
+
+def bench(tmp_path: Path) -> Workbench:
+    made = Workbench(Client(), client_view({"capabilities": {}}), [tmp_path])
+    made.workspace.open((tmp_path / "a.plan.json").as_uri(), "json", 1, '{"a": "\U0001f642b"}')
+    return made
+
+
+def at_character(tmp_path: Path, character: int, name: str = "a.plan.json") -> dict[str, Any]:
+    uri = (tmp_path / name).as_uri()
+    return {"textDocument": {"uri": uri}, "position": {"line": 0, "character": character}}
+
+
+async def test_a_cancelled_feature_stops_at_its_next_checkpoint(tmp_path: Path) -> None:
+    import tests.protocol.test_answering as shared
+
+    process = ServerProcess()
+    params = at_character(tmp_path, 0)
+    answer = answer_of(process, bench(tmp_path), route("spin"), params)
+    task = asyncio.ensure_future(answer)  # type: ignore[arg-type]
+    await asyncio.get_running_loop().run_in_executor(None, shared.BEGUN.wait, 10)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await asyncio.get_running_loop().run_in_executor(None, shared.STOPPED.wait, 5)
+    await process.close()
+
+
+@pytest.mark.parametrize("runs", ["now", "worker"])
+async def test_a_bug_in_a_feature_is_logged_once_and_answers_null(
+    runs: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    process = ServerProcess()
+    answer = answer_of(process, bench(tmp_path), route("broken", runs=runs), at_character(tmp_path, 0))
+    assert (await answer if asyncio.iscoroutine(answer) else answer) is None
+    assert len(caplog.records) == 1
+    await process.close()
+
+
+async def test_a_position_becomes_an_offset_in_code_points(tmp_path: Path) -> None:
+    process = ServerProcess()
+    found = route("offset_of", takes="position", runs="now")
+    made = bench(tmp_path)
+    assert answer_of(process, made, found, at_character(tmp_path, 9)) == 8
+    assert answer_of(process, made, found, at_character(tmp_path, 9_999)) == 11
+    assert answer_of(process, made, found, at_character(tmp_path, 0, "unknown.plan.json")) is None
+    with pytest.raises(RequestError):
+        answer_of(process, made, found, {"textDocument": 5})
+    await process.close()
