@@ -186,6 +186,7 @@ def test_the_sum_of_all_deltas_is_the_size_of_the_graph(plans: list[list[list[in
         assert sorted(ids) == sorted(uuid(number) for number, _ in steps)
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.dictionaries(st.sampled_from("abcdef"), st.lists(st.sampled_from("abcdef"), max_size=4)))
 def test_a_cycle_is_found_exactly_when_there_is_one(dependencies: dict[str, list[str]]) -> None:
     from graphlib import CycleError, TopologicalSorter

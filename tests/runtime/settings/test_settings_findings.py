@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mplp_runtime.rules.findings import Finding, Severity
@@ -268,7 +268,7 @@ TABLE = st.dictionaries(st.sampled_from([*KEYS, "a"]), JSONISH | ROLE)
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), JSONISH | TABLE))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_value_makes_the_check_fail_and_sound_means_usable(data: dict[str, Any]) -> None:
     made, findings = parse_settings(data)
     has_error = any(finding.severity == Severity.ERROR for finding in findings)
