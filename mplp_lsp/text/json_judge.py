@@ -225,8 +225,10 @@ class Judge:
         """Whether strings with commas between them and then a `]` stand here: a list without its start."""
         lexer = self.lexer
         at = offset
-        while lexer.char(at) == '"' and not lexer.is_key(at):
+        while lexer.patience and lexer.char(at) == '"' and not lexer.is_key(at):
+            start = at
             at, has_comma = self._behind(lexer.token_end(at))
+            lexer.patience = max(lexer.patience - (at - start), 0)
             if not has_comma:
                 return lexer.char(at) == "]" and self.list_was_meant(at)
         return False

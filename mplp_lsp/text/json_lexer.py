@@ -24,12 +24,16 @@ _STRAY = re.compile(
 _PLAIN = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
 _HEX4 = re.compile(r"[0-9A-Fa-f]{4}")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_LOOSE_NUMBER = re.compile(r"([+-]?)([0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_LOOSE_NUMBER = re.compile(r"([+-]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _HEXADECIMAL = re.compile(r"([+-]?)0[xX]([0-9A-Fa-f]+)")
 _WORD = re.compile(r'[^\s,:\[\]{}"]+')
-_WORDS = re.compile(r'[^\r\n,:\[\]{}"]+')
-_QUOTE_MISSING = re.compile(r'([^"\\\r\n]*)"(?=[ \t]*(?:[,:\]}\r\n]|\Z))')
-_REST_WITH_QUOTE = re.compile(r'[^\r\n]*"(?=[ \t]*[,\]}]*[ \t]*(?:[\r\n]|\Z))')
+_WORDS = re.compile(r'[^\r\n,:\[\]{}"]{1,400}')
+_QUOTE_MISSING = re.compile(r'([^"\\\r\n]{0,400})"(?=[ \t]*(?:[,:\]}\r\n]|\Z))')
+_REST_WITH_QUOTE = re.compile(r'[^\r\n]{0,400}"(?=[ \t]*[,\]}]*[ \t]*(?:[\r\n]|\Z))')
+_NEAR = re.compile(r"[^\r\n]{0,402}")
+_BLANKS = re.compile(r"[ \t,\]}]*")
+_LINE = re.compile(r"[^\r\n]*")
+_STRING_ON_LINE = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?')
 _SINGLE = re.compile(r"'((?:[^'\\\r\n]|\\.)*)'")
 _TAIL = re.compile(r"[ \t]*[\]}]*[ \t]*,?[ \t]*\Z")
 _SWALLOWED = re.compile(r"[ \t]*[\]}]*[ \t]*(?:,[ \t]*|[\]}][ \t]*)\Z")
@@ -53,6 +57,7 @@ _LITERALS_ELSEWHERE: Mapping[str, str] = {
 _CONSTANTS = frozenset({"NaN", "Infinity", "+Infinity", "-Infinity", "-NaN", "+NaN", "Inf", "-Inf"})
 _BRACKETS = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?|[\[\]{}]')
 BALANCE_LIMIT = 20_000
+PATIENCE = 200_000
 DIGITS_LIMIT = 4300  # CPython refuses longer integers (CVE-2020-10735).
 
 
@@ -91,7 +96,10 @@ class Lexer:
         self.length = len(text)
         self.reach = 0
         self.problems: list[Problem] = []
+        # How much more text may be looked through to decide what a bracket or a key belongs to.
+        self.patience = PATIENCE
         self._starts_line = starts_line
+        self._no_comment_end = self.length
 
     def note(self, offset: int) -> None:
         """Everything before `offset` was looked at."""
@@ -111,6 +119,11 @@ class Lexer:
         end = min(max(end, start + 1), self.length)
         if start >= end:
             start = max(end - 1, 0)
+        last = self.problems[-1] if self.problems else None
+        if last is not None and (last.code, last.message, last.end) == (code, message, start):
+            # A run of the same fault, as in `,,,,`, is one fault.
+            self.problems[-1] = last._replace(end=end)
+            return
         self.problems.append(Problem(code, message, start, end, data, severity))
 
     def expected(self, what: str, message: str, start: int, end: int) -> None:
@@ -164,7 +177,9 @@ class Lexer:
         return match.end()
 
     def _block_comment(self, offset: int, report: bool) -> int:
-        end = self.text.find("*/", offset + 2)
+        end = self.text.find("*/", offset + 2) if offset < self._no_comment_end else -1
+        if end < 0:
+            self._no_comment_end = min(self._no_comment_end, offset)
         stop = end + 2 if end >= 0 else self.line_end(offset)
         self.note(stop if end >= 0 else self.length + 1)
         if report:
@@ -176,10 +191,17 @@ class Lexer:
 
     def line_end(self, offset: int) -> int:
         """Where the line of an offset ends, without its line end."""
-        match = re.compile(r"[^\r\n]*").match(self.text, offset)
+        match = _LINE.match(self.text, offset)
         stop = match.end() if match else offset
         self.note(stop + 1)
         return stop
+
+    def _note_line(self, offset: int) -> None:
+        """What a guess about a text without its quotes looked at: the rest of the line, within limits."""
+        match = _NEAR.match(self.text, offset)
+        stop = match.end() if match else offset
+        blanks = _BLANKS.match(self.text, stop)
+        self.note((blanks.end() if blanks else stop) + 2)
 
     def column(self, offset: int) -> int | None:
         """How far a token is indented where it is the first of its line, else None."""
@@ -195,7 +217,9 @@ class Lexer:
         """Whether a key with its colon stands here."""
         word = _KEY.match(self.text, offset)
         if word is None:
-            self.line_end(offset)
+            self.note(offset + 1)
+            if self.text.startswith(('"', "'"), offset):
+                self.line_end(offset)
             return False
         gap = _SPACE.match(self.text, word.end())
         colon = gap.end() if gap else word.end()
@@ -219,7 +243,7 @@ class Lexer:
         """Where the token that starts here ends, for the range of a problem."""
         char = self.char(offset)
         if char == '"':
-            match = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?').match(self.text, offset)
+            match = _STRING_ON_LINE.match(self.text, offset)
         else:
             match = _WORD.match(self.text, offset)
         stop = match.end() if match else offset + 1
@@ -244,7 +268,8 @@ class Lexer:
     def unbalanced(self, offset: int) -> tuple[int, str]:
         """The end of the first closing bracket that closes more than opens from here, and the bracket."""
         depth = 0
-        limit = offset + BALANCE_LIMIT
+        limit = offset + min(BALANCE_LIMIT, self.patience)
+        stop, found = limit, ""
         for match in _BRACKETS.finditer(self.text, offset, limit):
             char = match.group()
             if char in "{[":
@@ -252,10 +277,11 @@ class Lexer:
             elif char in "}]":
                 depth -= 1
                 if depth < 0:
-                    self.note(match.end())
-                    return match.end(), char
-        self.note(min(limit, self.length) + 1)
-        return limit, ""
+                    stop, found = match.end(), char
+                    break
+        self.note(stop if found else min(limit, self.length) + 1)
+        self.patience = max(self.patience - (min(stop, self.length) - offset), 0)
+        return stop, found
 
     # Scalars
 
@@ -371,7 +397,7 @@ class Lexer:
             )
             return Token(self._content(offset + 1, end), end, is_quiet=True)
         rest = _REST_WITH_QUOTE.match(self.text, stop)
-        self.note(self.line_end(stop) + 1)
+        self._note_line(stop)
         if rest and "," not in rest.group() and ":" not in rest.group():
             end = rest.end()
             inner = self.text.find('"', stop)
@@ -410,8 +436,10 @@ class Lexer:
             stop = offset + word.group().index("/")
         digits = text[offset:stop]
         match = _NUMBER.fullmatch(digits)
-        if self.char(stop) == '"' and _QUOTE_MISSING.match(text, offset):
-            return None
+        if self.char(stop) == '"':
+            self._note_line(offset)
+            if _QUOTE_MISSING.match(text, offset):
+                return None
         if match:
             is_whole = match.group(1) is None and match.group(2) is None
             return Token(whole_number(digits) if is_whole else real_number(digits), stop)
@@ -452,7 +480,7 @@ class Lexer:
             self.add("json-constant-invalid", f"JSON has no `{word}`.", offset, stop)
             return Token(None, stop)
         quoted = _QUOTE_MISSING.match(text, offset)
-        self.note(self.line_end(offset) + 1)
+        self._note_line(offset)
         if quoted and quoted.group(1):
             message = "This string has no opening quote."
             self.add("json-string-unterminated", message, offset, quoted.end(), expected='"')

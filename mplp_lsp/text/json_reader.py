@@ -90,7 +90,8 @@ class Reader(Judge):
         before = self.lexer.reach
         scan = self.scanner.scan(offset, self.level + 1)
         if scan is None:
-            self._wasted += max(self.lexer.reach, before) - offset
+            # A failing scan also counts the lines before its fault.
+            self._wasted += max(self.lexer.reach, before) - offset + self.lexer.length // 8
             self.scans = self._wasted < _WASTE_LIMIT
             return None
         if scan.is_deep:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from mplp_lsp.text.edits import Stretch
 from mplp_lsp.text.elements import BLOCK_SIZE, Element, LooseElement, Rows, text_length
 from mplp_lsp.text.json_judge import Gap, Outer
-from mplp_lsp.text.json_lexer import Lexer
+from mplp_lsp.text.json_lexer import PATIENCE, Lexer
 from mplp_lsp.text.json_reader import Reader, Reading
 from mplp_lsp.text.json_scan import DEPTH_LIMIT, SoundScanner
 from mplp_lsp.text.places import Placing, Spot
@@ -171,7 +171,6 @@ class TableReader:
         is_risky = scanner.is_risky
         space = _SPACE.match
         append = elements.append
-        limit = len(window)
         flags.clear()
         while at < stop_at:
             lead = space(window, at).end()  # type: ignore[union-attr]
@@ -198,6 +197,7 @@ class TableReader:
     ) -> Element | None:
         """The element whose text starts at `start`; None where the table ends instead."""
         lexer.problems = []
+        lexer.patience = PATIENCE
         reader = Reader(lexer, self._outer, scanner=scanner, placing=placing)
         at, now, _ = lead_in(reader, start, gap)
         char = lexer.char(at)
