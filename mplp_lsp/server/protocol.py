@@ -206,7 +206,7 @@ class SessionProtocol(LanguageServerProtocol):
         elif method == types.CANCEL_REQUEST:
             self._cancel(notification.params)
         elif method == types.SET_TRACE:
-            self._set_trace(notification.params)
+            self.set_trace(notification.params)
         elif self.endpoint is not None:
             started = time.perf_counter()
             try:
@@ -224,7 +224,8 @@ class SessionProtocol(LanguageServerProtocol):
             if task is not None:
                 task.cancel()
 
-    def _set_trace(self, params: Any) -> None:
+    def set_trace(self, params: Any) -> None:
+        """`$/setTrace`, or what `initialize` said; anything but a known level changes nothing."""
         value = params.get("value") if isinstance(params, Mapping) else None
         if value in {member.value for member in types.TraceValue}:
             self.trace = types.TraceValue(value)

@@ -81,6 +81,7 @@ class Session:
     def _begin(self, params: Mapping[str, Any]) -> None:
         self.client = client_of(params)
         self._initialize_params = params
+        self.protocol.set_trace({"value": params.get("trace")})
         process_id = params.get("processId")
         if isinstance(process_id, int) and not isinstance(process_id, bool):
             self.spawn(self._watch_parent(process_id), "watching the client's process")

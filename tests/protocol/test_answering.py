@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mplp_lsp.features import checkpoint
 from mplp_lsp.server.answering import answer_of
 from mplp_lsp.server.capabilities import Client, client_view
 from mplp_lsp.server.messages import RequestError
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.routes import Route
 from mplp_lsp.server.workbench import Workbench
-
-BEGUN = threading.Event()
-STOPPED = threading.Event()
-
-
-def spin(snapshot: object, document: object, params: object) -> str:
-    BEGUN.set()
-    deadline = time.monotonic() + 20
-    try:
-        while time.monotonic() < deadline:
-            checkpoint()
-    finally:
-        STOPPED.set()
-    return "never"
-
-
-def broken(snapshot: object, document: object, params: object) -> str:
-    raise KeyError("a bug")
-
-
-def offset_of(snapshot: object, document: object, offset: int, params: object) -> int:
-    return offset
+from tests.protocol.fake_features import BEGUN, STOPPED
 
 
 def route(name: str, **more: Any) -> Route:
-    return Route("textDocument/hover", f"tests.protocol.test_answering:{name}", **more)
+    return Route("textDocument/hover", f"tests.protocol.fake_features:{name}", **more)
 
 
 def bench(tmp_path: Path) -> Workbench:
@@ -57,17 +33,15 @@ def at_character(tmp_path: Path, character: int, name: str = "a.plan.json") -> d
 
 
 async def test_a_cancelled_feature_stops_at_its_next_checkpoint(tmp_path: Path) -> None:
-    import tests.protocol.test_answering as shared
-
     process = ServerProcess()
     params = at_character(tmp_path, 0)
     answer = answer_of(process, bench(tmp_path), route("spin"), params)
     task = asyncio.ensure_future(answer)  # type: ignore[arg-type]
-    await asyncio.get_running_loop().run_in_executor(None, shared.BEGUN.wait, 10)
+    await asyncio.get_running_loop().run_in_executor(None, BEGUN.wait, 10)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert await asyncio.get_running_loop().run_in_executor(None, shared.STOPPED.wait, 5)
+    assert await asyncio.get_running_loop().run_in_executor(None, STOPPED.wait, 5)
     await process.close()
 
 
