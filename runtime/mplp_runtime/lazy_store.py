@@ -103,10 +103,13 @@ class LazyStore:
         return result
 
     def _repeat_changes(self, transaction: Transaction) -> None:
-        # Another process may have made the file meanwhile: what it wrote stays, unless we write the same
-        # thing.
+        # Another process may have made the file meanwhile. What it has under a key stays, its graph's id
+        # above all.
+        keys = {arguments[0] for name, arguments in self._changes if name == "set"}
+        taken = {key for key in keys if transaction.get(key) is not None}
         for name, arguments in self._changes:
-            getattr(transaction, name)(*arguments)
+            if name not in {"set", "delete"} or arguments[0] not in taken:
+                getattr(transaction, name)(*arguments)
 
 
 class _Recording:

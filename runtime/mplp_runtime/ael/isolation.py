@@ -6,8 +6,10 @@ the start leaves a moment in which the command runs without them.
 
 from __future__ import annotations
 
+import resource
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from math import ceil
 from pathlib import Path
 
@@ -47,15 +49,32 @@ def _dying_with_us() -> list[str]:
     return [program, "--no-new-privs", "--pdeathsig", "KILL", "--"] if program else []
 
 
+def isolation_problem(limits: Limits) -> str | None:
+    """Why these limits cannot be kept on this machine, None where they can; asked before a run starts."""
+    if (limits.network and not limits.hardened) or shutil.which("bwrap") is not None:
+        return None
+    wanted = "hardened = true" if limits.hardened else "network = false"
+    return f"mplp.toml says `{wanted}`, which needs bubblewrap (`bwrap`), and it is not installed."
+
+
+def limit_started_process(pid: int, limits: Limits) -> None:
+    """Limits a process that runs already, on systems that have the call but not the program `prlimit`."""
+    if shutil.which("prlimit") is not None or not hasattr(resource, "prlimit"):
+        return
+    memory_bytes = limits.memory_mib * 1024 * 1024
+    with suppress(OSError, ValueError):
+        resource.prlimit(pid, resource.RLIMIT_CPU, (ceil(limits.cpu_s), ceil(limits.cpu_s)))
+        resource.prlimit(pid, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
+
+
 def _isolating(limits: Limits, root: Path) -> list[str]:
     if limits.network and not limits.hardened:
         return []
     program = shutil.which("bwrap")
-    if program is None:
-        wanted = "hardened = true" if limits.hardened else "network = false"
-        raise IsolationImpossible(
-            f"mplp.toml says `{wanted}`, which needs bubblewrap (`bwrap`), and it is not installed."
-        )
+    problem = isolation_problem(limits)
+    if program is None or problem is not None:
+        raise IsolationImpossible(problem)
     if not limits.hardened:
         return [program, "--dev-bind", "/", "/", "--unshare-net", "--die-with-parent", "--"]
     network = ["--share-net"] if limits.network else []

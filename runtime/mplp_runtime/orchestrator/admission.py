@@ -13,7 +13,8 @@ from mplp_runtime.orchestrator.bindings import frozen_bindings, refuse_what_cann
 from mplp_runtime.orchestrator.schedule import execution_order, scheduled_steps
 from mplp_runtime.rules.check import check
 from mplp_runtime.rules.facts import document_facts
-from mplp_runtime.rules.findings import Severity
+from mplp_runtime.rules.findings import Finding, Severity
+from mplp_runtime.rules.invariants import invariant_findings
 from mplp_runtime.rules.references import context_of
 from mplp_runtime.rules.world import World
 from mplp_runtime.settings import Settings
@@ -135,11 +136,7 @@ def refuse_unapproved(word: str, changed: tuple[str, ...]) -> None:
 
 def _refuse_findings(plan: Mapping[str, Any], request: StartRequest) -> None:
     facts = document_facts(request.plan_path.absolute().as_uri(), "plan", plan, {})
-    errors = [f for f in check("plan", plan, facts, request.world) if f.severity == Severity.ERROR]
-    if errors:
-        more = f" There are {len(errors) - 1} more errors." if len(errors) > 2 else ""
-        more = " There is one more error." if len(errors) == 2 else more
-        raise PlanInvalid(f"The plan has errors, so it cannot run: {errors[0].message}{more}")
+    _refuse_errors(check("plan", plan, facts, request.world))
 
 
 def _refuse_context(plan: Mapping[str, Any], request: StartRequest) -> None:
@@ -154,6 +151,17 @@ def _refuse_context(plan: Mapping[str, Any], request: StartRequest) -> None:
         raise ContextUnusable(
             f"The plan's context {name} is {context.status}; a run needs it to be `active`."
         )
+    # The rules about a run (D13): what follows for the plan from the context it is going to run in.
+    known = {"context_id": context.id, "status": context.status}
+    _refuse_errors(invariant_findings("plan", plan, {"context": known}, "run"))
+
+
+def _refuse_errors(findings: list[Finding]) -> None:
+    errors = [finding for finding in findings if finding.severity == Severity.ERROR]
+    if errors:
+        more = f" There are {len(errors) - 1} more errors." if len(errors) > 2 else ""
+        more = " There is one more error." if len(errors) == 2 else more
+        raise PlanInvalid(f"The plan has errors, so it cannot run: {errors[0].message}{more}")
 
 
 def _refuse_constant(word: str) -> None:

@@ -39,7 +39,7 @@ async def begin_run(
 
     def work(transaction: Transaction) -> Record:
         claim = transaction.get(run["owner_key"])
-        if claim is not None and records.is_claim_alive(claim):
+        if claim is not None and records.is_claim_alive(claim, runtime.clock()):
             raise held(claim)
         begun = {**run, "generation": (transaction.get(generation) or 0) + 1}
         transaction.set(generation, begun["generation"])
@@ -63,7 +63,7 @@ async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:
         if state is None or state.run["status"] != "interrupted":
             raise RunInProgress("The run was taken up by another process a moment ago.")
         claim = transaction.get(state.run["owner_key"])
-        if claim is not None and records.is_claim_alive(claim):
+        if claim is not None and records.is_claim_alive(claim, runtime.clock()):
             raise held(claim)
         since = timestamp(runtime.clock())
         transaction.set(state.run["owner_key"], records.own_claim(run_id, instance, since))

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mplp_runtime.ael.isolation import isolation_problem
 from mplp_runtime.ael.layer import action_problem
 from mplp_runtime.errors import RoleNotBound
-from mplp_runtime.settings.model import Limits, Settings
+from mplp_runtime.settings.model import AgentHandoffBinding, Binding, Limits, Settings
 
 Step = Mapping[str, Any]
 
@@ -85,6 +86,8 @@ def refuse_what_cannot_run(steps: Iterable[Step], settings: Settings) -> None:
             ] = None
             continue
         problem = action_problem(binding.action, binding.model_dump(mode="json", exclude_none=True))
+        if problem is None and _is_process(binding):
+            problem = isolation_problem(settings.limits_for(binding))
         if problem is not None:
             problems[problem] = None
     if unbound:
@@ -95,6 +98,12 @@ def refuse_what_cannot_run(steps: Iterable[Step], settings: Settings) -> None:
         )
     if problems:
         raise RoleNotBound(" ".join(problems))
+
+
+def _is_process(binding: Binding) -> bool:
+    if isinstance(binding, AgentHandoffBinding):
+        return not binding.is_human
+    return binding.action == "tool_call"
 
 
 def _owner_of(step: Step, settings: Settings) -> str:

@@ -62,6 +62,11 @@ class RunFiles:
         if self._writer is not None:
             self._writer.changed()
 
+    @property
+    def is_written(self) -> bool:
+        """Whether there are files at all."""
+        return self._writer is not None
+
     async def close(self) -> None:
         """Writes what is left; both files are complete afterwards."""
         self._unsubscribe()

@@ -26,7 +26,7 @@ from mplp_runtime.orchestrator.admission import (
 )
 from mplp_runtime.orchestrator.attempts import RunServices
 from mplp_runtime.orchestrator.beginning import begin_run, held, take_over_run
-from mplp_runtime.orchestrator.live import LiveRun, RunFiles, write_files_from_store
+from mplp_runtime.orchestrator.live import LiveRun, RunFiles, trace_file, write_files_from_store
 from mplp_runtime.orchestrator.notices import Notices
 from mplp_runtime.orchestrator.others import OtherRuns
 from mplp_runtime.orchestrator.records import Record
@@ -34,6 +34,8 @@ from mplp_runtime.orchestrator.recovery import Recovery
 from mplp_runtime.orchestrator.run import Answer, RunLoop
 from mplp_runtime.orchestrator.state import RunState, load_state
 from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.sources import timestamp
+from mplp_runtime.vsl.interface import Transaction
 
 if TYPE_CHECKING:
     from mplp_runtime.runtime import Runtime
@@ -81,15 +83,16 @@ class RunManager:
     async def wait(self, run_id: str) -> RunView:
         """The run once it is over or interrupted; questions are waited for as long as it takes."""
         self.others.follow()
-        view = self.view(run_id)
-        while view.is_live:
+        while True:
+            view = self.view(run_id)
             live = self._live.get(run_id)
             if live is not None and live.task is not None:
+                # Also of a run that has just ended: its last trace is being written.
                 await asyncio.shield(live.task)
-            else:
+            elif view.is_live:
                 await self.notices.changed_within(1.0)
-            view = self.view(run_id)
-        return view
+            else:
+                return view
 
     async def cancel(self, run_id: str) -> RunView:
         """Ends a run and its processes; returns once that is done. An interrupted run is given up."""
@@ -205,6 +208,21 @@ class RunManager:
         """Whether this manager carries the run."""
         return run_id in self._live
 
+    async def beat(self) -> None:
+        """Says that the runs carried here are alive, for processes that cannot see this one."""
+        claims = {str(live.state.run["owner_key"]): run_id for run_id, live in self._live.items()}
+        if not claims:
+            return
+        beat = timestamp(self._runtime.clock())
+
+        def work(transaction: Transaction) -> None:
+            for key, run_id in claims.items():
+                claim = transaction.get(key)
+                if claim is not None and claim["run_id"] == run_id:
+                    transaction.set(key, {**claim, "beat": beat})
+
+        await self._runtime.vsl.transact(work)
+
     def obey(self, run_id: str, message: Record) -> None:
         """Does what another process asks of a run that is carried here."""
         live = self._live.get(run_id)
@@ -222,7 +240,13 @@ class RunManager:
         claim = self._runtime.vsl.read(lambda reading: reading.get(run["owner_key"]))
         owner = claim["pid"] if claim is not None and claim["run_id"] == run["run_id"] else None
         trace = timeline = None
-        if self._runtime.folder is not None:
+        live, folder = self._live.get(state.run_id), self._runtime.folder
+        # A run that began in memory has no files, even if the state moved into the folder since.
+        if (
+            live.files.is_written
+            if live is not None
+            else folder and trace_file(folder, run["trace_id"]).exists()
+        ):
             trace = f".mplp/traces/{run['trace_id']}.trace.json"
             timeline = f".mplp/traces/{run['trace_id']}.events.ndjson"
         return state.view(owner_pid=owner, trace_path=trace, timeline_path=timeline)
@@ -243,7 +267,7 @@ class RunManager:
             return
         key = records.owner_key(plan_id, "", simulated=False)
         claim = self._runtime.vsl.read(lambda reading: reading.get(key))
-        if claim is not None and records.is_claim_alive(claim):
+        if claim is not None and records.is_claim_alive(claim, self._runtime.clock()):
             raise held(claim)
 
     async def _approved(self, request: StartRequest, plan: Admitted) -> str | None:

@@ -92,9 +92,14 @@ class OtherRuns:
             self._task = None
 
     async def _follow(self) -> None:
+        loop = asyncio.get_running_loop()
+        next_beat = loop.time() + records.BEAT_S
         while True:
             try:
                 self._look()
+                if loop.time() >= next_beat:
+                    next_beat = loop.time() + records.BEAT_S
+                    await self._manager.beat()
             except StoreError as problem:
                 logger.warning("%s", problem)
             await asyncio.sleep(self._runtime.follow_interval_s)

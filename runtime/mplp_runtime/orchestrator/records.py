@@ -9,8 +9,12 @@ them.
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from mplp_runtime.ael.action import ProcessIdentity
@@ -28,6 +32,10 @@ OWNERS = "run_owner/"
 FINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
 
 Record = dict[str, Any]
+
+BEAT_S = 10.0
+"""How often an owner gives a sign of life."""
+_SILENCE_S = 60.0
 
 _live_instances: set[str] = set()
 
@@ -70,12 +78,32 @@ def own_claim(run_id: str, instance: str, since: str) -> Record:
         "pid": pid,
         "start_ticks": start_ticks(pid),
         "instance": instance,
+        "place": own_place(),
         "since": since,
+        "beat": since,
     }
 
 
-def is_claim_alive(claim: Mapping[str, Any]) -> bool:
-    """Whether the owner is still there; within this process, whether its runtime is still open."""
+@cache
+def own_place() -> str:
+    """Where this process's number means something: the machine, and on Linux the set of processes it sees.
+
+    A container and its host share folders, and neither sees (all of) the other's processes.
+    """
+    space = ""
+    with suppress(OSError):
+        space = str(Path("/proc/self/ns/pid").readlink())
+    return f"{platform.node()} {space}".strip()
+
+
+def is_claim_alive(claim: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the owner is still there.
+
+    Within this process: whether its runtime is still open. At another place, whose processes cannot be asked
+    for: whether it has given a sign of life lately.
+    """
+    if claim["place"] != own_place():
+        return (now - instant(claim["beat"])).total_seconds() < _SILENCE_S
     if claim["pid"] == os.getpid() and claim["start_ticks"] == start_ticks(os.getpid()):
         return claim["instance"] in _live_instances
     return is_alive(ProcessIdentity(claim["pid"], claim["start_ticks"]))

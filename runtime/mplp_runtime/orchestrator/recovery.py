@@ -32,9 +32,11 @@ class Recovery:
     def ownerless(self) -> list[str]:
         """Ids of runs that say they are live while their owner is gone."""
 
+        now = self.clock()
+
         def find(reading: Reading) -> list[str]:
             claims = [reading.get(key) for key in reading.keys(records.OWNERS)]
-            return [claim["run_id"] for claim in claims if claim and not records.is_claim_alive(claim)]
+            return [claim["run_id"] for claim in claims if claim and not records.is_claim_alive(claim, now)]
 
         return self.store.read(find)
 
@@ -57,7 +59,7 @@ class Recovery:
                 return False
             claim = transaction.get(run["owner_key"])
             if claim is not None and claim["run_id"] == run_id:
-                if claim["instance"] != instance and records.is_claim_alive(claim):
+                if claim["instance"] != instance and records.is_claim_alive(claim, self.clock()):
                     return False
                 transaction.delete(run["owner_key"])
             chronicle = self.chronicle(state)

@@ -21,7 +21,8 @@ def write_atomically(path: Path, pieces: Iterable[str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         number, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".tmp", dir=path.parent)
         temporary = Path(name)
-        with os.fdopen(number, "w", encoding="utf-8", newline="") as file:
+        # Half a surrogate pair has no UTF-8 form; written as \\udc80 it is sound inside a JSON text.
+        with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             with suppress(FileNotFoundError):
                 os.fchmod(file.fileno(), path.stat().st_mode & 0o7777)
             for piece in pieces:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,14 @@ async def test_a_handoff_to_another_role_is_refused_before_anything_starts(tmp_p
         Project(tmp_path, plan(), table("roles.worker", action="agent_handoff", to="reviewer"))
     )
     assert 'Supported: `to = "human"`' in str(found)
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is not None, reason="bubblewrap is installed")
+async def test_isolation_that_this_machine_does_not_have_is_refused_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    found = await refusal(Project(tmp_path, plan(), OK + table("limits", network=False)))
+    assert "needs bubblewrap" in str(found)
 
 
 async def test_nothing_runs_in_a_folder_that_is_not_trusted(tmp_path: Path) -> None:

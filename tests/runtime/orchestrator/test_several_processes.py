@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from mplp_runtime.errors import MplpError
+from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
+from mplp_runtime.sources import timestamp
 from tests.runtime.orchestrator.projects import Project, plan, role, statuses, step, step_id, table
 
 PERSON = table("roles.worker", action="agent_handoff", to="human")
@@ -85,6 +88,25 @@ async def test_a_run_becomes_interrupted_in_the_others_when_its_process_goes(tmp
         assert await editor.runs.notices.until(has_question, 20)
         await editor.runs.answer(run_id, step_id("a"), success=True)
         assert (await editor.runs.wait(run_id)).status == "completed"
+
+
+def test_an_owner_at_another_place_is_alive_as_long_as_it_gives_signs_of_life() -> None:
+    now = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+    claim = records.own_claim("run", "instance", timestamp(now)) | {"place": "another machine", "pid": 1}
+    assert records.is_claim_alive(claim, now + timedelta(seconds=30))
+    assert not records.is_claim_alive(claim, now + timedelta(seconds=90))
+
+
+async def test_an_owner_renews_its_sign_of_life(tmp_path: Path) -> None:
+    now = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+    project = Project(tmp_path, plan(step("a")), PERSON)
+    async with project.runtime(clock=lambda: now) as runtime:
+        run_id = (await runtime.runs.start(project.request())).run_id
+        now += timedelta(seconds=50)
+        await runtime.runs.beat()
+        claims = runtime.vsl.read(lambda reading: [reading.get(key) for key in reading.keys(records.OWNERS)])
+        assert [(claim["run_id"], claim["beat"]) for claim in claims if claim] == [(run_id, timestamp(now))]
+        await runtime.runs.cancel(run_id)
 
 
 @pytest.mark.parametrize("number", range(3))

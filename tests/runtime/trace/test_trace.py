@@ -123,6 +123,12 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(tmp_path: Path) -
         write_atomically(tmp_path / "file" / "trace.json", ["x"])
 
 
+def test_half_a_surrogate_pair_in_an_output_does_not_spoil_the_file(tmp_path: Path) -> None:
+    odd = {**segment(1), "attributes": {"output": "file \udc80"}}
+    write_atomically(tmp_path / "trace.json", trace_text(HEAD.document(), [odd], []))
+    assert json.loads((tmp_path / "trace.json").read_text(encoding="utf-8"))["segments"] == [odd]
+
+
 async def test_many_changes_become_few_writes_and_the_last_state_is_on_disk(tmp_path: Path) -> None:
     recorder = TraceRecorder(HEAD.trace_id)
     written = 0
