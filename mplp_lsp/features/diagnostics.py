@@ -24,7 +24,10 @@ def diagnostics(snapshot: Snapshot, uri: str) -> list[types.Diagnostic]:
     document = snapshot.document(uri)
     if document is None or document.kind is None:
         return []
-    return [diagnostic(snapshot, document, found) for found in findings_of(snapshot, document)]
+    shown = [diagnostic(snapshot, document, found) for found in findings_of(snapshot, document)]
+    if not document.is_open:
+        document.rest()
+    return shown
 
 
 def findings_of(snapshot: Snapshot, document: Document) -> list[Located]:

@@ -102,6 +102,11 @@ class Document:
             toml = self.cache["toml"] = TomlTree.parse(self.text)
         return toml
 
+    def rest(self) -> None:
+        """Drops what can be made again from the text; a project may have thousands of closed documents."""
+        for name in ("tree", "timeline", "toml", "analysis"):
+            self.cache.pop(name, None)
+
     @property
     def is_broken(self) -> bool:
         """Whether the text is not what its format asks for, so that its values are guesses in part."""

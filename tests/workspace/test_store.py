@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mplp_lsp.features.diagnostics import diagnostics
 from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.kinds import FileRules
 from mplp_lsp.workspace.workspace import Workspace
@@ -106,6 +107,19 @@ def test_a_file_is_read_again_only_when_its_stat_changed(workspace: Workspace, t
     assert first.after is not None
     assert second.after is not None
     assert second.after.facts is first.after.facts, "equal facts stay the same object"
+
+
+def test_looking_at_closed_documents_keeps_no_trees_in_memory(workspace: Workspace, tmp_path: Path) -> None:
+    path = tmp_path / "a.plan.json"
+    path.write_text(PLAN)
+    workspace.refresh([path])
+    snapshot = workspace.snapshot(uri_of(path))
+    first = diagnostics(snapshot, uri_of(path))
+    assert first
+    document = snapshot.documents[uri_of(path)]
+    assert "tree" not in document.cache
+    assert diagnostics(snapshot, uri_of(path)) == first
+    assert document.facts is not None
 
 
 def test_a_deleted_file_is_told_once(workspace: Workspace, tmp_path: Path) -> None:
