@@ -1,6 +1,6 @@
-"""The tokens of JSON and of what people type instead: white space, strings, numbers, words.
+"""The scalars of JSON and of what people type instead: strings, numbers, words.
 
-Everything here looks at one token or at the gap before it; the structure is `json_reader`'s.
+The gaps between them are `json_gaps`', the structure around them is `json_reader`'s.
 """
 
 from __future__ import annotations
@@ -12,34 +12,20 @@ from math import copysign, isfinite
 from sys import float_info
 from typing import NamedTuple
 
-from mplp_lsp.text.problems import Problem
+from mplp_lsp.text.json_gaps import SINGLE_QUOTED, WORD, GapLexer
 from mplp_runtime.rules.findings import Severity
 
-_SPACE = re.compile(r"[ \t\n\r]*")
-_LINE_COMMENT = re.compile(r"//[^\r\n]*|#[^\r\n]*")
-_CONFLICT_MARKER = re.compile(r"(?:<{7}|={7}|>{7}|\|{7})(?![<=>|])[^\r\n]*")
-_STRAY = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff]+"
-)
 _PLAIN = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
 _HEX4 = re.compile(r"[0-9A-Fa-f]{4}")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _LOOSE_NUMBER = re.compile(r"([+-]?)([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _HEXADECIMAL = re.compile(r"([+-]?)0[xX]([0-9A-Fa-f]+)")
-_WORD = re.compile(r'[^\s,:\[\]{}"]+')
 _WORDS = re.compile(r'[^\r\n,:\[\]{}"]{1,400}')
 _QUOTE_MISSING = re.compile(r'([^"\\\r\n]{0,400})"(?=[ \t]*(?:[,:\]}\r\n]|\Z))')
 _REST_WITH_QUOTE = re.compile(r'[^\r\n]{0,400}"(?=[ \t]*[,\]}]*[ \t]*(?:[\r\n]|\Z))')
-_NEAR = re.compile(r"[^\r\n]{0,402}")
-_BLANKS = re.compile(r"[ \t,\]}]*")
-_LINE = re.compile(r"[^\r\n]*")
-_STRING_ON_LINE = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?')
-_SINGLE = re.compile(r"'((?:[^'\\\r\n]|\\.)*)'")
 _TAIL = re.compile(r"[ \t]*[\]}]*[ \t]*,?[ \t]*\Z")
 _SWALLOWED = re.compile(r"[ \t]*[\]}]*[ \t]*(?:,[ \t]*|[\]}][ \t]*)\Z")
-_KEY = re.compile(r'"(?:[^"\\\r\n]|\\.)*"|\'(?:[^\'\\\r\n]|\\.)*\'|[A-Za-z_$][\w$-]*"?')
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-_TOKEN_STARTS = frozenset("{}[],:\"-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_$'")
 _LITERALS: Mapping[str, object] = {"true": True, "false": False, "null": None}
 _LITERALS_ELSEWHERE: Mapping[str, str] = {
     "True": "true",
@@ -55,9 +41,6 @@ _LITERALS_ELSEWHERE: Mapping[str, str] = {
     "undefined": "null",
 }
 _CONSTANTS = frozenset({"NaN", "Infinity", "+Infinity", "-Infinity", "-NaN", "+NaN", "Inf", "-Inf"})
-_BRACKETS = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?|[\[\]{}]')
-BALANCE_LIMIT = 20_000
-PATIENCE = 200_000
 DIGITS_LIMIT = 4300  # CPython refuses longer integers (CVE-2020-10735).
 
 
@@ -84,206 +67,8 @@ def real_number(digits: str) -> float:
     return value if isfinite(value) else copysign(float_info.max, value)
 
 
-class Lexer:
-    """Reads tokens of `text` and collects problems, in offsets of `text`.
-
-    `reach` is one more than the last place that was looked at; it passes the end of `text` when the end
-    itself was seen. What was read stays true as long as nothing before `reach` changes.
-    """
-
-    def __init__(self, text: str, *, starts_line: bool) -> None:
-        self.text = text
-        self.length = len(text)
-        self.reach = 0
-        self.problems: list[Problem] = []
-        # How much more text may be looked through to decide what a bracket or a key belongs to.
-        self.patience = PATIENCE
-        self._starts_line = starts_line
-        self._no_comment_end = self.length
-
-    def note(self, offset: int) -> None:
-        """Everything before `offset` was looked at."""
-        if offset > self.reach:
-            self.reach = offset
-
-    def add(
-        self,
-        code: str,
-        message: str,
-        start: int,
-        end: int,
-        severity: Severity = Severity.ERROR,
-        **data: object,
-    ) -> None:
-        """Report a fault; an empty range is widened to one character where there is one."""
-        end = min(max(end, start + 1), self.length)
-        if start >= end:
-            start = max(end - 1, 0)
-        last = self.problems[-1] if self.problems else None
-        if last is not None and (last.code, last.message, last.end) == (code, message, start):
-            # A run of the same fault, as in `,,,,`, is one fault.
-            self.problems[-1] = last._replace(end=end)
-            return
-        self.problems.append(Problem(code, message, start, end, data, severity))
-
-    def expected(self, what: str, message: str, start: int, end: int) -> None:
-        """Report that something else should stand here; `what` is for the fix."""
-        self.add("json-syntax", message, start, end, expected=what)
-
-    # Gaps
-
-    def char(self, offset: int) -> str:
-        """The character at an offset; an empty string at the end."""
-        self.note(offset + 1)
-        return self.text[offset] if offset < self.length else ""
-
-    def skip(self, offset: int, *, report: bool = True) -> int:
-        """Where the next token starts; comments and characters that do not belong are reported and passed."""
-        text = self.text
-        while True:
-            match = _SPACE.match(text, offset)
-            offset = match.end() if match else offset
-            self.note(offset + 1)
-            if offset >= self.length or text[offset] in _TOKEN_STARTS:
-                return offset
-            stop = self._strange_gap(offset, report)
-            if stop == offset:
-                return offset
-            offset = stop
-
-    def _strange_gap(self, offset: int, report: bool) -> int:
-        text = self.text
-        char = text[offset]
-        kind = ("json-syntax", "")
-        match: re.Match[str] | None = None
-        if char == "/" or char == "#":
-            match = _LINE_COMMENT.match(text, offset)
-            kind = ("json-comment", "JSON has no comments.")
-            if text.startswith("/*", offset):
-                return self._block_comment(offset, report)
-        elif char in "<=>|":
-            if self.column(offset) == 0:
-                match = _CONFLICT_MARKER.match(text, offset)
-            kind = ("json-syntax", "This is a merge conflict marker: choose one side and remove it.")
-        else:
-            match = _STRAY.match(text, offset)
-            kind = ("json-syntax", "This character is no white space in JSON.")
-        if match is None:
-            self.note(offset + 8)
-            return offset
-        self.note(match.end() + 1)
-        if report:
-            self.add(kind[0], kind[1], offset, match.end())
-        return match.end()
-
-    def _block_comment(self, offset: int, report: bool) -> int:
-        end = self.text.find("*/", offset + 2) if offset < self._no_comment_end else -1
-        if end < 0:
-            self._no_comment_end = min(self._no_comment_end, offset)
-        stop = end + 2 if end >= 0 else self.line_end(offset)
-        self.note(stop if end >= 0 else self.length + 1)
-        if report:
-            what = (
-                "JSON has no comments." if end >= 0 else "JSON has no comments, and this one is not closed."
-            )
-            self.add("json-comment", what, offset, stop)
-        return stop
-
-    def line_end(self, offset: int) -> int:
-        """Where the line of an offset ends, without its line end."""
-        match = _LINE.match(self.text, offset)
-        stop = match.end() if match else offset
-        self.note(stop + 1)
-        return stop
-
-    def _note_line(self, offset: int) -> None:
-        """What a guess about a text without its quotes looked at: the rest of the line, within limits."""
-        match = _NEAR.match(self.text, offset)
-        stop = match.end() if match else offset
-        blanks = _BLANKS.match(self.text, stop)
-        self.note((blanks.end() if blanks else stop) + 2)
-
-    def column(self, offset: int) -> int | None:
-        """How far a token is indented where it is the first of its line, else None."""
-        at = offset - 1
-        text = self.text
-        while at >= 0 and text[at] in " \t":
-            at -= 1
-        if at < 0:
-            return offset if self._starts_line else None
-        return offset - 1 - at if text[at] in "\r\n" else None
-
-    def is_key(self, offset: int) -> bool:
-        """Whether a key with its colon stands here."""
-        word = _KEY.match(self.text, offset)
-        if word is None:
-            self.note(offset + 1)
-            if self.text.startswith(('"', "'"), offset):
-                self.line_end(offset)
-            return False
-        gap = _SPACE.match(self.text, word.end())
-        colon = gap.end() if gap else word.end()
-        self.note(colon + 3)
-        # `http://…` is an address without its quotes.
-        return self.text.startswith(":", colon) and not self.text.startswith("//", colon + 1)
-
-    def bare_key(self, offset: int) -> tuple[str, int, bool]:
-        """A key without its quotes, where it ends, and whether it has a closing quote."""
-        match = _SINGLE.match(self.text, offset)
-        if match:
-            self.note(match.end() + 1)
-            return match.group(1), match.end(), False
-        match = _WORD.match(self.text, offset)
-        stop = match.end() if match else offset
-        self.note(stop + 2)
-        has_quote = self.text.startswith('"', stop)
-        return self.text[offset:stop], stop + has_quote, has_quote
-
-    def token_end(self, offset: int) -> int:
-        """Where the token that starts here ends, for the range of a problem."""
-        char = self.char(offset)
-        if char == '"':
-            match = _STRING_ON_LINE.match(self.text, offset)
-        else:
-            match = _WORD.match(self.text, offset)
-        stop = match.end() if match else offset + 1
-        self.note(stop + 1)
-        return max(min(stop, self.length), offset + (offset < self.length))
-
-    def matching_end(self, offset: int) -> tuple[int, bool]:
-        """Where the container that opens here ends, by counting brackets; False where the text ends first."""
-        depth = 0
-        for match in _BRACKETS.finditer(self.text, offset):
-            char = match.group()
-            if char in "{[":
-                depth += 1
-            elif char in "}]":
-                depth -= 1
-                if not depth:
-                    self.note(match.end())
-                    return match.end(), True
-        self.note(self.length + 1)
-        return self.length, False
-
-    def unbalanced(self, offset: int) -> tuple[int, str]:
-        """The end of the first closing bracket that closes more than opens from here, and the bracket."""
-        depth = 0
-        limit = offset + min(BALANCE_LIMIT, self.patience)
-        stop, found = limit, ""
-        for match in _BRACKETS.finditer(self.text, offset, limit):
-            char = match.group()
-            if char in "{[":
-                depth += 1
-            elif char in "}]":
-                depth -= 1
-                if depth < 0:
-                    stop, found = match.end(), char
-                    break
-        self.note(stop if found else min(limit, self.length) + 1)
-        self.patience = max(self.patience - (min(stop, self.length) - offset), 0)
-        return stop, found
-
-    # Scalars
+class Lexer(GapLexer):
+    """Reads the tokens of a text."""
 
     def scalar(self, offset: int) -> Token | None:
         """Read the string, number or word that starts here; None where there is none of them."""
@@ -397,7 +182,7 @@ class Lexer:
             )
             return Token(self._content(offset + 1, end), end, is_quiet=True)
         rest = _REST_WITH_QUOTE.match(self.text, stop)
-        self._note_line(stop)
+        self.note_line(stop)
         if rest and "," not in rest.group() and ":" not in rest.group():
             end = rest.end()
             inner = self.text.find('"', stop)
@@ -420,7 +205,7 @@ class Lexer:
             self.problems.pop()
 
     def _single_quoted(self, offset: int) -> Token:
-        match = _SINGLE.match(self.text, offset)
+        match = SINGLE_QUOTED.match(self.text, offset)
         if match is None:
             return self._word(offset)
         self.note(match.end() + 1)
@@ -429,7 +214,7 @@ class Lexer:
 
     def _number(self, offset: int) -> Token | None:
         text = self.text
-        word = _WORD.match(text, offset)
+        word = WORD.match(text, offset)
         stop = word.end() if word else offset + 1
         self.note(stop + 1)
         if word and "/" in word.group():
@@ -437,7 +222,7 @@ class Lexer:
         digits = text[offset:stop]
         match = _NUMBER.fullmatch(digits)
         if self.char(stop) == '"':
-            self._note_line(offset)
+            self.note_line(offset)
             if _QUOTE_MISSING.match(text, offset):
                 return None
         if match:
@@ -466,7 +251,7 @@ class Lexer:
     def _word(self, offset: int) -> Token:
         """A word where a value belongs: a literal, one of another language, or text without its quotes."""
         text = self.text
-        match = _WORD.match(text, offset)
+        match = WORD.match(text, offset)
         stop = match.end() if match else offset + 1
         self.note(stop + 1)
         word = text[offset:stop]
@@ -480,7 +265,7 @@ class Lexer:
             self.add("json-constant-invalid", f"JSON has no `{word}`.", offset, stop)
             return Token(None, stop)
         quoted = _QUOTE_MISSING.match(text, offset)
-        self._note_line(offset)
+        self.note_line(offset)
         if quoted and quoted.group(1):
             message = "This string has no opening quote."
             self.add("json-string-unterminated", message, offset, quoted.end(), expected='"')

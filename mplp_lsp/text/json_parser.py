@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from mplp_lsp.text.elements import Rows
+from mplp_lsp.text.json_containers import Reading
 from mplp_lsp.text.json_judge import Frame, Gap, Outer
 from mplp_lsp.text.json_lexer import Lexer
-from mplp_lsp.text.json_reader import Reader, Reading
+from mplp_lsp.text.json_reader import Reader
 from mplp_lsp.text.json_table import Before, TableReader, careful_or_tolerant, closes_table, lead_in
 from mplp_lsp.text.places import Placing, Spot
 from mplp_lsp.text.problems import Problem

@@ -7,9 +7,8 @@ that a bracket or a key that belongs further out ends the value instead of being
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-from mplp_lsp.text.json_judge import Frame, Gap, Judge, Outer
+from mplp_lsp.text.json_containers import Containers, Reading
+from mplp_lsp.text.json_judge import Frame, Gap, Outer
 from mplp_lsp.text.json_lexer import Lexer
 from mplp_lsp.text.json_scan import DEPTH_LIMIT, Scan, SoundScanner
 from mplp_lsp.text.places import Placing, Spot
@@ -19,17 +18,7 @@ from mplp_runtime.rules.findings import Severity
 _WASTE_LIMIT = 2_000_000
 
 
-class Reading(NamedTuple):
-    """A value, where it ends, where to read on, and whether a missing separator there is accounted for."""
-
-    value: object
-    stop: int
-    resume: int
-    is_quiet: bool = False
-    has_value: bool = True
-
-
-class Reader(Judge):
+class Reader(Containers):
     """Reads one value; see the module. Use a new reader for each value."""
 
     def __init__(
@@ -45,8 +34,6 @@ class Reader(Judge):
         self.scanner = scanner or SoundScanner(lexer)
         self.scans = not careful
         self._wasted = 0
-        self._result = Reading(None, 0, 0, has_value=False)
-        self._is_quiet = False
 
     def read(self, offset: int, spot: Spot | None = None) -> Reading:
         """The value whose first token is at `offset`; without a value where none starts there."""
@@ -57,14 +44,14 @@ class Reader(Judge):
 
     def read_members(self, offset: int, spot: Spot | None = None) -> Reading:
         """The object whose opening bracket is missing and whose first key is at `offset`."""
-        self._imply_object(offset, spot)
+        self.imply_object(offset, spot)
         return self._finish(offset)
 
     def _finish(self, at: int) -> Reading:
         while self.frames:
             self.last_stop = at
             at = self.step(self.frames[-1], at)
-        return self._result._replace(resume=at, is_quiet=self._is_quiet)
+        return self.result._replace(resume=at, is_quiet=self.is_quiet)
 
     # Values
 
@@ -111,48 +98,6 @@ class Reader(Judge):
         reader = Reader(self.lexer, Outer(kinds), careful=True, placing=self.placing)
         return reader.read(offset, spot)
 
-    def is_trusted(self, start: int, stop: int) -> bool:
-        """Whether no line inside looks like a key of an object further out, swallowed for want of a bracket."""
-        indents = {frame.indent for frame in self.frames if frame.is_object} | {self.outer.indent}
-        text = self.lexer.text
-        return not any(
-            text.find("\n" + blank * indent + '"', start, stop) >= 0
-            for indent in indents
-            if indent
-            for blank in " \t"
-        )
-
-    def open(self, offset: int, *, is_object: bool, spot: Spot | None, is_implied: bool = False) -> None:
-        """Begin a container."""
-        if self.placing is not None and spot is not None:
-            self.placing.opened(spot, offset, offset if is_implied else offset + 1)
-        self.frames.append(Frame(is_object, {} if is_object else [], offset, spot, is_implied))
-
-    def _imply_object(self, offset: int, spot: Spot | None) -> None:
-        self.open(offset, is_object=True, spot=spot, is_implied=True)
-        self.lexer.expected("{", "`{` expected before this key.", offset, self.lexer.token_end(offset))
-
-    def put(self, value: object, start: int, stop: int, spot: Spot | None, *, quiet: bool = False) -> None:
-        """Hand a finished value to the container it stands in."""
-        if self.placing is not None and spot is not None:
-            self.placing.closed(spot, start, stop)
-        if not self.frames:
-            self._result = Reading(value, stop, stop)
-            self._is_quiet = self._is_quiet or quiet
-            return
-        frame = self.frames[-1]
-        frame.gap = Gap.QUIET if quiet else Gap.MISSING
-        frame.last_key, frame.last_value, frame.last_start, frame.last_spot = frame.key, value, start, spot
-        if not frame.is_object:
-            frame.value.append(value)
-        elif frame.key is not None:
-            frame.value[frame.key] = value
-            frame.key = None
-
-    def _close(self, stop: int, *, quiet: bool = False) -> None:
-        frame = self.frames.pop()
-        self.put(frame.value, frame.start, stop, frame.spot, quiet=quiet)
-
     def _too_deep(self, offset: int) -> int:
         """Pass over a container that is nested too deep, counting brackets."""
         message = f"Nested deeper than {DEPTH_LIMIT} levels; what is inside is not read."
@@ -162,7 +107,7 @@ class Reader(Judge):
             self.put(None, offset, stop, None)
         else:
             while self.frames:
-                self._close(stop, quiet=True)
+                self.close(stop, quiet=True)
         return stop
 
     # Containers
@@ -172,7 +117,7 @@ class Reader(Judge):
         at = self._commas(frame, self.lexer.skip(offset))
         char = self.lexer.char(at)
         if not char:
-            return self._close_to(-1, at)
+            return self.close_to(-1, at)
         if char in "}]":
             return self._closer(frame, at, char)
         return self._member(frame, at, char) if frame.is_object else self._item(frame, at, char)
@@ -194,49 +139,24 @@ class Reader(Judge):
         if frame.is_object == is_object:
             if self.careful or self.fits(self.level, at + 1, is_own=True):
                 if frame.gap is Gap.COMMA:
-                    self._trailing_comma(frame.comma)
-                self._close(at + 1)
+                    self.trailing_comma(frame.comma)
+                self.close(at + 1)
             else:
-                self._extra(at, char)
+                self.bracket_extra(at, char)
             return at + 1
         is_single = frame.last_key is not None and frame.gap is Gap.MISSING
         if is_single and not isinstance(frame.last_value, list) and self.list_was_meant(at):
             return self.imply_list(frame, at)
         owner = self.owner_of_closer(at, is_object=is_object)
         if owner is not None:
-            return self._close_to(owner, at)
+            return self.close_to(owner, at)
         if self.fits(self.level, at + 1, is_own=False):
             right = "}" if frame.is_object else "]"
             self.lexer.expected(right, f"`{right}` expected here, not `{char}`.", at, at + 1)
-            self._close(at + 1)
+            self.close(at + 1)
         else:
-            self._extra(at, char)
+            self.bracket_extra(at, char)
         return at + 1
-
-    def _trailing_comma(self, comma: int) -> None:
-        self.lexer.add("json-comma-trailing", "JSON has no comma after the last entry.", comma, comma + 1)
-
-    def _extra(self, at: int, char: str) -> None:
-        self.lexer.add("json-bracket-extra", f"This `{char}` closes nothing.", at, at + 1)
-
-    def _close_to(self, owner: int, at: int) -> int:
-        """Containers inside the level `owner` are never closed: one fault, however many there are."""
-        frame = self.frames[-1]
-        if not frame.value and frame.gap is not Gap.QUIET:
-            self.lexer.forget(frame.start + 1)
-        if not frame.is_implied and frame.gap is not Gap.QUIET:
-            bracket = "{" if frame.is_object else "["
-            message = f"This `{bracket}` is never closed."
-            closer = "}" if frame.is_object else "]"
-            self.lexer.add("json-bracket-unclosed", message, frame.start, frame.start + 1, expected=closer)
-        resume = frame.comma + 1 if frame.gap is Gap.COMMA else self.last_stop
-        while self.frames and self.level > owner:
-            self._close(self.last_stop, quiet=True)
-        if self.frames:
-            return at
-        # Whoever reads on does so right behind the last thing that belongs here, and reports the gap.
-        self.lexer.forget(resume)
-        return resume
 
     # Lists
 
@@ -249,8 +169,8 @@ class Reader(Judge):
         if char not in "{[" and not self.careful and self.lexer.is_key(at):
             owner = self.owner_of_key(at)
             if owner is not None:
-                return self._close_to(owner, at)
-            self._imply_object(at, spot)
+                return self.close_to(owner, at)
+            self.imply_object(at, spot)
             return at
         self._comma_check(frame, at, "value")
         return self.value_at(at, spot) or at + 1
@@ -274,7 +194,7 @@ class Reader(Judge):
         if column is not None:
             owner = self.owner_of_column(column)
             if owner is not None and lexer.is_key(at):
-                return self._close_to(owner, at)
+                return self.close_to(owner, at)
             if frame.indent is None:
                 frame.indent = column
         known = len(lexer.problems)
@@ -310,12 +230,12 @@ class Reader(Judge):
             inner = lexer.skip(at + 1, report=False)
             follows = lexer.char(inner)
             if follows and follows not in ",:}]" and lexer.column(inner) is None and not lexer.is_key(inner):
-                self._extra(at, char)
+                self.bracket_extra(at, char)
                 after = at + 1
                 at, char = lexer.skip(after), follows
         if char and char not in "{[" and not self.careful and lexer.is_key(at):
             if self.brace_is_missing(at):
-                self._imply_object(at, spot)
+                self.imply_object(at, spot)
                 return at
         else:
             stop = self.value_at(at, spot)
@@ -358,7 +278,7 @@ class Reader(Judge):
         if char and char in "{}[]":
             behind = lexer.skip(after + 1, report=False)
             if lexer.char(behind) == ":":
-                self._extra(after, char)
+                self.bracket_extra(after, char)
                 return str(token.value), token.stop, behind + 1
         gap = lexer.text[token.stop : after]
         if char and char not in ",}]" and "\n" not in gap and "\r" not in gap and not lexer.is_key(after):
@@ -409,7 +329,7 @@ class Reader(Judge):
                 lexer.add("json-bracket-extra", "This `{` opens nothing.", at, at + 1)
                 return at + 1
             if self.kind(self.level - 1) is False:
-                return self._close_to(self.level - 1, at)
+                return self.close_to(self.level - 1, at)
             if isinstance(frame.last_value, dict) and frame.last_key is not None:
                 return self.imply_list(frame, at)
         lexer.expected("key", f"Key expected before this `{char}`.", at, at + 1)

@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 from mplp_lsp.text.edits import Stretch
 from mplp_lsp.text.elements import BLOCK_SIZE, Element, LooseElement, Rows, text_length
+from mplp_lsp.text.json_containers import Reading
+from mplp_lsp.text.json_gaps import PATIENCE
 from mplp_lsp.text.json_judge import Gap, Outer
-from mplp_lsp.text.json_lexer import PATIENCE, Lexer
-from mplp_lsp.text.json_reader import Reader, Reading
+from mplp_lsp.text.json_lexer import Lexer
+from mplp_lsp.text.json_reader import Reader
 from mplp_lsp.text.json_scan import DEPTH_LIMIT, SoundScanner
 from mplp_lsp.text.places import Placing, Spot
 from mplp_lsp.text.spans import Joint

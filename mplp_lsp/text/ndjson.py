@@ -84,7 +84,7 @@ class Timeline:
             return Timeline.parse(after)
         while at < end or (at == end == after.length and number < after.lines.count):
             text = after.lines[number]
-            fresh.append(known.pop(text, None) or Line(text))
+            fresh.append(known.pop(text) if text in known else Line(text))
             at += len(text)
             number += 1
         joint: Joint[Line] = Joint(_line_length, _BLOCK_SIZE)

@@ -106,7 +106,7 @@ class TextSnapshot:
         start, end = sorted((min(max(start, 0), self.length), min(max(end, 0), self.length)))
         lines = self.lines
         first, first_start = lines.locate(start)
-        last, last_start = lines.locate(end) if end > start else (first, first_start)
+        last = lines.locate(end)[0] if end > start else first
         # `\r` and `\n` that come to stand side by side are one line end, so the neighbours are read again.
         if start == first_start and first > 0 and lines[first - 1].endswith("\r"):
             first -= 1

@@ -151,15 +151,15 @@ class Tree:
         if table is not None:
             if len(pointer) == 2:
                 return table.element(int(pointer[1])).is_broken
-            spot, _, start = self._in_element(table, pointer)
+            spot, _, _ = self._in_element(table, pointer)
             element = table.element(int(pointer[1]))
-            return element.is_broken and _has_error(element.problems, spot, -start + start)
+            return element.is_broken and _has_error(element.problems, spot)
         if any(frame.is_quiet for frame in self._root.frames):
             return True
         if not pointer:
             return any(problem.is_error for problem in self._root.problems)
-        spot, is_own = self._root_placing.nearest(pointer)
-        return spot is not None and is_own and _has_error(self._root.problems, spot, 0)
+        place, is_own = self._root_placing.nearest(pointer)
+        return place is not None and is_own and _has_error(self._root.problems, place)
 
     # Places
 
@@ -256,13 +256,9 @@ class Tree:
 _PARTS: tuple[Part, Part] = ("key", "value")
 
 
-def _has_error(problems: Sequence[Problem], spot: Spot, shift: int) -> bool:
-    return any(
-        problem.is_error
-        and spot.start <= problem.start + shift
-        and problem.end + shift <= max(spot.stop, spot.key_stop)
-        for problem in problems
-    )
+def _has_error(problems: Sequence[Problem], spot: Spot) -> bool:
+    stop = max(spot.stop, spot.key_stop)
+    return any(p.is_error and spot.start <= p.start and p.end <= stop for p in problems)
 
 
 def _place(problem: Problem) -> tuple[int, int]:
