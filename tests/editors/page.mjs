@@ -74,6 +74,24 @@ async function trusted() {
   await turn("question", () =>
     page.waitForFunction(() => document.querySelector(".statusbar")?.textContent.includes("waiting for you")),
   );
+  await driver("answer");
+  await palette("MPLP: Answer what");
+  await page.keyboard.press("Enter");
+  seen.answers = await choices("Done");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".quick-input-message:has-text('What came out of it?')");
+  await page.keyboard.type("read and agreed");
+  await page.keyboard.press("Enter");
+  await turn("answered", () =>
+    page.waitForFunction(() => !document.querySelector(".statusbar")?.textContent.includes("waiting for you")),
+  );
+  await driver("resume");
+  await palette("MPLP: Resume run");
+  await page.keyboard.press("Enter");
+  seen.repeat = await choices("Run it again");
+  await picture("resume");
+  await page.keyboard.type("Run it");
+  await page.keyboard.press("Enter");
 }
 
 async function untrusted() {
@@ -103,6 +121,12 @@ async function palette(text) {
   await page.waitForFunction(
     () => document.querySelector(".quick-input-list .monaco-list-row.focused")?.textContent.includes("MPLP"),
   );
+}
+
+/** What a list to choose from offers, once `one` is among it. */
+async function choices(one) {
+  const names = () => texts(".quick-input-list .quick-input-list-row:first-child .label-name");
+  return until(names, (found) => found.includes(one));
 }
 
 /** The text of the notification that has this button. */

@@ -203,8 +203,20 @@ def test_a_draft_is_refused_with_the_offer_to_approve_it(trusted: Session) -> No
 def test_a_hand_off_waits_for_the_answer_of_a_person(trusted: Session) -> None:
     assert trusted.facts["question"]["step_id"] == FORMAT
     assert "Read the change log" in trusted.facts["question"]["text"]
-    assert trusted.facts["answered"] == "completed"
-    assert "? " in trusted.facts["wholeTrace"]
+    assert trusted.seen["answers"] == ["Done", "Not done"]
+    assert trusted.facts["answered"]["steps"][0]["output"] == "read and agreed"
+    assert f"? {trusted.facts['question']['text']}" in trusted.facts["wholeTrace"]
+
+
+def test_a_run_that_was_interrupted_goes_on_and_repeats_a_step_only_with_consent(trusted: Session) -> None:
+    interrupted = {step["agent_role"]: step for step in trusted.facts["interrupted"]["steps"]}
+    assert interrupted["formatter"]["status"] == "completed"
+    assert interrupted["tester"]["interrupted"] is True
+    assert trusted.seen["repeat"] == ["Ask me at the step", "Run it again", "Count it as failed"]
+    resumed = {step["agent_role"]: step for step in trusted.facts["resumed"]["steps"]}
+    assert resumed["formatter"]["attempt"] == 1
+    assert resumed["tester"]["attempt"] == 2
+    assert "resumed" in trusted.facts["wholeTrace"]
 
 
 def test_a_run_can_be_cancelled_and_a_plan_rejected(trusted: Session) -> None:

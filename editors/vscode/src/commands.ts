@@ -184,17 +184,18 @@ export class Commands {
   private async withRepeat(argument: Argument): Promise<Argument | undefined> {
     const chosen = await this.withRun(argument, "Resume which run?", (run) => run.status === "interrupted");
     const run = this.trace.all.find((candidate) => candidate.run_id === chosen?.["run"]);
-    const open = run?.questions.filter((question) => question.kind === "repeat") ?? [];
+    const open = run?.steps.filter((step) => step.interrupted === true) ?? [];
     if (chosen === undefined || chosen["repeat"] !== undefined || open.length === 0) {
       return chosen;
     }
-    const repeat = { label: "Run it again", detail: "Its effects may then happen twice." };
-    const later = { label: "Resume without it", detail: "You say later whether it had finished." };
-    const choice = await vscode.window.showQuickPick([later, repeat], {
-      title: open.map((question) => question.text).join(" "),
-      placeHolder: "Nobody knows whether this step finished",
+    const ask = { label: "Ask me at the step", detail: "The run goes on with what does not depend on it.", repeat: {} };
+    const again = { label: "Run it again", detail: "What it did before may then happen twice.", repeat: { repeat: true } };
+    const failed = { label: "Count it as failed", detail: "It is not run again.", repeat: { repeat: false } };
+    const choice = await vscode.window.showQuickPick([ask, again, failed], {
+      title: `Was under way: ${open.map((step) => step.description).join(", ")}`,
+      placeHolder: "Nobody knows whether it finished",
     });
-    return choice && { ...chosen, repeat: choice === repeat };
+    return choice && { ...chosen, ...choice.repeat };
   }
 
   private async withAnswer(argument: Argument): Promise<Argument | undefined> {
@@ -223,19 +224,19 @@ export class Commands {
       return asked;
     }
     const question = this.question(asked);
-    const [yes, no] = question?.kind === "gate" ? ["Yes, go on", "No, stop here"] : ["Done", "Not done"];
-    const choice = await vscode.window.showQuickPick([yes, no], {
+    const answers = answersTo(question?.kind ?? "handoff");
+    const choice = await vscode.window.showQuickPick(answers, {
       title: question?.text ?? "Did the step succeed?",
       placeHolder: "Your answer is recorded in the trace",
     });
-    if (choice === undefined) {
-      return undefined;
+    if (choice === undefined || choice.prompt === undefined) {
+      return choice && { ...asked, ...choice.answer };
     }
     const output = await vscode.window.showInputBox({
       title: question?.text ?? "The step",
-      prompt: choice === yes ? "What came out of it? (optional)" : "Why? (optional)",
+      prompt: choice.prompt,
     });
-    return output === undefined ? undefined : { ...asked, success: choice === yes, output };
+    return output === undefined ? undefined : { ...asked, ...choice.answer, output };
   }
 
   private question(argument: Argument): Question | undefined {
@@ -301,6 +302,35 @@ function asArgument(given: unknown): Argument {
 
 function isRun(answer: unknown): answer is Run {
   return typeof answer === "object" && answer !== null && "run_id" in answer && "steps" in answer;
+}
+
+interface AnswerPick extends vscode.QuickPickItem {
+  answer: { success: boolean; repeat?: boolean };
+  /** What to ask next; nothing where there is nothing to add. */
+  prompt?: string;
+}
+
+function answersTo(kind: Question["kind"]): AnswerPick[] {
+  const prompt = "What came out of it? (optional)";
+  const why = "Why? (optional)";
+  switch (kind) {
+    case "gate":
+      return [
+        { label: "Yes, go on", answer: { success: true } },
+        { label: "No, stop here", answer: { success: false }, prompt: why },
+      ];
+    case "repeat":
+      return [
+        { label: "It had finished", answer: { success: true }, prompt },
+        { label: "Run it again", answer: { success: false, repeat: true } },
+        { label: "Count it as failed", answer: { success: false }, prompt: why },
+      ];
+    case "handoff":
+      return [
+        { label: "Done", answer: { success: true }, prompt },
+        { label: "Not done", answer: { success: false }, prompt: why },
+      ];
+  }
 }
 
 function refusal(code: string, message: string): Refusal {

@@ -11,11 +11,11 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const trace = new TraceView();
   const commands = new Commands(() => server, trace);
   const server: Server = new Server((command, argument) => commands.run(command, argument));
-  let isWanted = false;
-
+  // Once is enough: a server that is missing or was stopped is not asked for again with each document.
+  let isStarted = false;
   const start = async (): Promise<void> => {
-    if (!isWanted) {
-      isWanted = true;
+    if (!isStarted) {
+      isStarted = true;
       await server.ready();
     }
   };
@@ -36,12 +36,10 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
         void start();
       }
     }),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => (isWanted ? server.trusted() : undefined)),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => server.surroundingsChanged()),
     vscode.workspace.onDidChangeConfiguration(async (change) => {
-      if (change.affectsConfiguration("mplp.server.path")) {
-        await (isWanted ? server.restart() : undefined);
-      } else if (change.affectsConfiguration("mplp")) {
-        await server.tellSettings();
+      if (change.affectsConfiguration("mplp")) {
+        await server.surroundingsChanged();
       }
     }),
   );

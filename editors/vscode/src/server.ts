@@ -20,6 +20,7 @@ export class Server implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private starting: Promise<LanguageClient | undefined> | undefined;
   private located: Located | undefined;
+  private isWanted = false;
   private readonly log = vscode.window.createOutputChannel("MPLP", { log: true });
   private readonly runs = new vscode.EventEmitter<Run>();
   private readonly states = new vscode.EventEmitter<State>();
@@ -44,6 +45,7 @@ export class Server implements vscode.Disposable {
 
   /** The running client; starts it if need be. Undefined when there is no server (the user has been told). */
   async ready(): Promise<LanguageClient | undefined> {
+    this.isWanted = true;
     if (this.client?.state === State.Running) {
       return this.client;
     }
@@ -56,18 +58,20 @@ export class Server implements vscode.Disposable {
     await this.ready();
   }
 
-  /** Trust was granted: the server hears it, or starts anew when the workspace brings its own. */
-  async trusted(): Promise<void> {
-    const before = this.located?.program;
-    if (this.client === undefined || this.locate()?.program !== before) {
-      await this.restart();
+  /** Trust or settings changed: the server hears it, or starts anew when it is another program now. */
+  async surroundingsChanged(): Promise<void> {
+    if (!this.isWanted) {
       return;
     }
-    await this.tellSettings();
+    if (this.client === undefined || this.isAnotherProgram()) {
+      await this.restart();
+    } else {
+      await this.tellSettings();
+    }
   }
 
   /** LSP has no word for trust, so it travels with the settings. */
-  async tellSettings(): Promise<void> {
+  private async tellSettings(): Promise<void> {
     if (this.client?.state === State.Running) {
       await this.client.sendNotification("workspace/didChangeConfiguration", { settings: { mplp: settings() } });
     }
@@ -93,6 +97,14 @@ export class Server implements vscode.Disposable {
       await client.stop().catch((error: unknown) => this.log.warn(`The server did not stop in time: ${String(error)}`));
     }
     await client?.dispose();
+  }
+
+  private isAnotherProgram(): boolean {
+    try {
+      return this.locate()?.program !== this.located?.program;
+    } catch {
+      return true;
+    }
   }
 
   private locate(): Located | undefined {

@@ -72,13 +72,25 @@ async function trusted() {
   const asked = await until("the question", () => newestRun("Ask a person"), (found) => found?.questions.length > 0);
   facts.question = asked.questions[0];
   await turn("question");
-  await vscode.commands.executeCommand("mplp.ui.answerHandoff", {
-    run: asked.run_id,
-    step: asked.questions[0].step_id,
-    success: true,
-    output: "read and agreed",
-  });
-  facts.answered = await until("the answered run", () => statusOf("Ask a person"), (status) => status === "completed");
+  signal("answer");
+  facts.answered = await until("the answered run", () => newestRun("Ask a person"), (found) => found?.status === "completed");
+  await turn("answered");
+
+  await run(release.uri);
+  const isTesting = (found) => found?.steps.some((step) => step.agent_role === "tester" && step.status === "in_progress");
+  await until("the test under way", () => newestRun("Release the greeter"), isTesting);
+  await vscode.commands.executeCommand("mplp.ui.restartServer");
+  facts.interrupted = await until(
+    "the interrupted run",
+    () => newestRun("Release the greeter"),
+    (found) => found?.status === "interrupted",
+  );
+  signal("resume");
+  facts.resumed = await until(
+    "the resumed run",
+    () => newestRun("Release the greeter"),
+    (found) => found?.status === "completed",
+  );
 
   const again = await run(release.uri);
   await vscode.commands.executeCommand("mplp.ui.cancelRun", { run: again.run_id });
@@ -193,10 +205,9 @@ function shownTrace() {
   return shown && { file: shown.document.fileName, column: shown.viewColumn, language: shown.document.languageId };
 }
 
+/** The server's own command: unlike the palette's it opens no list, which would close what the page types into. */
 function status() {
-  return vscode.commands
-    .executeCommand("mplp.ui.serverStatus")
-    .then((found) => vscode.commands.executeCommand("workbench.action.closeQuickOpen").then(() => found));
+  return vscode.commands.executeCommand("mplp.serverStatus", {});
 }
 
 async function newestRun(title) {
