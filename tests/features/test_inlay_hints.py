@@ -72,7 +72,8 @@ def test_a_dry_run_is_never_taken_for_a_run() -> None:
     "description", ["plain", "😀 été", 'a \\"quoted\\" word', "", '\\"description\\": \\"x\\"']
 )
 def test_the_hint_stands_right_after_the_description(encoding: Encoding, description: str) -> None:
-    text = f'{{"plan_id": "<p1>", "steps": [{{"step_id": "<s1>", "description":\t"{description}", "status": "pending"}}]}}'
+    step = f'{{"step_id": "<s1>", "description":\t"{description}", "status": "pending"}}'
+    text = f'{{"plan_id": "<p1>", "steps": [{step}]}}'
     seen = project(text, encoding=encoding, runs=run_view())
     (hint,) = hints(seen)
     document = seen.snapshot.document(seen.uri)
