@@ -30,7 +30,7 @@ class Containers(Judge):
         self.is_quiet = False
 
     def is_trusted(self, start: int, stop: int) -> bool:
-        """Whether no line inside looks like a key of an object further out, swallowed for want of a bracket."""
+        """Whether no line inside looks like a key of an object further out that was swallowed."""
         indents = {frame.indent for frame in self.frames if frame.is_object} | {self.outer.indent}
         text = self.lexer.text
         return not any(

@@ -184,10 +184,7 @@ class GapLexer:
     def token_end(self, offset: int) -> int:
         """Where the token that starts here ends, for the range of a problem."""
         char = self.char(offset)
-        if char == '"':
-            match = _STRING_ON_LINE.match(self.text, offset)
-        else:
-            match = WORD.match(self.text, offset)
+        match = (_STRING_ON_LINE if char == '"' else WORD).match(self.text, offset)
         stop = match.end() if match else offset + 1
         self.note(stop + 1)
         return max(min(stop, self.length), offset + (offset < self.length))

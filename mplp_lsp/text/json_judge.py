@@ -23,7 +23,7 @@ class Gap(Enum):
 
 
 class Outer(NamedTuple):
-    """The containers around a value, outermost first (True: an object), and how the root's keys are indented."""
+    """The containers around a value, outermost first (True: an object), and the indent of the root's keys."""
 
     kinds: tuple[bool, ...] = ()
     indent: int | None = None
@@ -130,7 +130,7 @@ class Judge:
     # Keys
 
     def owner_of_column(self, column: int) -> int | None:
-        """The level of the object further out whose keys are indented as this one, if the indentation says so."""
+        """The level of the object further out whose keys are indented as this one; None if there is none."""
         frame = self.frames[-1]
         if frame.indent is not None and column >= frame.indent:
             return None
@@ -142,7 +142,7 @@ class Judge:
         return None
 
     def owner_of_key(self, offset: int) -> int | None:
-        """The level of the object that a key found inside a list belongs to; None for a new object in the list."""
+        """The level of the object a key found inside a list belongs to; None for a new object in the list."""
         objects = [index for index in range(self.level - 1, -1, -1) if self.kind(index)]
         if not objects:
             return None

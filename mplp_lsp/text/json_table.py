@@ -246,7 +246,7 @@ class TableReader:
         return reading.resume, Gap.QUIET if reading.is_quiet else Gap.MISSING
 
     def places(self, element: Element, start: int) -> Placing:
-        """Where everything in an element stands, from the start of its value; `start` is where its text starts."""
+        """Where everything in an element stands, from its value on; `start` is where its text starts."""
         if element.placing is None:
             placing = Placing()
             text = self._piece(start, start + max(element.reach, element.length))

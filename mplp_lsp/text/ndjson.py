@@ -67,7 +67,7 @@ class Timeline:
         return cls(text, Spans.of([Line(line) for line in text.lines], _line_length, _BLOCK_SIZE))
 
     def edited(self, edits: Sequence[Edit], after: TextSnapshot) -> Timeline:
-        """The timeline of `after`, which `edits` make of this one's text. Lines that stay keep their objects."""
+        """The timeline of `after`, which `edits` make of this text. Lines that stay keep their objects."""
         changed = stretches(edits)
         if self._own_problems or not changed or _is_too_large(after):
             return Timeline.parse(after)
@@ -82,7 +82,7 @@ class Timeline:
         number, at = after.lines.locate(start)
         if at != start:
             return Timeline.parse(after)
-        while at < end or (at == end == after.length and number < after.lines.count):
+        while number < after.lines.count and (at < end or last == self.lines.count):
             text = after.lines[number]
             fresh.append(known.pop(text) if text in known else Line(text))
             at += len(text)

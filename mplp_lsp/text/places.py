@@ -41,7 +41,7 @@ class Spot:
 
 
 class Placing:
-    """All spots of one value in text order, and the last one for each pointer (of duplicates, the last counts)."""
+    """All spots of one value in text order; of duplicate keys, the last counts."""
 
     __slots__ = ("_by_pointer", "spots")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 from mplp_lsp.text.edits import Change
 from mplp_lsp.text.snapshot import Encoding
@@ -22,19 +23,9 @@ def width(character: str, encoding: Encoding) -> int:
 
 
 def lines(text: str) -> list[str]:
-    """Lines with their ends, found character by character."""
-    found = [""]
-    index = 0
-    while index < len(text):
-        if text.startswith("\r\n", index):
-            found[-1] += "\r\n"
-            index += 2
-        else:
-            found[-1] += text[index]
-            index += 1
-        if found[-1][-1] in "\r\n":
-            found.append("")
-    return found
+    """Lines with their ends: text and line end by turns."""
+    parts = re.split("(\r\n|\r|\n)", text)
+    return [line + end for line, end in zip(parts[::2], [*parts[1::2], ""], strict=True)]
 
 
 def offset(text: str, line: int, character: int, encoding: Encoding) -> int:
@@ -67,7 +58,7 @@ def apply(text: str, changes: list[Change], encoding: Encoding) -> str:
     return text
 
 
-def observed(tree: Tree, rng: random.Random | None = None, sample: int = 12) -> dict[str, object]:
+def observed(tree: Tree, rng: random.Random | None = None, sample: int = 5) -> dict[str, object]:
     """Everything that can be seen of a tree; with `rng` the places of some pointers and offsets too."""
     seen: dict[str, object] = {
         "value": repr(tree.value),
