@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -96,8 +95,6 @@ class Session:
             from mplp_lsp.server.desk import Desk
 
             self._desk = Desk(self, self._initialize_params)
-            # Modules and classes live for ever: the collector need not walk over them again (24 ms a time).
-            gc.freeze()
         return self._desk
 
     def request(self, method: str, params: Any) -> object | Awaitable[object]:

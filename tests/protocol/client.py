@@ -206,7 +206,7 @@ class Client:
                 f"no {what} within {limit_s} s; got {[n['method'] for n in self.notifications][-20:]}"
             )
             if not self.has_ended:
-                self._take(left)
+                self._take(min(left, 0.1))
             else:
                 raise AssertionError(f"the server ended before {what}")
 

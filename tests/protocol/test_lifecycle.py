@@ -119,6 +119,7 @@ def test_the_end_of_input_ends_the_process(is_polite: bool) -> None:
 def test_sigterm_ends_the_process() -> None:
     with ServerUnderTest() as server:
         server.client.initialize()
+        server.client.error_of("no/such")
         server.process.send_signal(signal.SIGTERM)
         assert server.exit_code(5) == 1
 
