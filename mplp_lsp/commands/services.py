@@ -1,7 +1,7 @@
 """What a command may ask of the session that runs it; the server implements this, tests fake it.
 
-A command is `async (services, arguments) -> JSON`. It never touches the connection, the store of documents or a
-thread: everything with an effect goes through here, so that a command reads as what the user gets.
+A command is `async (services, arguments) -> JSON`. It never touches the connection, the store of documents
+or a thread: everything with an effect goes through here, so that a command reads as what the user gets.
 """
 
 from __future__ import annotations

@@ -78,7 +78,8 @@ def test_github_annotations_escape_what_would_end_them() -> None:
         outcome(report(message="50% of\nthis", span=Span("a,b:c.json", 1, 1, 1, 2))), PLAIN
     )
     assert text == (
-        "::error file=a%2Cb%3Ac.json,line=1,col=1,endLine=1,endColumn=2,title=value-not-allowed::50%25 of%0Athis\n"
+        "::error file=a%2Cb%3Ac.json,line=1,col=1,endLine=1,endColumn=2,"
+        "title=value-not-allowed::50%25 of%0Athis\n"
     )
 
 

@@ -143,7 +143,8 @@ def test_ctrl_c_cancels_the_run_and_ends_what_it_started(tmp_path: Path) -> None
         root,
         {
             "sleeper": runs_python(
-                'import os, time; open("pid.txt", "w").write(str(os.getpid())); os.rename("pid.txt", "pid"); time.sleep(600)'
+                'import os, time; open("new", "w").write(str(os.getpid())); '
+                'os.rename("new", "pid"); time.sleep(600)'
             )
         },
     )

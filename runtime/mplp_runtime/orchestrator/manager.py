@@ -276,11 +276,12 @@ class RunManager:
             return None
         approvals = self._runtime.approvals
         state = approvals.state(request.plan_path, plan.plan, plan.settings)
-        if request.approve and not state.is_approved and needs_approval(plan.plan, plan.settings):
+        is_asked_for = needs_approval(plan.plan, plan.settings) or state.word in {"rejected", "void"}
+        if request.approve and not state.is_approved and is_asked_for:
             await approvals.propose(request.plan_path, plan.plan)
             await approvals.approve(request.plan_path, plan.plan)
             state = approvals.state(request.plan_path, plan.plan, plan.settings)
-        if needs_approval(plan.plan, plan.settings) or state.word in {"rejected", "void"}:
+        if is_asked_for:
             refuse_unapproved(state.word, state.changed)
         return state.confirm_id if state.is_approved else None
 

@@ -1,0 +1,103 @@
+"""What commands take, and the pages that say so."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+
+import pytest
+
+from mplp_lsp.commands.docs import EDITOR_SETTINGS, SETTINGS_TARGET, TARGET, page, settings_page
+from mplp_lsp.commands.table import COMMANDS
+from mplp_lsp.server.configuration import Options, configured
+from mplp_runtime.settings import load_settings
+from mplp_runtime.settings.model import Limits, Settings
+from mplp_runtime.settings.table import BINDING_COMMON, BINDING_KEYS, TABLES
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "sentence"),
+    [
+        ("runPlan", {}, "mplp.runPlan needs `uri`: {uri, simulate?, approve?}."),
+        ("runPlan", {"uri": 3}, "mplp.runPlan: `uri` is a string: {uri, simulate?, approve?}."),
+        (
+            "runPlan",
+            {"uri": "x", "aprove": True},
+            "mplp.runPlan does not know `aprove`: {uri, simulate?, approve?}.",
+        ),
+        (
+            "runPlan",
+            {"uri": "x", "approve": 1},
+            "mplp.runPlan: `approve` is true or false: {uri, simulate?, approve?}.",
+        ),
+        ("cancelRun", [], "mplp.cancelRun takes one JSON object as its only argument: {run}."),
+        ("showTrace", None, "mplp.showTrace takes one JSON object as its only argument: {run?, uri?}."),
+        ("showTrace", {"run": None}, None),
+        ("serverStatus", {}, None),
+    ],
+)
+def test_arguments_that_do_not_fit_are_named(name: str, arguments: object, sentence: str | None) -> None:
+    assert COMMANDS[f"mplp.{name}"].problem(arguments) == sentence
+
+
+def test_every_command_says_what_it_is() -> None:
+    for name, command in COMMANDS.items():
+        assert name == command.name
+        assert command.about.endswith(".")
+        assert all(parameter.about for parameter in command.parameters.values())
+    assert len({command.title for command in COMMANDS.values()}) == len(COMMANDS)
+
+
+def test_the_generated_pages_are_current() -> None:
+    assert TARGET.read_text(encoding="utf-8") == page(), "run `make docs`"
+    assert SETTINGS_TARGET.read_text(encoding="utf-8") == settings_page(), "run `make docs`"
+
+
+def test_every_key_of_mplp_toml_is_on_the_page() -> None:
+    text = settings_page()
+    models = {name: field.annotation for name, field in Settings.model_fields.items()}
+    assert set(TABLES) == set(models) - {"roles", "steps"}
+    for name in TABLES:
+        section = text[text.index(f"\n## {name}\n") :]
+        for key in models[name].model_fields:  # type: ignore[union-attr]
+            assert f"| `{key}` |" in section, f"{name}.{key}"
+    for action, keys in BINDING_KEYS.items():
+        assert f"### {action}\n" in text
+        assert all(f"| `{key}` |" in text for key in keys)
+    assert all(f"`{key}`" in text for key in BINDING_COMMON)
+
+
+def test_every_example_on_the_page_is_accepted() -> None:
+    for name, keys in TABLES.items():
+        for key, about in keys.items():
+            load_settings(f"[{name}]\n{key} = {about.example}\n")
+    block = settings_page().split("```toml\n")[1].split("```")[0]
+    assert load_settings(block).roles["tester"].action == "tool_call"
+
+
+def test_every_default_on_the_page_is_the_one_in_effect() -> None:
+    settings = Settings()
+    for name, keys in TABLES.items():
+        for key, about in keys.items():
+            value = getattr(getattr(settings, name), key)
+            if about.default is None:
+                assert value is None, f"{name}.{key}"
+            elif not about.default.startswith("the "):
+                said = tomllib.loads(f"value = {about.default}")["value"]
+                assert json.loads(json.dumps(value)) == said, f"{name}.{key}"
+    assert set(Limits.model_fields) == set(TABLES["limits"])
+
+
+def test_every_setting_of_the_editor_is_read_by_the_server() -> None:
+    samples: dict[str, object] = {
+        "mplp.trusted": True,
+        "mplp.validation.maxFindings": 7,
+        "mplp.files.associations": {"plans/*.json": "plan"},
+        "mplp.files.exclude": ["**/old/**"],
+    }
+    assert [name for name, *_ in EDITOR_SETTINGS] == list(samples)
+    for name, sample in samples.items():
+        value = sample
+        for part in reversed(name.split(".")):
+            value = {part: value}
+        assert configured(Options(), value) != Options(), name
