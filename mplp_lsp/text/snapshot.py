@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from mplp_lsp.text.spans import Spans
+from mplp_lsp.text.spans import Block, Spans
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 
@@ -36,7 +36,7 @@ class TextSnapshot:
     def text(self) -> str:
         """The whole text, joined once."""
         if self._text is None:
-            self._text = "".join("".join(block.elements) for block in self.lines.blocks)
+            self._text = "".join(map(_block_text, self.lines.blocks))
         return self._text
 
     @property
@@ -121,6 +121,14 @@ class TextSnapshot:
             fresh.pop()
         length = self.length - (end - start) + len(new_text)
         return TextSnapshot(None, lines.replace(first, last + 1, fresh), length)
+
+
+def _block_text(block: Block[str]) -> str:
+    """The text of a run of lines, kept with it: after an edit only the changed runs are joined again."""
+    text = block.cache.get("text")
+    if not isinstance(text, str):
+        text = block.cache["text"] = "".join(block.elements)
+    return text
 
 
 def split_lines(text: str) -> list[str]:

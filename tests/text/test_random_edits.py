@@ -90,7 +90,7 @@ def test_a_timeline_after_random_edits_equals_a_fresh_one() -> None:
 
     for seed in range(40):
         rng = random.Random(seed)
-        text = "\n".join('{"event_id": %d, "n": [1, 2]}' % n for n in range(8)) + "\n"
+        text = "\n".join(f'{{"event_id": {n}, "n": [1, 2]}}' for n in range(8)) + "\n"
         snapshot = TextSnapshot.of(text)
         timeline = Timeline.parse(snapshot)
         for _ in range(15):
