@@ -31,9 +31,15 @@ class Unit:
 
 
 def commit_together(
-    connection: sqlite3.Connection, units: Sequence[Unit], limits: StoreLimits, path: Path
+    connection: sqlite3.Connection,
+    units: Sequence[Unit],
+    limits: StoreLimits,
+    path: Path,
+    refusal: BaseException | None = None,
 ) -> Sequence[Unit]:
     """Runs all units in one transaction and returns them with their results or errors.
+
+    With a `refusal`, none is run, and that is the error of each.
 
     A unit that raises is undone alone. If the whole transaction is lost (full disk, locked file), every unit
     of it fails: nothing is acknowledged that is not on disk. A unit whose caller has given up is left out.
@@ -42,6 +48,10 @@ def commit_together(
     if not units:
         return units
     callbacks: list[Callable[[], None]] = []
+    if refusal is not None:
+        for unit in units:
+            unit.error = refusal
+        return units
     try:
         connection.execute("BEGIN IMMEDIATE")
         transaction = SqliteTransaction(connection, limits)
@@ -63,7 +73,7 @@ def commit_together(
     return units
 
 
-class _TransactionLost(Exception):  # noqa: N818 - it says what happened
+class _TransactionLost(Exception):
     """SQLite rolled the whole transaction back by itself, as it does on a full disk."""
 
     def __init__(self, reason: BaseException) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
 
 from mplp_runtime.errors import StoreError, StoreTooNew
+from mplp_runtime.vsl.sqlite_errors import store_error
 
 _CREATE = """
 CREATE TABLE entries (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -44,12 +48,27 @@ APPLICATION_ID = 0x4D504C50
 """`MPLP` in ASCII, so that `file` and we know the file for ours."""
 
 
+def database_uri(path: Path, mode: Literal["ro", "rw", "rwc"]) -> str:
+    """How SQLite wants the name of a file with a mode; `rwc` alone makes a file that is not there.
+
+    >>> database_uri(Path("/work/50 %?/state.db"), "rw")
+    'file:///work/50%20%25%3F/state.db?mode=rw'
+    """
+    name = path.absolute().as_posix()
+    # Not `as_uri`: a share of Windows would become an authority, which SQLite does not take.
+    return f"file://{'' if name.startswith('/') else '/'}{quote(os.fsencode(name), safe='/:')}?mode={mode}"
+
+
 def refuse_newer(path: Path) -> None:
     """Raises StoreTooNew for a store of a later version without touching the file or its journal.
 
     The header is read as bytes first: opening a database through SQLite may already fold its journal into it.
+    `path` is absolute. Raises StoreError for what is no database, and for a symbolic link: a project must not
+    lead us to write elsewhere.
     """
     try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise StoreError(f"The state {path} is not a regular file; move it away, and a new one is made.")
         with path.open("rb") as stream:
             header = stream.read(100)
     except FileNotFoundError:
@@ -60,11 +79,18 @@ def refuse_newer(path: Path) -> None:
         raise StoreError(f"The state {path} is not a database; move it away, and a new one is made.")
     _compare(path, int.from_bytes(header[60:64], "big"))
     if Path(f"{path}-wal").exists():
-        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        _compare(path, _version_with_journal(path))
+
+
+def _version_with_journal(path: Path) -> int:
+    try:
+        connection = sqlite3.connect(database_uri(path, "ro"), uri=True)
         try:
-            _compare(path, connection.execute("PRAGMA user_version").fetchone()[0])
+            return int(connection.execute("PRAGMA user_version").fetchone()[0])
         finally:
             connection.close()
+    except sqlite3.Error as error:
+        raise store_error(error, path) from error
 
 
 def _compare(path: Path, version: int) -> None:

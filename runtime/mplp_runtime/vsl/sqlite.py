@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,13 +18,14 @@ from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.filesystems import supports_write_ahead_log
 from mplp_runtime.vsl.group_commit import Unit, commit_together, settle
 from mplp_runtime.vsl.interface import Json, Reading, T, Transaction
-from mplp_runtime.vsl.schema import migrate, refuse_newer
+from mplp_runtime.vsl.schema import database_uri, migrate, refuse_newer
 from mplp_runtime.vsl.sqlite_errors import store_error
 from mplp_runtime.vsl.sqlite_transaction import SqliteReading
 from mplp_runtime.vsl.values import StoreLimits
 
 Journal = Literal["wal", "delete"]
 _PAGE_BYTES = 4096
+_PAUSE_S = 0.001
 _JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
 
 
@@ -52,7 +53,8 @@ class SqliteStore:
         limits: StoreLimits | None = None,
         journal: Journal | None = None,
     ) -> None:
-        self.path = path
+        # Connections are opened later too, when the working folder may be another one.
+        self.path = path = path.absolute()
         self._busy_timeout_s = busy_timeout_s
         self._limits = limits or StoreLimits()
         refuse_newer(path)
@@ -62,6 +64,7 @@ class SqliteStore:
             raise StoreError(f"The folder {path.parent} cannot be made: {error.strerror}.") from error
         wanted = journal or ("wal" if supports_write_ahead_log(path.parent) else "delete")
         self._writer = self._open_writer(wanted)
+        self._identity = _identity_of(path)
         self._readers: deque[sqlite3.Connection] = deque()
         self._waiting: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
         self._gate = threading.Lock()
@@ -78,8 +81,9 @@ class SqliteStore:
         await self.transact(lambda transaction: transaction.set(key, value))
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
-        if self._waiting.qsize() >= self._limits.pending:
-            await asyncio.to_thread(self._wait_for_room)
+        # No event tells of room: it is made on the writer's thread, for callers on any loop.
+        while self._is_full():  # noqa: ASYNC110
+            await asyncio.sleep(_PAUSE_S)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._submit(Unit(work, future, loop))
@@ -90,7 +94,8 @@ class SqliteStore:
             raise RuntimeError(
                 "a transaction cannot be started inside another, nor in an after_commit callback"
             )
-        self._wait_for_room()
+        while self._is_full():
+            time.sleep(_PAUSE_S)
         future: Future[T] = Future()
         self._submit(Unit(work, future))
         return future.result()
@@ -118,26 +123,30 @@ class SqliteStore:
             self._is_closed = True
             self._waiting.put(None)
         self._thread.join()
-        while self._readers:
-            self._readers.pop().close()
+        self._close_readers()
         with self._version_lock:
             self._writer.close()
 
-    def _connect(self, *, isolation: None = None) -> sqlite3.Connection:
+    def _connect(self, mode: Literal["rwc", "rw"]) -> sqlite3.Connection:
+        # Only the writer may make the file: a reader that did would find an empty state in it.
         return sqlite3.connect(
-            self.path,
+            database_uri(self.path, mode),
+            uri=True,
             timeout=self._busy_timeout_s,
-            isolation_level=isolation,
+            isolation_level=None,
             check_same_thread=False,
             cached_statements=256,
         )
 
     def _open_writer(self, journal: Journal) -> sqlite3.Connection:
         with self._errors():
-            connection = self._connect()
+            connection = self._connect("rwc")
             try:
-                self._choose_journal(connection, journal)
-                connection.execute("PRAGMA synchronous = FULL")
+                self._journal = chosen = self._choose_journal(connection, journal)
+                # Deleting a rollback journal is the commit; EXTRA brings that to disk as well.
+                connection.execute(f"PRAGMA synchronous = {'FULL' if chosen == 'wal' else 'EXTRA'}")
+                # On macOS an ordinary fsync may leave the data in the drive's own cache.
+                connection.execute("PRAGMA fullfsync = ON")
                 connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES_KEPT}")
                 if self._limits.file_bytes is not None:
                     connection.execute(f"PRAGMA max_page_count = {self._limits.file_bytes // _PAGE_BYTES}")
@@ -147,13 +156,13 @@ class SqliteStore:
                 raise
             return connection
 
-    def _choose_journal(self, connection: sqlite3.Connection, journal: Journal) -> None:
+    def _choose_journal(self, connection: sqlite3.Connection, journal: Journal) -> Journal:
         """Asks until nobody else is switching: SQLite does not wait by itself for a change of journal."""
         deadline = time.monotonic() + self._busy_timeout_s
         while True:
             try:
                 if connection.execute("PRAGMA journal_mode").fetchone()[0] == journal:
-                    return
+                    return journal
                 chosen = connection.execute(f"PRAGMA journal_mode = {journal}").fetchone()[0]
             except sqlite3.OperationalError as error:
                 is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
@@ -163,7 +172,8 @@ class SqliteStore:
                 continue
             if journal == "wal" and chosen != "wal":
                 connection.execute("PRAGMA journal_mode = DELETE")
-            return
+                return "delete"
+            return journal
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -182,15 +192,20 @@ class SqliteStore:
             try:
                 connection = self._readers.pop()
             except IndexError:
-                connection = self._connect()
+                connection = self._connect("rw")
                 connection.execute("PRAGMA query_only = ON")
             try:
                 yield connection
             finally:
+                self._readers.append(connection)
+                # Whichever of the two comes second, `close` or this, finds the connection.
                 if self._is_closed:
-                    connection.close()
-                else:
-                    self._readers.append(connection)
+                    self._close_readers()
+
+    def _close_readers(self) -> None:
+        while self._readers:
+            with suppress(IndexError):
+                self._readers.pop().close()
 
     def _is_in_transaction(self) -> bool:
         return self._writer.in_transaction
@@ -204,9 +219,8 @@ class SqliteStore:
             self._refuse_if_closed()
             self._waiting.put(unit)
 
-    def _wait_for_room(self) -> None:
-        while self._waiting.qsize() >= self._limits.pending and not self._is_closed:
-            time.sleep(0.001)
+    def _is_full(self) -> bool:
+        return self._waiting.qsize() >= self._limits.pending and not self._is_closed
 
     def _write_until_closed(self) -> None:
         is_open = True
@@ -222,7 +236,28 @@ class SqliteStore:
                 except queue.Empty:
                     break
             is_open = unit is not None
-            settle(commit_together(self._writer, units, self._limits, self.path))
+            settle(commit_together(self._writer, units, self._limits, self.path, self._loss()))
+
+    def _loss(self) -> StoreError | None:
+        """Why nothing more can be kept: SQLite would go on writing to a file that no longer has a name."""
+        found = _identity_of(self.path)
+        if found is None:
+            return StoreError(f"The state {self.path} was removed while it was in use; start mplp-lsp again.")
+        if found != self._identity and self._journal == "wal":
+            # Without shared memory, on network folders, the numbers of a file may change by themselves.
+            return StoreError(
+                f"The state {self.path} was replaced while it was in use; start mplp-lsp again."
+            )
+        return None
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of the same name; None if there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def integrity_check(path: Path) -> list[str]:
@@ -231,7 +266,7 @@ def integrity_check(path: Path) -> list[str]:
     Raises StoreError if the file cannot be read at all.
     """
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        connection = sqlite3.connect(database_uri(path, "ro"), uri=True)
         try:
             rows: list[tuple[Any, ...]] = connection.execute("PRAGMA integrity_check").fetchall()
         finally:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import sys
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -61,6 +63,73 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / ".mplp").write_text("")
     with pytest.raises(StoreError, match="Not a directory"):
         SqliteStore(tmp_path / ".mplp" / "state.db")
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_is_no_regular_file_is_refused_and_never_waited_for(tmp_path: Path, kind: str) -> None:
+    path, elsewhere = tmp_path / "state.db", tmp_path / "elsewhere.db"
+    if kind == "link":
+        path.symlink_to(elsewhere)
+    else:
+        os.mkfifo(path)
+    with pytest.raises(StoreError, match="not a regular file"):
+        SqliteStore(path)
+    assert not elsewhere.exists(), "a link out of the project is not followed"
+
+
+def test_a_damaged_file_beside_a_journal_is_refused_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    path.write_bytes(b"SQLite format 3\x00" + b"\0" * 84 + b"x" * 4000)
+    (tmp_path / "state.db-wal").write_bytes(b"left behind")
+    with pytest.raises(StoreError, match="not a database"):
+        SqliteStore(path)
+
+
+def test_a_relative_path_means_the_folder_it_was_given_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = SqliteStore(Path("state.db"))
+    first.transact_sync(lambda transaction: transaction.set("key", 1))
+    second = SqliteStore(Path("state.db"))
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    for store in (first, second):
+        assert store.read(lambda reading: reading.get("key")) == 1
+        store.close()
+    assert not list((tmp_path / "other").iterdir())
+
+
+@pytest.mark.parametrize("name", ["50 %?#", "ключ", "\udcff"])
+def test_odd_folder_names_do_no_harm(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name / "state.db"
+    store = SqliteStore(path)
+    store.transact_sync(lambda transaction: transaction.set("key", 1))
+    assert store.read(lambda reading: reading.get("key")) == 1
+    store.close()
+    assert path.exists()
+    assert integrity_check(path) == []
+
+
+@pytest.mark.parametrize("journal", ["wal", "delete"])
+@pytest.mark.parametrize("replaced", [False, True])
+def test_nothing_is_acknowledged_once_the_file_was_taken_away(
+    tmp_path: Path, journal: Literal["wal", "delete"], replaced: bool
+) -> None:
+    path = tmp_path / "state.db"
+    store = SqliteStore(path, journal=journal)
+    store.transact_sync(lambda transaction: transaction.set("key", 1))
+    for file in tmp_path.iterdir():
+        file.unlink()
+    with pytest.raises(StoreError, match="cannot be opened"):
+        store.read(lambda reading: reading.get("key"))
+    assert not path.exists(), "reading makes no file"
+    if replaced:
+        SqliteStore(path, journal=journal).close()
+    if journal == "wal" or not replaced:
+        with pytest.raises(StoreError, match="replaced" if replaced else "removed"):
+            store.transact_sync(lambda transaction: transaction.set("key", 2))
+    store.close()
 
 
 def test_a_store_held_by_another_writer_is_reported_as_locked(tmp_path: Path) -> None:
@@ -242,5 +311,7 @@ def test_the_journal_is_the_one_asked_for(tmp_path: Path) -> None:
     for journal in ("wal", "delete"):
         store = SqliteStore(tmp_path / f"{journal}.db", journal=journal)  # type: ignore[arg-type]
         assert store._writer.execute("PRAGMA journal_mode").fetchone()[0] == journal
-        assert store._writer.execute("PRAGMA synchronous").fetchone()[0] == 2
+        level = store._writer.execute("PRAGMA synchronous").fetchone()[0]
+        assert level == (2 if journal == "wal" else 3), "a commit survives power loss"
+        assert store._writer.execute("PRAGMA fullfsync").fetchone()[0] == 1
         store.close()
