@@ -48,7 +48,6 @@ class SoundScanner:
     def __init__(self, lexer: Lexer) -> None:
         self._lexer = lexer
         self._text = lexer.text
-        self.is_risky = "\\u" in self._text or not _is_encodable(self._text)
         # What the hooks saw: one entry for each object with a duplicate key and for each NaN.
         self.flags: list[bool] = []
         flag = self.flags.append
@@ -96,7 +95,14 @@ class SoundScanner:
         return self._has_surrogates(start, stop)
 
     def _has_surrogates(self, start: int, stop: int) -> bool:
-        return self.is_risky and _SURROGATE.search(self._text, start, stop) is not None
+        text = self._text
+        if text.isascii() and text.find("\\u", start, stop) < 0:
+            return False
+        return _SURROGATE.search(text, start, stop) is not None
+
+    def is_risky(self) -> bool:
+        """Whether halves of surrogate pairs may stand anywhere in the text."""
+        return "\\u" in self._text or not _is_encodable(self._text)
 
 
 def _is_encodable(text: str) -> bool:

@@ -170,7 +170,7 @@ class TableReader:
         """Read sound elements that end with a comma, as fast as may be; gives where the next one starts."""
         scan = scanner.scan_plain
         flags = scanner.flags
-        is_risky = scanner.is_risky
+        is_risky = scanner.is_risky()
         space = _SPACE.match
         append = elements.append
         flags.clear()
