@@ -94,6 +94,8 @@ class Rows(NamedTuple):
     entry: Gap
     exit: Gap
     indent: int | None
+    # How much text behind the elements was looked at to see that the table ends there.
+    end_reach: int
 
     @property
     def length(self) -> int:

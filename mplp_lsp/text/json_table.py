@@ -99,6 +99,7 @@ class TableReader:
         joint: Joint[Element] = Joint(text_length, BLOCK_SIZE)
         offset, gap = start, Gap.FIRST
         chance = start
+        end_reach = 0
         while True:
             if before is not None and offset >= chance:
                 hit = before.known(offset, gap, self._indent)
@@ -109,20 +110,21 @@ class TableReader:
                     offset += spans.start_of(last) - spans.start_of(first)
                     gap = spans[last - 1].exit if last > first else gap
                     if last == spans.count and before.known(offset, gap, self._indent) == (table, last, last):
+                        end_reach = table.rows.end_reach
                         break
                     continue
                 chance = before.next_chance(offset)
-            elements, is_end = self._run(offset, gap, before, chance)
+            elements, end_reach = self._run(offset, gap, before, chance)
             joint.add(elements)
             if elements:
                 offset += sum(map(text_length, elements))
                 gap = elements[-1].exit
-            if is_end:
+            if end_reach >= 0:
                 break
-        return Rows(joint.spans(), Gap.FIRST, gap, self._indent)
+        return Rows(joint.spans(), Gap.FIRST, gap, self._indent, end_reach)
 
-    def _run(self, offset: int, gap: Gap, before: Before | None, chance: int) -> tuple[list[Element], bool]:
-        """Elements from one piece of the text, and whether the table ends behind them.
+    def _run(self, offset: int, gap: Gap, before: Before | None, chance: int) -> tuple[list[Element], int]:
+        """Elements from one piece of the text; where the table ends behind them, how far was looked at (else -1).
 
         After an edit the run ends at the first element boundary that the old text may have too.
         """
@@ -131,14 +133,14 @@ class TableReader:
             window = self._piece(offset, offset + size)
             is_rest = offset + len(window) >= self._length
             stop_at = None if before is None else max(chance - offset, 1)
-            elements, is_end = self._window(window, offset == 0, gap, is_rest=is_rest, stop_at=stop_at)
-            if elements or is_end:
-                return elements, is_end
+            elements, end_reach = self._window(window, offset == 0, gap, is_rest=is_rest, stop_at=stop_at)
+            if elements or end_reach >= 0:
+                return elements, end_reach
             size *= 4
 
     def _window(
         self, window: str, starts_line: bool, gap: Gap, *, is_rest: bool, stop_at: int | None
-    ) -> tuple[list[Element], bool]:
+    ) -> tuple[list[Element], int]:
         lexer = Lexer(window, starts_line=starts_line)
         scanner = SoundScanner(lexer)
         elements: list[Element] = []
@@ -148,21 +150,21 @@ class TableReader:
             if gap is Gap.COMMA:
                 at = self._sound_run(scanner, window, at, elements, stop_at or limit)
                 if stop_at is not None and at >= stop_at:
-                    return elements, False
+                    return elements, -1
                 if elements and not is_rest and limit - at < _FIRST_WINDOW:
                     # Cut off by the end of the piece, most likely: it is cheaper to begin a new piece.
-                    return elements, False
+                    return elements, -1
             lexer.reach = at
             element = self.element(lexer, scanner, at, gap)
             if lexer.reach > limit and not is_rest:
-                return elements, False
+                return elements, -1
             if element is None:
-                return elements, True
+                return elements, lexer.reach - at
             elements.append(element)
             at += element.length
             gap = element.exit
             if stop_at is not None and at >= stop_at:
-                return elements, False
+                return elements, -1
 
     def _sound_run(
         self, scanner: SoundScanner, window: str, at: int, elements: list[Element], stop_at: int

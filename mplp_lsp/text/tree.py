@@ -90,11 +90,11 @@ class Tree:
 
     def _is_independent(self, index: int, offset: int) -> bool:
         """Whether no table before this one was read with a look at or behind `offset`."""
-        earlier = enumerate(self._rows[:index])
-        return all(
-            rows.safe_until(0, offset - self._cut.table_start(number)) == rows.spans.count
-            for number, rows in earlier
-        )
+        for number, rows in enumerate(self._rows[:index]):
+            limit = offset - self._cut.table_start(number)
+            if rows.length + rows.end_reach > limit or rows.safe_until(0, limit) != rows.spans.count:
+                return False
+        return True
 
     # Values
 
