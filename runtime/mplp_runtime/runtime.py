@@ -11,6 +11,7 @@ from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
 from mplp_runtime.lazy_store import LazyStore
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.live import TRACES
 from mplp_runtime.orchestrator.manager import RunManager
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.settings import Settings, load_settings
@@ -145,10 +146,9 @@ class Runtime:
         return os.access(nearest, os.W_OK | os.X_OK)
 
     def _use_folder(self) -> None:
-        if self._state_folder.is_symlink():
-            raise StoreError(
-                f"{self._state_folder} is a symbolic link; state is only kept inside the project."
-            )
+        for folder in (self._state_folder, self._state_folder / TRACES):
+            if folder.is_symlink():
+                raise StoreError(f"{folder} is a symbolic link; state is only kept inside the project.")
         ignore = self._state_folder / ".gitignore"
         if not ignore.exists():
             write_atomically(ignore, ["*\n"])

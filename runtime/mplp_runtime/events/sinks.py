@@ -2,14 +2,17 @@
 
 The store is the record; the file follows it. A file is always a beginning of its stream, in Lamport order:
 whoever appends takes the file's lock, cuts a line that a killed process left unfinished, and writes what the
-store has after the last whole line. So nothing is written twice or left out, also by several processes.
+store has after the last whole line. So nothing is written twice or left out, also by several processes. A
+file whose last line the store does not know belongs to another state: it is kept under another name.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
+import stat
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -79,15 +82,47 @@ class NdjsonSink:
         if self._descriptor is None and not self.path.exists() and not self._following(0):
             return 0
         added = 0
-        with self._locked_file() as descriptor:
-            if os.fstat(descriptor).st_size != self._known_size:
-                self._last_lamport = _cut_and_find_last(descriptor)
-            while missing := self._following(self._last_lamport):
-                _write_whole(descriptor, b"".join(line_of(stored.event) for stored in missing))
-                self._last_lamport = missing[-1].lamport
-                added += len(missing)
+        with self._file_of_this_stream() as descriptor:
+            is_behind = True
+            while is_behind:
+                missing = self._following(self._last_lamport)
+                if missing:
+                    _write_whole(descriptor, b"".join(line_of(stored.event) for stored in missing))
+                    self._last_lamport = missing[-1].lamport
+                    added += len(missing)
+                # What is committed from now on is written by its own committer, who waits for the lock.
+                is_behind = len(missing) == _BATCH
             self._known_size = os.fstat(descriptor).st_size
         return added
+
+    @contextmanager
+    def _file_of_this_stream(self) -> Iterator[int]:
+        """The locked file, which ends with the event at `_last_lamport` of this very store."""
+        while True:
+            with self._locked_file() as descriptor:
+                if os.fstat(descriptor).st_size != self._known_size:
+                    last = _cut_and_find_last(descriptor)
+                    self._last_lamport = lamport_of(last)
+                    if last and not self._knows(last):
+                        self._set_aside()
+                        continue
+                yield descriptor
+                return
+
+    def _knows(self, event: Mapping[str, Json]) -> bool:
+        lamport = lamport_of(event)
+        stored = self._store.read(
+            lambda reading: list(reading.events(self.stream, after=lamport - 1, limit=1))
+        )
+        return bool(stored) and stored[0].event.get("event_id") == event.get("event_id")
+
+    def _set_aside(self) -> None:
+        """Renames a timeline of another state; its events happened, so they are not thrown away."""
+        number = 1
+        while (older := self.path.with_name(f"older-{number}.{self.path.name}")).exists():
+            number += 1
+        self.path.rename(older)
+        logger.warning("The timeline %s is of another state; it was kept as %s.", self.path, older.name)
 
     def _following(self, lamport: int) -> list[StoredEvent]:
         def found(reading: Reading) -> list[StoredEvent]:
@@ -101,7 +136,7 @@ class NdjsonSink:
         while True:
             if self._descriptor is None:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+                self._descriptor = _opened(self.path)
                 self._known_size = -1
             descriptor = self._descriptor
             if fcntl is not None:
@@ -150,15 +185,27 @@ def lamport_of(event: Mapping[str, Json]) -> int:
     return value if isinstance(value, int) else 0
 
 
+def _opened(path: Path) -> int:
+    """A project must not lead us to write elsewhere, so a link is not followed; a pipe is not waited for."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT
+    for name in ("O_NOFOLLOW", "O_NONBLOCK"):  # Windows has neither.
+        flags |= getattr(os, name, 0)
+    descriptor = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return descriptor
+
+
 def _is_same_file(descriptor: int, path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:
         return False
 
 
-def _cut_and_find_last(descriptor: int) -> int:
-    """Truncates the file after its last sound line; returns that line's Lamport time, 0 without one."""
+def _cut_and_find_last(descriptor: int) -> Mapping[str, Json]:
+    """Truncates the file after its last sound line; returns the event on that line, {} without one."""
     size = end = os.fstat(descriptor).st_size
     while end:
         start, line = _last_line(descriptor, end)
@@ -170,7 +217,7 @@ def _cut_and_find_last(descriptor: int) -> int:
         value = {}
     if end != size:
         os.ftruncate(descriptor, end)
-    return lamport_of(value)
+    return value
 
 
 def _last_line(descriptor: int, end: int) -> tuple[int, bytes]:

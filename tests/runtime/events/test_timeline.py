@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from mplp_runtime.errors import StoreError
+from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import event_core, sa_event
 from mplp_runtime.events.sinks import NdjsonSink, lamport_of, repair
 from mplp_runtime.vsl.interface import ValueStateLayer
 from mplp_runtime.vsl.sqlite import SqliteStore
-from tests.runtime.samples import bus_of, uuid
+from tests.runtime.samples import bus_of, counting_ids, ticking_clock, uuid
 
 
 def emit(store: ValueStateLayer, count: int, stream: str = "run") -> None:
@@ -145,3 +148,56 @@ def test_a_timeline_that_cannot_be_written_is_said_once_and_caught_up_on(
     bus.emit_sync("run", event_core(bus.stamper, "x", "intent"))
     assert lines(folder / "run.ndjson") == stored(store)
     sink.close()
+
+
+def test_a_timeline_of_a_state_that_was_moved_away_is_kept_and_a_new_one_begun(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "timeline.events.ndjson"
+    before = SqliteStore(tmp_path / "before.db")
+    emit(before, 5)
+    repair(path, before, "run")
+    old = path.read_bytes()
+    before.close()
+    now = SqliteStore(tmp_path / "now.db")
+    bus = EventBus(now, clock=ticking_clock(), new_id=counting_ids(1_000))
+    sink = NdjsonSink(path, now, "run")
+    bus.subscribe("*", sink)
+    for _ in range(7):
+        bus.emit_sync("run", event_core(bus.stamper, "x", "intent"))
+    assert lines(path) == stored(now), "no event is lost because another state had got further"
+    assert (tmp_path / "older-1.timeline.events.ndjson").read_bytes() == old
+    assert caplog.text.count("another state") == 1
+    sink.close()
+    now.close()
+
+
+def test_a_timeline_never_leads_out_of_the_project(store: ValueStateLayer, tmp_path: Path) -> None:
+    elsewhere, path = tmp_path / "elsewhere", tmp_path / "run.ndjson"
+    elsewhere.write_text("notes of a person\n")
+    path.symlink_to(elsewhere)
+    emit(store, 1)
+    with pytest.raises(StoreError, match="cannot be written"):
+        repair(path, store, "run")
+    assert elsewhere.read_text() == "notes of a person\n"
+
+
+def test_a_pipe_in_the_place_of_the_timeline_is_not_waited_for(
+    store: ValueStateLayer, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "run.ndjson")
+    emit(store, 1)
+    with pytest.raises(StoreError, match="not a regular file"):
+        repair(tmp_path / "run.ndjson", store, "run")
+
+
+def test_who_may_read_a_timeline_is_decided_by_the_umask(store: ValueStateLayer, tmp_path: Path) -> None:
+    emit(store, 1)
+    for mask in (0o027, 0o002):
+        path = tmp_path / f"{mask:o}.ndjson"
+        before = os.umask(mask)
+        try:
+            repair(path, store, "run")
+        finally:
+            os.umask(before)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask

@@ -84,10 +84,12 @@ async def test_in_a_read_only_folder_a_simulation_stays_in_memory(
     assert project.names() == ["release.plan.json", "shop.context.json"]
 
 
-async def test_a_state_folder_that_leads_elsewhere_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", [".mplp", ".mplp/traces"])
+async def test_a_state_folder_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     project = Project(tmp_path / "project", plan(step("a"), status="draft"))
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "project/.mplp").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "project" / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "project" / name).symlink_to(tmp_path / "elsewhere")
     async with project.runtime() as runtime:
         with pytest.raises(StoreError, match="symbolic link"):
             await runtime.runs.start(project.request(simulate=True))
