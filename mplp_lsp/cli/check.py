@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from mplp_lsp.analysis.located import RelatedSpot
+from mplp_lsp.analysis.cross import all_findings
+from mplp_lsp.analysis.document import analyse
+from mplp_lsp.analysis.located import Located, RelatedSpot, located
 from mplp_lsp.cli.formats import FORMS
-from mplp_lsp.cli.project import absolute, read_projects
+from mplp_lsp.cli.project import absolute, read_projects, shown_path
 from mplp_lsp.cli.report import Outcome, RelatedReport, Report, Span
-from mplp_lsp.cli.run import shown_path
 from mplp_lsp.cli.style import Style, write
-from mplp_lsp.features.diagnostics import findings_of
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.errors import MplpError
@@ -79,6 +79,20 @@ def _reports(snapshot: Snapshot, document: Document) -> Iterator[Report]:
             source_line=document.text.line(document.text.position(one.start, "utf-32")[0]),
             related=tuple(_related(spot) for spot in one.related),
         )
+
+
+def findings_of(snapshot: Snapshot, document: Document) -> list[Located]:
+    """What an editor shows, in its order, without the live runs; a test compares the two.
+
+    `features/diagnostics.py` is not asked, because lsprotocol alone takes longer to import than a check.
+    """
+    analysis = analyse(document, snapshot.max_findings)
+    ruled, capped = all_findings(analysis, snapshot.index, snapshot.max_findings)
+    found = [*analysis.syntax, *located(document, ruled, snapshot.documents)]
+    found.sort(key=lambda one: (one.start, one.finding.stage, one.end))
+    if capped is not None:
+        found.insert(0, Located(capped, 0, min(1, document.text.length)))
+    return found
 
 
 def _related(spot: RelatedSpot) -> RelatedReport:

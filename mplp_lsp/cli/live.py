@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TextIO
 
 from mplp_lsp.cli.style import Style, cut_to_cells, is_terminal, printable, write
-from mplp_lsp.features.inlay_hints import seconds
+from mplp_lsp.features.durations import seconds
 from mplp_runtime.orchestrator.views import RunView, StepView
 
 __all__ = ["Live", "failure_lines", "seconds", "step_line"]

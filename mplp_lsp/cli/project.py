@@ -90,6 +90,15 @@ def absolute(path: str) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the links.
 
 
+def shown_path(path: Path) -> str:
+    """The path as a person in the current folder would write it."""
+    try:
+        relative = os.path.relpath(path)
+    except (OSError, ValueError):  # the current folder is gone, or on another drive
+        return str(path)
+    return str(path) if relative.startswith(f"..{os.sep}..") else relative
+
+
 def refuse_unreadable(path: Path) -> None:
     """Raises MplpError with the reason why there is nothing to read at `path`."""
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.live import Live, seconds
-from mplp_lsp.cli.project import absolute, read_projects
+from mplp_lsp.cli.project import absolute, read_projects, shown_path
 from mplp_lsp.cli.prompt import Prompt
 from mplp_lsp.cli.style import Style, is_terminal, printable
 from mplp_runtime.errors import MplpError, RunRefused
@@ -248,15 +247,6 @@ class _Session:
                 f"  The run is kept. Go on with it in an editor or a terminal: {printable(command)}"
             )
         return COMPLETED if view.status == "completed" else FAILED
-
-
-def shown_path(path: Path) -> str:
-    """The path as a person in the current folder would write it."""
-    try:
-        relative = os.path.relpath(path)
-    except (OSError, ValueError):  # the current folder is gone, or on another drive
-        return str(path)
-    return str(path) if relative.startswith(f"..{os.sep}..") else relative
 
 
 def _interrupted(runtime: Runtime, plan_id: str | None) -> RunView:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.live import failure_lines, seconds, step_line
-from mplp_lsp.cli.run import shown_path
+from mplp_lsp.cli.project import shown_path
 from mplp_lsp.cli.style import Style, printable, write
 from mplp_runtime.errors import RunUnknown
 

@@ -214,3 +214,15 @@ def test_a_reader_that_leaves_early_is_no_error_of_ours(tmp_path: Path) -> None:
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
     process.wait(60)
+
+
+def test_a_check_does_not_pay_for_the_language_server(tmp_path: Path) -> None:
+    write_project(tmp_path / "p", PASS)
+    code = (
+        "import sys; from mplp_lsp.cli.main import main; main(['check', 'p']); "
+        "sys.exit(bool({'lsprotocol', 'pygls', 'sqlite3', 'asyncio'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [PROGRAM[0], "-c", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True, check=False
+    )
+    assert done.returncode == 0, done

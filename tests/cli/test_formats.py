@@ -103,3 +103,21 @@ def test_the_threshold_counts_what_is_at_least_as_severe() -> None:
     assert found.reaches(Severity.INFORMATION)
     assert not found.reaches(Severity.WARNING)
     assert not found.reaches(None)
+
+
+def test_marks_stand_under_what_they_mark_where_characters_are_two_columns_wide() -> None:
+    line = '  "title": "計画", "status": "pendng",\n'
+    start = line.index('"pendng"') + 1
+    lines = FORMS["text"](
+        outcome(report(source_line=line, span=Span("a.plan.json", 3, start, 3, start + 8))), PLAIN
+    ).splitlines()
+    assert lines[4].index("^") == lines[3].index('"pendng"') + 2
+    wide = FORMS["text"](
+        outcome(report(source_line=line, span=Span("a.plan.json", 3, 12, 3, 16))), PLAIN
+    ).splitlines()
+    assert wide[4].count("^") == 6
+
+
+def test_a_text_that_turns_its_direction_around_is_shown_as_it_is_written() -> None:
+    shown = FORMS["text"](outcome(report(source_line='"\u202egnp.tide"\n', message="\u2066x")), PLAIN)
+    assert not {"\u202e", "\u2066"} & set(shown)

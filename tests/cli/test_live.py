@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mplp_lsp.cli.live import Live
+from mplp_lsp.cli.style import cells
 from mplp_runtime.orchestrator.views import RunView, StepView
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,3 +78,48 @@ def test_output_of_a_tool_cannot_steer_the_terminal() -> None:
     out = io.StringIO()
     Live(out, lambda: START).show(view(step("a", "failed", finished_at=START, output="\x1b[31mred\x1b[2J")))
     assert "\x1b" not in out.getvalue()
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return Terminal()
+
+
+def test_nothing_moves_while_a_person_answers(terminal: Terminal) -> None:
+    live = Live(terminal, lambda: START)
+    live.show(view(step("a", "in_progress")))
+    with live.held("  [y] yes: "):
+        before = terminal.getvalue()
+        live.show(view(step("a", "completed", finished_at=START), step("b", "in_progress")))
+        live.tick()
+        assert terminal.getvalue() == before
+    after = terminal.getvalue()[len(before) :]
+    assert "✓" in after
+    assert "Do b" in after
+
+
+def test_a_question_that_was_answered_elsewhere_leaves_its_line(terminal: Terminal) -> None:
+    live = Live(terminal, lambda: START)
+    with pytest.raises(KeyError), live.held("  [y] yes: "):
+        raise KeyError
+    assert terminal.getvalue() == "  [y] yes: \n"
+
+
+def test_durations_count_on_between_two_changes(terminal: Terminal) -> None:
+    now = START
+    live = Live(terminal, lambda: now)
+    live.show(view(step("a", "in_progress")))
+    now = START + timedelta(seconds=61)
+    live.tick()
+    assert "1 min 1 s" in terminal.getvalue()
+
+
+def test_a_row_never_wraps(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("LINES", "30")
+    live = Live(terminal, lambda: START)
+    live.show(view(StepView("a", "計画" * 40, "in_progress", attempt=1, started_at=START)))
+    row = re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", terminal.getvalue()).splitlines()[0]
+    assert cells(row) <= 39
