@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from mplp_runtime.runtime import Runtime
 
 
+class OwnerGone(Exception):
+    """Somebody ran the plan and is gone, and his run has to be settled first."""
+
+
 async def begin_run(
     runtime: Runtime, instance: str, request: StartRequest, plan: Admitted, confirm_id: str | None
 ) -> Record:
     """Records a new run, its frozen plan and its first events; this process owns it once this returns.
 
-    Raises RunInProgress where somebody runs the plan already.
+    Raises RunInProgress where somebody runs the plan already, and OwnerGone.
     """
     value = plan.plan
     run = _fresh_run(runtime, request, plan, confirm_id)
@@ -38,9 +42,7 @@ async def begin_run(
     generation = records.generation_key(value["plan_id"])
 
     def work(transaction: Transaction) -> Record:
-        claim = transaction.get(run["owner_key"])
-        if claim is not None and records.is_claim_alive(claim, runtime.clock()):
-            raise held(claim)
+        _refuse_if_claimed(transaction, run["owner_key"], runtime)
         begun = {**run, "generation": (transaction.get(generation) or 0) + 1}
         transaction.set(generation, begun["generation"])
         transaction.set(run["owner_key"], records.own_claim(run["run_id"], instance, run["started_at"]))
@@ -55,16 +57,18 @@ async def begin_run(
 async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:
     """An interrupted run becomes a running one of this process.
 
-    Raises RunInProgress where another process was quicker, or runs the plan anew.
+    Raises RunInProgress where another process was quicker, or runs the plan anew, and OwnerGone.
     """
 
     def work(transaction: Transaction) -> None:
         state = load_state(transaction, run_id)
         if state is None or state.run["status"] != "interrupted":
             raise RunInProgress("The run was taken up by another process a moment ago.")
-        claim = transaction.get(state.run["owner_key"])
-        if claim is not None and records.is_claim_alive(claim, runtime.clock()):
-            raise held(claim)
+        _refuse_if_claimed(transaction, state.run["owner_key"], runtime)
+        # What was asked of the owner before: a late `cancel` must not end what is taken up now.
+        for node in transaction.nodes(records.RUN_REQUEST):
+            if node.data["run_id"] == run_id:
+                transaction.delete_node(records.RUN_REQUEST, node.id)
         since = timestamp(runtime.clock())
         transaction.set(state.run["owner_key"], records.own_claim(run_id, instance, since))
         _chronicle(runtime, state.run, state.plan).run_resumed(transaction)
@@ -79,6 +83,16 @@ def held(claim: Mapping[str, Any]) -> RunInProgress:
         f"This plan is being run by process {claim['pid']} since {claim['since']}. "
         "Wait for that run, or cancel it."
     )
+
+
+def _refuse_if_claimed(transaction: Transaction, key: str, runtime: Runtime) -> None:
+    claim = transaction.get(key)
+    if claim is None:
+        return
+    if records.is_claim_alive(claim, runtime.clock()):
+        raise held(claim)
+    # Overwriting the row would leave a run that says it is live and that nobody finds.
+    raise OwnerGone
 
 
 def _fresh_run(runtime: Runtime, request: StartRequest, plan: Admitted, confirm_id: str | None) -> Record:

@@ -86,8 +86,12 @@ def refuse_what_cannot_run(steps: Iterable[Step], settings: Settings) -> None:
             ] = None
             continue
         problem = action_problem(binding.action, binding.model_dump(mode="json", exclude_none=True))
+        limits = settings.limits_for(binding)
         if problem is None and _is_process(binding):
-            problem = isolation_problem(settings.limits_for(binding))
+            problem = isolation_problem(limits)
+        if problem is None and binding.action == "custom_action" and (limits.hardened or not limits.network):
+            wanted = "hardened = true" if limits.hardened else "network = false"
+            problem = f"mplp.toml says `{wanted}`, and a custom_action, which runs in this very process, cannot be isolated."
         if problem is not None:
             problems[problem] = None
     if unbound:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mplp_runtime.errors import StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
 from mplp_runtime.orchestrator import records
@@ -19,6 +21,8 @@ from mplp_runtime.trace.files import write_atomically
 from mplp_runtime.trace.recorder import TraceRecorder, segment_of
 from mplp_runtime.trace.writer import TraceParts, TraceWriter
 from mplp_runtime.vsl.interface import Reading, StoredEvent, ValueStateLayer
+
+logger = logging.getLogger(__name__)
 
 TRACES = "traces"
 _EVENTS_AT_ONCE = 1_000
@@ -51,7 +55,11 @@ class RunFiles:
         if folder is not None:
             trace_id = state.run["trace_id"]
             self._sink = NdjsonSink(timeline_file(folder, trace_id), store, state.run_id)
-            self._sink.catch_up()
+            try:
+                self._sink.catch_up()
+            except StoreError as problem:
+                # The database is the record; the file is caught up on when it can be written.
+                logger.warning("%s", problem)
             self._writer = TraceWriter(trace_file(folder, trace_id), self._parts)
         self._unsubscribe = bus.subscribe("*", self._take)
 

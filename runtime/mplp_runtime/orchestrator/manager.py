@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from mplp_runtime.ael.layer import ActionExecutionLayer
 from mplp_runtime.errors import (
     MplpError,
     RunInProgress,
@@ -24,14 +23,14 @@ from mplp_runtime.orchestrator.admission import (
     needs_approval,
     refuse_unapproved,
 )
-from mplp_runtime.orchestrator.attempts import RunServices
-from mplp_runtime.orchestrator.beginning import begin_run, held, take_over_run
-from mplp_runtime.orchestrator.live import LiveRun, RunFiles, trace_file, write_files_from_store
+from mplp_runtime.orchestrator.beginning import held
+from mplp_runtime.orchestrator.carrying import Carrying
+from mplp_runtime.orchestrator.live import trace_file
 from mplp_runtime.orchestrator.notices import Notices
 from mplp_runtime.orchestrator.others import OtherRuns
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.recovery import Recovery
-from mplp_runtime.orchestrator.run import Answer, RunLoop
+from mplp_runtime.orchestrator.run import Answer, to_the_end
 from mplp_runtime.orchestrator.state import RunState, load_state
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.sources import timestamp
@@ -44,6 +43,8 @@ __all__ = ["RunManager", "StartRequest"]
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 ANSWER_LIMIT_S = 15.0
 
 
@@ -52,11 +53,10 @@ class RunManager:
 
     def __init__(self, runtime: Runtime, instance: str) -> None:
         self._runtime = runtime
-        self._instance = instance
-        self._live: dict[str, LiveRun] = {}
+        self._carrying = Carrying(runtime, self, instance)
         self._is_closed = False
         self.recovery = Recovery(runtime.vsl, runtime.bus, runtime.graph, runtime.clock)
-        self.notices = Notices(self._state_changed, self.view)
+        self.notices = Notices(self._carrying.state_changed, self.view)
         self.others = OtherRuns(runtime, self)
 
     async def start(self, request: StartRequest) -> RunView:
@@ -72,20 +72,15 @@ class RunManager:
         if request.trusted or not request.simulate:
             self._runtime.persist()
         self.others.follow()
-        begun = await begin_run(self._runtime, self._instance, request, plan, confirm_id)
-        await self._abandon_older(begun)
-        state = self._runtime.vsl.read(lambda reading: load_state(reading, begun["run_id"]))
-        if state is None:
-            raise StoreError("The run that was just started is not in the state.")
-        self._carry(state)
-        return self.view(state.run_id)
+        # To its end, also if whoever asked goes away meanwhile: what has begun is carried by somebody.
+        return self.view(await to_the_end(self._carrying.begin(request, plan, confirm_id)))
 
     async def wait(self, run_id: str) -> RunView:
         """The run once it is over or interrupted; questions are waited for as long as it takes."""
         self.others.follow()
         while True:
             view = self.view(run_id)
-            live = self._live.get(run_id)
+            live = self._carrying.live.get(run_id)
             if live is not None and live.task is not None:
                 # Also of a run that has just ended: its last trace is being written.
                 await asyncio.shield(live.task)
@@ -97,16 +92,19 @@ class RunManager:
     async def cancel(self, run_id: str) -> RunView:
         """Ends a run and its processes; returns once that is done. An interrupted run is given up."""
         view = self.view(run_id)
-        live = self._live.get(run_id)
+        live = self._carrying.live.get(run_id)
         if live is not None and live.task is not None:
             live.loop.cancel()
             await asyncio.shield(live.task)
         elif view.status == "interrupted":
             await asyncio.to_thread(self.recovery.abandon, run_id, "The run was cancelled.")
-            self._write_files(run_id)
+            self._carrying.write_files(run_id)
             self.notices.tell_soon(self.others.reload(run_id))
         elif view.is_live:
             await self.others.ask_owner(run_id, {"kind": "cancel"}, lambda: not self.view(run_id).is_live)
+            if self.view(run_id).status == "interrupted":
+                # The owner was gone already.
+                return await self.cancel(run_id)
         return self.view(run_id)
 
     async def resume(self, run_id: str, *, repeat: bool | None = None, trusted: bool = False) -> RunView:
@@ -118,7 +116,7 @@ class RunManager:
         """
         self._refuse_if_closed()
         view = self.view(run_id)
-        live = self._live.get(run_id)
+        live = self._carrying.live.get(run_id)
         if live is not None and repeat:
             live.loop.repeat_all()
             return self.view(run_id)
@@ -128,11 +126,8 @@ class RunManager:
             raise RunRefused(f"The run is {view.status}, and that is final. Run the plan again instead.")
         if not view.simulated and not trusted:
             raise WorkspaceNotTrusted("This folder is not trusted, so nothing in it is run. Trust it first.")
-        await take_over_run(self._runtime, self._instance, run_id)
-        state = self.others.reload(run_id)
-        self.others.forget(run_id)
-        self.others.follow()
-        self._carry(state, repeat=repeat)
+        self._refuse_if_rejected(view)
+        await to_the_end(self._carrying.take_up(run_id, repeat))
         return self.view(run_id)
 
     async def answer(
@@ -144,17 +139,19 @@ class RunManager:
         MplpError where nothing is asked.
         """
         view = self.view(run_id)
-        if not any(question.step_id == step_id for question in view.questions):
+        asked = view.question_at(step_id)
+        if asked is None:
             raise MplpError("No question is open at this step.")
 
         def is_answered() -> bool:
-            return not any(question.step_id == step_id for question in self.view(run_id).questions)
+            return self.view(run_id).question_at(step_id) != asked
 
-        live = self._live.get(run_id)
+        live = self._carrying.live.get(run_id)
         if live is None:
             message = {
                 "kind": "answer",
                 "step_id": step_id,
+                "asked": list(asked),
                 "success": success,
                 "output": output,
                 "repeat": repeat,
@@ -166,8 +163,12 @@ class RunManager:
 
     def view(self, run_id: str) -> RunView:
         """The run as it stands. Raises RunUnknown."""
-        live = self._live.get(run_id)
-        state = live.state if live is not None else self.others.state(run_id)
+        live = self._carrying.live.get(run_id)
+        state = (
+            live.state
+            if live is not None
+            else self._carrying.dropped.get(run_id) or self.others.state(run_id)
+        )
         if state is None:
             raise RunUnknown(f"No run {run_id} is known in this project.")
         return self.view_of(state)
@@ -195,9 +196,9 @@ class RunManager:
         """Ends the processes that were started here; their runs stay, interrupted and resumable (D26)."""
         self._is_closed = True
         await self.others.close()
-        for live in list(self._live.values()):
+        for live in list(self._carrying.live.values()):
             live.loop.interrupt()
-        tasks = [live.task for live in self._live.values() if live.task is not None]
+        tasks = [live.task for live in self._carrying.live.values() if live.task is not None]
         if tasks:
             await asyncio.wait(tasks)
         self.notices.close()
@@ -206,11 +207,11 @@ class RunManager:
 
     def is_own(self, run_id: str) -> bool:
         """Whether this manager carries the run."""
-        return run_id in self._live
+        return run_id in self._carrying.live
 
     async def beat(self) -> None:
         """Says that the runs carried here are alive, for processes that cannot see this one."""
-        claims = {str(live.state.run["owner_key"]): run_id for run_id, live in self._live.items()}
+        claims = {str(live.state.run["owner_key"]): run_id for run_id, live in self._carrying.live.items()}
         if not claims:
             return
         beat = timestamp(self._runtime.clock())
@@ -225,12 +226,15 @@ class RunManager:
 
     def obey(self, run_id: str, message: Record) -> None:
         """Does what another process asks of a run that is carried here."""
-        live = self._live.get(run_id)
+        live = self._carrying.live.get(run_id)
         if live is None:
             return
         if message["kind"] == "cancel":
             live.loop.cancel()
-        elif message["kind"] == "answer":
+            return
+        asked = self.view(run_id).question_at(message["step_id"])
+        # Meanwhile it may be the next question at that step, which the person has not seen.
+        if asked is not None and list(asked) == message["asked"]:
             answer = Answer(message["success"], message["output"], message["repeat"])
             live.loop.answer(message["step_id"], answer)
 
@@ -240,7 +244,7 @@ class RunManager:
         claim = self._runtime.vsl.read(lambda reading: reading.get(run["owner_key"]))
         owner = claim["pid"] if claim is not None and claim["run_id"] == run["run_id"] else None
         trace = timeline = None
-        live, folder = self._live.get(state.run_id), self._runtime.folder
+        live, folder = self._carrying.live.get(state.run_id), self._runtime.folder
         # A run that began in memory has no files, even if the state moved into the folder since.
         if (
             live.files.is_written
@@ -251,11 +255,16 @@ class RunManager:
             timeline = f".mplp/traces/{run['trace_id']}.events.ndjson"
         return state.view(owner_pid=owner, trace_path=trace, timeline_path=timeline)
 
+    def has_lost_runs(self) -> bool:
+        """Whether `recover` has anything to do."""
+        return bool(self._carrying.dropped or self.recovery.ownerless())
+
     def recover(self) -> list[str]:
-        """Settles the runs whose process is gone; returns their ids."""
-        recovered = self.recovery.recover_all()
+        """Settles the runs whose process is gone; returns their ids. It may take seconds to end processes."""
+        recovered = [run_id for run_id in list(self._carrying.dropped) if self._carrying.settle(run_id)]
+        recovered += self.recovery.recover_all()
         for run_id in recovered:
-            self._write_files(run_id)
+            self._carrying.write_files(run_id)
         return recovered
 
     def _refuse_if_closed(self) -> None:
@@ -285,72 +294,11 @@ class RunManager:
             refuse_unapproved(state.word, state.changed)
         return state.confirm_id if state.is_approved else None
 
-    async def _abandon_older(self, begun: Record) -> None:
-        """Interrupted runs of the same plan are given up: resuming them would do things twice (D21)."""
-        if begun["simulated"]:
+    def _refuse_if_rejected(self, view: RunView) -> None:
+        """A plan that was rejected since its run began does not go on; its own later edits do not matter."""
+        state = self._runtime.vsl.read(lambda reading: load_state(reading, view.run_id))
+        if view.simulated or state is None:
             return
-        nodes = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN))
-        for node in nodes:
-            run = node.data
-            if run["plan_id"] == begun["plan_id"] and run["status"] == "interrupted" and not run["simulated"]:
-                why = f"Given up: run {begun['generation']} of the plan was started instead."
-                await asyncio.to_thread(self.recovery.abandon, node.id, why, is_newest=False)
-                self._write_files(node.id)
-                self.notices.tell_soon(self.others.reload(node.id))
-
-    def _carry(self, state: RunState, *, repeat: bool | None = None) -> None:
-        runtime = self._runtime
-        services = RunServices(
-            root=runtime.root,
-            store=runtime.vsl,
-            layer=ActionExecutionLayer(runtime.clock),
-            clock=runtime.clock,
-            new_id=runtime.new_id,
-            changed=self.notices.tell_soon,
-            output=self.notices.tell_later,
-        )
-        loop = RunLoop(services, state, self.recovery.chronicle(state))
-        loop.repeat_interrupted = repeat
-        files = RunFiles(runtime.folder, state, runtime.bus, runtime.vsl, runtime.clock)
-        live = LiveRun(state, loop, files)
-        self._live[state.run_id] = live
-        live.task = asyncio.create_task(self._driven(live), name=f"run {state.run_id}")
-        files.changed([])
-        self.notices.tell_soon(state)
-
-    async def _driven(self, live: LiveRun) -> None:
-        error: str | None = None
-        try:
-            await live.loop.drive()
-            error = live.state.error
-        except Exception:
-            logger.exception("A bug in the control loop of run %s.", live.state.run_id)
-            error = "The run stopped because of an internal error; the log says more."
-        run_id = live.state.run_id
-        if live.state.run["status"] == "running":
-            try:
-                await asyncio.to_thread(self.recovery.interrupt, run_id, instance=self._instance, error=error)
-                live.state.take_run(self.others.reload(run_id).run)
-            except StoreError:
-                # The state cannot be written now; the next look at it will find the run without its owner.
-                live.state.take_run({**live.state.run, "status": "interrupted"})
-        self._state_changed(live.state)
-        await live.files.close()
-        del self._live[run_id]
-        self.others.keep(live.state)
-        self.notices.tell_now(live.state)
-
-    def _state_changed(self, state: RunState) -> None:
-        moved, state.moved = state.moved, []
-        live = self._live.get(state.run_id)
-        if live is not None:
-            live.files.changed(moved)
-
-    def _write_files(self, run_id: str) -> None:
-        state = self._runtime.vsl.read(lambda reading: load_state(reading, run_id))
-        if state is None or self._runtime.folder is None:
-            return
-        try:
-            write_files_from_store(self._runtime.folder, state, self._runtime.vsl, self._runtime.clock)
-        except StoreError as problem:
-            logger.warning("%s", problem)
+        word = self._runtime.approvals.state(self._runtime.root / view.plan_path, state.plan).word
+        if word == "rejected":
+            refuse_unapproved(word, ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mplp_runtime.errors import RunRefused, RunUnknown, StoreError
@@ -77,8 +78,21 @@ class OtherRuns:
         await self._runtime.vsl.transact(
             lambda transaction: transaction.create_node(records.RUN_REQUEST, request_id, request)
         )
-        if not await self._manager.notices.until(is_done, _OWNER_LIMIT_S):
-            raise RunRefused("The process that carries this run does not react.")
+        try:
+            if not await self._manager.notices.until(is_done, _OWNER_LIMIT_S):
+                raise RunRefused("The process that carries this run does not react.")
+        finally:
+            await self._withdraw(request_id)
+
+    async def _withdraw(self, request_id: str) -> None:
+        """A request that nobody took must not surprise whoever carries the run later."""
+
+        def work(transaction: Transaction) -> None:
+            if transaction.read_node(records.RUN_REQUEST, request_id) is not None:
+                transaction.delete_node(records.RUN_REQUEST, request_id)
+
+        with suppress(StoreError):
+            await self._runtime.vsl.transact(work)
 
     def follow(self) -> None:
         """From now on looks at what other processes write."""
@@ -94,21 +108,30 @@ class OtherRuns:
     async def _follow(self) -> None:
         loop = asyncio.get_running_loop()
         next_beat = loop.time() + records.BEAT_S
+        told: str | None = None
         while True:
             try:
-                self._look()
+                await self._look()
+                told = None
                 if loop.time() >= next_beat:
                     next_beat = loop.time() + records.BEAT_S
                     await self._manager.beat()
             except StoreError as problem:
-                logger.warning("%s", problem)
+                # Once, and not at every look, as long as it lasts.
+                if told != str(problem):
+                    logger.warning("%s", problem)
+                told = str(problem)
+            except Exception:
+                logger.exception("A look at the runs of other processes failed.")
             await asyncio.sleep(self._runtime.follow_interval_s)
 
-    def _look(self) -> None:
+    async def _look(self) -> None:
         self._runtime.join_if_others_began()
         if self._runtime.folder is None:
             return
-        for run_id in self._manager.recover():
+        # In a thread: the processes that a run has left behind are ended, which takes its time.
+        is_somebody_gone = self._manager.has_lost_runs()
+        for run_id in await asyncio.to_thread(self._manager.recover) if is_somebody_gone else ():
             self._manager.notices.tell_soon(self.reload(run_id))
         untold, self._untold = self._untold, set()
         for run_id in untold & self._states.keys():

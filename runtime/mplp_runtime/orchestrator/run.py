@@ -65,6 +65,10 @@ class RunLoop:
                     break
                 await self._until_something_ends()
                 self._collect(frontier)
+            if self._ending == "interrupted":
+                return
+            await self._end_tasks()
+            await self._finish()
         except StoreError as problem:
             # Nothing that is not on disk is shown as done; the run can be resumed once the state can be
             # written.
@@ -72,8 +76,6 @@ class RunLoop:
             self._ending = "interrupted"
         finally:
             await self._end_tasks()
-        if self._ending != "interrupted":
-            await self._finish()
 
     def cancel(self) -> None:
         """Ends all processes of the run; it will be `cancelled`."""
@@ -216,14 +218,14 @@ class RunLoop:
 
     async def _attempt(self, step_id: str, bound: Bound, *, may_retry: bool) -> Record:
         try:
-            attempt = await _to_the_end(self._attempts.start(step_id, bound))
+            attempt = await to_the_end(self._attempts.start(step_id, bound))
             result = await self._execute(attempt, bound)
         except asyncio.CancelledError:
             begun = self._state.attempts.get(step_id)
             if self._ending == "cancelled" and begun is not None and begun["step_status"] == "in_progress":
                 await self._attempts.cancelled(begun)
             raise
-        return await _to_the_end(
+        return await to_the_end(
             self._attempts.result(
                 attempt,
                 result,
@@ -266,7 +268,7 @@ class RunLoop:
     async def _settle(self, attempt: Record, answer: Answer, *, answered_by: str | None = None) -> Record:
         outcome = "completed" if answer.success else "failed"
         unknown = answer.output or "Its outcome is unknown: the process ended meanwhile."
-        return await _to_the_end(
+        return await to_the_end(
             self._attempts.end(
                 attempt,
                 status=outcome,
@@ -360,7 +362,7 @@ class RunLoop:
         self._services.changed(state)
 
 
-async def _to_the_end(work: Coroutine[Any, Any, T]) -> T:
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     """Awaits `work`; a cancellation takes effect only after it, so that memory and disk say the same."""
     task = asyncio.ensure_future(work)
     try:

@@ -73,6 +73,16 @@ class RunView:
     def is_live(self) -> bool:
         return self.status in {"pending", "running"}
 
+    def question_at(self, step_id: str) -> tuple[QuestionKind, int] | None:
+        """The kind of the open question at a step and the attempt it is about; None if nothing is asked.
+
+        Two questions at one step differ in it: a gate is about attempt 0, and each retry is a new attempt.
+        """
+        for question in self.questions:
+            if question.step_id == step_id:
+                return question.kind, self.steps[step_id].attempt
+        return None
+
     @property
     def finished_steps(self) -> int:
         return sum(1 for step in self.steps.values() if step.status in {"completed", "skipped", "failed"})

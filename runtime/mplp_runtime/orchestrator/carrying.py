@@ -1,0 +1,178 @@
+"""How a run comes to be carried by this process, and how it stops being carried; nothing is left half-way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, TypeVar
+
+from mplp_runtime.ael.layer import ActionExecutionLayer
+from mplp_runtime.errors import StoreError
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.admission import Admitted, StartRequest
+from mplp_runtime.orchestrator.attempts import RunServices
+from mplp_runtime.orchestrator.beginning import OwnerGone, begin_run, take_over_run
+from mplp_runtime.orchestrator.live import LiveRun, RunFiles, write_files_from_store
+from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.run import RunLoop
+from mplp_runtime.orchestrator.state import RunState, load_state
+
+if TYPE_CHECKING:
+    from mplp_runtime.orchestrator.manager import RunManager
+    from mplp_runtime.runtime import Runtime
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Carrying:
+    """The runs of this process: `live` ones, and those `dropped` while the state could not be written.
+
+    The state still calls a dropped run ours; it is settled as soon as the state can be written again.
+    """
+
+    def __init__(self, runtime: Runtime, manager: RunManager, instance: str) -> None:
+        self._runtime = runtime
+        self._manager = manager
+        self._instance = instance
+        self.live: dict[str, LiveRun] = {}
+        self.dropped: dict[str, RunState] = {}
+
+    async def begin(self, request: StartRequest, plan: Admitted, confirm_id: str | None) -> str:
+        """Starts a run and carries it; its id. Raises RunInProgress and StoreError."""
+        begun = await self._owned(lambda: begin_run(self._runtime, self._instance, request, plan, confirm_id))
+        run_id = str(begun["run_id"])
+        async with self._or_dropped(run_id):
+            await self._abandon_older(begun)
+            await self._carry(run_id)
+        return run_id
+
+    async def take_up(self, run_id: str, repeat: bool | None) -> None:
+        """Carries an interrupted run from here on. Raises RunInProgress and StoreError."""
+        if run_id in self.dropped:
+            await asyncio.to_thread(self.settle, run_id)
+        await self._owned(lambda: take_over_run(self._runtime, self._instance, run_id))
+        self._manager.others.follow()
+        async with self._or_dropped(run_id):
+            await self._carry(run_id, repeat=repeat)
+
+    async def _owned(self, claim: Callable[[], Awaitable[T]]) -> T:
+        """Claims a plan, after the run of an owner that is gone has been settled."""
+        try:
+            return await claim()
+        except OwnerGone:
+            await asyncio.to_thread(self._manager.recover)
+            return await claim()
+
+    @asynccontextmanager
+    async def _or_dropped(self, run_id: str) -> AsyncIterator[None]:
+        """A run that is ours but could not be carried does not stay ours."""
+        try:
+            yield
+        except BaseException:
+            state = self._runtime.vsl.read(lambda reading: load_state(reading, run_id))
+            if state is not None:
+                state.take_run({**state.run, "status": "interrupted"})
+                self.dropped[run_id] = state
+                with suppress(StoreError):
+                    await asyncio.to_thread(self.settle, run_id)
+            raise
+
+    def settle(self, run_id: str) -> bool:
+        """Makes a dropped run `interrupted` in the state too. Raises StoreError as long as it cannot."""
+        dropped = self.dropped.get(run_id)
+        if dropped is None:
+            return False
+        is_settled = self._manager.recovery.interrupt(run_id, instance=self._instance, error=dropped.error)
+        self.dropped.pop(run_id, None)
+        return is_settled
+
+    async def _abandon_older(self, begun: Record) -> None:
+        """Interrupted runs of the same plan are given up: resuming them would do things twice (D21)."""
+        if begun["simulated"]:
+            return
+        nodes = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN))
+        for node in nodes:
+            run = node.data
+            if run["plan_id"] == begun["plan_id"] and run["status"] == "interrupted" and not run["simulated"]:
+                why = f"Given up: run {begun['generation']} of the plan was started instead."
+                await asyncio.to_thread(self._manager.recovery.abandon, node.id, why, is_newest=False)
+                self.write_files(node.id)
+                self._manager.notices.tell_soon(self._manager.others.reload(node.id))
+
+    async def _carry(self, run_id: str, *, repeat: bool | None = None) -> None:
+        runtime = self._runtime
+        state = await asyncio.to_thread(runtime.vsl.read, lambda reading: load_state(reading, run_id))
+        if state is None:
+            raise StoreError(f"The run {run_id} is no longer in the state.")
+        self._manager.others.forget(run_id)
+        services = RunServices(
+            root=runtime.root,
+            store=runtime.vsl,
+            layer=ActionExecutionLayer(runtime.clock),
+            clock=runtime.clock,
+            new_id=runtime.new_id,
+            changed=self._manager.notices.tell_soon,
+            output=self._manager.notices.tell_later,
+        )
+        loop = RunLoop(services, state, self._manager.recovery.chronicle(state))
+        loop.repeat_interrupted = repeat
+        # In a thread, because it reads all that happened before.
+        files = await asyncio.to_thread(
+            RunFiles, runtime.folder, state, runtime.bus, runtime.vsl, runtime.clock
+        )
+        live = LiveRun(state, loop, files)
+        self.live[state.run_id] = live
+        live.task = asyncio.create_task(self._driven(live), name=f"run {state.run_id}")
+        files.changed([])
+        self._manager.notices.tell_soon(state)
+
+    async def _driven(self, live: LiveRun) -> None:
+        error: str | None = None
+        try:
+            await live.loop.drive()
+            error = live.state.error
+        except Exception:
+            logger.exception("A bug in the control loop of run %s.", live.state.run_id)
+            error = "The run stopped because of an internal error; the log says more."
+        run_id = live.state.run_id
+        if live.state.run["status"] == "running":
+            try:
+                await asyncio.to_thread(
+                    self._manager.recovery.interrupt, run_id, instance=self._instance, error=error
+                )
+                live.state.take_run(self._manager.others.reload(run_id).run)
+            except StoreError:
+                # The state cannot be written now; this is made good as soon as it can.
+                live.state.error = error
+                live.state.take_run({**live.state.run, "status": "interrupted"})
+                self.dropped[run_id] = live.state
+        self.state_changed(live.state)
+        try:
+            await live.files.close()
+        except Exception:
+            logger.exception("The files of run %s could not be finished.", run_id)
+        del self.live[run_id]
+        if run_id not in self.dropped:
+            self._manager.others.keep(live.state)
+        self._manager.notices.tell_now(live.state)
+
+    def state_changed(self, state: RunState) -> None:
+        """What has moved in a run goes into its trace."""
+        moved, state.moved = state.moved, []
+        live = self.live.get(state.run_id)
+        if live is not None:
+            live.files.changed(moved)
+
+    def write_files(self, run_id: str) -> None:
+        """Brings trace and timeline of a run that nobody carries up to date, where there are files at all."""
+        state = self._runtime.vsl.read(lambda reading: load_state(reading, run_id))
+        if state is None or self._runtime.folder is None:
+            return
+        try:
+            write_files_from_store(self._runtime.folder, state, self._runtime.vsl, self._runtime.clock)
+        except StoreError as problem:
+            logger.warning("%s", problem)
