@@ -148,3 +148,15 @@ def test_a_large_document_is_refused_politely_and_read_again_when_it_shrinks() -
     assert isinstance(small.value, dict)
     back = small.edited([Edit(7, 7, "ä" * 2_900_000)], snapshot)
     assert [p.code for p in back.problems] == ["document-too-large"]
+
+
+def test_the_end_of_a_table_found_by_looking_far_ahead_is_found_again_when_that_text_changes() -> None:
+    steps = ", ".join(f'{{"step_id": "s{n}"}}' for n in range(9))
+    text = f'{{"steps": [{{"a": 1}}, "b": [], "c": 2}}, {steps}], "events": [{{"x": 0}}, {{"x": 1}}]}}'
+    for at in range(text.index('"events"'), len(text)):
+        for new in ('"', "]", "}", "{"):
+            snapshot = TextSnapshot.of(text)
+            after = snapshot.edited(at, at, new)
+            seen = Tree.parse(snapshot).edited([Edit(at, at, new)], after)
+            fresh = Tree.parse(TextSnapshot.of(after.text))
+            assert (seen.value, list(seen.problems)) == (fresh.value, list(fresh.problems))
