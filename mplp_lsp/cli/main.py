@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 
+from mplp_lsp.cli.complaints import complain, log_in_sentences, report_bug
 from mplp_runtime.errors import MplpError
 
 USAGE = 2
@@ -31,10 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser.print_usage(sys.stderr)
             return USAGE
         command = _serve
+    else:
+        # The server has a log of its own.
+        log_in_sentences()
     try:
         return command(options)
     except MplpError as error:
-        print(f"mplp-lsp: {error}", file=sys.stderr)
+        complain(str(error))
         return USAGE
     except BrokenPipeError:
         # The reader (`head`, a pager) has left: that is its right, and no error of ours.
@@ -42,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        return report_bug(error)
 
 
 def _is_terminal() -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from mplp_lsp.cli.complaints import complain
 from mplp_lsp.cli.live import Live, seconds
 from mplp_lsp.cli.project import absolute, read_projects, shown_path
 from mplp_lsp.cli.prompt import Prompt
@@ -60,7 +61,7 @@ def run_command(
     try:
         return asyncio.run(session.run())
     except RunRefused as error:
-        print(f"mplp-lsp: {printable(str(error))}", file=sys.stderr)
+        complain(str(error))
         way = _way_on(error.code, plan)
         if way:
             print(f"  {way}", file=sys.stderr)
