@@ -89,9 +89,8 @@ def refuse_what_cannot_run(steps: Iterable[Step], settings: Settings) -> None:
         limits = settings.limits_for(binding)
         if problem is None and _is_process(binding):
             problem = isolation_problem(limits)
-        if problem is None and binding.action == "custom_action" and (limits.hardened or not limits.network):
-            wanted = "hardened = true" if limits.hardened else "network = false"
-            problem = f"mplp.toml says `{wanted}`, and a custom_action, which runs in this very process, cannot be isolated."
+        if problem is None and binding.action == "custom_action":
+            problem = _isolation_problem_here(limits)
         if problem is not None:
             problems[problem] = None
     if unbound:
@@ -102,6 +101,13 @@ def refuse_what_cannot_run(steps: Iterable[Step], settings: Settings) -> None:
         )
     if problems:
         raise RoleNotBound(" ".join(problems))
+
+
+def _isolation_problem_here(limits: Limits) -> str | None:
+    if limits.network and not limits.hardened:
+        return None
+    wanted = "hardened = true" if limits.hardened else "network = false"
+    return f"mplp.toml says `{wanted}`, but a custom_action runs inside mplp-lsp and cannot be isolated."
 
 
 def _is_process(binding: Binding) -> bool:

@@ -15,6 +15,7 @@ from mplp_runtime.settings.codes import SETTINGS_CODES, SettingsCode
 from mplp_runtime.settings.table import (
     ACTIONS,
     BINDING_KEYS,
+    IDLE_LIMITS,
     LIMITS,
     NOT_IN_EFFECT,
     OPERATION_NEEDS,
@@ -118,6 +119,7 @@ def _binding(pointer: Pointer, value: object, handlers: Collection[str] | None) 
             yield from _value(place, name, item, keys[name])
     if known is not None:
         yield from _missing(pointer, known, value)
+        yield from _idle(pointer, known, value)
     handler = value.get("handler")
     if known == "custom_action" and isinstance(handler, str):
         yield from _handler((*pointer, "handler"), handler, handlers)
@@ -127,6 +129,27 @@ def _handler(pointer: Pointer, handler: str, handlers: Collection[str] | None) -
     if handler not in (installed_handlers() if handlers is None else handlers):
         message = f"`{handler}` is not installed: no entry point of `{HANDLER_GROUP}` has this name."
         yield _finding("settings-handler-missing", message, pointer)
+
+
+def _idle(pointer: Pointer, action: str, value: Mapping[str, object]) -> Iterator[Finding]:
+    """What of a binding this version does not carry out, and the limits that mean nothing for its action."""
+    to = value.get("to", "human")
+    if action == "llm_call":
+        message = "llm_call is not in effect in this version: a run with such a step is refused."
+        yield _finding("settings-not-in-effect", message, (*pointer, "action"))
+    if action == "tool_call" and {"server", "tool"} <= set(value) and "command" not in value:
+        message = "MCP servers are not in effect in this version: a run with such a step is refused."
+        yield _finding("settings-not-in-effect", message, (*pointer, "server"))
+    if action == "agent_handoff" and isinstance(to, str) and to.strip() and to != "human":
+        message = "A handoff to a role is not in effect in this version: a run with such a step is refused."
+        yield _finding("settings-not-in-effect", message, (*pointer, "to"))
+    if action == "agent_handoff" and to != "human":
+        return
+    names, reason = IDLE_LIMITS.get(action, ((), ""))
+    for name, item in value.items():
+        if name in names and not list(_value((), name, item, LIMITS[name])):
+            message = f"`{name}` is not in effect here: {reason}."
+            yield _finding("settings-not-in-effect", message, (*pointer, name))
 
 
 def _misplaced(place: Pointer, name: str, action: str | None, keys: Mapping[str, Key]) -> Finding:

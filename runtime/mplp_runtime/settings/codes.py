@@ -20,9 +20,6 @@ class SettingsCode:
 
 
 _PYTEST = '[roles.tester]\naction = "tool_call"\ncommand = ["pytest"]\ntimeout_s = 120\n'
-_WRITER = (
-    '[roles.writer]\naction = "llm_call"\nbase_url = "http://127.0.0.1:8080/v1"\nmodel = "m"\nprompt = "p"\n'
-)
 _TESTER = '[roles.tester]\naction = "tool_call"\ncommand = ["pytest", "-q"]\n'
 
 SETTINGS_CODES: tuple[SettingsCode, ...] = (
@@ -110,8 +107,8 @@ SETTINGS_CODES: tuple[SettingsCode, ...] = (
         "settings-secret-inline",
         Severity.ERROR,
         "A secret in the file. mplp.toml is shared; it names a variable, and the variable holds the secret.",
-        _WRITER + 'api_key_env = "sk-0123456789abcdef"\n',
-        _WRITER + 'api_key_env = "WRITER_KEY"\n',
+        '[state]\nencryption_key_env = "sk-0123456789abcdef"\n',
+        '[limits]\nenv_allow = ["PATH", "WRITER_KEY"]\n' + _TESTER,
         "Put the secret into an environment variable and write the variable's name here.",
     ),
     SettingsCode(

@@ -216,18 +216,30 @@ TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
 NOT_IN_EFFECT: Mapping[tuple[str, str], tuple[tuple[object, ...], str]] = MappingProxyType(
     {
         ("engine", "kind"): (("local",), "steps run in this process"),
+        ("engine", "address"): (("127.0.0.1:7233",), "steps run in this process"),
         ("state", "url"): (("sqlite:///.mplp/state.db",), "the state is kept in .mplp/state.db"),
         ("state", "encryption_key_env"): ((), "the state is not encrypted"),
         ("state", "encryption_key_file"): ((), "the state is not encrypted"),
         ("gates", "ci_blocks_completion"): ((False,), "plans complete whatever CI says"),
         ("gates", "tool_failure_blocks"): (([],), "failing tools block nothing"),
         ("gates", "git_merge_reapproval"): ((False,), "merges change no approval"),
+        ("drift", "active_interval_s"): ((0,), "changed files are seen as they change, never by a scan"),
         ("drift", "snapshot_before"): (([],), "no snapshots are made"),
         ("learning", "collect"): ((False,), "no samples are kept"),
     }
 )
 """Keys that are understood but that this version does not act on: the values that ask for nothing, and what
 happens instead. Silence would let people rely on what is not there."""
+
+_OF_A_PROCESS = ("cpu_s", "memory_mib", "open_files", "network", "hardened", "env_allow")
+IDLE_LIMITS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
+    {
+        "custom_action": (_OF_A_PROCESS, "a custom_action runs inside mplp-lsp, not as a process of its own"),
+        "file_operation": ((*_OF_A_PROCESS, "timeout_s"), "a file_operation starts no process"),
+        "agent_handoff": (tuple(LIMITS), "a person has all the time, and no process is started"),
+    }
+)
+"""Limits that an action cannot keep, and why. A handoff to an agent's command is a process and keeps all."""
 
 TOP_LEVEL: tuple[str, ...] = ("roles", "steps", *TABLES)
 

@@ -140,6 +140,14 @@ async def test_isolation_that_this_machine_does_not_have_is_refused_before_anyth
     assert "needs bubblewrap" in str(found)
 
 
+@pytest.mark.parametrize("limits", [{"hardened": True}, {"network": False}])
+async def test_a_custom_action_never_runs_unisolated_where_isolation_is_asked_for(
+    tmp_path: Path, limits: dict[str, bool]
+) -> None:
+    toml = table("roles.worker", action="custom_action", handler="os:getcwd") + table("limits", **limits)
+    assert "cannot be isolated" in str(await refusal(Project(tmp_path, plan(), toml)))
+
+
 async def test_nothing_runs_in_a_folder_that_is_not_trusted(tmp_path: Path) -> None:
     found = await refusal(Project(tmp_path, toml=OK), trusted=False)
     assert isinstance(found, RunRefused)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mplp_runtime.ael.layer import action_problem
 from mplp_runtime.rules.findings import Finding, Severity
 from mplp_runtime.rules.settings import SETTINGS_CODES, installed_handlers, settings_findings
 from mplp_runtime.rules.world import Baseline, DocumentFacts, StepFacts
@@ -156,9 +157,9 @@ def test_a_secret_is_never_repeated() -> None:
         "prompt": "p",
         "api_key_env": "sk-1234",
     }
-    [finding] = settings_findings({"roles": {"a": writer}})
-    assert finding.code == "settings-secret-inline"
-    assert "sk-1234" not in repr(finding)
+    findings = settings_findings({"roles": {"a": writer}})
+    assert "settings-secret-inline" in {finding.code for finding in findings}
+    assert "sk-1234" not in repr(findings)
 
 
 def test_both_a_command_and_a_server_are_one_too_many() -> None:
@@ -182,7 +183,8 @@ def test_a_misspelt_role_is_suggested_and_a_role_that_is_handed_to_counts_as_use
     [finding] = found(f"[roles.tetser]\n{TOOL}")
     assert "Did you mean `tester`?" in finding.message
     assert finding.unnecessary
-    assert found(f'[roles.tester]\naction = "agent_handoff"\nto = "expert"\n[roles.expert]\n{TOOL}') == []
+    handed = found(f'[roles.tester]\naction = "agent_handoff"\nto = "expert"\n[roles.expert]\n{TOOL}')
+    assert {finding.code for finding in handed} == {"settings-not-in-effect"}, "not settings-role-unused"
 
 
 def test_a_role_that_asks_for_more_than_the_limits_is_told_what_counts() -> None:
@@ -216,17 +218,17 @@ def test_a_role_that_asks_for_more_than_the_limits_is_told_what_counts() -> None
 def test_what_is_not_in_effect_is_said_unless_it_asks_for_nothing() -> None:
     asked = """
     gates = {ci_blocks_completion = true, tool_failure_blocks = ["eslint"], git_merge_reapproval = true}
-    drift = {snapshot_before = ["tester"]}
+    drift = {active_interval_s = 5, snapshot_before = ["tester"]}
     learning = {collect = true}
-    engine = {kind = "temporal"}
+    engine = {kind = "temporal", address = "10.0.0.1:7233"}
     state = {url = "postgresql://localhost/x", encryption_key_file = "/etc/key"}
     """
     findings = settings_findings(tomllib.loads(asked))
     assert {finding.code for finding in findings} == {"settings-not-in-effect"}
-    assert len(findings) == 8
+    assert len(findings) == 10
     idle = """
     gates = {ci_blocks_completion = false, tool_failure_blocks = [], git_merge_reapproval = false}
-    drift = {snapshot_before = []}
+    drift = {active_interval_s = 0, snapshot_before = []}
     learning = {collect = false}
     engine = {kind = "local"}
     state = {url = "sqlite:///.mplp/state.db"}
@@ -234,6 +236,55 @@ def test_what_is_not_in_effect_is_said_unless_it_asks_for_nothing() -> None:
     assert settings_findings(tomllib.loads(idle)) == []
     [wrong] = settings_findings({"learning": {"collect": "yes"}})
     assert wrong.code == "settings-type-invalid", "one fault, one finding"
+
+
+@pytest.mark.parametrize(
+    ("binding", "place"),
+    [
+        ({"action": "llm_call", "base_url": "http://127.0.0.1/v1", "model": "m", "prompt": "p"}, "action"),
+        ({"action": "tool_call", "server": ["my-server"], "tool": "search"}, "server"),
+        ({"action": "agent_handoff", "to": "reviewer"}, "to"),
+    ],
+)
+def test_an_action_that_every_run_refuses_is_told_while_it_is_written(
+    binding: dict[str, object], place: str
+) -> None:
+    assert action_problem(str(binding["action"]), binding) is not None
+    [finding] = settings_findings({"roles": {"a": binding}})
+    assert (finding.code, finding.place.pointer) == ("settings-not-in-effect", ("roles", "a", place))
+
+
+@pytest.mark.parametrize(
+    "binding",
+    [
+        {"action": "tool_call", "command": ["x"]},
+        {"action": "agent_handoff", "to": ["my-agent"]},
+        {"action": "agent_handoff", "to": "human"},
+    ],
+)
+def test_an_action_that_runs_is_not_called_without_effect(binding: dict[str, object]) -> None:
+    assert action_problem(str(binding["action"]), binding) is None
+    assert settings_findings({"roles": {"a": binding}}) == []
+
+
+@pytest.mark.parametrize(
+    ("action", "idle"),
+    [
+        ('action = "tool_call"\ncommand = ["x"]', []),
+        ('action = "agent_handoff"\nto = ["my-agent"]', []),
+        ('action = "agent_handoff"\nto = "human"', ["timeout_s", "hardened", "output_kib", "env_allow"]),
+        (
+            'action = "file_operation"\noperation = "delete"\ntarget = "x"',
+            ["timeout_s", "hardened", "env_allow"],
+        ),
+        ('action = "custom_action"\nhandler = "h"', ["hardened", "env_allow"]),
+    ],
+)
+def test_a_limit_that_an_action_cannot_keep_is_told(action: str, idle: list[str]) -> None:
+    limits = 'timeout_s = 1\nhardened = true\noutput_kib = 1\nenv_allow = ["PATH"]'
+    findings = settings_findings(tomllib.loads(f"[roles.a]\n{action}\n{limits}"), handlers={"h"})
+    told = [(finding.code, finding.place.pointer[-1]) for finding in findings]
+    assert told == [("settings-not-in-effect", name) for name in idle]
 
 
 def test_handlers_are_those_installed_unless_given() -> None:

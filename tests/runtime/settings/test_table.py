@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import mplp_runtime
 from mplp_runtime.rules.settings import settings_findings
 from mplp_runtime.settings import (
     AgentHandoffBinding,
@@ -16,9 +19,18 @@ from mplp_runtime.settings import (
     Settings,
     ToolCallBinding,
 )
-from mplp_runtime.settings.table import ACTIONS, BINDING_COMMON, BINDING_KEYS, REQUIRED, TABLES, binding_keys
+from mplp_runtime.settings.table import (
+    ACTIONS,
+    BINDING_COMMON,
+    BINDING_KEYS,
+    NOT_IN_EFFECT,
+    REQUIRED,
+    TABLES,
+    binding_keys,
+)
 
 BINDINGS = (ToolCallBinding, LlmCallBinding, AgentHandoffBinding, FileOperationBinding, CustomActionBinding)
+RUNTIME = Path(mplp_runtime.__file__).parent
 KEYS = [(table, name) for table, keys in TABLES.items() for name in keys]
 
 
@@ -61,5 +73,19 @@ def test_the_examples_of_an_action_make_a_binding(action: str) -> None:
     if action == "tool_call":
         del binding["server"], binding["tool"]
     data = {"limits": {"env_allow": binding["env_allow"]}, "roles": {"a": binding}}
-    assert {finding.code for finding in settings_findings(data)} <= {"settings-handler-missing"}
+    codes = {finding.code for finding in settings_findings(data)}
+    assert codes <= {"settings-handler-missing", "settings-not-in-effect"}
     assert Settings.model_validate(data).binding({"agent_role": "a"}) is not None
+
+
+def test_every_key_is_read_by_the_runtime_or_told_as_not_in_effect() -> None:
+    """A key that nothing reads must not pass silently; `drift.active_interval_s` once did."""
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("ael", "orchestrator", "settings/model.py", "approvals.py")
+        for path in ([RUNTIME / folder] if folder.endswith(".py") else (RUNTIME / folder).glob("*.py"))
+    )
+    for table, name in KEYS:
+        owner = "base" if table == "limits" else f"(settings|self|_settings)[.]{table}"
+        is_read = re.search(rf"{owner}[.]{name}\b", source) is not None
+        assert is_read != ((table, name) in NOT_IN_EFFECT), (table, name)
