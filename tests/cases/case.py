@@ -32,7 +32,9 @@ FOLDER = Path(__file__).resolve().parent
 ALONE = "alone"
 BEFORE = "before "
 
-_MARKER = re.compile(r"[ \t]*(?:\^+…?|!) [a-z0-9-]+ (?:error|warning|information|hint): .*|[ \t]*\+ \S+ \d+: .*")
+_MARKER = re.compile(
+    r"[ \t]*(?:\^+…?|!) [a-z0-9-]+ (?:error|warning|information|hint): .*|[ \t]*\+ \S+ \d+: .*"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,9 @@ def _marked(text: str, found: list[Located]) -> str:
         blanks = " " * column
         marks = below.setdefault(line, [])
         more = "…" if one.end > end else ""
-        marks.append(f"{blanks}{carets}{more} {finding.code} {finding.severity.name.lower()}: {finding.message}")
+        marks.append(
+            f"{blanks}{carets}{more} {finding.code} {finding.severity.name.lower()}: {finding.message}"
+        )
         for spot in one.related:
             at = spot.document.text.position(spot.start, "utf-32")[0] + 1
             marks.append(f"{blanks}+ {spot.document.uri.rpartition('/')[2]} {at}: {spot.message}")

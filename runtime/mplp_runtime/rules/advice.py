@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mplp_runtime.rules.findings import Finding, Place, Severity, Stage
+from mplp_runtime.rules.words import quoted
+
+MODES_OF_SEVERAL = ("broadcast", "round_robin", "pair")
+"""Ways to work together that mean nothing for one."""
 
 
 def element_advice(kind: str, field: str, element: object) -> list[Finding]:
@@ -19,5 +23,27 @@ def element_advice(kind: str, field: str, element: object) -> list[Finding]:
             Stage.INVARIANT,
             Place((), "open"),
             data={"missing": "agent_role", "insert_default": ""},
+        )
+    ]
+
+
+def header_advice(kind: str, header: object, counts: Mapping[str, int]) -> list[Finding]:
+    """What is worth saying about a document apart from the entries of its lists.
+
+    `counts` has the length of each top-level list, whatever `header` shows of them.
+    """
+    if kind != "collab" or not isinstance(header, Mapping) or counts.get("participants") != 1:
+        return []
+    mode = header.get("mode")
+    is_pointless = mode in MODES_OF_SEVERAL
+    is_draft = header.get("status") == "draft"
+    told = f"A {quoted(mode)} collaboration" if is_pointless else "This collaboration"
+    return [
+        Finding(
+            "collab-participants-few",
+            f"{told} has one participant only; nobody is there to work with.",
+            Severity.WARNING if is_pointless and not is_draft else Severity.INFORMATION,
+            Stage.INVARIANT,
+            Place(("participants",), "open"),
         )
     ]

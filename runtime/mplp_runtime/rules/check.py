@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mplp_runtime.rules import habits, invariants, schema
-from mplp_runtime.rules.advice import element_advice
+from mplp_runtime.rules.advice import element_advice, header_advice
 from mplp_runtime.rules.findings import Finding, Place, Stage
 from mplp_runtime.rules.graph import StepGraph, graph_findings
 from mplp_runtime.rules.order import order_of, unique
@@ -23,9 +23,15 @@ def own_findings(kind: str, value: object) -> list[Finding]:
     found = schema.schema_findings(kind, value)
     found += habits.habit_findings(kind, value)
     found += invariants.invariant_findings(kind, value)
-    for field, entries in value.items() if isinstance(value, Mapping) else ():
-        for index, entry in enumerate(entries) if isinstance(entries, list) else ():
-            found += [advice.below((field, index)) for advice in element_advice(kind, str(field), entry)]
+    lists = {
+        str(field): entries
+        for field, entries in (value.items() if isinstance(value, Mapping) else ())
+        if isinstance(entries, list)
+    }
+    found += header_advice(kind, value, {field: len(entries) for field, entries in lists.items()})
+    for field, entries in lists.items():
+        for index, entry in enumerate(entries):
+            found += [advice.below((field, index)) for advice in element_advice(kind, field, entry)]
     return first_voice(found)
 
 
@@ -37,6 +43,7 @@ def own_header_findings(kind: str, header: object, counts: Mapping[str, int]) ->
     found = schema.header_findings(kind, header, counts)
     found += habits.header_habit_findings(kind, header)
     found += invariants.header_invariant_findings(kind, header, counts)
+    found += header_advice(kind, header, counts)
     return first_voice(found)
 
 
@@ -69,9 +76,15 @@ def world_findings(facts: DocumentFacts, world: World) -> list[Finding]:
 
     Combine with `own_findings` through `first_voice`, so that one fault is told once.
     """
-    return first_voice(
-        [*plan_findings(facts), *reference_findings(facts, world), *status_edit_findings(facts, world)]
-    )
+    edits = status_edit_findings(facts, world)
+    # Putting a forbidden edit back also ends the contradiction it made: one fault.
+    edited = {finding.place for finding in edits}
+    found = [
+        finding
+        for finding in plan_findings(facts)
+        if finding.stage != Stage.LIFECYCLE or finding.place not in edited
+    ]
+    return first_voice([*found, *reference_findings(facts, world), *edits])
 
 
 def check(kind: str, value: object, facts: DocumentFacts, world: World) -> list[Finding]:
@@ -107,4 +120,4 @@ def first_voice(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _fault_of(finding: Finding) -> tuple[Place, object]:
-    return (finding.place, finding.data.get("missing"))
+    return (finding.place, finding.data.get("missing", finding.data.get("key")))

@@ -73,6 +73,17 @@ class StepGraph:
         """Every circle of the graph, part by part."""
         return circles(self.successors)
 
+    @cached_property
+    def _part_of(self) -> dict[int, int]:
+        """For each step that stands in a circle the number of its part."""
+        return {node: number for number, part in enumerate(self.circles) for node in part.nodes}
+
+    def is_circular(self, index: int, target: int) -> bool:
+        """Whether two steps wait for each other. Then nothing between them can be right, and the circle is
+        the fault."""
+        part = self._part_of.get(index)
+        return part is not None and self._part_of.get(target) == part
+
     def dependency_pointer(self, index: int, target: int) -> Pointer:
         """Where step `index` names step `target` as a dependency, first mention."""
         position = self.steps[index].dependencies.index(self.steps[target].step_id)
@@ -228,7 +239,6 @@ def _turned(circle: list[int]) -> list[int]:
 
 def _order(graph: StepGraph) -> Iterator[Finding]:
     orders = [step.order_index for step in graph.steps]
-    circular: dict[int, int] | None = None
     for index, targets in enumerate(graph.successors):
         own = orders[index]
         if own is None or not targets:
@@ -236,11 +246,7 @@ def _order(graph: StepGraph) -> Iterator[Finding]:
         later = [target for target in targets if (order := orders[target]) is not None and order > own]
         if not later:
             continue
-        if circular is None:
-            circular = {node: number for number, part in enumerate(graph.circles) for node in part.nodes}
-        part = circular.get(index)
-        # Inside a circle no order is right; the circle is the fault.
-        later = [target for target in later if part is None or circular.get(target) != part]
+        later = [target for target in later if not graph.is_circular(index, target)]
         if not later:
             continue
         target = max(later, key=lambda target: (orders[target], -target))

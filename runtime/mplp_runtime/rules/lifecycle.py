@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from mplp_runtime.errors import TransitionIllegal
+from mplp_runtime.rules.words import listed
 
 Arrows = Mapping[str, tuple[str, ...]]
 
@@ -148,7 +149,7 @@ def targets_sentence(kind: str, status: str) -> str:
     """What may follow `status`, as a sentence."""
     targets = legal_targets(kind, status)
     if targets:
-        return f"From `{status}` a {kind} goes to {' or '.join(f'`{target}`' for target in targets)}."
+        return f"From `{status}` a {kind} goes to {listed(targets)}."
     if is_terminal(kind, status):
         return f"`{status}` is final."
     return f"`{status}` is no state of a {kind}."

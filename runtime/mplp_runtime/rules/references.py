@@ -8,6 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
+from mplp_runtime.rules.lifecycle import TRANSITIONS
 from mplp_runtime.rules.near_ids import NearIds
 from mplp_runtime.rules.words import nearest, quoted
 from mplp_runtime.rules.world import DocumentFacts, Reference, World
@@ -160,11 +161,13 @@ def _declared_context(
             Severity.INFORMATION,
             [Related(Place(each.id_pointer, "value", each.uri), "Declared here.") for each in declarations],
         )
-    if plan.status == "in_progress" and context.status != "active":
-        found = f"is {quoted(context.status)}" if context.status is not None else "has no status"
+    # A status that is missing or no status at all is the context's own fault, and is shown there.
+    is_known = context.status in TRANSITIONS["context"]
+    if plan.status == "in_progress" and context.status != "active" and is_known:
         yield _finding(
             "plan-context-inactive",
-            f"The plan is in progress, but its context {found}. A plan runs only in an active context.",
+            f"The plan is in progress, but its context is {quoted(context.status)}. "
+            "A plan runs only in an active context.",
             reference.pointer,
             Severity.ERROR,
             [Related(Place(("status",), "value", context.uri), "The context's status.")],
@@ -215,6 +218,8 @@ def _context_of_another(
 def _roles(plan: DocumentFacts, world: World) -> Iterator[Finding]:
     known = dict.fromkeys(name for role in world.documents("role") for name in (role.title, role.id) if name)
     settings = world.settings()
+    # Settings that cannot be read have findings of their own; what they bind is not known.
+    is_readable = settings is not None or not any(True for _ in world.documents("settings"))
     hinted: set[str] = set()
     suggestions: dict[str, str | None] = {}
     for index, step in enumerate(plan.steps):
@@ -225,7 +230,7 @@ def _roles(plan: DocumentFacts, world: World) -> Iterator[Finding]:
             if role not in suggestions:
                 suggestions[role] = nearest(role, [name for name in known if not is_id(name)])
             yield _unknown_role(role, suggestions[role], ("steps", index, "agent_role"))
-        if role not in hinted and not _is_bound(role, step.step_id, settings):
+        if is_readable and role not in hinted and not _is_bound(role, step.step_id, settings):
             hinted.add(role)
             yield _unbound_role(role, settings, ("steps", index, "agent_role"))
 

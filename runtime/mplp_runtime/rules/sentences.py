@@ -62,10 +62,22 @@ class Speaker:
         return value
 
     def label(self, pointer: Pointer) -> str:
+        if not pointer and self.table is None:
+            return _root_label(self.schema)
         return label(pointer, self.table)
 
     def known(self, pointer: Pointer) -> tuple[str, ...]:
         return shape.known_properties(self.schema, self.prefix + pointer)
+
+
+def _root_label(schema: str) -> str:
+    """What the whole document is called: `This plan`; a line of a timeline is an event, no document."""
+    folder, _, name = schema.rpartition("/")
+    if folder in ("events", "integration") or name == "events.schema.json":
+        return "This event"
+    if "learning-sample" in name:
+        return "This sample"
+    return f"This {name.removeprefix('mplp-').removesuffix('.schema.json')}"
 
 
 def _error(
@@ -104,6 +116,10 @@ def _unknown_property(speaker: Speaker, pointer: Pointer, key: str) -> Finding:
         hint = f" Did you mean `{suggestion}`?"
     elif nearest(key, known) is not None:
         hint = f" `{nearest(key, known)}` is there already."
+    elif key == "$schema":
+        hint = " MPLP documents name no schema; remove it."
+    elif key == "$comment":
+        hint = " A `$comment` is let pass only at the top of a document."
     elif key.startswith("x_"):
         hint = " Own data belongs into an open place: `meta.tags`, `root`, `constraints`, `attributes`."
     elif not known:
@@ -128,8 +144,8 @@ def _wrong_type(speaker: Speaker, pointer: Pointer, types: list[str]) -> Finding
     value = speaker.at(pointer)
     asked = " or ".join(TYPE_NAMES.get(name, name) for name in types)
     found = kind_of_value(value)
-    if isinstance(value, float) and types == ["integer"]:
-        found = f"{quoted(value)}"
+    if isinstance(value, bool) or (isinstance(value, float) and types == ["integer"]):
+        found = quoted(value)
     data: dict[str, object] = {"expected": types}
     if types == ["string"] and isinstance(value, int | float):
         data["suggestion"] = json.dumps(value)

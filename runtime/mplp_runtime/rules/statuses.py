@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
@@ -28,8 +29,11 @@ def status_edit_findings(facts: DocumentFacts, world: World) -> list[Finding]:
     if baseline is None:
         return []
     findings = list(_own_edit(facts, baseline))
+    counts = Counter(step.step_id for step in facts.steps)
     for index, step in enumerate(facts.steps):
-        before = baseline.steps.get(step.step_id) if step.step_id is not None else None
+        # Of two steps with one id nobody knows which one was saved; the id is the fault.
+        is_one = step.step_id is not None and counts[step.step_id] == 1
+        before = baseline.steps.get(step.step_id) if is_one and step.step_id is not None else None
         if before is not None and step.status is not None:
             findings += _edit("step", before, step.status, _step_status(index))
     return findings
@@ -53,7 +57,9 @@ def _before_dependencies(graph: StepGraph) -> Iterator[Finding]:
         open_ones = [
             target
             for target in dict.fromkeys(graph.successors[index])
-            if steps[target].status not in DONE and steps[target].status in TRANSITIONS["step"]
+            if steps[target].status not in DONE
+            and steps[target].status in TRANSITIONS["step"]
+            and not graph.is_circular(index, target)
         ]
         if not open_ones:
             continue

@@ -41,7 +41,25 @@ _SYNONYMS: dict[str, tuple[str, ...]] = {
     "error": ("failed",),
     "failure": ("failed",),
     "aborted": ("cancelled", "failed"),
-    "canceled": ("cancelled",),
+    "canceled": ("cancelled", "skipped"),
+    "cancelled": ("skipped", "failed"),
+    "cancel": ("cancelled", "skipped"),
+    "abort": ("cancelled", "failed"),
+    "inprogress": ("in_progress", "running"),
+    "wip": ("in_progress", "running"),
+    "ongoing": ("in_progress", "running"),
+    "skip": ("skipped",),
+    "ignored": ("skipped",),
+    "fail": ("failed",),
+    "planned": ("pending", "draft"),
+    "review": ("proposed", "pending"),
+    "ended": ("completed", "closed"),
+    "inactive": ("suspended", "archived"),
+    "star": ("hub_spoke",),
+    "human": ("user",),
+    "test": ("test_runner",),
+    "lint": ("linter",),
+    "format": ("formatter",),
     "stopped": ("cancelled", "closed", "suspended"),
     "paused": ("suspended",),
     "suspended": ("paused",),
@@ -61,7 +79,11 @@ def meant_option(word: str, allowed: Sequence[str]) -> str | None:
     near = nearest(word, allowed)
     if near is not None:
         return near
-    return next((meant for meant in _SYNONYMS.get(snake_case(word), ()) if meant in allowed), None)
+    spelled = snake_case(word)
+    shorter = spelled.removesuffix("_event")
+    if shorter != spelled and shorter in allowed:
+        return shorter
+    return next((meant for meant in _SYNONYMS.get(spelled, ()) if meant in allowed), None)
 
 
 _KEY_SYNONYMS: dict[str, tuple[str, ...]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mplp_runtime.rules.catalogue.advice_entries import ADVICE_SECTION
 from mplp_runtime.rules.catalogue.entry import Document, Entry, Example, Section
 from mplp_runtime.rules.catalogue.invariant_entries import invariant_section
 from mplp_runtime.rules.catalogue.plan_entries import GRAPH_SECTION, STATUS_SECTION, WORLD_SECTION
@@ -22,6 +23,7 @@ def sections() -> tuple[Section, ...]:
         GRAPH_SECTION,
         STATUS_SECTION,
         WORLD_SECTION,
+        ADVICE_SECTION,
         settings_section(),
         SESSION_SECTION,
         invariant_section(),

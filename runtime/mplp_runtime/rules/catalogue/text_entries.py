@@ -68,7 +68,7 @@ TEXT_SECTION = Section(
         ),
         Entry(
             "json-surrogate-lone",
-            "error",
+            "warning",
             "Half of a character pair stands alone; no character is written like that.",
             "Write the character itself, or both halves.",
             one('{"title": "\\ud83d"}', "text"),
