@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from mplp_runtime.ael.action import Action, Outcome
 from mplp_runtime.ael.bounded_output import BoundedOutput
 from mplp_runtime.ael.project_paths import inside_project
 from mplp_runtime.errors import PathOutsideProject
+
+STATE_FOLDER = ".mplp"
+"""Where the record of runs lies, below the project root; no step touches it."""
 
 
 async def file_operation(action: Action) -> Outcome:
@@ -43,23 +48,39 @@ async def file_operation(action: Action) -> Outcome:
     return Outcome(True, output=output)
 
 
-def _named(action: Action, option: str) -> Path:
+def _named(action: Action, option: str, *, is_itself: bool = False) -> Path:
+    """The real path that an option names; with `is_itself` a link there is meant, not what it leads to."""
     named = action.settings.get(option) or (
         action.settings.get("path") if option in {"source", "target"} else None
     )
     if not named:
         raise PathOutsideProject(f"The file operation names no `{option}`.")
-    path = inside_project(action.root, str(named))
-    if path == action.root.resolve():
+    root = action.root.resolve()
+    path = inside_project(root, str(named), follow=not is_itself)
+    if path == root:
         raise PathOutsideProject(
             f"`{named}` is the project itself; a file operation needs something inside it."
         )
+    if path.is_relative_to(root / STATE_FOLDER):
+        raise PathOutsideProject(f"`{named}` is in {STATE_FOLDER}, where the record of all runs is kept.")
     return path
+
+
+def _file(path: Path) -> Path:
+    # Reading a pipe or a device would wait for ever, in a thread that nothing can stop.
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "no regular file"
+        raise shutil.Error(f"{path} is {kind}")
+    return path
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
 
 def _read(action: Action) -> str:
     kept = BoundedOutput(action.limits.output_kib * 1024)
-    with _named(action, "source").open("rb") as source:
+    with _file(_named(action, "source")).open("rb") as source:
         while chunk := source.read(64 * 1024):
             kept.add(chunk)
     return kept.text()
@@ -69,7 +90,7 @@ def _write(action: Action) -> str:
     target = _named(action, "target")
     content = action.settings.get("content")
     if content is None:
-        content = "".join(value for value in action.inputs.values() if isinstance(value, str))
+        content = "".join(_text(value) for value in action.inputs.values())
     data = str(content).encode("utf-8", "replace")
     target.parent.mkdir(parents=True, exist_ok=True)
 
@@ -84,27 +105,29 @@ def _copy(action: Action) -> str:
     source, target = _named(action, "source"), _named(action, "target")
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
+        if target.is_relative_to(source):
+            raise shutil.Error(f"{source} cannot be copied into itself")
         _refuse_links_outside(source, action.root)
         shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
     else:
 
         def fill(path: Path) -> None:
-            shutil.copy2(source, path)
+            shutil.copy2(_file(source), path)
 
         _replace(target / source.name if target.is_dir() else target, fill)
     return f"copied to {target.relative_to(action.root.resolve())}"
 
 
 def _move(action: Action) -> str:
-    source, target = _named(action, "source"), _named(action, "target")
+    source, target = _named(action, "source", is_itself=True), _named(action, "target")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(source, target)
     return f"moved to {target.relative_to(action.root.resolve())}"
 
 
 def _delete(action: Action) -> str:
-    path = _named(action, "target" if action.settings.get("target") else "source")
-    if path.is_dir():
+    path = _named(action, "target" if action.settings.get("target") else "source", is_itself=True)
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink()
