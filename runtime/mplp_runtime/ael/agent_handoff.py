@@ -11,7 +11,7 @@ from mplp_runtime.errors import MplpError
 SUPPORTED = 'Supported: `to = "human"`, or a command as a list (`to = ["my-agent", "--once"]`).'
 
 
-class HandoffImpossible(MplpError):  # noqa: N818 - named for the fact, as in errors.py
+class HandoffImpossible(MplpError):
     """A step is handed to somebody this runtime cannot reach."""
 
 

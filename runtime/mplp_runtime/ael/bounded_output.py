@@ -53,6 +53,18 @@ class BoundedOutput:
         return decoded(bytes(self._head)) + note + decoded(tail)
 
 
+def bounded(text: str, limit_characters: int) -> str:
+    """The beginning and the end of a text that is longer than the limit, with a note between them.
+
+    >>> bounded("abcdefghijklmnop", 10)
+    'abcde\\n… 6 characters left out …\\nlmnop'
+    """
+    if len(text) <= limit_characters:
+        return text
+    half = max(limit_characters // 2, 1)
+    return f"{text[:half]}\n… {len(text) - 2 * half:,} characters left out …\n{text[-half:]}"
+
+
 class LastLines:
     """The last lines of several streams as they arrive, for the failing step's diagnostic."""
 

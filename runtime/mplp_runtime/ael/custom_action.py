@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -16,7 +17,7 @@ from mplp_runtime.errors import MplpError
 ENTRY_POINT_GROUP = "mplp_lsp.actions"
 
 
-class HandlerUnknown(MplpError):  # noqa: N818 - named for the fact, as in errors.py
+class HandlerUnknown(MplpError):
     """A custom action names a function that is not installed."""
 
 
@@ -24,8 +25,9 @@ async def custom_action(action: Action) -> Outcome:
     """Calls the binding's `handler` with one mapping: plan_id, run_id, attempt, step, inputs, settings, root.
 
     What it returns is the output; a mapping or object with `success` or `status` decides by it, anything
-    else is success. A function that is not async runs in a thread of its own, which a time limit can leave
-    but not stop. Raises HandlerUnknown.
+    else is success. The function runs in a thread of its own, an async one on a loop of its own there: it
+    cannot hold up the editor. A time limit ends an async one; another one it can leave but not stop. Raises
+    HandlerUnknown.
     """
     handler = handler_named(str(action.settings.get("handler", "")))
     request = {
@@ -37,15 +39,16 @@ async def custom_action(action: Action) -> Outcome:
         "settings": dict(action.settings),
         "root": str(action.root),
     }
+    limit = asyncio.timeout(action.limits.timeout_s)
     try:
-        async with asyncio.timeout(action.limits.timeout_s):
+        async with limit:
             result = await _called(handler, request)
-    except TimeoutError:
+    except Exception as problem:
+        if not limit.expired():
+            return Outcome(False, error=f"{type(problem).__name__}: {problem}")
         return Outcome(
             False, error=f"Stopped after {action.limits.timeout_s:g} s, the time limit.", timed_out=True
         )
-    except Exception as problem:
-        return Outcome(False, error=f"{type(problem).__name__}: {problem}")
     return _outcome(result)
 
 
@@ -84,12 +87,17 @@ def _callable(name: str, load: Callable[[], Any]) -> Callable[[Mapping[str, Any]
 
 
 async def _called(handler: Callable[[Mapping[str, Any]], Any], request: Mapping[str, Any]) -> Any:
-    if inspect.iscoroutinefunction(handler):
-        return await handler(request)
     # A daemon thread of its own: the pool's threads are joined at exit, so one stuck handler would keep us
     # alive.
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Any] = loop.create_future()
+    inner: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+
+    async def awaited(result: Awaitable[Any]) -> Any:
+        task = asyncio.current_task()
+        if task is not None:
+            inner.append((asyncio.get_running_loop(), task))
+        return await result
 
     def settle(result: Any, problem: BaseException | None) -> None:
         if answer.done():
@@ -103,14 +111,21 @@ async def _called(handler: Callable[[Mapping[str, Any]], Any], request: Mapping[
         result, problem = None, None
         try:
             result = handler(request)
+            if inspect.isawaitable(result):
+                result = asyncio.run(awaited(result))
         except BaseException as raised:
             problem = raised if isinstance(raised, Exception) else RuntimeError(repr(raised))
-        if not loop.is_closed():
+        # The loop may be closed by now: nobody waits for the answer then.
+        with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, problem)
 
     threading.Thread(target=work, name="mplp-custom-action", daemon=True).start()
-    result = await answer
-    return await result if inspect.isawaitable(result) else result
+    try:
+        return await answer
+    finally:
+        for its_loop, task in inner:
+            with suppress(RuntimeError):
+                its_loop.call_soon_threadsafe(task.cancel)
 
 
 def _outcome(result: Any) -> Outcome:

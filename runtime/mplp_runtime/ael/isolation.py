@@ -17,7 +17,7 @@ from mplp_runtime.errors import MplpError
 from mplp_runtime.settings.model import Limits
 
 
-class IsolationImpossible(MplpError):  # noqa: N818 - named for the fact, as in errors.py
+class IsolationImpossible(MplpError):
     """The isolation that mplp.toml asks for cannot be had on this machine, so the step is refused."""
 
 

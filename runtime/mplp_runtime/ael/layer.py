@@ -9,6 +9,7 @@ from typing import Any
 
 from mplp_runtime.ael.action import Action, ActionResult, Outcome
 from mplp_runtime.ael.agent_handoff import agent_handoff, handoff_problem
+from mplp_runtime.ael.bounded_output import bounded
 from mplp_runtime.ael.custom_action import HandlerUnknown, custom_action, handler_named
 from mplp_runtime.ael.file_operation import file_operation
 from mplp_runtime.ael.simulated import simulated
@@ -25,6 +26,9 @@ ACTION_MODULES: Mapping[str, ActionModule] = {
     "custom_action": custom_action,
     "simulated": simulated,
 }
+
+_NOTE_CHARACTERS = 100
+"""Room for the note in a stream's text, which is bounded before it comes here."""
 
 LLM_CALL_LATER = (
     "llm_call comes with the `llm` extra in a later release; bind the role to a tool_call, "
@@ -103,11 +107,11 @@ def action_problem(kind: str, settings: Mapping[str, Any]) -> str | None:
 def _as_json(output: Any, limit_kib: int) -> Any:
     """What can be stored: the value itself if it is JSON of bounded size, else its text, bounded."""
     if isinstance(output, str):
-        return output
+        return bounded(output, limit_kib * 1024 + _NOTE_CHARACTERS)
     try:
         text = json.dumps(output, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         text, output = repr(output), None
     if output is not None and len(text) <= limit_kib * 1024:
         return json.loads(text)
-    return text[: limit_kib * 1024]
+    return bounded(text, limit_kib * 1024)

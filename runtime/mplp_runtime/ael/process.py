@@ -22,7 +22,7 @@ _CHUNK_BYTES = 64 * 1024
 _DRAIN_S = 1.0
 
 
-class CommandNotStarted(MplpError):  # noqa: N818 - named for the fact, as in errors.py
+class CommandNotStarted(MplpError):
     """The command of a step could not be started; nothing ran."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -62,6 +63,67 @@ def test_no_operation_leaves_the_project(tmp_path: Path, path: str, operation: s
         assert not files(root, operation, source="inside.txt", target=path).success
     assert (tmp_path / "outside.txt").read_text() == "secret"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["outside.txt", "project"]
+
+
+@pytest.mark.parametrize("operation", ["delete", "move"])
+def test_a_link_is_deleted_or_moved_itself_and_not_what_it_leads_to(tmp_path: Path, operation: str) -> None:
+    (tmp_path / "v1").mkdir()
+    (tmp_path / "v1/file").write_text("kept")
+    (tmp_path / "latest").symlink_to("v1")
+    assert files(
+        tmp_path, operation, source="latest", target="latest" if operation == "delete" else "old"
+    ).success
+    assert (tmp_path / "v1/file").read_text() == "kept"
+    assert not (tmp_path / "latest").is_symlink()
+    assert (tmp_path / "old").is_symlink() == (operation == "move")
+
+
+def test_a_link_that_leads_out_of_the_project_can_be_deleted(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    (tmp_path / "outside").write_text("kept")
+    (root / "link").symlink_to(tmp_path / "outside")
+    assert files(root, "delete", target="link").success
+    assert (tmp_path / "outside").read_text() == "kept"
+
+
+@pytest.mark.parametrize("operation", ["read", "copy"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, operation: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    result = files(tmp_path, operation, source="pipe", target="copy")
+    assert not result.success
+    assert "no regular file" in str(result.error)
+
+
+@pytest.mark.parametrize("operation", ["read", "write", "copy", "move", "delete"])
+def test_the_record_of_runs_is_out_of_reach(tmp_path: Path, operation: str) -> None:
+    (tmp_path / ".mplp").mkdir()
+    (tmp_path / ".mplp/state.db").write_text("record")
+    (tmp_path / "mine").write_text("mine")
+    (tmp_path / "state").symlink_to(".mplp")
+    for path in (".mplp", ".mplp/state.db", "state/state.db"):
+        source = "mine" if operation == "copy" else path
+        result = files(tmp_path, operation, source=source, target=path, content="evil")
+        assert "record of all runs" in str(result.error)
+    assert (tmp_path / ".mplp/state.db").read_text() == "record"
+
+
+def test_a_folder_is_not_copied_into_itself(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    result = files(tmp_path, "copy", source="a", target="a/b")
+    assert "into itself" in str(result.error)
+    assert not (tmp_path / "a/b").exists()
+
+
+def test_what_is_written_from_results_that_are_no_text_is_json(tmp_path: Path) -> None:
+    wanted = action(
+        tmp_path,
+        "file_operation",
+        {"operation": "write", "target": "out"},
+        inputs={"1": "text\n", "2": {"a": 1}},
+    )
+    assert asyncio.run(ActionExecutionLayer().execute(wanted)).success
+    assert (tmp_path / "out").read_text() == 'text\n{\n  "a": 1\n}\n'
 
 
 def test_the_project_itself_is_not_deleted(tmp_path: Path) -> None:
@@ -131,6 +193,36 @@ async def greet_later(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"success": True, "output": {"attempt": request["attempt"]}}
 
 
+async def where_am_i(request: Mapping[str, Any]) -> str:
+    return threading.current_thread().name
+
+
+_ended = threading.Event()
+
+
+async def clean_up(request: Mapping[str, Any]) -> None:
+    try:
+        await asyncio.sleep(30)
+    finally:
+        _ended.set()
+
+
+def leave(request: Mapping[str, Any]) -> None:
+    raise SystemExit(3)
+
+
+async def leave_later(request: Mapping[str, Any]) -> None:
+    raise SystemExit(3)
+
+
+def out_of_time(request: Mapping[str, Any]) -> None:
+    raise TimeoutError("the far side did not answer")
+
+
+def talk(request: Mapping[str, Any]) -> str:
+    return "a" * 2_000_000 + "end"
+
+
 def refuse(request: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"status": "rejected"}
 
@@ -175,6 +267,34 @@ async def test_the_time_limit_leaves_a_function_that_does_not_return(tmp_path: P
     result = await custom(tmp_path, "wait_for_release", limits=Limits(timeout_s=0.05))
     _release.set()
     assert result.timed_out
+
+
+async def test_an_async_function_cannot_hold_up_the_editor(tmp_path: Path) -> None:
+    assert (await custom(tmp_path, "where_am_i")).output == "mplp-custom-action"
+
+
+async def test_the_time_limit_ends_an_async_function_which_may_clean_up(tmp_path: Path) -> None:
+    result = await custom(tmp_path, "clean_up", limits=Limits(timeout_s=0.05))
+    assert result.timed_out
+    assert await asyncio.to_thread(_ended.wait, 10)
+
+
+@pytest.mark.parametrize("name", ["leave", "leave_later"])
+async def test_a_function_that_calls_exit_does_not_end_the_server(tmp_path: Path, name: str) -> None:
+    result = await custom(tmp_path, name)
+    assert (result.success, result.error) == (False, "RuntimeError: SystemExit(3)")
+
+
+async def test_a_functions_own_time_out_is_not_taken_for_the_steps(tmp_path: Path) -> None:
+    result = await custom(tmp_path, "out_of_time")
+    assert (result.timed_out, result.error) == (False, "TimeoutError: the far side did not answer")
+
+
+async def test_a_long_text_of_a_function_is_bounded(tmp_path: Path) -> None:
+    text = str((await custom(tmp_path, "talk", limits=Limits(output_kib=64))).output)
+    assert len(text) < 66 * 1024
+    assert "left out" in text
+    assert text.endswith("end")
 
 
 async def test_a_handler_that_is_not_installed_is_named(tmp_path: Path) -> None:
