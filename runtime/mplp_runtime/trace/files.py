@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -14,13 +14,16 @@ from mplp_runtime.errors import StoreError
 def write_atomically(path: Path, pieces: Iterable[str]) -> None:
     """Replaces `path` by the joined pieces, on disk before it is visible; folders on the way are made.
 
-    A file that is there keeps its permissions. Raises StoreError where the folder or disk does not take it.
+    A file that is there keeps its permissions, a new one gets those of any file the user makes (the umask).
+    Raises StoreError where the folder or disk does not take it.
     """
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".tmp", dir=path.parent)
-        temporary = Path(name)
+        beside = path.with_name(f".{path.name[:30]}.{secrets.token_hex(8)}.tmp")
+        # Not `mkstemp`: it makes files for their owner alone, and reading the umask means setting it.
+        number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        temporary = beside
         # Half a surrogate pair has no UTF-8 form; written as \\udc80 it is sound inside a JSON text.
         with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             with suppress(FileNotFoundError):

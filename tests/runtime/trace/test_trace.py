@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import stat
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -161,3 +163,24 @@ async def test_a_trace_that_cannot_be_written_does_not_raise(
     await writer.close()
     assert writer.problem is not None
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_who_may_read_a_new_document_is_decided_by_the_umask(tmp_path: Path, mask: int) -> None:
+    path = tmp_path / "release.confirm.json"
+    before = os.umask(mask)
+    try:
+        write_atomically(path, ["{}"])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+    path.chmod(0o640)
+    write_atomically(path, ["[]"])
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640, "a file that is there keeps its permissions"
+    assert [file.name for file in tmp_path.iterdir()] == ["release.confirm.json"]
+
+
+def test_a_name_as_long_as_the_system_allows_can_be_written(tmp_path: Path) -> None:
+    path = tmp_path / ("計" * 80 + ".json")
+    write_atomically(path, ["{}"])
+    assert path.read_text(encoding="utf-8") == "{}"
