@@ -124,7 +124,7 @@ class TableReader:
         return Rows(joint.spans(), Gap.FIRST, gap, self._indent, end_reach)
 
     def _run(self, offset: int, gap: Gap, before: Before | None, chance: int) -> tuple[list[Element], int]:
-        """Elements from one piece; where the table ends behind them, how far was looked at for that (else -1).
+        """Elements from one piece; where the table ends behind them, how far was looked at for it (else -1).
 
         After an edit the run ends at the first element boundary that the old text may have too.
         """

@@ -27,6 +27,15 @@ def test_after_any_edits_text_and_tree_are_those_of_a_fresh_reading() -> None:
     assert tally.while_broken >= 0.2 * tally.edits
 
 
+def test_pieces_of_any_size_give_the_same_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mplp_lsp.text.json_table._WINDOW", 200)
+    monkeypatch.setattr("mplp_lsp.text.json_table._FIRST_WINDOW", 40)
+    tally = Tally()
+    for seed in range(900_000, 900_015):
+        run(seed, tally, 10)
+    assert tally.edits > 100
+
+
 SMALL = """{
   "meta": {"v": "1.0.0", "x": [1, {"y": null}]},
   "steps": [
