@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from mplp_runtime.errors import MplpError
+
+try:
+    import fcntl
+except ImportError:  # Windows, where the list is changed without a lock.
+    fcntl = None  # type: ignore[assignment]
 
 
 def trust_path(environment: Mapping[str, str] | None = None, home: Path | None = None) -> Path:
@@ -20,8 +26,20 @@ def trust_path(environment: Mapping[str, str] | None = None, home: Path | None =
     values = os.environ if environment is None else environment
     configured = values.get("XDG_CONFIG_HOME", "")
     # The XDG specification: a path that is not absolute is to be ignored.
-    base = Path(configured) if configured.startswith("/") else (home or Path.home()) / ".config"
+    base = Path(configured) if Path(configured).is_absolute() else (home or _home()) / ".config"
     return base / "mplp-lsp" / "trusted.json"
+
+
+def _home() -> Path:
+    """The user's home; `/` for a user who has none, as in many containers: no list is there, none is made.
+
+    Never a relative path: that would make a file of the workspace the list.
+    """
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return Path("/")
+    return home if home.is_absolute() else Path("/")
 
 
 class Trust:
@@ -52,9 +70,9 @@ class Trust:
     def trust(self, root: Path) -> None:
         """Adds a folder. Raises MplpError if the list cannot be written."""
         resolved = _resolved(root)
-        folders = self.folders()
-        if resolved not in folders:
-            self._write([*folders, resolved])
+        with self._changing() as folders:
+            if resolved not in folders:
+                self._write([*folders, resolved])
 
     def untrust(self, root: Path) -> None:
         """Takes a folder, and all below it, off the list; a listed folder above it goes as well.
@@ -62,34 +80,47 @@ class Trust:
         Otherwise "untrust this" would leave it trusted through its parent.
         """
         resolved = _resolved(root)
-        folders = self.folders()
-        kept = [
-            folder
-            for folder in folders
-            if not (resolved.is_relative_to(folder) or folder.is_relative_to(resolved))
-        ]
-        if kept != folders:
-            self._write(kept)
+        with self._changing() as folders:
+            kept = [
+                folder
+                for folder in folders
+                if not (resolved.is_relative_to(folder) or folder.is_relative_to(resolved))
+            ]
+            if kept != folders:
+                self._write(kept)
 
-    def _write(self, folders: list[Path]) -> None:
-        text = json.dumps({"folders": [str(folder) for folder in folders]}, indent=2)
+    @contextmanager
+    def _changing(self) -> Iterator[list[Path]]:
+        """The list as it is, while no other process changes it: none may bring back what was taken off."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".trusted-")
+            lock: int | None = None
             try:
-                # mkstemp makes the file 0600.
-                with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-                    stream.write(text + "\n")
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                Path(name).replace(self.path)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
+                if fcntl is not None:
+                    lock = os.open(self.path.parent, os.O_RDONLY)
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                yield self.folders()
+            finally:
+                if lock is not None:
+                    os.close(lock)
         except OSError as error:
             raise MplpError(
                 f"The list of trusted folders {self.path} cannot be written: {error.strerror}."
             ) from error
+
+    def _write(self, folders: list[Path]) -> None:
+        text = json.dumps({"folders": [str(folder) for folder in folders]}, indent=2)
+        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=".trusted-")
+        try:
+            # mkstemp makes the file 0600.
+            with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+                stream.write(text + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+            Path(name).replace(self.path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
 
 
 def _resolved(root: Path) -> Path:

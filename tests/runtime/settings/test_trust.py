@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,40 @@ def test_the_list_lies_where_the_system_keeps_settings() -> None:
     assert trust_path({}, home) == home / ".config/mplp-lsp/trusted.json"
     assert trust_path({"XDG_CONFIG_HOME": "relative"}, home) == home / ".config/mplp-lsp/trusted.json"
     assert trust_path({"XDG_CONFIG_HOME": "/x"}, home) == Path("/x/mplp-lsp/trusted.json")
+
+
+@pytest.mark.parametrize("home", ["relative", "."])
+def test_no_file_of_a_workspace_is_ever_the_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    inside = tmp_path / home / ".config/mplp-lsp/trusted.json"
+    inside.parent.mkdir(parents=True)
+    inside.write_text(json.dumps({"folders": [str(tmp_path)]}))
+    assert trust_path().is_absolute()
+    assert not Trust().is_trusted(tmp_path)
+
+
+def test_a_user_without_a_home_trusts_nothing_and_gets_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    assert trust_path({}) == Path("/.config/mplp-lsp/trusted.json")
+
+
+def test_processes_that_change_the_list_at_once_lose_nothing(trust: Trust, tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from mplp_runtime.trust import Trust\n"
+        "for n in range(15): Trust(Path(sys.argv[1])).trust(Path(f'{sys.argv[2]}-{n}'))"
+    )
+    processes = [
+        subprocess.Popen([sys.executable, "-c", program, str(trust.path), str(tmp_path / name)])
+        for name in "abc"
+    ]
+    assert [process.wait(timeout=60) for process in processes] == [0, 0, 0]
+    assert len(trust.folders()) == 45
