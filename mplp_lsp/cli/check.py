@@ -10,6 +10,7 @@ from typing import TextIO
 from mplp_lsp.analysis.cross import all_findings
 from mplp_lsp.analysis.document import analyse
 from mplp_lsp.analysis.located import Located, RelatedSpot, located
+from mplp_lsp.cli.complaints import complain
 from mplp_lsp.cli.formats import FORMS
 from mplp_lsp.cli.project import absolute, read_projects, shown_path
 from mplp_lsp.cli.report import Outcome, RelatedReport, Report, Span
@@ -66,6 +67,10 @@ def check_paths(paths: Iterable[Path]) -> Outcome:
         for path, document in sorted(documents.items())
         for report in _reports(on_disk.snapshot(path), document)
     ]
+    for root in on_disk.cut:
+        complain(
+            f"{shown_path(root)} has more files than are looked at; name folders or files in it instead."
+        )
     return Outcome(tuple(reports), len(documents))
 
 

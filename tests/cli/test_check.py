@@ -226,3 +226,15 @@ def test_a_check_does_not_pay_for_the_language_server(tmp_path: Path) -> None:
         [PROGRAM[0], "-c", code], cwd=tmp_path, env=environment(tmp_path), capture_output=True, check=False
     )
     assert done.returncode == 0, done
+
+
+def test_a_project_that_is_too_large_to_be_read_whole_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mplp_lsp.cli import project
+    from mplp_lsp.cli.check import check_command
+
+    write_project(tmp_path, PASS)
+    monkeypatch.setattr(project, "project_files", lambda root: project_files(root, limit=2))
+    check_command([str(tmp_path)])
+    assert "more files than are looked at" in capsys.readouterr().err
