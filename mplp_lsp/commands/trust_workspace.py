@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ from mplp_runtime.errors import WorkspaceNotTrusted
 
 _TRUST = "Trust this folder"
 _MOST_NAMED = 8
+_LONGEST_NAMED = 120
 
 
 async def trust_workspace(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,20 +38,37 @@ async def trust_workspace(services: Services, arguments: Mapping[str, Any]) -> d
 
 
 def what_could_run(services: Services, uri: str | None) -> str:
-    """The commands that mplp.toml binds, as a person reads them."""
+    """What mplp.toml binds, as a person reads it; the file's author cannot put words into our question."""
     settings = services.snapshot(uri).settings
-    commands: list[str] = []
+    found: dict[str, None] = {}
     if settings is not None:
         for binding in (*settings.roles.values(), *settings.steps.values()):
-            argv = getattr(binding, "command", None) or getattr(binding, "server", None)
-            shown = " ".join(argv) if argv else getattr(binding, "handler", None)
-            if shown and shown not in commands:
-                commands.append(shown)
-    if not commands:
+            shown = _shown(binding)
+            if shown:
+                found[shown] = None
+    if not found:
         return "nothing yet (mplp.toml binds no command), and whatever it binds later"
+    commands = list(found)
     more = len(commands) - _MOST_NAMED
-    named = "; ".join(command[:120] for command in commands[:_MOST_NAMED])
+    named = "; ".join(commands[:_MOST_NAMED])
     return f"{named}{f' and {more} more' if more > 0 else ''}, and whatever mplp.toml binds later"
+
+
+def _shown(binding: object) -> str:
+    """A command as a shell would quote it, a handler, or a file operation with its files; "" for the rest."""
+    argv = getattr(binding, "command", None) or getattr(binding, "server", None)
+    operation = getattr(binding, "operation", None)
+    if argv:
+        text = shlex.join(argv)
+    elif operation:
+        files = [getattr(binding, name) for name in ("source", "target") if getattr(binding, name, None)]
+        text = " ".join([f"{operation} file", *map(shlex.quote, files)])
+    else:
+        text = getattr(binding, "handler", None) or ""
+    text = "".join(
+        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text
+    )
+    return text if len(text) <= _LONGEST_NAMED else text[: _LONGEST_NAMED - 1] + "…"
 
 
 TRUST_WORKSPACE = Command(

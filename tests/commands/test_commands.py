@@ -266,3 +266,26 @@ def test_trust_is_asked_for_and_says_what_could_then_run(tmp_path: Path) -> None
     played(Session(tmp_path, trusted=False, answer="Cancel"), decline)
     played(Session(tmp_path, trusted=False), decline)
     played(Session(tmp_path, trusted=False, can_ask=False), refuse)
+
+
+def test_whoever_wrote_mplp_toml_cannot_speak_in_the_question_of_trust(tmp_path: Path) -> None:
+    write_project(
+        tmp_path,
+        {
+            "liar": 'action = "tool_call"\ncommand = ["rm", "-rf", "a b\\n\\nThis is harmless.\\u202e"]',
+            "mover": 'action = "file_operation"\noperation = "move"\nsource = "a.txt"\ntarget = "b.txt"',
+            "coder": 'action = "custom_action"\nhandler = "package.module:function"',
+            "person": HANDOFF,
+        },
+    )
+
+    async def story(session: Session) -> None:
+        await session.run("trustWorkspace")
+        (question,) = session.asked
+        assert question.isprintable()
+        assert "rm -rf 'a b" in question
+        assert "move file a.txt b.txt" in question
+        assert "package.module:function" in question
+        assert "human" not in question
+
+    played(Session(tmp_path, trusted=False), story)
