@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.psg.acyclic import cycle_in
-from mplp_runtime.vsl.interface import Edge, Json, Transaction
+from mplp_runtime.vsl.interface import Edge, Json, Node, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,11 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
     edge_delta = 0
     present_ids = set(ids)
     before_ids = [] if known is None else known.data.get("step_ids", [])
-    gone = [step_id for step_id in before_ids if step_id not in present_ids]
+    gone = [
+        step_id
+        for step_id in before_ids
+        if step_id not in present_ids and _is_of(transaction.read_node("Step", step_id), plan_id)
+    ]
     for old in gone:
         edge_delta -= _edges_at(transaction, old)
         node_delta -= transaction.delete_node("Step", old)
@@ -71,6 +75,11 @@ def _edges_of(
         for dependency in dict.fromkeys(step.get("dependencies", [])):
             edges["Step", step_id].append(Edge("dependency", "Step", step_id, "Step", dependency))
     return edges
+
+
+def _is_of(step: Node | None, plan_id: str) -> bool:
+    """False where another plan has taken the step's id since: a copied plan file whose ids were kept."""
+    return step is not None and step.data.get("plan_id") == plan_id
 
 
 def _edges_at(transaction: Transaction, step_id: str) -> int:

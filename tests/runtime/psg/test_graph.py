@@ -83,6 +83,22 @@ async def test_a_changed_plan_leaves_tombstones_and_takes_edges_away(store: Valu
     assert deltas(store) == sizes(store)
 
 
+async def test_a_plan_that_gives_a_step_up_leaves_it_to_the_copy_that_has_it_too(
+    store: ValueStateLayer,
+) -> None:
+    graph = graph_of(store)
+    original = plan_of((1, ()), (2, (1,)))
+    copy = {**original, "plan_id": uuid(800)}
+    await store.transact(lambda tx: graph.put_plan(tx, original))
+    await store.transact(lambda tx: graph.put_plan(tx, copy))
+    await store.transact(lambda tx: graph.put_plan(tx, {**original, "steps": []}))
+    step = graph.read("Step", uuid(2))
+    assert step is not None
+    assert step.data["plan_id"] == uuid(800)
+    assert deltas(store) == sizes(store)
+    assert graph.dangling() == []
+
+
 async def test_a_plan_whose_steps_wait_for_each_other_is_refused_with_the_way_round(
     store: ValueStateLayer,
 ) -> None:
