@@ -6,10 +6,11 @@ graph_update. All of it is one transaction.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
 from typing import Literal
 
 from mplp_runtime.errors import EventRejected, PathOutsideProject
@@ -19,6 +20,9 @@ from mplp_runtime.psg.files import FILE, drift_between, file_data
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Json, Transaction, ValueStateLayer
+
+# `C:\\x`; a name such as `12:30.log` is one like any other outside Windows.
+_DRIVE = re.compile(r"[A-Za-z]:(?:[/\\]|$)")
 
 ChangeType = Literal["created", "modified", "deleted", "renamed"]
 
@@ -146,10 +150,10 @@ def inside(path: str, root: PurePath | None = None) -> str:
     """
     if root is not None and PurePath(path).is_relative_to(root):
         path = PurePath(path).relative_to(root).as_posix()
-    parts = path.replace("\\", "/").split("/")
-    is_absolute = path.startswith(("/", "\\")) or (len(path) > 1 and path[1] == ":")
-    if is_absolute or ".." in parts or "\x00" in path:
+    is_absolute = path.startswith(("/", "\\")) or _DRIVE.match(path) is not None
+    if is_absolute or ".." in path.replace("\\", "/").split("/") or "\x00" in path:
         raise PathOutsideProject(
             f"{path!r} leaves the project; paths of file events are relative to its root."
         )
-    return path
+    # One file is one node, however its path is written: `./a` and `a//b` too.
+    return PurePosixPath(path).as_posix()

@@ -121,6 +121,14 @@ async def test_a_path_that_leaves_the_project_changes_nothing(store: ValueStateL
     assert store.read(file_nodes) == []
 
 
+async def test_one_file_is_one_node_however_its_path_is_written(store: ValueStateLayer) -> None:
+    taking = Taking(store)
+    for path in ("src/12:30.log", "./src/12:30.log", "src//12:30.log"):
+        await taking.event(path)
+    await taking.event("a:b", "created")
+    assert [node.id for node in store.read(file_nodes)] == ["src/12:30.log", "a:b"]
+
+
 async def test_an_absolute_path_below_the_root_is_the_same_file(store: ValueStateLayer) -> None:
     taking = Taking(store)
     taking.files = FileIngest(store, taking.bus, taking.graph, root=PurePath("/home/ada/project"))
