@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from mplp_lsp.text.elements import Element
 from mplp_lsp.text.spans import Block
 from mplp_lsp.text.tree import Tree
-from mplp_runtime.rules.findings import Finding
+from mplp_runtime.rules.explain import is_id
+from mplp_runtime.rules.findings import Finding, Pointer
 from mplp_runtime.rules.world import DocumentFacts
 
+_BRACKETS = "json-bracket-"
 _NEEDS_ALL_STEPS = frozenset({"step-dependency-unknown"})
 
 
@@ -18,7 +20,8 @@ def without_echoes(tree: Tree, findings: Sequence[Finding], facts: DocumentFacts
 
     Dropped: something missing inside a broken value (it may be in the part that was not understood), any
     complaint about a broken value itself or about a key that a problem touches, and ids that nobody declares
-    while a step's id could not be read.
+    while a step's id could not be read. Where a bracket is missing or too many, members stand in other
+    objects than they were written for: what is missing or not known there is no news.
     """
     errors = [problem for problem in tree.problems if problem.is_error]
     if not errors:
@@ -26,17 +29,30 @@ def without_echoes(tree: Tree, findings: Sequence[Finding], facts: DocumentFacts
     places = [(problem.start, problem.end) for problem in errors]
     # Asked only if it matters: it makes the tree look for places.
     hides_steps = any(finding.code in _NEEDS_ALL_STEPS for finding in findings) and _hides_steps(tree, facts)
+    is_shifted = any(problem.code.startswith(_BRACKETS) for problem in errors)
     kept: list[Finding] = []
     for finding in findings:
         pointer, part = finding.place.pointer, finding.place.part
-        if part == "key":
-            is_echo = _touches(tree.range_of(pointer, "key"), places)
+        owner = pointer[:-1] if part == "key" else pointer
+        if part == "value":
+            is_echo = tree.is_broken(pointer)
+        elif is_shifted and not _is_in_element(owner):
+            is_echo = True
+        elif part == "key":
+            is_echo = _touches(tree.range_of(pointer, "key"), places) or (
+                is_shifted and tree.is_broken(owner)
+            )
         else:
             is_echo = tree.is_broken(pointer)
         if is_echo or (hides_steps and finding.code in _NEEDS_ALL_STEPS):
             continue
         kept.append(finding)
     return kept
+
+
+def _is_in_element(pointer: Pointer) -> bool:
+    """Whether an object stands in an entry of a top-level list, which has brackets of its own."""
+    return len(pointer) >= 2 and isinstance(pointer[1], int)
 
 
 def _touches(range_of_key: tuple[int, int], places: Sequence[tuple[int, int]]) -> bool:
@@ -56,7 +72,7 @@ def _hides_steps(tree: Tree, facts: DocumentFacts | None) -> bool:
     first = 0
     for block in table.blocks:
         for position in faulty_positions(block):
-            if facts.steps[first + position].step_id is None and block.elements[position].is_broken:
+            if block.elements[position].is_broken and not is_id(facts.steps[first + position].step_id):
                 return True
         first += len(block.elements)
     return False

@@ -7,9 +7,9 @@
                 ^^^^^^^^ value-not-allowed error: `status` is `pendng`. …
                 + shop.context.json 4: A place elsewhere that explains it.
 
-A marker stands under the range it means (`!` under an empty one, a final `…` where it goes on below), counted in
-code points. `-- before site.plan.json --` is the same file as it was saved last. Each project has the files
-of the folder `sound` besides, unless it has one of that name itself or says `-- alone --`.
+A marker stands under the range it means (`!` under an empty one, a final `…` where it goes on below), counted
+in code points. `-- before site.plan.json --` is that file as it was saved last. Each project has the files of
+the folder `sound` besides, unless it has one of that name itself or says `-- alone --`.
 """
 
 from __future__ import annotations

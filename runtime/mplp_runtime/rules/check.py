@@ -106,9 +106,10 @@ def first_voice(findings: Iterable[Finding]) -> list[Finding]:
     for finding in kept:
         fault = _fault_of(finding)
         lowest[fault] = min(finding.stage, lowest.get(fault, finding.stage))
-        if finding.place.part == "key" and "suggestion" in finding.data:
+        meant = finding.data.get("suggestion", finding.data.get("replacement"))
+        if finding.place.part == "key" and meant is not None:
             owner = replace(finding.place, pointer=finding.place.pointer[:-1], part="open")
-            misspelt.add((owner, finding.data["suggestion"]))
+            misspelt.add((owner, meant))
     return sorted(
         (
             finding
@@ -120,4 +121,5 @@ def first_voice(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _fault_of(finding: Finding) -> tuple[Place, object]:
-    return (finding.place, finding.data.get("missing", finding.data.get("key")))
+    absent = "action" if finding.code == "settings-action-missing" else finding.data.get("key")
+    return (finding.place, finding.data.get("missing", absent))
