@@ -1,7 +1,8 @@
 """Changes of files, in the editor and outside it, on their way to the runtime as file-update events.
 
-Typing is reported after half a second of quiet, a save at once. Where the project keeps state and may be
-written to, the runtime makes the events durable; else it keeps them in memory (D23).
+Typing is reported after half a second of quiet, a save at once. Only files that
+git knows or does not ignore count. Where the project keeps state and may be written to, the runtime makes the
+events durable; else it keeps them in memory (D23).
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from mplp_lsp.server.file_looks import LARGEST_TEXT_BYTES, FileLooks, Look
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.workbench import Workbench
+from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.changes import FileChange, FileState, Quiet
-from mplp_lsp.workspace.disk import decoded, read_head
+from mplp_lsp.workspace.disk import Stamp
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.scan import SKIPPED_FOLDERS
 from mplp_runtime.errors import MplpError
@@ -24,10 +27,10 @@ from mplp_runtime.errors import MplpError
 if TYPE_CHECKING:
     from mplp_runtime.runtime import Runtime
 
-LARGEST_TEXT_BYTES = 2 * 1024 * 1024
 MOST_REMEMBERED_FILES = 2_000
 MOST_REMEMBERED_CHARACTERS = 16_000_000
 
+What = Literal["changed", "created", "deleted", "renamed"]
 OnRuntime = Callable[[Path, Callable[["Runtime"], Awaitable[None]]], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
@@ -50,7 +53,11 @@ class FileEvents:
         self._on_runtime = on_runtime
         self._quiet = Quiet(monotonic)
         self._states: dict[PurePath, FileState] = {}
+        self._stamps: dict[PurePath, Stamp] = {}
         self._seen: set[PurePath] = set()
+        self._looks = FileLooks()
+        self._arrived: list[tuple[What, list[tuple[Path, Path]]]] = []
+        self._looking: asyncio.Task[Any] | None = None
         self._remembered = 0
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[Any] | None = None
@@ -65,14 +72,14 @@ class FileEvents:
     def opened(self, document: Document) -> None:
         """Remembers what the file holds, so that the first edit has something to be compared with."""
         if document.path is not None:
-            self._remember(document.path, FileState.of_text(document.text.text, document.encoding))
+            self._remember(document.path, _state_of(document))
 
     def edited(self, before: Document, after: Document) -> None:
         path = after.path
         if path is None or not self._is_reported(path):
             return
         if path not in self._states:
-            self._remember(path, FileState.of_text(before.text.text, before.encoding))
+            self._remember(path, _state_of(before))
         # The text is joined and hashed when it is quiet, not at every key.
         self._quiet.note(
             path,
@@ -90,49 +97,104 @@ class FileEvents:
 
     def on_disk(self, paths: Iterable[Path]) -> None:
         """Files that the client, its file operations or our watcher named; compared with what was known."""
-        for path in paths:
-            if not self._is_reported(path) or self._open_document(path) is not None:
-                continue
-            after = _state_on_disk(path)
-            before = self._states.get(path) or (FileState() if path in self._seen else None)
-            if before is None and after is None:
-                continue
-            if after is None:
-                self._forget(path)
-            else:
-                self._remember(path, after)
-            self._quiet.note(path, before, after, source="disk")
-        self._wake()
+        self._arrive("changed", [(path, path) for path in paths if self._open_document(path) is None])
 
     def created(self, paths: Iterable[Path]) -> None:
-        for path in paths:
-            if self._is_reported(path) and not path.is_dir():
-                self._quiet.note(path, None, _state_on_disk(path) or FileState.of_text(""), source="editor")
-                self._flush(path)
+        self._arrive("created", [(path, path) for path in paths])
 
     def deleted(self, paths: Iterable[Path]) -> None:
-        for path in paths:
-            if self._is_reported(path):
-                before = self._forget(path) or FileState()
-                self._quiet.note(path, before, None, source="editor")
-                self._flush(path)
+        """Files, or folders with all that was seen in them."""
+        self._arrive("deleted", [(file, file) for path in paths for file in self._seen_in(path)])
 
     def renamed(self, pairs: Iterable[tuple[Path, Path]]) -> None:
-        for old, new in pairs:
-            if self._is_reported(new) and self._is_reported(old) and not new.is_dir():
-                state = self._forget(old) or _state_on_disk(new)
-                self._quiet.note_renamed(old, new, state, source="editor")
-                self._flush(new)
+        """Files, or folders with all that was seen in them."""
+        self._arrive(
+            "renamed",
+            [(file, new / file.relative_to(old)) for old, new in pairs for file in self._seen_in(old)],
+        )
+
+    def _seen_in(self, path: Path) -> list[Path]:
+        inside = [Path(file) for file in self._seen if path in file.parents] if path not in self._seen else []
+        return sorted(inside) or [path]
 
     async def close(self) -> None:
         """Sends what is pending."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._looking is not None:
+            await asyncio.wait([self._looking], timeout=1.0)
         self._take(self._quiet.flush())
         if self._sending is not None:
             await asyncio.wait([self._sending], timeout=1.0)
 
     # How it gets there
+
+    def _arrive(self, what: What, pairs: list[tuple[Path, Path]]) -> None:
+        """News about (old, new) paths; looked at off the loop, in the order they came."""
+        inside = [pair for pair in pairs if any(self._is_reported(path) for path in pair)]
+        if inside:
+            self._arrived.append((what, inside))
+            if self._looking is None or self._looking.done():
+                self._looking = self._spawn(self._look(), "looking at changed files")
+
+    async def _look(self) -> None:
+        while self._arrived:
+            taken, self._arrived = self._arrived, []
+            roots = self._roots(path for _, pairs in taken for pair in pairs for path in pair)
+            stamps = {path: self._stamps.get(path) for path in roots}
+            # One answer for all: a path that came twice is told by how it stands now.
+            looks = await self._process.work(lambda: self._looks.looks(roots, stamps))  # noqa: B023
+            for what, pairs in taken:
+                for old, new in pairs:
+                    self._note(what, old, new, looks)
+            self._wake()
+
+    def _note(self, what: What, old: Path, new: Path, looks: Mapping[Path, Look]) -> None:
+        look = looks.get(new)
+        if what == "renamed" and old in looks and look is not None:
+            if not look.is_folder:
+                state = self._forget(old) or look.state
+                if state is not None:
+                    self._remember(new, state, look.stamp)
+                self._quiet.note_renamed(old, new, state, source="editor")
+                self._flush(new)
+            return
+        if what == "renamed" and old in looks:
+            what, new, look = "deleted", old, looks[old]
+        if look is None or look.is_folder:
+            return
+        if what == "deleted":
+            self._quiet.note(new, self._forget(new) or FileState(), None, source="editor")
+        elif what in {"created", "renamed"}:
+            state = look.state or FileState.of_text("")
+            self._remember(new, state, look.stamp)
+            self._quiet.note(new, None, state, source="editor")
+        else:
+            self._note_on_disk(new, look)
+            return
+        self._flush(new)
+
+    def _note_on_disk(self, path: Path, look: Look) -> None:
+        if look.is_same or self._open_document(path) is not None:
+            return
+        before = self._states.get(path) or (FileState() if path in self._seen else None)
+        if before is None and look.state is None:
+            return
+        if look.state is None:
+            self._forget(path)
+        else:
+            self._remember(path, look.state, look.stamp)
+        self._quiet.note(path, before, look.state, source="disk")
+
+    def _roots(self, paths: Iterable[Path]) -> dict[Path, Path]:
+        """The project of each path that may be reported."""
+        roots: dict[Path, Path] = {}
+        for path in paths:
+            if self._is_reported(path):
+                root = self._bench.workspace.root_of(uri_of(path))
+                if root is not None and path.is_relative_to(root):
+                    roots[path] = root
+        return roots
 
     def _is_reported(self, path: Path) -> bool:
         root = self._bench.workspace.projects.folder_for(path)
@@ -146,17 +208,23 @@ class FileEvents:
                 return document
         return None
 
-    def _remember(self, path: PurePath, state: FileState) -> None:
+    def _remember(self, path: PurePath, state: FileState, stamp: Stamp | None = None) -> None:
         self._seen.add(path)
+        self._stamps.pop(path, None)
+        if stamp is not None:
+            self._stamps[path] = stamp
         before = self._states.pop(path, None)
         self._states[path] = state
         self._remembered += len(state.text or "") - len((before and before.text) or "")
         while len(self._states) > MOST_REMEMBERED_FILES or self._remembered > MOST_REMEMBERED_CHARACTERS:
-            oldest = self._states.pop(next(iter(self._states)))
+            forgotten = next(iter(self._states))
+            oldest = self._states.pop(forgotten)
+            self._stamps.pop(forgotten, None)
             self._remembered -= len(oldest.text or "")
 
     def _forget(self, path: PurePath) -> FileState | None:
         state = self._states.pop(path, None)
+        self._stamps.pop(path, None)
         self._remembered -= len((state and state.text) or "")
         self._seen.discard(path)
         return state
@@ -182,12 +250,15 @@ class FileEvents:
     async def _send(self) -> None:
         while self._outgoing:
             taken, self._outgoing = self._outgoing, []
+            roots = self._roots(Path(change.path) for change in taken)
+            # Typing is asked about here, once, and not at every key.
+            counting = await self._process.work(lambda: self._looks.counting(roots))  # noqa: B023
             by_root: dict[Path, list[FileChange]] = {}
             for change in taken:
-                complete = await self._completed(change)
-                root = self._bench.workspace.projects.root_for(Path(change.path))
-                if complete is not None and Path(change.path).is_relative_to(root):
-                    by_root.setdefault(root, []).append(complete)
+                path = Path(change.path)
+                complete = await self._completed(change) if path in counting else None
+                if complete is not None:
+                    by_root.setdefault(roots[path], []).append(complete)
             for root, changes in by_root.items():
                 await self._ingest(root, changes)
 
@@ -226,13 +297,8 @@ class FileEvents:
             logger.warning("%d file changes were not recorded: %s", len(changes), error)
 
 
-def _state_on_disk(path: Path) -> FileState | None:
-    """None where there is no regular file; without text where it is too large to compare."""
-    found = read_head(path, LARGEST_TEXT_BYTES + 1)
-    if found is None:
-        return None
-    content, _stamp = found
-    if len(content) > LARGEST_TEXT_BYTES or b"\0" in content[:8192]:
-        return FileState()
-    text = decoded(content)
-    return FileState.of_text(text.text, text.encoding)
+def _state_of(document: Document) -> FileState:
+    """Without text where it is too large to be compared later."""
+    if document.text.length > LARGEST_TEXT_BYTES:
+        return FileState(None, None, document.encoding)
+    return FileState.of_text(document.text.text, document.encoding)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -142,6 +144,59 @@ def test_our_own_state_and_vendored_folders_are_no_news(tmp_path: Path) -> None:
         client.notify("workspace/didChangeWatchedFiles", {"changes": changes})
         wait_for(folder, lambda payload: payload["file_path"] == "real.md")
     assert [event["payload"]["file_path"] for event in updates(folder)] == ["real.md"]
+
+
+def test_files_that_git_ignores_are_no_news_wherever_the_word_comes_from(tmp_path: Path) -> None:
+    with server_of(tmp_path) as server:
+        client = server.client
+        folder, _ = project(tmp_path)
+        written(folder, ".gitignore", "*.log\nbuild/\nold.plan.json\n")
+        subprocess.run(["git", "init", "-q", str(folder)], check=True, timeout=30)
+        begun(client, folder)
+        ignored = {name: written(folder, name, "x\n") for name in ("a.log", "build/out.txt", "new.log")}
+        plan_uri = written(folder, "old.plan.json", plan())
+        client.open(plan_uri, text(plan()))
+        client.change(plan_uri, 2, replacing(text(plan()), "A plan", "Another plan"))
+        client.notify("textDocument/didSave", {"textDocument": {"uri": plan_uri}})
+        client.notify("workspace/didCreateFiles", {"files": [{"uri": ignored["new.log"]}]})
+        changes = [{"uri": uri, "type": 1} for uri in ignored.values()]
+        client.notify("workspace/didChangeWatchedFiles", {"changes": changes})
+        kept = written(folder, "kept.log.md", "x\n")
+        (folder / "a.log").rename(folder / "a.md")
+        client.notify(
+            "workspace/didRenameFiles",
+            {"files": [{"oldUri": ignored["a.log"], "newUri": (folder / "a.md").as_uri()}]},
+        )
+        client.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": kept, "type": 1}]})
+        wait_for(folder, lambda payload: payload["file_path"] == "kept.log.md")
+    assert {event["payload"]["file_path"] for event in updates(folder)} == {"a.md", "kept.log.md"}
+
+
+def test_a_folder_that_is_renamed_or_deleted_is_told_file_by_file(tmp_path: Path) -> None:
+    with server_of(tmp_path) as server:
+        client = server.client
+        folder, _ = project(tmp_path)
+        for name in ("src/a.py", "src/deep/b.py"):
+            written(folder, name, f"{name}\n")
+        begun(client, folder)
+        client.notify(
+            "workspace/didCreateFiles",
+            {"files": [{"uri": (folder / name).as_uri()} for name in ("src/a.py", "src/deep/b.py")]},
+        )
+        wait_for(folder, lambda payload: payload["file_path"] == "src/deep/b.py")
+        (folder / "src").rename(folder / "lib")
+        pair = {"oldUri": (folder / "src").as_uri(), "newUri": (folder / "lib").as_uri()}
+        client.notify("workspace/didRenameFiles", {"files": [pair]})
+        wait_for(folder, lambda payload: payload.get("previous_path") == "src/deep/b.py")
+        shutil.rmtree(folder / "lib")
+        client.notify("workspace/didDeleteFiles", {"files": [{"uri": pair["newUri"]}]})
+        for name in ("lib/a.py", "lib/deep/b.py"):
+            wait_for(
+                folder,
+                lambda payload, name=name: (
+                    (payload["file_path"], payload["change_type"]) == (name, "deleted")
+                ),
+            )
 
 
 def test_nothing_is_written_where_the_folder_is_not_trusted_or_has_no_settings(tmp_path: Path) -> None:
