@@ -122,9 +122,10 @@ class _Session:
         try:
             unsubscribe = runtime.runs.subscribe(lambda view: self._on_view(runtime, view))
             view = await self._begun(runtime, on_disk)
-            self._run_id = view.run_id
             self._headline(view)
-            self._on_view(runtime, view)
+            # From here on views are shown; those that came before the headline are in this one.
+            self._run_id = view.run_id
+            self._on_view(runtime, runtime.runs.view(view.run_id))
             with _interrupts(lambda: self._spawn(self._cancel(runtime))):
                 final = await self._until_end(runtime)
             unsubscribe()
@@ -144,7 +145,6 @@ class _Session:
             document = on_disk.document(self._path)
             plan_id = document.facts.id if document is not None and document.facts is not None else None
             interrupted = _interrupted(runtime, plan_id)
-            self._run_id = interrupted.run_id
             repeat = True if self._options.repeat else None
             return await runtime.runs.resume(interrupted.run_id, repeat=repeat, trusted=trusted)
         return await runtime.runs.start(
