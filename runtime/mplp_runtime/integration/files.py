@@ -18,10 +18,11 @@ from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import Event, Stamper, external_integration
 from mplp_runtime.psg.files import FILE, drift_between, file_data
 from mplp_runtime.psg.graph import Graph
+from mplp_runtime.rules.validators import without_lone_surrogates
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Json, Transaction, ValueStateLayer
 
-# `C:\\x`; a name such as `12:30.log` is one like any other outside Windows.
+# `C:\x`; a name such as `12:30.log` is one like any other outside Windows.
 _DRIVE = re.compile(r"[A-Za-z]:(?:[/\\]|$)")
 
 ChangeType = Literal["created", "modified", "deleted", "renamed"]
@@ -60,7 +61,8 @@ def file_update_event(
 ) -> Event:
     """The envelope of a file update; what is None is left out.
 
-    `file_path` and `previous_path` are relative to `workspace_root`, with `/`. `content_hash` is
+    `file_path` and `previous_path` are relative to `workspace_root`, with `/`; of a name that is no UTF-8,
+    what has no character is replaced. `content_hash` is
     `sha256:<hex>`; it, `size_bytes` and `editor_source` stand on the envelope, because the payload is closed.
     """
     payload: dict[str, Json] = {
@@ -78,7 +80,7 @@ def file_update_event(
     return external_integration(
         stamper,
         "file_update",
-        {name: value for name, value in payload.items() if value is not None},
+        {name: _sound(value) for name, value in payload.items() if value is not None},
         source=source,
         project_id=project_id,
         extensions={"content_hash": content_hash, "size_bytes": size_bytes, "editor_source": editor_source},
@@ -155,5 +157,11 @@ def inside(path: str, root: PurePath | None = None) -> str:
         raise PathOutsideProject(
             f"{path!r} leaves the project; paths of file events are relative to its root."
         )
+    path = str(_sound(path))
     # One file is one node, however its path is written: `./a` and `a//b` too.
     return PurePosixPath(path).as_posix()
+
+
+def _sound(value: Json) -> Json:
+    """Texts without halves of surrogate pairs, by which Python shows names that are no UTF-8."""
+    return without_lone_surrogates(value) if isinstance(value, str) else value

@@ -11,7 +11,7 @@ from mplp_runtime.vsl.interface import Json, Transaction, ValueStateLayer
 def record_baseline(transaction: Transaction, plan_value: Mapping[str, Json]) -> None:
     """Keeps the statuses of a saved plan; what is no string is left out, a plan without an id ignored."""
     plan_id = plan_value.get("plan_id")
-    if not isinstance(plan_id, str):
+    if not isinstance(plan_id, str) or not _can_be_kept(plan_id):
         return
     status = plan_value.get("status")
     steps = plan_value.get("steps")
@@ -28,8 +28,15 @@ def record_baseline(transaction: Transaction, plan_value: Mapping[str, Json]) ->
 
 def baseline(store: ValueStateLayer, plan_id: str) -> Baseline | None:
     """The statuses kept for a plan; None if no save of it is known."""
+    if not _can_be_kept(plan_id):
+        return None
     kept = store.read(lambda reading: reading.get(_key(plan_id)))
     return None if kept is None else Baseline(kept["status"], kept["steps"])
+
+
+def _can_be_kept(plan_id: str) -> bool:
+    # The plan is as it was typed: its id may hold half of a surrogate pair, which no store takes as a key.
+    return plan_id.encode("utf-8", "ignore").decode() == plan_id
 
 
 def _key(plan_id: str) -> str:

@@ -90,11 +90,11 @@ def _roll_back(connection: sqlite3.Connection) -> None:
         logger.debug("A transaction could not be rolled back.", exc_info=True)
 
 
-def _reason(error: Exception, path: Path) -> BaseException:
+def _reason(error: BaseException, path: Path) -> BaseException:
     """What the callers are told; what is no SQLite error is our bug, and they must not wait for ever."""
     if isinstance(error, _TransactionLost):
         return error.reason
-    return store_error(error, path) if isinstance(error, sqlite3.Error) else error
+    return store_error(error, path) if isinstance(error, sqlite3.Error | UnicodeEncodeError) else error
 
 
 def _run(unit: Unit, transaction: SqliteTransaction, path: Path) -> None:
@@ -104,7 +104,7 @@ def _run(unit: Unit, transaction: SqliteTransaction, path: Path) -> None:
     try:
         unit.result = unit.work(transaction)
     except BaseException as error:
-        unit.error = store_error(error, path) if isinstance(error, sqlite3.Error) else error
+        unit.error = _reason(error, path)
         if not connection.in_transaction:
             raise _TransactionLost(unit.error) from error
         connection.execute("ROLLBACK TO unit")

@@ -18,8 +18,10 @@ _SENTENCES = {
 }
 
 
-def store_error(error: sqlite3.Error, path: Path) -> StoreError:
+def store_error(error: sqlite3.Error | UnicodeEncodeError, path: Path) -> StoreError:
     """The same failure as an error for the user. Extended codes count as their primary one."""
+    if isinstance(error, UnicodeEncodeError):
+        return StoreError(f"A name with half of a surrogate pair cannot be kept in {path}: {error.object!r}.")
     code = getattr(error, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
@@ -127,6 +128,15 @@ async def test_one_file_is_one_node_however_its_path_is_written(store: ValueStat
         await taking.event(path)
     await taking.event("a:b", "created")
     assert [node.id for node in store.read(file_nodes)] == ["src/12:30.log", "a:b"]
+
+
+async def test_a_file_whose_name_is_no_utf_8_is_known_too(store: ValueStateLayer) -> None:
+    taking = Taking(store)
+    await taking.event("src/odd\udcff.py", "created")
+    await taking.event("src/odd\udcff.py")
+    assert [node.id for node in store.read(file_nodes)] == ["src/odd\ufffd.py"]
+    for stored in store.read(lambda reading: reading.events()):
+        json.dumps(stored.event, ensure_ascii=False).encode("utf-8")
 
 
 async def test_an_absolute_path_below_the_root_is_the_same_file(store: ValueStateLayer) -> None:

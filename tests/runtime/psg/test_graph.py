@@ -241,4 +241,6 @@ async def test_the_baseline_is_what_was_saved_last(store: ValueStateLayer) -> No
 async def test_a_document_without_an_id_leaves_no_baseline(store: ValueStateLayer) -> None:
     await store.transact(lambda tx: record_baseline(tx, {"status": "draft"}))
     await store.transact(lambda tx: record_baseline(tx, {"plan_id": None, "steps": 3}))
+    await store.transact(lambda tx: record_baseline(tx, {"plan_id": "\ud800", "status": "draft"}))
+    assert baseline(store, "\ud800") is None
     assert store.read(lambda reading: reading.keys()) == []
