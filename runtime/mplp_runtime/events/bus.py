@@ -41,6 +41,7 @@ class EventBus:
     def record(self, transaction: Transaction, stream: str, event: Mapping[str, Json]) -> int:
         """Stores `event` as part of `transaction` and returns its Lamport time.
 
+        The event is the bus's from now on: what its payload holds is not copied for the subscribers.
         Raises EventRejected if the event is not valid or would stand before its cause (seed 1, 6.3).
         """
         errors = event_errors(event)

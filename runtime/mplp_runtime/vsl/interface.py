@@ -124,7 +124,10 @@ class ValueStateLayer(Protocol):
         """The same for callers without an event loop."""
 
     def read(self, work: Callable[[Reading], T]) -> T:
-        """Runs `work` on a consistent view of what is committed. Inside a transaction, read through it."""
+        """Runs `work` on a consistent view of what is committed. Inside a transaction, read through it.
+
+        A read may be inside another, a transaction may not.
+        """
 
     def data_version(self) -> int:
         """A number that changes when another process has committed (SQLite: PRAGMA data_version)."""

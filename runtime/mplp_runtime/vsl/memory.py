@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from mplp_runtime.errors import NodeConflict, NodeExists, StoreError
 from mplp_runtime.vsl.callbacks import run_callback
 from mplp_runtime.vsl.interface import Edge, Json, Node, Reading, StoredEvent, T, Transaction
-from mplp_runtime.vsl.values import StoreLimits, decoded, encoded, stamped
+from mplp_runtime.vsl.values import MISPLACED_TRANSACTION, StoreLimits, decoded, encoded, stamped
 
 NodeKey = tuple[str, str]
 
@@ -217,7 +217,9 @@ class MemoryStore:
     def __init__(self, *, limits: StoreLimits | None = None) -> None:
         self._limits = limits or StoreLimits()
         self._tables = _Tables()
-        self._lock = threading.Lock()
+        # Entered again by a read inside a read.
+        self._lock = threading.RLock()
+        self._reading_thread: int | None = None
         self._working_thread: int | None = None
         # Callbacks run outside the lock: they may wait for somebody who wants to read.
         self._undelivered: deque[Callable[[], None]] = deque()
@@ -235,10 +237,8 @@ class MemoryStore:
         return self.transact_sync(work)
 
     def transact_sync(self, work: Callable[[Transaction], T]) -> T:
-        if threading.get_ident() in {self._working_thread, self._delivering_thread}:
-            raise RuntimeError(
-                "a transaction cannot be started inside another, nor in an after_commit callback"
-            )
+        if threading.get_ident() in {self._working_thread, self._delivering_thread, self._reading_thread}:
+            raise RuntimeError(MISPLACED_TRANSACTION)
         with self._lock:
             self._refuse_if_closed()
             transaction = _MemoryTransaction(self._tables, self._limits)
@@ -259,7 +259,11 @@ class MemoryStore:
             raise RuntimeError("inside a transaction, read through it")
         with self._lock:
             self._refuse_if_closed()
-            return work(_MemoryTransaction(self._tables, self._limits))
+            outer, self._reading_thread = self._reading_thread, threading.get_ident()
+            try:
+                return work(_MemoryTransaction(self._tables, self._limits))
+            finally:
+                self._reading_thread = outer
 
     def data_version(self) -> int:
         """Always 1: no other process can write here."""

@@ -21,7 +21,7 @@ from mplp_runtime.vsl.interface import Json, Reading, T, Transaction
 from mplp_runtime.vsl.schema import database_uri, migrate, refuse_newer
 from mplp_runtime.vsl.sqlite_errors import store_error
 from mplp_runtime.vsl.sqlite_transaction import SqliteReading
-from mplp_runtime.vsl.values import StoreLimits
+from mplp_runtime.vsl.values import MISPLACED_TRANSACTION, StoreLimits
 
 Journal = Literal["wal", "delete"]
 _PAGE_BYTES = 4096
@@ -67,6 +67,7 @@ class SqliteStore:
         self._identity = _identity_of(path)
         self._readers: deque[sqlite3.Connection] = deque()
         self._waiting: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
+        self._reads = threading.local()
         self._gate = threading.Lock()
         self._version_lock = threading.Lock()
         self._is_closed = False
@@ -90,10 +91,9 @@ class SqliteStore:
         return await future
 
     def transact_sync(self, work: Callable[[Transaction], T]) -> T:
-        if threading.current_thread() is self._thread:
-            raise RuntimeError(
-                "a transaction cannot be started inside another, nor in an after_commit callback"
-            )
+        # With a rollback journal a commit waits until nobody reads.
+        if threading.current_thread() is self._thread or self._read_depth() > 0:
+            raise RuntimeError(MISPLACED_TRANSACTION)
         while self._is_full():
             time.sleep(_PAUSE_S)
         future: Future[T] = Future()
@@ -103,9 +103,11 @@ class SqliteStore:
     def read(self, work: Callable[[Reading], T]) -> T:
         with self._reader() as connection:
             connection.execute("BEGIN")
+            self._reads.depth = self._read_depth() + 1
             try:
                 return work(SqliteReading(connection))
             finally:
+                self._reads.depth -= 1
                 connection.execute("ROLLBACK")
 
     def data_version(self) -> int:
@@ -179,7 +181,7 @@ class SqliteStore:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeEncodeError) as error:
             raise store_error(error, self.path) from error
 
     @contextmanager
@@ -218,6 +220,11 @@ class SqliteStore:
         with self._gate:
             self._refuse_if_closed()
             self._waiting.put(unit)
+
+    def _read_depth(self) -> int:
+        """How many reads the calling thread is inside of."""
+        depth: int = getattr(self._reads, "depth", 0)
+        return depth
 
     def _is_full(self) -> bool:
         return self._waiting.qsize() >= self._limits.pending and not self._is_closed

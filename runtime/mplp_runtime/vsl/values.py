@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.interface import Json
 
+MISPLACED_TRANSACTION = (
+    "a transaction cannot be started inside another, inside a read, nor in an after_commit callback"
+)
+"""A bug of the caller's: it would wait for itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreLimits:

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from mplp_runtime.errors import NodeConflict, NodeExists, StoreError
-from mplp_runtime.vsl.interface import Edge, Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import Edge, Reading, Transaction, ValueStateLayer
 
 CORE = {"event_id": "e", "event_type": "t", "event_family": "intent"}
 
@@ -308,6 +308,18 @@ def test_reading_the_store_inside_work_is_refused_because_it_would_not_see_the_w
     with pytest.raises(RuntimeError, match="read through it"):
         store.transact_sync(work)
     assert store.read(lambda reading: reading.keys()) == []
+
+
+def test_a_read_may_be_inside_a_read_but_a_transaction_may_not(store: ValueStateLayer) -> None:
+    store.transact_sync(lambda transaction: transaction.set("key", 1))
+
+    def read_again(reading: Reading) -> list[object]:
+        return [reading.get("key"), store.read(lambda inner: inner.get("key")), reading.get("key")]
+
+    assert store.read(read_again) == [1, 1, 1]
+    with pytest.raises(RuntimeError, match="inside a read"):
+        store.read(lambda _: store.read(lambda _: store.transact_sync(lambda work: work.set("key", 2))))
+    assert store.transact_sync(lambda transaction: transaction.get("key")) == 1, "and then all goes on"
 
 
 def test_a_callback_may_wait_for_a_reader(store: ValueStateLayer) -> None:

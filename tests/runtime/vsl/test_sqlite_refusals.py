@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 import sys
+import threading
 from pathlib import Path
 from typing import Literal
 
@@ -245,11 +246,26 @@ def test_an_unfinished_read_sees_one_moment(tmp_path: Path) -> None:
 
     def read_twice(reading: object) -> tuple[object, object]:
         first = reading.get("key")  # type: ignore[attr-defined]
-        store.transact_sync(lambda transaction: transaction.set("key", "after"))
+        writer = threading.Thread(
+            target=lambda: store.transact_sync(lambda transaction: transaction.set("key", "after"))
+        )
+        writer.start()
+        writer.join()
         return first, reading.get("key")  # type: ignore[attr-defined]
 
     assert store.read(read_twice) == ("before", "before")
     assert store.read(lambda reading: reading.get("key")) == "after"
+    store.close()
+
+
+def test_a_name_that_no_file_can_hold_is_refused_in_words(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state.db")
+    with pytest.raises(StoreError, match="half of a surrogate pair"):
+        store.transact_sync(lambda transaction: transaction.set("odd\udcff", 1))
+    with pytest.raises(StoreError, match="half of a surrogate pair"):
+        store.read(lambda reading: reading.get("odd\udcff"))
+    store.transact_sync(lambda transaction: transaction.set("even", 2))
+    assert store.read(lambda reading: reading.keys()) == ["even"]
     store.close()
 
 
