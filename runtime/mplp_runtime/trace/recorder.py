@@ -23,7 +23,8 @@ class TraceRecorder:
         self._segments: dict[str, dict[str, Any]] = {}
         self._first_limit = min(_FIRST_EVENTS, embedded_limit)
         self._first: list[dict[str, Any]] = []
-        self._last: deque[dict[str, Any]] = deque(maxlen=embedded_limit - self._first_limit)
+        # As they came: of most of them nobody will ever want the embedded form.
+        self._last: deque[Mapping[str, Any]] = deque(maxlen=embedded_limit - self._first_limit)
         self._events = 0
 
     def segment(self, segment: Mapping[str, Any]) -> None:
@@ -33,15 +34,15 @@ class TraceRecorder:
     def event(self, event: Mapping[str, Any]) -> None:
         """Takes one event of the run's stream, in the order of the log."""
         self._events += 1
-        embedded = embedded_event(event, trace_id=self._trace_id)
         if len(self._first) < self._first_limit:
-            self._first.append(embedded)
+            self._first.append(embedded_event(event, trace_id=self._trace_id))
         else:
-            self._last.append(embedded)
+            self._last.append(event)
 
     def snapshot(self, head: TraceHead) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
         """Head, segments and events of the document as of now; later changes do not reach them."""
-        events = [*self._first, *self._last]
+        last = [embedded_event(event, trace_id=self._trace_id) for event in self._last]
+        events = [*self._first, *last]
         document = head.document()
         attributes = document["root_span"]["attributes"]
         attributes["events_total"] = self._events

@@ -70,9 +70,10 @@ class TraceWriter:
                 continue
 
     async def _write(self) -> None:
-        head, segments, events = self._parts()
         try:
-            await asyncio.to_thread(write_atomically, self.path, trace_text(head, segments, events))
+            head, segments, events = self._parts()
+            text = trace_text(head, segments, events)
+            await asyncio.to_thread(write_atomically, self.path, text, folders=False)
             self.problem = None
         except StoreError as problem:
             # The database is the record; a trace that cannot be written is told once and does not stop the

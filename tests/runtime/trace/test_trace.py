@@ -184,3 +184,14 @@ def test_a_name_as_long_as_the_system_allows_can_be_written(tmp_path: Path) -> N
     path = tmp_path / ("計" * 80 + ".json")
     write_atomically(path, ["{}"])
     assert path.read_text(encoding="utf-8") == "{}"
+
+
+async def test_a_state_folder_that_was_removed_does_not_come_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorder = TraceRecorder("x")
+    writer = TraceWriter(tmp_path / ".mplp/traces/x.trace.json", lambda: recorder.snapshot(HEAD))
+    writer.changed()
+    await writer.close()
+    assert list(tmp_path.iterdir()) == []
+    assert "cannot be written" in caplog.text
