@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -46,6 +45,8 @@ class RunLoop:
         self._chronicle = chronicle
         self._attempts = AttemptRecords(services, state, chronicle)
         self._tasks: dict[asyncio.Task[bool], str] = {}
+        # Filled by callbacks, because waiting for all tasks anew at each end costs their number each time.
+        self._ended: list[asyncio.Task[bool]] = []
         self._cancelled: set[asyncio.Task[bool]] = set()
         self._active = 0
         self._returning: list[asyncio.Future[None]] = []
@@ -63,7 +64,8 @@ class RunLoop:
                 self._start_what_may_start(frontier)
                 if not self._tasks:
                     break
-                await self._until_something_ends()
+                await self._wake.wait()
+                self._wake.clear()
                 self._collect(frontier)
             if self._ending == "interrupted":
                 return
@@ -125,20 +127,16 @@ class RunLoop:
                 return
             self._active += 1
             task = asyncio.create_task(self._step(step_id), name=f"step {step_id}")
+            task.add_done_callback(self._note_end)
             self._tasks[task] = step_id
 
-    async def _until_something_ends(self) -> None:
-        woken = asyncio.create_task(self._wake.wait())
-        try:
-            await asyncio.wait({*self._tasks, woken}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            woken.cancel()
-            with suppress(asyncio.CancelledError):
-                await woken
-            self._wake.clear()
+    def _note_end(self, task: asyncio.Task[bool]) -> None:
+        self._ended.append(task)
+        self._wake.set()
 
     def _collect(self, frontier: Frontier) -> None:
-        for task in [task for task in self._tasks if task.done()]:
+        ended, self._ended = self._ended, []
+        for task in ended:
             step_id = self._tasks.pop(task)
             self._active -= 1
             if task.cancelled():
