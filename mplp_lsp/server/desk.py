@@ -29,12 +29,14 @@ from mplp_lsp.server.watching import Watching
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.edits import Change
 from mplp_lsp.text.uris import path_of, uri_of
+from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_lsp.workspace.store import Update
 from mplp_runtime.orchestrator.views import RunView
 
 if TYPE_CHECKING:
     from mplp_lsp.server.session import Session
 
+SHOWN_IN_LENSES = frozenset({"confirm", SETTINGS})
 LONGEST_PATH = 4_096
 LONGEST_NAME = 255
 
@@ -52,7 +54,7 @@ class Desk:
         self.publisher = Publisher(
             session.protocol,
             pulls=session.client.pulls_diagnostics,
-            ask_again=lambda: self.refresh.soon(views=False),
+            ask_again=lambda: self.refresh.soon(hints=False, lenses=False),
         )
         self.watching = Watching(self)
         self.analyst = Analyst(session.process, self.bench, self.publisher, session.spawn, self.watching)
@@ -103,8 +105,11 @@ class Desk:
     # Documents
 
     def documents_changed(self, updates: Iterable[Update]) -> None:
-        """Findings follow documents, whatever changed them."""
-        self.analyst.changed(updates)
+        """Findings follow documents, whatever changed them; lenses of plans follow approvals and settings."""
+        changed = list(updates)
+        self.analyst.changed(changed)
+        if any(update.kinds & SHOWN_IN_LENSES and update.has_new_text for update in changed):
+            self.refresh.soon(diagnostics=False, hints=False)
 
     def _opened(self, params: Any) -> None:
         item = structured(types.TEXT_DOCUMENT_DID_OPEN, params).text_document
@@ -245,11 +250,12 @@ class Desk:
         self.refresh.soon()
         self.session.spawn(self.runs.settle(), "keeping the state")
 
-    def run_changed(self, root: Path, view: RunView) -> None:
+    def run_changed(self, root: Path, view: RunView, *, lenses: bool, steps: bool) -> None:
         """A run shows itself in its plan's findings, hints and lenses."""
-        plans = self.bench.workspace.index_of(root).declarations("plan", view.plan_id)
-        self.analyst.look_later(facts.uri for facts in plans)
-        self.refresh.soon()
+        if steps:
+            plans = self.bench.workspace.index_of(root).declarations("plan", view.plan_id)
+            self.analyst.look_later(facts.uri for facts in plans)
+        self.refresh.soon(diagnostics=False, hints=steps, lenses=lenses)
 
     # The end
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mplp_lsp.server.progress import Bar
+from mplp_lsp.server.run_changes import at_steps, in_lenses, progress_message
 from mplp_runtime.errors import MplpError
 from mplp_runtime.orchestrator.views import Question, RunView
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 STATE_FILE = Path(".mplp") / "state.db"
+LONGEST_MESSAGE = 200
 ANSWERS = {"handoff": ("Done", "Failed"), "gate": ("Start", "Do not start")}
 
 logger = logging.getLogger(__name__)
@@ -31,7 +33,7 @@ class Runs:
         self._process = desk.session.process
         self._watched: set[Path] = set()
         self._followed: set[str] = set()
-        self._asked: set[tuple[str, str, str]] = set()
+        self._asked: set[tuple[str, str, object]] = set()
         self._bars: dict[str, Bar] = {}
         self._arrived: dict[tuple[Path, str], RunView] = {}
 
@@ -65,8 +67,11 @@ class Runs:
         except BaseException:
             self._watched.discard(root)
             raise
+        shown = {view.run_id for view in self._desk.bench.runs(root)}
         for view in views:
-            self._take(root, view)
+            # What was told meanwhile is newer than this list.
+            if view.run_id not in shown and (root, view.run_id) not in self._arrived:
+                self._take(root, view)
 
     async def settle(self) -> None:
         """After trust came: states that were held in memory move to disk where they belong there (D23)."""
@@ -128,8 +133,9 @@ class Runs:
             self._tell(view)
             self._show_progress(root, view)
             self._ask(root, view)
-            if before is None or _shows_differently(before, view):
-                self._desk.run_changed(root, view)
+            views, steps = in_lenses(before) != in_lenses(view), at_steps(before) != at_steps(view)
+            if views or steps:
+                self._desk.run_changed(root, view, lenses=views, steps=steps)
 
     def _tell(self, view: RunView) -> None:
         if self._desk.session.client.wants_run_notifications:
@@ -154,7 +160,7 @@ class Runs:
             )
             self._bars[view.run_id] = bar
         total = max(1, len(view.steps))
-        bar.report(_current(view)[:200], percentage=100 * view.finished_steps // total)
+        bar.report(progress_message(view)[:LONGEST_MESSAGE], percentage=100 * view.finished_steps // total)
 
     def _cancel(self, root: Path, run_id: str) -> None:
         async def cancelled() -> None:
@@ -169,38 +175,26 @@ class Runs:
         if view.run_id not in self._followed or not self._desk.services.can_ask:
             return
         for question in view.questions:
-            key = (question.run_id, question.step_id, question.kind)
+            asked = view.question_at(question.step_id)
+            key = (question.run_id, question.step_id, asked)
             if question.kind in ANSWERS and key not in self._asked:
                 self._asked.add(key)
-                self._desk.session.spawn(self._put_question(root, question), "asking about a step")
+                self._desk.session.spawn(self._put_question(root, question, asked), "asking about a step")
 
-    async def _put_question(self, root: Path, question: Question) -> None:
+    async def _put_question(self, root: Path, question: Question, asked: object) -> None:
         yes, no = ANSWERS[question.kind]
         chosen = await self._desk.services.ask(question.text, [yes, no])
         if chosen is None:
             return
+
+        async def answered(runtime: Runtime) -> None:
+            # A question stays on the screen until somebody clicks it away. Meanwhile the step may have been
+            # answered elsewhere and ask something else: this answer is not for that.
+            if runtime.runs.view(question.run_id).question_at(question.step_id) == asked:
+                await runtime.runs.answer(question.run_id, question.step_id, success=chosen == yes)
+
         try:
-            await self._process.runtimes.run(
-                root,
-                lambda runtime: runtime.runs.answer(question.run_id, question.step_id, success=chosen == yes),
-            )
+            await self._process.runtimes.run(root, answered)
         except MplpError as error:
-            # Answered elsewhere meanwhile, or the run has ended.
+            # Answered elsewhere in this very moment, or the run has ended.
             self._desk.services.log(str(error))
-
-
-def _current(view: RunView) -> str:
-    if view.current:
-        return ", ".join(step.description for step in view.current)
-    if view.questions:
-        return view.questions[0].text
-    return f"{view.finished_steps} of {len(view.steps)} steps"
-
-
-def _shows_differently(before: RunView, after: RunView) -> bool:
-    return (before.run_id, before.status, before.steps, before.questions) != (
-        after.run_id,
-        after.status,
-        after.steps,
-        after.questions,
-    )

@@ -144,13 +144,13 @@ class Refresh:
         self._timer: asyncio.TimerHandle | None = None
         self._wanted: set[str] = set()
 
-    def soon(self, *, diagnostics: bool = True, views: bool = True) -> None:
+    def soon(self, *, diagnostics: bool = True, hints: bool = True, lenses: bool = True) -> None:
         client = self._desk.session.client
         if diagnostics and client.pulls_diagnostics and client.refreshes_diagnostics:
             self._wanted.add("workspace/diagnostic/refresh")
-        if views and client.refreshes_inlay_hints:
+        if hints and client.refreshes_inlay_hints:
             self._wanted.add("workspace/inlayHint/refresh")
-        if views and client.refreshes_code_lenses:
+        if lenses and client.refreshes_code_lenses:
             self._wanted.add("workspace/codeLens/refresh")
         if self._wanted and self._timer is None:
             self._timer = self._desk.session.process.loop.call_later(0.1, self._send)

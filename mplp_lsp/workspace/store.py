@@ -33,6 +33,19 @@ class Update:
             document is not None and document.kind is not None for document in (self.before, self.after)
         )
 
+    @property
+    def kinds(self) -> frozenset[str]:
+        """What it is, and what it was."""
+        documents = [document for document in (self.before, self.after) if document is not None]
+        return frozenset(document.kind for document in documents if document.kind is not None)
+
+    @property
+    def has_new_text(self) -> bool:
+        """Whether it came, went, or says something else."""
+        if self.before is None or self.after is None:
+            return True
+        return self.before.text is not self.after.text and self.before.text.text != self.after.text.text
+
 
 class Store:
     """Owned by one session and used on its thread only; `documents` is what others may keep.

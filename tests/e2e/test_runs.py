@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.documents import STEPS, context, plan, text, written
+from tests.e2e.documents import PLAN_ID, STEPS, context, plan, text, written
 from tests.protocol.client import PLAIN, Client, Refused, ServerUnderTest, environment
 
 EDITOR: dict[str, Any] = {
@@ -269,3 +269,80 @@ def test_a_run_in_one_editor_shows_in_the_other(tmp_path: Path) -> None:
         command(one.client, "runPlan", uri=uri)
         assert run_with(one.client, "completed")
         assert run_with(other.client, "completed")["run_id"]
+
+
+def test_an_answer_that_comes_late_does_not_answer_the_next_question(tmp_path: Path) -> None:
+    """The question stays on the screen while the step is answered by a lens and the next one asks."""
+    with running_server(tmp_path) as server:
+        client = server.client
+        client.withheld.add("window/showMessageRequest")
+        client.replies["window/showMessageRequest"] = lambda params: params["actions"][0]
+        uri = project(tmp_path / "work", "pass", count=2, reviewer="human")
+        begun(client, tmp_path / "work", uri)
+        run = command(client, "runPlan", uri=uri)
+        client.wait(lambda: bool(asked(client)), "the question")
+        command(client, "answerHandoff", run=run["run_id"], step=STEPS[0], success=False)
+        ended = run_with(client, "failed", "completed")
+        assert ended["status"] == "failed"
+        again = command(client, "runPlan", uri=uri)
+        client.wait(lambda: len(asked(client)) == 2, "the question of the second run")
+        client.wire.send({"jsonrpc": "2.0", "id": asked(client)[0]["id"], "result": {"title": "Done"}})
+        client.take_all(0.5)
+        waiting = [note for note in client.notifications if note["method"] == "mplp/run"][-1]["params"]
+        assert (waiting["run_id"], waiting["status"]) == (again["run_id"], "running")
+        assert [question["step_id"] for question in waiting["questions"]] == [STEPS[0]]
+
+
+def asked(client: Client) -> list[dict[str, Any]]:
+    return [ask for ask in client.requests if ask["method"] == "window/showMessageRequest"]
+
+
+def test_when_a_run_has_ended_the_lenses_that_follow_the_refresh_offer_no_cancel(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        client = server.client
+        uri = project(tmp_path / "work", "pass", count=3)
+        begun(client, tmp_path / "work", uri)
+        lens = {"textDocument": {"uri": uri}}
+        command(client, "runPlan", uri=uri)
+        run_with(client, "completed")
+        seen = len([ask for ask in client.requests if ask["method"] == "workspace/codeLens/refresh"])
+        client.wait(
+            lambda: (
+                len([ask for ask in client.requests if ask["method"] == "workspace/codeLens/refresh"]) > seen
+            ),
+            "a refresh after the end",
+        )
+        titles = [one["command"]["title"] for one in client.request("textDocument/codeLens", lens)]
+        assert not any("Cancel" in title for title in titles), titles
+        client.take_all(0.5)
+        refreshed = len(client.requests)
+        client.change(uri, 2, {"text": text(plan(3, status="approved", title="Another title"))})
+        client.take_all(0.5)
+        assert len(client.requests) == refreshed, "typing needs no refresh"
+
+
+def test_lenses_follow_an_approval_that_comes_from_outside(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        client = server.client
+        uri = project(tmp_path / "work", "pass")
+        begun(client, tmp_path / "work", uri)
+        client.take_all(0.5)
+        before = len(client.requests)
+        confirm = written(tmp_path / "work", "a.confirm.json", {"confirm_id": STEPS[5], "target_id": PLAN_ID})
+        client.notify("workspace/didChangeWatchedFiles", {"changes": [{"uri": confirm, "type": 1}]})
+        client.wait(
+            lambda: any(ask["method"] == "workspace/codeLens/refresh" for ask in client.requests[before:]),
+            "a refresh of the lenses",
+        )
+
+
+def test_progress_names_steps_from_the_first_to_the_last(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        client = server.client
+        uri = project(tmp_path / "work", "pass", count=3)
+        begun(client, tmp_path / "work", uri)
+        command(client, "runPlan", uri=uri)
+        run_with(client, "completed")
+        client.take_all(0.5)
+        shown = [value["message"] for value in progress(client) if value["kind"] != "end"]
+        assert set(shown) <= {"Step 0", "Step 1", "Step 2"}, shown
