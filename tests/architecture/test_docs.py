@@ -17,7 +17,9 @@ def test_the_page_of_commands_is_current() -> None:
 def test_the_readme_names_make_targets_that_exist() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = set(re.findall(r"`make ([a-z-]+)`", readme)) | set(re.findall(r"^make ([a-z-]+)", readme, re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z-]+)`", readme)) | set(
+        re.findall(r"^make ([a-z-]+)", readme, re.MULTILINE)
+    )
     assert {"demo", "test"} <= named
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
