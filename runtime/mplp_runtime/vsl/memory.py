@@ -265,6 +265,26 @@ class MemoryStore:
             finally:
                 self._reading_thread = outer
 
+    def copy_into(self, transaction: Transaction) -> None:
+        """Brings everything into another store, which need not be empty: what it has under a key stays.
+
+        Events follow those that are there, in their order, and so get new logical times.
+        """
+        with self._lock:
+            tables = self._tables
+            for key, text in tables.entries.items():
+                if transaction.get(key) is None:
+                    transaction.set(key, decoded(text))
+            for type_, rows in tables.nodes.items():
+                for id_, row in rows.items():
+                    transaction.write_node(type_, id_, decoded(row.text))
+                    if row.deleted:
+                        transaction.delete_node(type_, id_)
+            for edge in sorted(tables.edges, key=tables.edges.__getitem__):
+                transaction.add_edge(edge)
+            for _, stream, text in tables.events:
+                transaction.append_event(stream, decoded(text))
+
     def data_version(self) -> int:
         """Always 1: no other process can write here."""
         return 1
