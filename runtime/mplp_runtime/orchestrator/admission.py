@@ -21,6 +21,8 @@ from mplp_runtime.settings import Settings
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 _DONE = frozenset({"completed", "skipped"})
+OPEN_WORDS = frozenset({"pending", "rejected", "void"})
+"""Where a Confirm stands so, the plan's own word `approved` does not count: somebody asked, or said no."""
 _AUTHORS_WORD = frozenset({"approved", "in_progress"})
 
 

@@ -17,6 +17,7 @@ from mplp_runtime.errors import (
 )
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import (
+    OPEN_WORDS,
     Admitted,
     StartRequest,
     admitted,
@@ -285,7 +286,7 @@ class RunManager:
             return None
         approvals = self._runtime.approvals
         state = approvals.state(request.plan_path, plan.plan, plan.settings)
-        is_asked_for = needs_approval(plan.plan, plan.settings) or state.word in {"rejected", "void"}
+        is_asked_for = needs_approval(plan.plan, plan.settings) or state.word in OPEN_WORDS
         if request.approve and not state.is_approved and is_asked_for:
             await approvals.propose(request.plan_path, plan.plan)
             await approvals.approve(request.plan_path, plan.plan)

@@ -270,3 +270,16 @@ def test_a_plan_of_any_shape_gets_an_answer(broken: dict[str, object]) -> None:
 )
 def test_the_confirm_has_the_plans_name(plan_name: str, confirm_name: str) -> None:
     assert confirm_path(Path("x") / plan_name) == Path("x") / confirm_name
+
+
+async def test_a_plan_that_calls_itself_approved_waits_for_the_approval_that_was_asked_for(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, plan(step("a")), role("worker", "print('ok')"))
+    async with project.runtime() as runtime:
+        await runtime.approvals.propose(project.path, project.plan)
+        with pytest.raises(PlanNotApproved, match="proposed and waits"):
+            await runtime.runs.start(project.request())
+        await runtime.approvals.approve(project.path, project.plan)
+        view = await runtime.runs.start(project.request())
+        assert (await runtime.runs.wait(view.run_id)).status == "completed"
