@@ -12,6 +12,9 @@ from mplp_runtime.rules.findings import Finding, Pointer
 from mplp_runtime.rules.world import DocumentFacts
 
 _BRACKETS = "json-bracket-"
+_FARTHEST_END = 500
+"""In characters: blanks and line ends between a value and what follows it."""
+
 _NEEDS_ALL_STEPS = frozenset({"step-dependency-unknown"})
 
 
@@ -29,21 +32,24 @@ def without_echoes(tree: Tree, findings: Sequence[Finding], facts: DocumentFacts
     places = [(problem.start, problem.end) for problem in errors]
     # Asked only if it matters: it makes the tree look for places.
     hides_steps = any(finding.code in _NEEDS_ALL_STEPS for finding in findings) and _hides_steps(tree, facts)
-    is_shifted = any(problem.code.startswith(_BRACKETS) for problem in errors)
+    guessed = [problem for problem in errors if problem.data.get("expected") in ("{", "[")]
+    is_shifted = bool(guessed) or any(problem.code.startswith(_BRACKETS) for problem in errors)
+    cuts = {_end_before(tree, problem.start) for problem in guessed}
     kept: list[Finding] = []
     for finding in findings:
         pointer, part = finding.place.pointer, finding.place.part
         owner = pointer[:-1] if part == "key" else pointer
         if part == "value":
-            is_echo = tree.is_broken(pointer)
+            # Where an opening bracket was guessed, the list or object is nobody's word.
+            is_guess = bool(guessed) and _touches(tree.range_of(pointer, "key"), places)
+            is_echo = is_guess or tree.is_broken(pointer)
         elif is_shifted and not _is_in_element(owner):
             is_echo = True
         elif part == "key":
-            is_echo = _touches(tree.range_of(pointer, "key"), places) or (
-                is_shifted and tree.is_broken(owner)
-            )
+            is_swallowed = is_shifted and (tree.is_broken(owner) or _is_last(tree, owner))
+            is_echo = is_swallowed or _touches(tree.range_of(pointer, "key"), places)
         else:
-            is_echo = tree.is_broken(pointer)
+            is_echo = tree.is_broken(pointer) or (bool(cuts) and tree.range_of(pointer)[1] in cuts)
         if is_echo or (hides_steps and finding.code in _NEEDS_ALL_STEPS):
             continue
         kept.append(finding)
@@ -53,6 +59,18 @@ def without_echoes(tree: Tree, findings: Sequence[Finding], facts: DocumentFacts
 def _is_in_element(pointer: Pointer) -> bool:
     """Whether an object stands in an entry of a top-level list, which has brackets of its own."""
     return len(pointer) >= 2 and isinstance(pointer[1], int)
+
+
+def _is_last(tree: Tree, pointer: Pointer) -> bool:
+    """Whether an object stands in the last entry of its list, which swallows what follows when not closed."""
+    table = tree.tables.get(str(pointer[0]))
+    return table is not None and pointer[1] == table.count - 1
+
+
+def _end_before(tree: Tree, offset: int) -> int:
+    """Where the value ends that stands before a guessed bracket: it may have been closed too early."""
+    before = tree.text.slice(max(offset - _FARTHEST_END, 0), offset)
+    return offset - len(before) + len(before.rstrip(" \t\r\n,"))
 
 
 def _touches(range_of_key: tuple[int, int], places: Sequence[tuple[int, int]]) -> bool:

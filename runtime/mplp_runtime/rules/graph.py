@@ -84,6 +84,11 @@ class StepGraph:
         part = self._part_of.get(index)
         return part is not None and self._part_of.get(target) == part
 
+    @cached_property
+    def unknown_ids(self) -> set[str]:
+        """Ids that are named as dependencies and are to be told as unknown."""
+        return _unknown_ids(self)
+
     def dependency_pointer(self, index: int, target: int) -> Pointer:
         """Where step `index` names step `target` as a dependency, first mention."""
         position = self.steps[index].dependencies.index(self.steps[target].step_id)
@@ -151,6 +156,26 @@ def _dependencies(graph: StepGraph) -> Iterator[Finding]:
         yield from _dependencies_of(graph, index)
 
 
+def _unknown_ids(graph: StepGraph) -> set[str]:
+    """Ids that are named as dependencies and stand at no step, as far as that is a fault of its own.
+
+    A step whose id is missing (a misspelt key, say) is found fault with at its own place; while there are as
+    many such steps as ids that nobody has, each of these may be one of those.
+    """
+    unknown = {
+        dependency
+        for index in graph.odd
+        for dependency in graph.steps[index].dependencies
+        if dependency is not None and dependency not in graph.first_of
+    }
+    unknown = {each for each in unknown if is_id(each) and not graph.near.is_meant_by_malformed(each)}
+    without_id = sum(1 for step in graph.steps if step.step_id is None)
+    if not without_id:
+        return unknown
+    strange = {each for each in unknown if graph.near.meant(each) is None}
+    return unknown if len(strange) > without_id else unknown - strange
+
+
 def _dependencies_of(graph: StepGraph, index: int) -> Iterator[Finding]:
     step = graph.steps[index]
     seen: dict[str, int] = {}
@@ -175,7 +200,7 @@ def _dependencies_of(graph: StepGraph, index: int) -> Iterator[Finding]:
         if target == index:
             related = [Related(Place(("steps", index, "step_id")), "This is the step's own id.")]
             yield _finding("step-dependency-self", "A step cannot depend on itself.", pointer, related)
-        elif target is None and is_id(dependency) and not graph.near.is_meant_by_malformed(dependency):
+        elif dependency in graph.unknown_ids:
             yield _unknown_dependency(graph, pointer, dependency)
 
 

@@ -20,7 +20,7 @@ _STATUS: Pointer = ("status",)
 def contradiction_findings(plan: DocumentFacts, graph: StepGraph | None = None) -> list[Finding]:
     """Where the statuses of a plan and its steps cannot all be true."""
     known = graph if graph is not None else StepGraph(plan.steps)
-    return [*_before_dependencies(known), *_plan_completed(plan), *_running_too_early(plan)]
+    return [*_before_dependencies(plan, known), *_plan_completed(plan), *_running_too_early(plan)]
 
 
 def status_edit_findings(facts: DocumentFacts, world: World) -> list[Finding]:
@@ -49,10 +49,12 @@ def _step_status(index: int) -> Pointer:
     return ("steps", index, "status")
 
 
-def _before_dependencies(graph: StepGraph) -> Iterator[Finding]:
+def _before_dependencies(plan: DocumentFacts, graph: StepGraph) -> Iterator[Finding]:
     steps = graph.steps
+    # In a plan that has not begun a running step is too early whatever it waits for: that is told instead.
+    early = ("completed",) if plan.status in NOT_STARTED else ("completed", "in_progress")
     for index, step in enumerate(steps):
-        if step.status not in ("completed", "in_progress"):
+        if step.status not in early:
             continue
         open_ones = [
             target
