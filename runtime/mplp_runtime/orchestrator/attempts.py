@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +44,8 @@ class AttemptRecords:
         self._state = state
         self._chronicle = chronicle
 
-    async def start(self, step_id: str, bound: Bound) -> Record:
+    async def start(self, step_id: str, bound: Bound) -> tuple[Record, Mapping[str, Any]]:
+        """The new attempt, and what the step's dependencies returned, by their ids."""
         state = self._state
         known = state.attempts.get(step_id)
         new_id = self._services.new_id
@@ -63,14 +64,18 @@ class AttemptRecords:
         }
         identity = records.attempt_id(state.run_id, step_id, attempt["attempt"])
 
-        def work(transaction: Transaction) -> None:
+        dependencies = state.steps[step_id].get("dependencies", ())
+
+        def work(transaction: Transaction) -> Mapping[str, Any]:
             transaction.create_node(records.STEP_ATTEMPT, identity, attempt)
             self._chronicle.step_started(transaction, attempt)
+            # Here, because a read of its own would cost the event loop more.
+            return {each: transaction.get(records.output_key(state.run_id, each)) for each in dependencies}
 
-        await self._services.store.transact(work)
+        inputs = await self._services.store.transact(work)
         state.take_attempt(attempt)
         self._services.changed(state)
-        return attempt
+        return attempt, inputs
 
     async def process(self, attempt: Record, process: ProcessIdentity) -> None:
         changes = {"pid": process.pid, "start_ticks": process.start_ticks}

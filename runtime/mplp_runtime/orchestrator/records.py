@@ -96,6 +96,12 @@ def own_place() -> str:
     return f"{platform.node()} {space}".strip()
 
 
+@cache
+def _own_start_ticks(pid: int) -> int | None:
+    # By number, because a process that forks is another one.
+    return start_ticks(pid)
+
+
 def is_claim_alive(claim: Mapping[str, Any], now: datetime) -> bool:
     """Whether the owner is still there.
 
@@ -104,7 +110,7 @@ def is_claim_alive(claim: Mapping[str, Any], now: datetime) -> bool:
     """
     if claim["place"] != own_place():
         return (now - instant(claim["beat"])).total_seconds() < _SILENCE_S
-    if claim["pid"] == os.getpid() and claim["start_ticks"] == start_ticks(os.getpid()):
+    if claim["pid"] == os.getpid() and claim["start_ticks"] == _own_start_ticks(os.getpid()):
         return claim["instance"] in _live_instances
     return is_alive(ProcessIdentity(claim["pid"], claim["start_ticks"]))
 

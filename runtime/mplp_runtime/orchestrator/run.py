@@ -216,8 +216,8 @@ class RunLoop:
 
     async def _attempt(self, step_id: str, bound: Bound, *, may_retry: bool) -> Record:
         try:
-            attempt = await to_the_end(self._attempts.start(step_id, bound))
-            result = await self._execute(attempt, bound)
+            attempt, inputs = await to_the_end(self._attempts.start(step_id, bound))
+            result = await self._execute(attempt, bound, inputs)
         except asyncio.CancelledError:
             begun = self._state.attempts.get(step_id)
             if self._ending == "cancelled" and begun is not None and begun["step_status"] == "in_progress":
@@ -281,7 +281,7 @@ class RunLoop:
             )
         )
 
-    async def _execute(self, attempt: Record, bound: Bound) -> ActionResult:
+    async def _execute(self, attempt: Record, bound: Bound, inputs: Mapping[str, Any]) -> ActionResult:
         step_id = attempt["step_id"]
         action = Action(
             kind=bound.kind,
@@ -291,22 +291,13 @@ class RunLoop:
             attempt=attempt["attempt"],
             root=self._services.root,
             settings=bound.settings,
-            inputs=self._inputs(step_id),
+            inputs=inputs,
             limits=bound.limits,
             on_output=lambda piece: self._show_output(step_id, piece),
             on_process=lambda process: self._attempts.process(attempt, process),
             ask=lambda _text: self._ask_person(step_id),
         )
         return await self._services.layer.execute(action)
-
-    def _inputs(self, step_id: str) -> Mapping[str, Any]:
-        dependencies = self._state.steps[step_id].get("dependencies", ())
-        if not dependencies:
-            return {}
-        keys = {each: records.output_key(self._state.run_id, each) for each in dependencies}
-        return self._services.store.read(
-            lambda reading: {each: reading.get(key) for each, key in keys.items()}
-        )
 
     def _show_output(self, step_id: str, piece: str) -> None:
         shown = self._state.live_output
