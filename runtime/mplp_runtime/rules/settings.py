@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from importlib.metadata import entry_points
-from typing import Any
 
-from mplp_runtime.rules.findings import Finding, Part, Place, Pointer, Stage
+from mplp_runtime.rules.findings import Finding, Pointer
+from mplp_runtime.rules.settings_values import did_you_mean, guess, setting_finding, value_findings
 from mplp_runtime.rules.world import World
 from mplp_runtime.settings.codes import SETTINGS_CODES, SettingsCode
 from mplp_runtime.settings.table import (
@@ -29,10 +26,6 @@ from mplp_runtime.settings.table import (
 __all__ = ["HANDLER_GROUP", "SETTINGS_CODES", "SettingsCode", "installed_handlers", "settings_findings"]
 
 HANDLER_GROUP = "mplp_lsp.actions"
-_SEVERITIES = {entry.code: entry.severity for entry in SETTINGS_CODES}
-_MOST = 1_000_000_000
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_SHELL = re.compile(r"[|&;<>$`*?]")
 _DEFAULT_VARIABLES = ("PATH", "HOME", "LANG")
 _DEFAULT_LIMITS: Mapping[str, float] = {
     name: float(key.default)
@@ -72,13 +65,13 @@ def settings_findings(
 
 def _table(pointer: Pointer, value: object, keys: Mapping[str, Key]) -> Iterator[Finding]:
     if not isinstance(value, Mapping):
-        yield _finding(
+        yield setting_finding(
             "settings-type-invalid", f"`{pointer[-1]}` must be a table: write [{pointer[-1]}].", pointer
         )
         return
     for name, item in value.items():
         if name in keys:
-            yield from _value((*pointer, name), name, item, keys[name])
+            yield from value_findings((*pointer, name), name, item, keys[name])
         else:
             yield _unknown((*pointer, name), name, keys, f"[{'.'.join(map(str, pointer))}] has no")
 
@@ -86,7 +79,7 @@ def _table(pointer: Pointer, value: object, keys: Mapping[str, Key]) -> Iterator
 def _bindings(table: str, value: object, handlers: Collection[str] | None) -> Iterator[Finding]:
     if not isinstance(value, Mapping):
         form = "[roles.tester]" if table == "roles" else '[steps."<step_id>"]'
-        yield _finding(
+        yield setting_finding(
             "settings-type-invalid", f"`{table}` must be a table of tables: write {form}.", (table,)
         )
         return
@@ -96,17 +89,21 @@ def _bindings(table: str, value: object, handlers: Collection[str] | None) -> It
 
 def _binding(pointer: Pointer, value: object, handlers: Collection[str] | None) -> Iterator[Finding]:
     if not isinstance(value, Mapping):
-        yield _finding("settings-type-invalid", f"`{pointer[-1]}` must be a table with an `action`.", pointer)
+        yield setting_finding(
+            "settings-type-invalid", f"`{pointer[-1]}` must be a table with an `action`.", pointer
+        )
         return
     action = value.get("action")
     if "action" not in value:
         likely = [name for name, keys in BINDING_KEYS.items() if not set(keys).isdisjoint(value)]
         hint = f' Write action = "{likely[0]}"?' if likely else f" Possible: {', '.join(ACTIONS)}."
         message = f"`{pointer[-1]}` does not say what it does: `action` is missing.{hint}"
-        yield _finding("settings-action-missing", message, pointer, "open", {"likely": likely})
+        yield setting_finding("settings-action-missing", message, pointer, "open", {"likely": likely})
     elif isinstance(action, str) and action not in ACTIONS:
-        message = f"`{action}` is no action. Possible: {', '.join(ACTIONS)}.{_did_you_mean(action, ACTIONS)}"
-        yield _finding("settings-action-unknown", message, (*pointer, "action"), data=_guess(action, ACTIONS))
+        message = f"`{action}` is no action. Possible: {', '.join(ACTIONS)}.{did_you_mean(action, ACTIONS)}"
+        yield setting_finding(
+            "settings-action-unknown", message, (*pointer, "action"), data=guess(action, ACTIONS)
+        )
     known = action if isinstance(action, str) and action in ACTIONS else None
     keys = binding_keys(known)
     for name, item in value.items():
@@ -116,7 +113,7 @@ def _binding(pointer: Pointer, value: object, handlers: Collection[str] | None) 
         if name not in keys:
             yield _misplaced(place, name, known, keys)
         else:
-            yield from _value(place, name, item, keys[name])
+            yield from value_findings(place, name, item, keys[name])
     if known is not None:
         yield from _missing(pointer, known, value)
         yield from _idle(pointer, known, value)
@@ -128,7 +125,7 @@ def _binding(pointer: Pointer, value: object, handlers: Collection[str] | None) 
 def _handler(pointer: Pointer, handler: str, handlers: Collection[str] | None) -> Iterator[Finding]:
     if handler not in (installed_handlers() if handlers is None else handlers):
         message = f"`{handler}` is not installed: no entry point of `{HANDLER_GROUP}` has this name."
-        yield _finding("settings-handler-missing", message, pointer)
+        yield setting_finding("settings-handler-missing", message, pointer)
 
 
 def _idle(pointer: Pointer, action: str, value: Mapping[str, object]) -> Iterator[Finding]:
@@ -136,27 +133,27 @@ def _idle(pointer: Pointer, action: str, value: Mapping[str, object]) -> Iterato
     to = value.get("to", "human")
     if action == "llm_call":
         message = "llm_call is not in effect in this version: a run with such a step is refused."
-        yield _finding("settings-not-in-effect", message, (*pointer, "action"))
+        yield setting_finding("settings-not-in-effect", message, (*pointer, "action"))
     if action == "tool_call" and {"server", "tool"} <= set(value) and "command" not in value:
         message = "MCP servers are not in effect in this version: a run with such a step is refused."
-        yield _finding("settings-not-in-effect", message, (*pointer, "server"))
+        yield setting_finding("settings-not-in-effect", message, (*pointer, "server"))
     if action == "agent_handoff" and isinstance(to, str) and to.strip() and to != "human":
         message = "A handoff to a role is not in effect in this version: a run with such a step is refused."
-        yield _finding("settings-not-in-effect", message, (*pointer, "to"))
+        yield setting_finding("settings-not-in-effect", message, (*pointer, "to"))
     if action == "agent_handoff" and to != "human":
         return
     names, reason = IDLE_LIMITS.get(action, ((), ""))
     for name, item in value.items():
-        if name in names and not list(_value((), name, item, LIMITS[name])):
+        if name in names and not list(value_findings((), name, item, LIMITS[name])):
             message = f"`{name}` is not in effect here: {reason}."
-            yield _finding("settings-not-in-effect", message, (*pointer, name))
+            yield setting_finding("settings-not-in-effect", message, (*pointer, name))
 
 
 def _misplaced(place: Pointer, name: str, action: str | None, keys: Mapping[str, Key]) -> Finding:
     owners = [owner for owner, own in BINDING_KEYS.items() if name in own]
     if owners:
         message = f"`{name}` belongs to {' and '.join(owners)}; a {action} has no use for it."
-        return _finding("settings-key-unknown", message, place, "key")
+        return setting_finding("settings-key-unknown", message, place, "key")
     return _unknown(place, name, keys, f"A {action or 'binding'} has no")
 
 
@@ -172,93 +169,12 @@ def _missing(pointer: Pointer, action: str, value: Mapping[str, object]) -> Iter
         if name not in value:
             what = f"the operation {operation}" if name in {"source", "target", "content"} else action
             message = f"`{name}` is missing: {what} needs it. For example: {name} = {keys[name].example}"
-            yield _finding(
+            yield setting_finding(
                 "settings-key-missing", message, pointer, "open", {"key": name, "example": keys[name].example}
             )
     if action == "tool_call" and "command" in value and ("server" in value or "tool" in value):
         message = "A tool_call has either a `command` or a `server` with a `tool`, not both."
-        yield _finding("settings-key-unknown", message, (*pointer, "command"), "key")
-
-
-def _value(pointer: Pointer, name: str, value: object, key: Key) -> Iterator[Finding]:
-    """Findings about one value; at most one, except for lists, which have one per wrong entry."""
-    kind = key.kind
-    if kind == "command" or (kind == "to" and isinstance(value, list)):
-        yield from _command(pointer, name, value, key)
-    elif kind == "strings":
-        yield from _strings(pointer, name, value, key)
-    elif kind == "choice":
-        if not isinstance(value, str):
-            yield _wrong_type(pointer, name, value, "one of " + ", ".join(key.choices), key)
-        elif value not in key.choices:
-            message = f"`{value}` is not possible here. Possible: {', '.join(key.choices)}."
-            message += _did_you_mean(value, key.choices)
-            yield _finding("settings-value-unknown", message, pointer, data=_guess(value, key.choices))
-    elif kind == "boolean":
-        if not isinstance(value, bool):
-            yield _wrong_type(pointer, name, value, "true or false", key)
-    elif kind in {"positive", "number", "count", "count0"}:
-        yield from _number(pointer, name, value, key)
-    elif not isinstance(value, str) or not value.strip():
-        yield _wrong_type(pointer, name, value, "a text that is not empty", key)
-    elif kind == "url" and not value.startswith(("http://", "https://")):
-        yield _wrong_type(pointer, name, value, "an address that begins with http:// or https://", key)
-    elif kind == "variable" and not _VARIABLE.match(value):
-        # The value is not repeated: it may be the secret itself.
-        message = f"`{name}` takes the name of a variable, never the secret. For example: {key.example}"
-        yield _finding("settings-secret-inline", message, pointer)
-
-
-def _number(pointer: Pointer, name: str, value: object, key: Key) -> Iterator[Finding]:
-    is_whole = key.kind in {"count", "count0"}
-    least = {
-        "positive": "above 0",
-        "number": "of 0 or more",
-        "count": "of 1 or more",
-        "count0": "of 0 or more",
-    }
-    expected = f"a {'whole ' if is_whole else ''}number {least[key.kind]}"
-    is_number = isinstance(value, int if is_whole else int | float) and not isinstance(value, bool)
-    if not is_number:
-        yield _wrong_type(pointer, name, value, expected, key)
-        return
-    number: Any = value
-    is_enough = number >= 1 if key.kind == "count" else number > 0 if key.kind == "positive" else number >= 0
-    # The comparison is false for NaN; infinity, and what no system can count to, are too much.
-    if not (is_enough and number <= _MOST):
-        yield _wrong_type(pointer, name, value, expected, key)
-
-
-def _command(pointer: Pointer, name: str, value: object, key: Key) -> Iterator[Finding]:
-    if isinstance(value, str) and value.strip():
-        try:
-            words = shlex.split(value)
-        except ValueError:
-            words = value.split()
-        form = "[" + ", ".join(_quoted(word) for word in words) + "]"
-        message = (
-            f"`{name}` is a list, one text per argument, because no shell takes it apart: {name} = {form}"
-        )
-        if _SHELL.search(value):
-            message += ". Where you need what a shell does, name it: " + f'["sh", "-c", {_quoted(value)}]'
-        yield _finding("settings-command-string", message, pointer, data={"replacement": words})
-    elif not isinstance(value, list) or not value:
-        yield _wrong_type(pointer, name, value, "a list of texts, the program first", key)
-    else:
-        yield from _strings(pointer, name, value, key)
-
-
-def _strings(pointer: Pointer, name: str, value: object, key: Key) -> Iterator[Finding]:
-    if not isinstance(value, list):
-        yield _wrong_type(pointer, name, value, "a list of texts", key)
-        return
-    for index, entry in enumerate(value):
-        if not isinstance(entry, str):
-            yield _wrong_type((*pointer, index), f"{name}[{index}]", entry, "a text", key)
-        elif "\x00" in entry or (key.kind == "command" and index == 0 and not entry.strip()):
-            yield _wrong_type(
-                (*pointer, index), f"{name}[{index}]", entry, "a text that names something", key
-            )
+        yield setting_finding("settings-key-unknown", message, (*pointer, "command"), "key")
 
 
 def _wider_limits(data: Mapping[str, object]) -> Iterator[Finding]:
@@ -278,26 +194,30 @@ def _wider(
         given, wanted = limits.get(key, default), binding.get(key)
         if _is_number(given) and _is_number(wanted) and wanted > given:  # type: ignore[operator]
             message = f"`{key}` = {wanted} is more than [limits] gives; {given} counts."
-            yield _finding("settings-limit-wider", message, (*pointer, key))
+            yield setting_finding("settings-limit-wider", message, (*pointer, key))
     for key, strict in (("network", False), ("hardened", True)):
         if limits.get(key) is strict and binding.get(key) is (not strict):
             word = str(strict).lower()
             message = f"`{key}` is {word} in [limits], and a role may only narrow that; {word} counts."
-            yield _finding("settings-limit-wider", message, (*pointer, key))
+            yield setting_finding("settings-limit-wider", message, (*pointer, key))
     allowed, names = limits.get("env_allow", _DEFAULT_VARIABLES), binding.get("env_allow")
     for index, variable in enumerate(names if isinstance(names, list) else ()):
         if isinstance(allowed, list | tuple) and isinstance(variable, str) and variable not in allowed:
             message = f"`{variable}` is not in `env_allow` of [limits], so the process does not see it."
-            yield _finding("settings-limit-wider", message, (*pointer, "env_allow", index))
+            yield setting_finding("settings-limit-wider", message, (*pointer, "env_allow", index))
 
 
 def _not_in_effect(data: Mapping[str, object]) -> Iterator[Finding]:
     for (table, name), (idle, instead) in NOT_IN_EFFECT.items():
         values = data.get(table)
         value = values.get(name) if isinstance(values, Mapping) else None
-        if value is not None and value not in idle and not list(_value((), name, value, TABLES[table][name])):
+        if (
+            value is not None
+            and value not in idle
+            and not list(value_findings((), name, value, TABLES[table][name]))
+        ):
             message = f"`{name}` is not in effect in this version: {instead}."
-            yield _finding("settings-not-in-effect", message, (table, name))
+            yield setting_finding("settings-not-in-effect", message, (table, name))
 
 
 def _unused(data: Mapping[str, object], world: World) -> Iterator[Finding]:
@@ -310,13 +230,13 @@ def _unused(data: Mapping[str, object], world: World) -> Iterator[Finding]:
     for name in roles if isinstance(roles, Mapping) else ():
         if name not in roles_used:
             known = sorted(role for role in roles_used if role)
-            message = f"No step of any plan here has the role `{name}`.{_did_you_mean(name, known)}"
-            yield _finding("settings-role-unused", message, ("roles", name), "key", unnecessary=True)
+            message = f"No step of any plan here has the role `{name}`.{did_you_mean(name, known)}"
+            yield setting_finding("settings-role-unused", message, ("roles", name), "key", unnecessary=True)
     ids = {step.step_id for step in steps}
     for name in overrides if isinstance(overrides, Mapping) else ():
         if name not in ids:
             message = f"No plan here has a step with the id {name}."
-            yield _finding("settings-step-unknown", message, ("steps", name), "key")
+            yield setting_finding("settings-step-unknown", message, ("steps", name), "key")
 
 
 def _handoffs(data: Mapping[str, object]) -> Iterator[str]:
@@ -333,57 +253,5 @@ def _is_number(value: object) -> bool:
 
 
 def _unknown(pointer: Pointer, name: str, known: Iterable[str], subject: str) -> Finding:
-    message = f"{subject} `{name}`.{_did_you_mean(name, known)}"
-    return _finding("settings-key-unknown", message, pointer, "key", _guess(name, known))
-
-
-def _wrong_type(pointer: Pointer, name: str, value: object, expected: str, key: Key) -> Finding:
-    shown = _type_word(value)
-    if isinstance(value, bool):
-        shown = str(value).lower()
-    elif isinstance(value, int | float):
-        shown = repr(value) if abs(value) <= _MOST or value != value else "too large a number"
-    form = f"{name.partition('[')[0]} = {key.example}"
-    message = f"`{name}` must be {expected}; this is {shown}. For example: {form}"
-    return _finding("settings-type-invalid", message, pointer, data={"example": key.example})
-
-
-def _type_word(value: object) -> str:
-    words = {str: "a text", list: "a list", dict: "a table"}
-    if value == "":
-        return "an empty text"
-    return next((word for type_, word in words.items() if isinstance(value, type_)), "a date or time")
-
-
-def _quoted(word: str) -> str:
-    return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    close = get_close_matches(word, list(known), n=1)
-    return f" Did you mean `{close[0]}`?" if close else ""
-
-
-def _guess(word: str, known: Iterable[str]) -> dict[str, object]:
-    close = get_close_matches(word, list(known), n=1)
-    return {"replacement": close[0]} if close else {}
-
-
-def _finding(
-    code: str,
-    message: str,
-    pointer: Pointer,
-    part: Part = "value",
-    data: Mapping[str, object] | None = None,
-    *,
-    unnecessary: bool = False,
-) -> Finding:
-    return Finding(
-        code,
-        message,
-        _SEVERITIES[code],
-        Stage.SCHEMA,
-        Place(pointer, part),
-        data=data or {},
-        unnecessary=unnecessary,
-    )
+    message = f"{subject} `{name}`.{did_you_mean(name, known)}"
+    return setting_finding("settings-key-unknown", message, pointer, "key", guess(name, known))

@@ -20,6 +20,7 @@ KeyKind = Literal[
     "url",
     "variable",
     "to",
+    "path",
 ]
 
 
@@ -104,9 +105,9 @@ BINDING_KEYS: Mapping[str, Mapping[str, Key]] = MappingProxyType(
             {
                 "operation": Key("choice", "What is done with the file.", '"copy"', None, FILE_OPERATIONS),
                 "source": Key(
-                    "string", "The file read, copied or moved; inside the project.", '"build/out.tar"'
+                    "path", "The file read, copied or moved; inside the project.", '"build/out.tar"'
                 ),
-                "target": Key("string", "The file written or deleted; inside the project.", '"dist/out.tar"'),
+                "target": Key("path", "The file written or deleted; inside the project.", '"dist/out.tar"'),
                 "content": Key("string", "The text that `write` writes.", '"done\\n"'),
             }
         ),

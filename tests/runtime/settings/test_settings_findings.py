@@ -287,6 +287,23 @@ def test_a_limit_that_an_action_cannot_keep_is_told(action: str, idle: list[str]
     assert told == [("settings-not-in-effect", name) for name in idle]
 
 
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "..\\x", "a\0b"])
+def test_a_file_operation_that_leaves_the_project_is_told_while_it_is_written(path: str) -> None:
+    binding = {"action": "file_operation", "operation": "read", "source": path}
+    [finding] = settings_findings({"roles": {"a": binding}})
+    assert (finding.code, finding.place.pointer) == ("settings-type-invalid", ("roles", "a", "source"))
+    for inside in ("x", "./a/../x", "a/b..c", "..."):
+        assert settings_findings({"roles": {"a": {**binding, "source": inside}}}) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [([], "an empty list"), (["a\0"], "with a NUL"), (["  "], "an empty text")]
+)
+def test_a_command_that_cannot_be_started_is_told_by_what_it_is(command: list[str], words: str) -> None:
+    [finding] = settings_findings({"roles": {"a": {"action": "tool_call", "command": command}}})
+    assert f"this is {words}" in finding.message.replace("a text with", "with")
+
+
 def test_handlers_are_those_installed_unless_given() -> None:
     data = {"roles": {"a": {"action": "custom_action", "handler": "publish"}}}
     assert settings_findings(data, handlers={"publish"}) == []
