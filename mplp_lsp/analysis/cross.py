@@ -33,12 +33,16 @@ def cross_findings(analysis: Analysis, index: Index) -> tuple[Finding, ...]:
     return remembered(analysis.document, "cross", (facts, index), lambda: tuple(world_findings(facts, index)))
 
 
-def all_findings(analysis: Analysis, index: Index, max_findings: int) -> tuple[list[Finding], Finding | None]:
+def all_findings(
+    analysis: Analysis, index: Index | None, max_findings: int
+) -> tuple[list[Finding], Finding | None]:
     """Everything the rules say about a document, ordered by place, one voice per fault; syntax is not in it.
 
+    Without `index` what it says by itself only: the others have not been read yet.
     Where there are more than `max_findings`, the gravest are kept and the second value says so.
     """
-    found = spoken_once(analysis, (*analysis.parts, *cross_findings(analysis, index)))
+    beyond = analysis.graph if index is None else cross_findings(analysis, index)
+    found = spoken_once(analysis, (*analysis.parts, *beyond))
     hidden = max(analysis.total - len(analysis.parts), 0)
     room = max(max_findings - len(analysis.syntax), 0)
     if len(found) <= room and not hidden:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,6 +31,7 @@ class Surroundings(Protocol):
     """Whether the documents around one have been read yet."""
 
     def is_held(self, uri: str, *, is_open: bool) -> bool: ...
+    def is_complete(self, uri: str) -> bool: ...
     async def until_read(self, uri: str) -> None: ...
 
 
@@ -59,6 +60,7 @@ class Analyst:
         self._spawn = spawn
         self._surroundings = surroundings
         self._held: dict[str, str] = {}
+        self._partial: dict[str, str] = {}
         self._working: dict[str, _Work] = {}
         self._took_s: dict[str, float] = {}
         self._queue: dict[str, str] = {}
@@ -95,15 +97,16 @@ class Analyst:
         held, self._held = self._held, {}
         for uri in held.values():
             document = self._bench.document(uri)
-            if document is not None and document.is_open:
-                if self._surroundings.is_held(uri, is_open=True):
-                    self._held[key_of(uri)] = uri
-                elif document.text.length <= SMALL_CHARACTERS:
-                    self._look_now(uri)
-                else:
-                    self._look_in_worker(uri)
-            else:
+            if document is None or not document.is_open:
                 self.look_later([uri])
+            elif self._surroundings.is_held(uri, is_open=True):
+                self._held[key_of(uri)] = uri
+            elif document.text.length <= SMALL_CHARACTERS:
+                self._look_now(uri)
+            else:
+                self._look_in_worker(uri)
+        partial, self._partial = self._partial, {}
+        self.look_later(uri for uri in partial.values() if self._bench.document(uri) is not None)
 
     def look_at_all(self, root: Path | None = None) -> None:
         """Everything anew: settings, baselines or client abilities changed."""
@@ -161,7 +164,15 @@ class Analyst:
         if work is not None:
             work.is_stale = True
             return
-        self._publisher.put(_report(self._bench.snapshot(uri), uri))
+        self._publisher.put(_report(self._snapshot(uri), uri))
+
+    def _snapshot(self, uri: str) -> Snapshot:
+        """The project as it stands; what is looked at before all is read is looked at again afterwards."""
+        snapshot = self._bench.snapshot(uri)
+        if self._surroundings.is_complete(uri):
+            return snapshot
+        self._partial[key_of(uri)] = uri
+        return replace(snapshot, is_complete=False)
 
     def _look_in_worker(self, uri: str) -> None:
         key = key_of(uri)
@@ -190,7 +201,7 @@ class Analyst:
             self._working.pop(key, None)
 
     async def _report_in_worker(self, uri: str) -> Report | None:
-        snapshot = self._bench.snapshot(uri)
+        snapshot = self._snapshot(uri)
         document = snapshot.document(uri)
         if document is None or document.kind is None:
             return None
@@ -217,7 +228,7 @@ class Analyst:
                 self._publisher.outdate(uri)
                 continue
             if document.is_open and document.text.length <= SMALL_CHARACTERS:
-                self._publisher.put(_report(self._bench.snapshot(uri), uri), because_of_itself=False)
+                self._publisher.put(_report(self._snapshot(uri), uri), because_of_itself=False)
                 await asyncio.sleep(0)
                 continue
             report = await self._report_in_worker(uri)

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 from mplp_lsp.server.messages import RequestError
 from mplp_lsp.workspace.projects import is_root
-from mplp_lsp.workspace.scan import candidates, project_files
+from mplp_lsp.workspace.scan import MAX_FILES, MAX_LISTED_FILES, candidates, project_files
 
 if TYPE_CHECKING:
     from mplp_lsp.server.desk import Desk
     from mplp_lsp.workspace.watch import Batch, Watcher
 
-PATIENCE_S = 1.5
-"""How long an open document waits for the documents around it to be read."""
+PATIENCE_S = 0.1
+"""How long an open document waits for the documents around it to be read; then its own findings are shown."""
+LONG_PATIENCE_S = 1.5
+"""The same for a client that asks once and cannot be told to ask again."""
 
 logger = logging.getLogger(__name__)
 
@@ -62,14 +64,22 @@ class Watching:
         scanned = self._scanned.get(root) if root is not None else None
         return scanned is not None and not scanned.is_set() and not (is_open and root in self._impatient)
 
+    def is_complete(self, uri: str) -> bool:
+        """Whether all documents around this one are known, so that one that is missing is missing."""
+        root = self._desk.bench.workspace.root_of(uri)
+        scanned = self._scanned.get(root) if root is not None else None
+        return scanned is None or scanned.is_set()
+
     async def until_read(self, uri: str) -> None:
-        """Returns when `is_held` is False for an open document."""
-        while self.is_held(uri, is_open=True):
-            root = self._desk.bench.workspace.root_of(uri)
-            if root is None:
-                return
+        """Returns when an answer about this document is complete, or will be corrected later."""
+        if self.is_complete(uri):
+            return
+        client = self._desk.session.client
+        patience_s = PATIENCE_S if client.refreshes_diagnostics else LONG_PATIENCE_S
+        root = self._desk.bench.workspace.root_of(uri)
+        if root is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._scanned[root].wait(), PATIENCE_S)
+                await asyncio.wait_for(self._scanned[root].wait(), patience_s)
 
     async def all_read(self, limit_s: float = 10.0) -> None:
         """Returns when every project that is being scanned has been read, or after `limit_s`."""
@@ -112,8 +122,8 @@ class Watching:
                 await self._desk.session.process.work(lambda: sorted(only_folder.glob("*.json")))
             )
             return
-        files = await self._desk.session.process.work(lambda: project_files(root))
-        self._desk.file_events.found(root, files.files)
+        files = await self._desk.session.process.work(lambda: project_files(root, limit=MAX_LISTED_FILES))
+        self._desk.file_events.found(root, files.files[:MAX_FILES])
         found = await self._desk.session.process.work(lambda: candidates(files, rules))
         if found.is_cut:
             self._desk.services.log(

@@ -20,6 +20,10 @@ from mplp_lsp.workspace.kinds import (
 )
 
 MAX_FILES = 20_000
+"""How many files are watched, and how many foreign ones are opened to find out that they are foreign."""
+
+MAX_LISTED_FILES = 200_000
+"""How many names are looked at: a document that is ours by its name is found among many foreign files."""
 
 SKIPPED_FOLDERS = frozenset(
     {STATE_FOLDER, ".git", ".hg", ".svn", ".jj", "CVS", "node_modules", "bower_components", "vendor"}
@@ -92,25 +96,27 @@ def walked(root: Path, *, max_depth: int = 64) -> Iterator[str]:
         level = deeper
 
 
-def candidates(files: FileList, rules: FileRules = NO_RULES) -> Candidates:
+def candidates(files: FileList, rules: FileRules = NO_RULES, *, most_opened: int = MAX_FILES) -> Candidates:
     """Those of `files` that are ours by name, or whose first bytes leave room for it.
 
-    Foreign JSON is opened once and at most its first 64 KiB are read.
+    Foreign JSON is opened once and at most its first 64 KiB are read; of at most `most_opened` files.
     """
     root = files.root
     kept: list[Path] = []
+    opened = 0
     for relative in files.files:
         if not relative.endswith((".json", ".ndjson", ".toml")) and not rules.associations:
             continue
         path = root / relative
         verdict = by_name(path, rules, root)
         if verdict.decides == "content":
-            is_kept = is_possible(path, is_bare=verdict.bare is not None)
+            opened += 1
+            is_kept = opened <= most_opened and is_possible(path, is_bare=verdict.bare is not None)
         else:
             is_kept = verdict.kind is not None and stamp_of(path, follow_links=False) is not None
         if is_kept:
             kept.append(path)
-    return Candidates(tuple(kept), files.is_cut)
+    return Candidates(tuple(kept), files.is_cut or opened > most_opened)
 
 
 def is_possible(path: Path, *, is_bare: bool) -> bool:

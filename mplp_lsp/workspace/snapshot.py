@@ -98,6 +98,7 @@ class Snapshot:
     """One project as it stood at one moment, with the documents of all projects of the session.
 
     `index` and `settings` are those of the project at `root`; `runs` holds the latest run per plan_id.
+    While the project is being read `is_complete` is False: what `index` does not know may still come.
     """
 
     documents: Documents
@@ -108,6 +109,7 @@ class Snapshot:
     encoding: Encoding = "utf-16"
     is_trusted: bool = False
     max_findings: int = 1_000
+    is_complete: bool = True
 
     @property
     def settings(self) -> Settings | None:

@@ -224,3 +224,33 @@ def test_settings_that_come_later_count(server: ServerUnderTest, folder: Path) -
     client.wait_for_findings(uri, bool)
     client.notify("workspace/didChangeConfiguration", {"settings": {"mplp": {"files": {"associations": {}}}}})
     client.wait_for_findings(uri, lambda found: found == [])
+
+
+def test_own_findings_do_not_wait_for_a_project_that_takes_long_to_read(
+    server: ServerUnderTest, folder: Path
+) -> None:
+    """And meanwhile nothing is called unknown."""
+    plan_uri, _ = project(folder)
+    for number in range(400):
+        # Each is opened and read, and none is ours.
+        written(folder, f"aa/{number}.json", {"plan_id": number, "filler": ["x" * 1000] * 300})
+    client = server.client
+    client.initialize(folder)
+    client.open(plan_uri, text(plan()).replace('"draft"', '"drat"'))
+    first = client.diagnostics(plan_uri, 1)
+    assert codes(first) >= {"value-not-allowed"}
+    client.take_all(1.0)
+    told = [first] + [
+        note["params"]["diagnostics"]
+        for note in client.notifications
+        if note["method"] == "textDocument/publishDiagnostics" and note["params"]["uri"] == plan_uri
+    ]
+    assert not any("context" in code for found in told for code in codes(found))
+
+
+def test_a_context_that_is_missing_is_told_when_all_is_read(server: ServerUnderTest, folder: Path) -> None:
+    plan_uri = written(folder, "a.plan.json", plan(status="approved"))
+    client = server.client
+    client.initialize(folder)
+    client.open(plan_uri, text(plan(status="approved")))
+    client.wait_for_findings(plan_uri, lambda found: any("context" in code for code in codes(found)))

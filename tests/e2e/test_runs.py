@@ -278,19 +278,20 @@ def test_an_answer_that_comes_late_does_not_answer_the_next_question(tmp_path: P
         client.withheld.add("window/showMessageRequest")
         client.replies["window/showMessageRequest"] = lambda params: params["actions"][0]
         uri = project(tmp_path / "work", "pass", count=2, reviewer="human")
+        with (tmp_path / "work" / "mplp.toml").open("a") as settings:
+            settings.write('[gates]\nconfirm_steps = ["reviewer"]\n')
         begun(client, tmp_path / "work", uri)
         run = command(client, "runPlan", uri=uri)
-        client.wait(lambda: bool(asked(client)), "the question")
-        command(client, "answerHandoff", run=run["run_id"], step=STEPS[0], success=False)
-        ended = run_with(client, "failed", "completed")
-        assert ended["status"] == "failed"
-        again = command(client, "runPlan", uri=uri)
-        client.wait(lambda: len(asked(client)) == 2, "the question of the second run")
-        client.wire.send({"jsonrpc": "2.0", "id": asked(client)[0]["id"], "result": {"title": "Done"}})
+        client.wait(lambda: bool(asked(client)), "the question whether the step may start")
+        command(client, "answerHandoff", run=run["run_id"], step=STEPS[0], success=True)
+        client.wait(lambda: len(asked(client)) == 2, "the question whether the step is done")
+        client.wire.send({"jsonrpc": "2.0", "id": asked(client)[0]["id"], "result": {"title": "Start"}})
         client.take_all(0.5)
         waiting = [note for note in client.notifications if note["method"] == "mplp/run"][-1]["params"]
-        assert (waiting["run_id"], waiting["status"]) == (again["run_id"], "running")
-        assert [question["step_id"] for question in waiting["questions"]] == [STEPS[0]]
+        assert waiting["status"] == "running"
+        assert [question["kind"] for question in waiting["questions"]] == ["handoff"]
+        client.wire.send({"jsonrpc": "2.0", "id": asked(client)[1]["id"], "result": {"title": "Done"}})
+        assert run_with(client, "completed", "failed")["status"] == "completed"
 
 
 def asked(client: Client) -> list[dict[str, Any]]:

@@ -153,3 +153,12 @@ def test_thousands_of_foreign_files_cost_little(tmp_path: Path) -> None:
     started = time.process_time()
     assert found(tmp_path) == ["7/real.plan.json"]
     assert time.process_time() - started < 1.0
+
+
+def test_documents_named_as_ours_are_found_behind_more_foreign_files_than_are_opened(tmp_path: Path) -> None:
+    for number in range(5):
+        (tmp_path / f"a{number}.json").write_text('{"plan_id": 1}')
+    (tmp_path / "z.plan.json").write_text("{}")
+    found = candidates(project_files(tmp_path), most_opened=3)
+    assert [path.name for path in found.paths] == ["a0.json", "a1.json", "a2.json", "z.plan.json"]
+    assert found.is_cut
