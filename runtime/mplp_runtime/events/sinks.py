@@ -14,8 +14,9 @@ import logging
 import os
 import stat
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mplp_runtime.errors import StoreError
@@ -30,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 _TAIL_BYTES = 64 * 1024
 _BATCH = 1_000
+_LOCK_LIMIT_S = 10.0
+_COMMIT_LOCK_LIMIT_S = 1.0
+_LOCK_PAUSE_S = 0.002
 
 # ASCII, as in the store: a lone surrogate in a tool's output has no UTF-8 form.
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
@@ -55,7 +59,8 @@ class NdjsonSink:
         if stored.stream != self.stream or stored.lamport <= self._last_lamport:
             return
         try:
-            self.catch_up()
+            # Whoever waits here delays every commit of this process.
+            self.catch_up(lock_limit_s=0 if self._is_failing else _COMMIT_LOCK_LIMIT_S)
         except StoreError as error:
             if not self._is_failing:
                 logger.warning("%s", error)
@@ -63,26 +68,31 @@ class NdjsonSink:
         else:
             self._is_failing = False
 
-    def catch_up(self) -> int:
+    def catch_up(self, *, lock_limit_s: float = _LOCK_LIMIT_S) -> int:
         """Writes what the store has and the file lacks; returns the number of lines added.
 
-        A file is made as soon as there is something to write. Raises StoreError if it cannot be written.
+        A file is made as soon as there is something to write. Raises StoreError if it cannot be written, or
+        if another process, perhaps a stopped one, keeps it longer than `lock_limit_s`.
         """
         with self._lock:
             try:
-                return self._catch_up()
+                return self._catch_up(lock_limit_s)
             except OSError as error:
                 raise StoreError(f"The timeline {self.path} cannot be written: {error.strerror}.") from error
 
     def close(self) -> None:
+        """Tries once more what could not be written, and lets go of the file."""
+        if self._is_failing:
+            with suppress(StoreError):
+                self.catch_up(lock_limit_s=0)
         with self._lock:
             self._forget_descriptor()
 
-    def _catch_up(self) -> int:
+    def _catch_up(self, lock_limit_s: float) -> int:
         if self._descriptor is None and not self.path.exists() and not self._following(0):
             return 0
         added = 0
-        with self._file_of_this_stream() as descriptor:
+        with self._file_of_this_stream(lock_limit_s) as descriptor:
             is_behind = True
             while is_behind:
                 missing = self._following(self._last_lamport)
@@ -96,10 +106,10 @@ class NdjsonSink:
         return added
 
     @contextmanager
-    def _file_of_this_stream(self) -> Iterator[int]:
+    def _file_of_this_stream(self, lock_limit_s: float) -> Iterator[int]:
         """The locked file, which ends with the event at `_last_lamport` of this very store."""
         while True:
-            with self._locked_file() as descriptor:
+            with self._locked_file(lock_limit_s) as descriptor:
                 if os.fstat(descriptor).st_size != self._known_size:
                     last = _cut_and_find_last(descriptor)
                     self._last_lamport = lamport_of(last)
@@ -131,7 +141,7 @@ class NdjsonSink:
         return self._store.read(found)
 
     @contextmanager
-    def _locked_file(self) -> Iterator[int]:
+    def _locked_file(self, limit_s: float) -> Iterator[int]:
         """The descriptor of the file that has the name now, locked: it may have been removed or replaced."""
         while True:
             if self._descriptor is None:
@@ -139,8 +149,7 @@ class NdjsonSink:
                 self._descriptor = _opened(self.path)
                 self._known_size = -1
             descriptor = self._descriptor
-            if fcntl is not None:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            _lock_within(descriptor, limit_s)
             if _is_same_file(descriptor, self.path):
                 break
             self._forget_descriptor()
@@ -183,6 +192,19 @@ def lamport_of(event: Mapping[str, Json]) -> int:
     inner = payload.get("lamport_timestamp") if isinstance(payload, Mapping) else None
     value = event.get("lamport_timestamp", inner)
     return value if isinstance(value, int) else 0
+
+
+def _lock_within(descriptor: int, limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
+    while fcntl is not None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise OSError(errno.EAGAIN, "another process keeps it locked") from None
+            time.sleep(_LOCK_PAUSE_S)
+        else:
+            return
 
 
 def _opened(path: Path) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import os
@@ -201,3 +202,23 @@ def test_who_may_read_a_timeline_is_decided_by_the_umask(store: ValueStateLayer,
         finally:
             os.umask(before)
         assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+
+
+def test_a_stopped_process_that_keeps_the_timeline_stops_no_commit(
+    store: ValueStateLayer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "run.ndjson"
+    bus = bus_of(store)
+    sink = NdjsonSink(path, store, "run")
+    bus.subscribe("*", sink)
+    bus.emit_sync("run", event_core(bus.stamper, "x", "intent"))
+    with path.open() as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        for _ in range(200):
+            bus.emit_sync("run", event_core(bus.stamper, "x", "intent"))
+        assert len(lines(path)) == 1
+        with pytest.raises(StoreError, match="another process"):
+            sink.catch_up(lock_limit_s=0)
+    assert caplog.text.count("another process keeps it locked") == 1, "said once, waited for once"
+    sink.close()
+    assert lines(path) == stored(store)
