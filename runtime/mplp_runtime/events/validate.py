@@ -75,7 +75,7 @@ def event_errors(event: Mapping[str, Json]) -> list[str]:
     if family == "pipeline_stage":
         errors += _blank_words(event, ("stage_id",))
     if family == "external_integration" and event["event_type"] in PAYLOAD_SCHEMAS:
-        errors += _blank_words(event, ("source",))
+        errors += _blank_words(event, ("source", "signature") if "signature" in event else ("source",))
         errors += payload_errors(event["event_type"], event.get("payload"))
     return errors
 

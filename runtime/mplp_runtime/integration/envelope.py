@@ -203,7 +203,7 @@ def _split(
 
 def _translated(name: str, value: Json) -> Json:
     if name == "trigger_event":
-        return value if value in _TRIGGERS else "other"
+        return value if isinstance(value, str) and value in _TRIGGERS else "other"
     if name == "output" and isinstance(value, str) and len(value) > _SUMMARY_CHARACTERS:
         return value[: _SUMMARY_CHARACTERS - 1] + "…"
     return value

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mplp_runtime.errors import EventRejected
 from mplp_runtime.events.families import external_integration
@@ -114,6 +116,37 @@ def test_aliases_go_to_the_frozen_name_and_stay_on_the_envelope() -> None:
 def test_a_trigger_without_a_word_is_other_and_the_word_is_kept() -> None:
     envelope = taken({**CI, "trigger_event": "cron nightly"}).envelope
     assert (envelope["payload"]["trigger_kind"], envelope["trigger_event"]) == ("other", "cron nightly")
+
+
+@pytest.mark.parametrize("trigger", [["push"], {"kind": "push"}, 3, None])
+def test_a_trigger_that_is_no_word_is_other(trigger: object) -> None:
+    assert taken({**CI, "trigger_event": trigger}).envelope["payload"]["trigger_kind"] == "other"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+KEYS = sorted(
+    {key for _, value in SEED_STYLE for key in value} | {"source", "signature", "payload", "event_family"}
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([value for _, value in SEED_STYLE]),
+    st.dictionaries(st.sampled_from(KEYS), JSON, max_size=3),
+)
+def test_whatever_is_delivered_ends_as_a_valid_envelope_or_in_one_sentence(
+    event: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    try:
+        envelope = taken({**event, **changes}).envelope
+    except EventRejected:
+        return
+    assert event_errors(envelope) == []
+    assert isinstance(envelope.get("signature", ""), str)
 
 
 def test_a_tool_event_gets_its_end_from_start_and_duration_and_a_short_output() -> None:
