@@ -102,9 +102,11 @@ def followed(reference: str, base: str) -> tuple[str, dict[str, Any]]:
 
 
 def _parts(pointer: str | Sequence[str | int]) -> list[str | int]:
-    """The tokens of a JSON pointer, given as RFC 6901 text or as a sequence."""
+    """The tokens of a JSON pointer, given as RFC 6901 text or as a sequence; KeyError for other text."""
     if not isinstance(pointer, str):
         return list(pointer)
+    if pointer and not pointer.startswith("/"):
+        raise KeyError(pointer)
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
 
 
@@ -140,10 +142,10 @@ def describe(kind: str, pointer: str | Sequence[str | int]) -> dict[str, Any] | 
     the place win. The result is shared: treat it as immutable.
 
     None where the schema says nothing: in an open object, at a key that is not allowed, and for a kind
-    without a schema.
+    without a schema. Raises KeyError for a text that is no JSON pointer.
     """
     # Every element of an array is described alike, so one answer serves them all.
-    key = (kind, *(0 if isinstance(part, int) else part for part in _parts(pointer)))
+    key = (kind, *(0 if str(part).isdecimal() else part for part in _parts(pointer)))
     known = _described.get(key)
     if known is None:
         known = _described_anew(kind, _parts(pointer))

@@ -174,3 +174,20 @@ def _runs(program: str, times: int) -> Iterator[tuple[float, list[str]]]:
         )
         took, loaded = json.loads(done.stdout)
         yield took, loaded
+
+
+def test_a_text_that_is_no_pointer_is_refused_and_not_taken_for_the_whole() -> None:
+    for engine in (rust_validator, python_validator):
+        with pytest.raises(KeyError):
+            engine("mplp-plan.schema.json#nope")
+    with pytest.raises(KeyError):
+        describe("plan", "status")
+
+
+def test_describing_every_element_of_a_large_document_keeps_one_answer() -> None:
+    first = describe("plan", "/steps/0/status")
+    known = len(mplp_schemas.loader._described)
+    for index in range(100):
+        assert describe("plan", f"/steps/{index}/status") is first
+        assert describe("plan", ("steps", index, "status")) is first
+    assert len(mplp_schemas.loader._described) == known
