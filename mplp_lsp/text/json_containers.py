@@ -77,6 +77,9 @@ class Containers(Judge):
     def bracket_extra(self, at: int, char: str) -> None:
         self.lexer.add("json-bracket-extra", f"This `{char}` closes nothing.", at, at + 1)
 
+    def opening_extra(self, at: int, char: str) -> None:
+        self.lexer.add("json-bracket-extra", f"This `{char}` opens nothing.", at, at + 1)
+
     def close_to(self, owner: int, at: int) -> int:
         """Containers inside the level `owner` are never closed: one fault, however many there are."""
         frame = self.frames[-1]

@@ -131,6 +131,15 @@ class GapLexer:
             self.add("json-comment", what, offset, stop)
         return stop
 
+    def run_end(self, offset: int) -> int:
+        """Where a run of the same character ends: a fault however long, told and passed at once."""
+        char = self.text[offset]
+        stop = offset + 1
+        while stop < self.length and self.text[stop] == char:
+            stop += 1
+        self.note(stop + 1)
+        return stop
+
     def line_end(self, offset: int) -> int:
         """Where the line of an offset ends, without its line end."""
         match = _LINE.match(self.text, offset)

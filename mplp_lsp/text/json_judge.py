@@ -91,24 +91,39 @@ class Judge:
         """
         at, has_comma = self._behind(offset)
         char = self.lexer.char(at)
+        if char == ":" and self.is_stray_colon(at):
+            at, has_comma = self._behind(at + 1)
+            char = self.lexer.char(at)
         parent = self.kind(level - 1)
         if not char:
             return True
         if char == ":":
             return False
         if char not in "{[}]" and self.lexer.is_key(at):
-            return parent is True and not self._continues(at, level, has_comma=has_comma)
+            return parent is True and not self._continues(at, level, has_comma=has_comma, is_own=is_own)
         if parent is None:
             return not has_comma
         if parent:
+            if is_own and char == '"' and not has_comma and not self.kind(level):
+                # `"tags": [] "a", "b"]`: the list goes on, and ends further behind.
+                return self.lexer.unbalanced(at)[1] != "]"
             return char not in "{[" and (is_own or (char == "}" and not has_comma))
         return is_own or (char != "}" and (has_comma or char in "{[]"))
 
-    def _continues(self, key: int, level: int, *, has_comma: bool) -> bool:
+    def is_stray_colon(self, offset: int) -> bool:
+        """Whether the colon at `offset` has no value behind it, so that nothing before it need be a key."""
+        at = self.lexer.skip(offset + 1, report=False)
+        return self.lexer.char(at) in (",", "}", "]", "")
+
+    def _continues(self, key: int, level: int, *, has_comma: bool, is_own: bool) -> bool:
         """Whether the key that follows a closing bracket goes on in an object the bracket would close."""
-        if not has_comma and self.frames and self.frames[-1].gap is Gap.COMMA:
+        gap = self.frames[-1].gap if self.frames else Gap.MISSING
+        if not has_comma and gap is Gap.COMMA:
             return True
         column = self.lexer.column(key)
+        if not has_comma and gap is Gap.FIRST and not is_own and self.frames[-1].is_object:
+            # `"agent": {] "role": …`: the object has only been opened, and this is its first key.
+            return column is None or column != self._indent(level - 1)
         inside = range(level, self.level + 1)
         return column is not None and any(self.kind(i) and self._indent(i) == column for i in inside)
 
@@ -119,6 +134,9 @@ class Judge:
         if owner is None or not self.fits(owner, offset + 1, is_own=False):
             return None
         at, has_comma = self._behind(offset + 1)
+        if is_object and has_comma and self._lists_scalars() and lexer.char(at) == '"' and not lexer.is_key(at):
+            # `["a"}, "b"]`: the list goes on.
+            return None
         own_closer = "}" if self.kind(self.level) else "]"
         if lexer.char(at) == own_closer and not has_comma and lexer.column(offset) is None:
             is_near = lexer.column(at) is None
@@ -126,6 +144,21 @@ class Judge:
         if not is_object and self.kind(owner - 1) and lexer.column(at) is None and lexer.char(at) == '"':
             return None if self._closes_in_list(offset + 1) else owner
         return owner
+
+    def _lists_scalars(self) -> bool:
+        """Whether the innermost container is a list whose last item is a string or a number."""
+        frame = self.frames[-1] if self.frames else None
+        return (
+            frame is not None
+            and not frame.is_object
+            and bool(frame.value)
+            and not isinstance(frame.last_value, dict | list)
+        )
+
+    def opens_nothing(self, offset: int) -> bool:
+        """Whether the opening bracket at `offset`, where a separator is missing, stands before a comma."""
+        at = self.lexer.skip(offset + 1, report=False)
+        return self.lexer.char(at) == ","
 
     # Keys
 

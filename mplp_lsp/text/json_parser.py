@@ -243,11 +243,12 @@ def _first_token(lexer: Lexer, at: int) -> int:
     at = lexer.skip(at)
     while lexer.char(at) and lexer.char(at) in "}],:":
         char = lexer.char(at)
+        stop = lexer.run_end(at)
         if char in "}]":
-            lexer.add("json-bracket-extra", f"This `{char}` closes nothing.", at, at + 1)
+            lexer.add("json-bracket-extra", f"This `{char}` closes nothing.", at, stop)
         else:
-            lexer.expected("value", f"Value expected before this `{char}`.", at, at + 1)
-        at = lexer.skip(at + 1)
+            lexer.expected("value", f"Value expected before this `{char}`.", at, stop)
+        at = lexer.skip(stop)
     return at
 
 
@@ -267,8 +268,9 @@ def _check_rest(lexer: Lexer, at: int) -> None:
     """Report what stands behind the document."""
     at = lexer.skip(at)
     while lexer.char(at) and lexer.char(at) in "}]":
-        lexer.add("json-bracket-extra", f"This `{lexer.char(at)}` closes nothing.", at, at + 1)
-        at = lexer.skip(at + 1)
+        stop = lexer.run_end(at)
+        lexer.add("json-bracket-extra", f"This `{lexer.char(at)}` closes nothing.", at, stop)
+        at = lexer.skip(stop)
     if lexer.char(at):
         message = "The document ends before this."
         lexer.add("json-content-after-end", message, at, lexer.line_end(at))

@@ -120,6 +120,9 @@ class Reader(Containers):
             return self.close_to(-1, at)
         if char in "}]":
             return self._closer(frame, at, char)
+        if char in "{[" and frame.gap is Gap.MISSING and not self.careful and self.opens_nothing(at):
+            self.opening_extra(at, char)
+            return at + 1
         return self._member(frame, at, char) if frame.is_object else self._item(frame, at, char)
 
     def _commas(self, frame: Frame, at: int) -> int:
@@ -128,7 +131,9 @@ class Reader(Containers):
         while lexer.char(at) == ",":
             if frame.gap in (Gap.FIRST, Gap.COMMA):
                 what = "Key" if frame.is_object else "Value"
-                lexer.expected(what.lower(), f"{what} expected before this comma.", at, at + 1)
+                stop = lexer.run_end(at)
+                lexer.expected(what.lower(), f"{what} expected before this comma.", at, stop)
+                at = stop - 1
             frame.gap = Gap.COMMA
             frame.comma = at
             at = lexer.skip(at + 1)
@@ -162,11 +167,12 @@ class Reader(Containers):
 
     def _item(self, frame: Frame, at: int, char: str) -> int:
         if char == ":":
-            self.lexer.expected(",", "A list has no `:`.", at, at + 1)
+            stop = self.lexer.run_end(at)
+            self.lexer.expected(",", "A list has no `:`.", at, stop)
             frame.gap = Gap.QUIET
-            return at + 1
+            return stop
         spot = frame.spot.item(len(frame.value)) if frame.spot is not None else None
-        if char not in "{[" and not self.careful and self.lexer.is_key(at):
+        if char not in "{[" and not self.careful and self.lexer.is_key(at) and not self._is_item(at):
             owner = self.owner_of_key(at)
             if owner is not None:
                 return self.close_to(owner, at)
@@ -174,6 +180,12 @@ class Reader(Containers):
             return at
         self._comma_check(frame, at, "value")
         return self.value_at(at, spot) or at + 1
+
+    def _is_item(self, at: int) -> bool:
+        """Whether what looks like a key in a list is an item with a colon too many."""
+        lexer = self.lexer
+        colon = lexer.skip(lexer.token_end(at), report=False)
+        return lexer.char(colon) == ":" and self.is_stray_colon(colon)
 
     def _comma_check(self, frame: Frame, at: int, what: str) -> None:
         if frame.gap is Gap.MISSING:
@@ -222,8 +234,8 @@ class Reader(Containers):
         at = lexer.skip(after)
         char = lexer.char(at)
         while char == ":":
-            lexer.expected("value", "One colon is enough.", at, at + 1)
-            after = at + 1
+            after = lexer.run_end(at)
+            lexer.expected("value", "One colon is enough.", at, after)
             at = lexer.skip(after)
             char = lexer.char(at)
         if char and char in "}]" and not self.careful:
@@ -231,6 +243,13 @@ class Reader(Containers):
             follows = lexer.char(inner)
             if follows and follows not in ",:}]" and lexer.column(inner) is None and not lexer.is_key(inner):
                 self.bracket_extra(at, char)
+                after = at + 1
+                at, char = lexer.skip(after), follows
+        if char == "{" and not self.careful:
+            inner = lexer.skip(at + 1, report=False)
+            follows = lexer.char(inner)
+            if follows and follows in "-0123456789" and not lexer.is_key(inner):
+                self.opening_extra(at, char)
                 after = at + 1
                 at, char = lexer.skip(after), follows
         if char and char not in "{[" and not self.careful and lexer.is_key(at):
@@ -326,7 +345,7 @@ class Reader(Containers):
         lexer = self.lexer
         if char == "{" and not self.careful:
             if self.brace_is_extra(at):
-                lexer.add("json-bracket-extra", "This `{` opens nothing.", at, at + 1)
+                self.opening_extra(at, char)
                 return at + 1
             if self.kind(self.level - 1) is False:
                 return self.close_to(self.level - 1, at)

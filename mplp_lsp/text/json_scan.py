@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 from json import JSONDecodeError, JSONDecoder
 from typing import Any, NamedTuple
 
@@ -100,6 +101,7 @@ class SoundScanner:
             return False
         return _SURROGATE.search(text, start, stop) is not None
 
+    @cached_property
     def is_risky(self) -> bool:
         """Whether halves of surrogate pairs may stand anywhere in the text."""
         return "\\u" in self._text or not _is_encodable(self._text)

@@ -172,7 +172,7 @@ class TableReader:
         """Read sound elements that end with a comma, as fast as may be; gives where the next one starts."""
         scan = scanner.scan_plain
         flags = scanner.flags
-        is_risky = scanner.is_risky()
+        is_risky = scanner.is_risky
         space = _SPACE.match
         append = elements.append
         flags.clear()
@@ -287,13 +287,19 @@ def lead_in(reader: Reader, start: int, gap: Gap) -> tuple[int, Gap, int]:
         char = lexer.char(at)
         if char == ",":
             if gap in (Gap.FIRST, Gap.COMMA):
-                lexer.expected("value", "Value expected before this comma.", at, at + 1)
+                stop = lexer.run_end(at)
+                lexer.expected("value", "Value expected before this comma.", at, stop)
+                at = stop - 1
             gap, comma = Gap.COMMA, at
         elif char == ":":
-            lexer.expected(",", "A list has no `:`.", at, at + 1)
+            stop = lexer.run_end(at)
+            lexer.expected(",", "A list has no `:`.", at, stop)
+            at = stop - 1
             gap = Gap.QUIET
         elif char and char in "}]" and not closes_table(reader, at, char):
-            lexer.add("json-bracket-extra", f"This `{char}` closes nothing.", at, at + 1)
+            reader.bracket_extra(at, char)
+        elif char and char in "{[" and gap is Gap.MISSING and reader.opens_nothing(at):
+            reader.opening_extra(at, char)
         else:
             return at, gap, comma
         at = lexer.skip(at + 1)
