@@ -35,6 +35,8 @@ class RunState:
     scheduled: tuple[ScheduledStep, ...] = field(init=False)
     positions: Mapping[str, int] = field(init=False)
     _views: dict[str, StepView] = field(init=False, default_factory=dict)
+    _stale: set[str] = field(init=False, default_factory=set)
+    _failed_attempts: set[str] = field(init=False, default_factory=set)
     _blocked: frozenset[str] = field(init=False, default=frozenset())
     _failed: frozenset[str] = field(init=False, default=frozenset())
 
@@ -85,6 +87,10 @@ class RunState:
         if known is None or record["attempt"] >= known["attempt"]:
             self.attempts[record["step_id"]] = record
             self.moved.append(record)
+            if record["step_status"] == "failed":
+                self._failed_attempts.add(record["step_id"])
+            else:
+                self._failed_attempts.discard(record["step_id"])
             self.forget([record["step_id"]])
             if record["step_status"] != "in_progress":
                 self.live_output.pop(record["step_id"], None)
@@ -98,16 +104,17 @@ class RunState:
 
     def forget(self, step_ids: Iterable[str]) -> None:
         """The views of these steps must be made again."""
-        for step_id in step_ids:
-            self._views.pop(step_id, None)
+        self._stale.update(step_ids)
 
     def view(self, *, owner_pid: int | None, trace_path: str | None, timeline_path: str | None) -> RunView:
         """The run as it stands, an immutable value."""
         self._find_blocked()
         run = self.run
-        for step_id in self.steps:
-            if step_id not in self._views:
-                self._views[step_id] = self._step_view(step_id)
+        # Only what has changed is made anew, and the whole is copied at once: a view of thousands of steps is
+        # asked for at every change of one.
+        stale, self._stale = (self._stale if self._views else self.steps), set()
+        for step_id in stale:
+            self._views[step_id] = self._step_view(step_id)
         return RunView(
             run_id=run["run_id"],
             plan_id=run["plan_id"],
@@ -119,7 +126,7 @@ class RunState:
             generation=run["generation"],
             started_at=records.instant(run["started_at"]),
             finished_at=records.instant_if_any(run.get("finished_at")),
-            steps={step_id: self._views[step_id] for step_id in self.steps},
+            steps=self._views.copy(),
             questions=self.questions(),
             error=self.error or run.get("error"),
             owner_pid=owner_pid,
@@ -138,12 +145,10 @@ class RunState:
         )
 
     def _find_blocked(self) -> None:
-        failed = frozenset(
-            step_id for step_id, attempt in self.attempts.items() if attempt["step_status"] == "failed"
-        ).union(self.run.get("declined", ()))
+        failed = self._failed_attempts.union(self.run.get("declined", ()))
         if failed == self._failed:
             return
-        self._failed = failed
+        self._failed = frozenset(failed)
         blocked = dependants(self.scheduled, failed) if failed else frozenset()
         self.forget(blocked ^ self._blocked)
         self._blocked = blocked
@@ -198,7 +203,8 @@ def load_state(reading: Reading, run_id: str) -> RunState | None:
     for step_id in state.steps:
         attempts = records.read_attempts(reading, run_id, step_id)
         if attempts:
-            state.attempts[step_id] = attempts[-1]
+            state.take_attempt(attempts[-1])
+    state.moved.clear()
     return state
 
 
