@@ -37,7 +37,7 @@ class _Missing:
 MISSING = _Missing()
 
 
-class CannotCheck(Exception):  # noqa: N818  # no error: the other object is simply not at hand
+class CannotCheck(Exception):  # no error: the other object is simply not at hand
     """A rule compares with an object that is not loaded."""
 
 
