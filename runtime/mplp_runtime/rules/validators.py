@@ -22,6 +22,9 @@ class Fault(NamedTuple):
     parameter: object
 
 
+MOST_LEVELS = 64
+"""How deep a value is looked at; the deepest place any schema speaks of is about ten levels down."""
+
 Validate = Callable[[object], list[Fault]]
 
 
@@ -39,13 +42,17 @@ def rust_validator(reference: str) -> Validate:
     validator = mplp_schemas.rust_validator({"$ref": reference})
     is_valid = validator.is_valid
 
+    def faults(value: object) -> list[Fault]:
+        if is_valid(value):
+            return []
+        return [_from_rust(error) for error in validator.iter_errors(value)]
+
     def validate(value: object) -> list[Fault]:
         try:
-            if is_valid(value):
-                return []
-            return [_from_rust(error) for error in validator.iter_errors(value)]
-        except UnicodeEncodeError:
-            return validate(without_lone_surrogates(value))
+            return faults(value)
+        except ValueError:
+            # It takes neither half characters nor values that are nested more than 255 levels deep.
+            return faults(without_lone_surrogates(flattened(value)))
 
     return validate
 
@@ -61,7 +68,7 @@ def python_validator(reference: str) -> Validate:
     validator = mplp_schemas.python_validator({"$ref": reference})
 
     def validate(value: object) -> list[Fault]:
-        plain = without_lone_surrogates(value)
+        plain = without_lone_surrogates(flattened(value))
         return [fault for error in validator.iter_errors(plain) for fault in _from_python(error)]
 
     return validate
@@ -81,6 +88,15 @@ def _from_python(error: Any) -> Iterable[Fault]:
         yield Fault(error.validator, pointer, [types] if isinstance(types, str) else list(types))
     else:
         yield Fault(error.validator, pointer, error.validator_value)
+
+
+def flattened(value: object, levels: int = MOST_LEVELS) -> object:
+    """A copy in which lists and objects that many levels down are empty; no schema looks that far."""
+    if isinstance(value, Mapping):
+        return {key: flattened(item, levels - 1) for key, item in value.items()} if levels else {}
+    if isinstance(value, list):
+        return [flattened(item, levels - 1) for item in value] if levels else []
+    return value
 
 
 def without_lone_surrogates(value: object) -> object:

@@ -14,7 +14,7 @@ from mplp_runtime.rules.check import check, own_element_findings, own_findings, 
 from mplp_runtime.rules.findings import Finding, Severity
 from mplp_runtime.rules.order import identity_of
 from mplp_runtime.rules.schema import element_findings, header_findings, schema_findings, schema_for
-from mplp_runtime.rules.validators import python_validator, rust_validator, validator_for
+from mplp_runtime.rules.validators import Validate, python_validator, rust_validator, validator_for
 from tests.runtime.rules.documents import (
     MODULES,
     SmallWorld,
@@ -405,3 +405,13 @@ def _seconds(work: Callable[[], object]) -> float:
     for _ in range(100):
         work()
     return (time.perf_counter() - started) / 100
+
+
+@pytest.mark.parametrize("validator", [rust_validator, python_validator])
+def test_values_as_deep_as_the_text_layer_reads_are_checked(validator: Callable[[str], Validate]):
+    deep: object = "\ud83d"
+    for _ in range(512):
+        deep = {"a": deep}
+    check = validator(shape.root("mplp-context.schema.json").base)
+    root = {"domain": "d", "environment": "e", "deep": deep}
+    assert [fault.keyword for fault in check(context(root=root, status="actve"))] == ["enum"]
