@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mplp_runtime.orchestrator import manager, others, records, recovery, state
+from mplp_runtime.orchestrator import carrying, manager, others, records, recovery, state
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.vsl.interface import Reading
@@ -34,7 +34,7 @@ def forget_started_steps() -> None:
                     found.attempts[step_id] = attempt | {"step_status": "pending"}
         return found
 
-    for module in (manager, others, recovery):
+    for module in (carrying, manager, others, recovery):
         module.load_state = forgetful  # type: ignore[attr-defined]
 
 
