@@ -91,7 +91,10 @@ class Judge:
         """
         at, has_comma = self._behind(offset)
         char = self.lexer.char(at)
-        if char == ":" and self.is_stray_colon(at):
+        if char == ":" and has_comma:
+            at = self.lexer.skip(at + 1, report=False)
+            char = self.lexer.char(at)
+        elif char == ":" and self.is_stray_colon(at):
             at, has_comma = self._behind(at + 1)
             char = self.lexer.char(at)
         parent = self.kind(level - 1)
@@ -102,7 +105,9 @@ class Judge:
         if char not in "{[}]" and self.lexer.is_key(at):
             return parent is True and not self._continues(at, level, has_comma=has_comma, is_own=is_own)
         if parent is None:
-            return not has_comma
+            # A document that goes on behind another closing bracket has not ended here.
+            goes_on = char in "}]" and self.lexer.char(self.lexer.skip(at + 1, report=False))
+            return not has_comma and not goes_on
         if parent:
             if is_own and char == '"' and not has_comma and not self.kind(level):
                 # `"tags": [] "a", "b"]`: the list goes on, and ends further behind.
@@ -134,16 +139,33 @@ class Judge:
         if owner is None or not self.fits(owner, offset + 1, is_own=False):
             return None
         at, has_comma = self._behind(offset + 1)
-        if is_object and has_comma and self._lists_scalars() and lexer.char(at) == '"' and not lexer.is_key(at):
+        if (
+            is_object
+            and has_comma
+            and self._lists_scalars()
+            and lexer.char(at) == '"'
+            and not lexer.is_key(at)
+        ):
             # `["a"}, "b"]`: the list goes on.
             return None
         own_closer = "}" if self.kind(self.level) else "]"
         if lexer.char(at) == own_closer and not has_comma and lexer.column(offset) is None:
             is_near = lexer.column(at) is None
+            if self._is_own_column(lexer.column(at)):
+                # `["a"]]`, and below it the brace of this very object: the second bracket is too many.
+                return None
             return None if is_near and self._closes_in_list(at + 1) else owner
         if not is_object and self.kind(owner - 1) and lexer.column(at) is None and lexer.char(at) == '"':
             return None if self._closes_in_list(offset + 1) else owner
         return owner
+
+    def _is_own_column(self, column: int | None) -> bool:
+        """Whether a brace that is the first of its line is indented as that of the innermost object."""
+        own = self._indent(self.level) if self.frames and self.frames[-1].is_object else None
+        if column is None or own is None or column >= own:
+            return False
+        around = [self._indent(level) for level in range(self.level) if self.kind(level)]
+        return not any(indent is not None and column < indent < own for indent in around)
 
     def _lists_scalars(self) -> bool:
         """Whether the innermost container is a list whose last item is a string or a number."""

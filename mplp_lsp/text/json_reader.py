@@ -200,6 +200,8 @@ class Reader(Containers):
             return self._value_without_key(frame, at, char)
         if char == ":":
             lexer.expected("key", "Key expected before this colon.", at, at + 1)
+            if lexer.is_key(lexer.skip(at + 1, report=False)):
+                return at + 1
             frame.key = None
             return self._member_value(frame, None, at + 1)
         column = None if self.careful else lexer.column(at)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from mplp_lsp.text.edits import Change, apply
+from mplp_lsp.text.edits import Change, Edit, apply
 from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.tree import Tree
-from tests.text import random_edits, reference
+from tests.text import random_edits, reference, shape_edits
 
 
 @dataclass
@@ -53,6 +53,38 @@ def run(seed: int, tally: Tally, edits: int = 25) -> None:
         tally.while_broken += is_broken * len(made)
         tally.inside_elements += sum(_is_inside(tree, edit.start) for edit in made)
         snapshot, tree, text = after, edited, expected
+
+
+def run_at_borders(seed: int, tally: Tally, edits: int = 20) -> None:
+    """As `run`, with edits where documents tear, several in one change."""
+    rng = random.Random(seed)
+    text = random_edits.plan(rng.randint(0, 4), rng)
+    snapshot = TextSnapshot.of(text)
+    tree = Tree.parse(snapshot)
+    for _ in range(edits):
+        if len(snapshot.text) > 20_000 or (tree.problems and rng.random() < 0.2):
+            made = [Edit(0, snapshot.length, random_edits.plan(rng.randint(0, 4), rng))]
+        else:
+            made = []
+        after = snapshot
+        for edit in made:
+            after = after.edited(*edit)
+        for _ in range(rng.choice([1, 1, 2, 3, 6]) - len(made)):
+            shaped = shape_edits.edit(Tree.parse(after), rng)
+            made.append(Edit(*shaped))
+            after = after.edited(*shaped)
+        where = f"seed {seed}, {made!r} on {snapshot.text!r}"
+        edited = tree.edited(made, after)
+        fresh = Tree.parse(TextSnapshot.of(after.text))
+        choice = rng.random()
+        seen = reference.observed(edited, random.Random(choice))
+        wanted = reference.observed(fresh, random.Random(choice))
+        for key, value in wanted.items():
+            assert seen[key] == value, f"{key}: {seen[key]!r} is not {value!r}; {where}"
+        assert reference.ranges_are_inside(edited), where
+        tally.edits += len(made)
+        tally.while_broken += bool(tree.problems) * len(made)
+        snapshot, tree = after, edited
 
 
 def _is_inside(tree: Tree, offset: int) -> bool:

@@ -11,7 +11,7 @@ from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.tree import Tree
 from tests.text import random_edits, reference
-from tests.text.fuzzing import Tally, run
+from tests.text.fuzzing import Tally, run, run_at_borders
 
 EDITS = int(os.environ.get("MPLP_FUZZ_EDITS", "3000"))
 
@@ -25,6 +25,16 @@ def test_after_any_edits_text_and_tree_are_those_of_a_fresh_reading() -> None:
         seed += 1
     assert tally.inside_elements >= 0.4 * tally.edits
     assert tally.while_broken >= 0.2 * tally.edits
+
+
+@pytest.mark.timeout(max(120, EDITS // 10))
+def test_after_edits_at_every_border_text_and_tree_are_those_of_a_fresh_reading() -> None:
+    tally = Tally()
+    seed = int(os.environ.get("MPLP_FUZZ_SEED", "1"))
+    while tally.edits < EDITS // 3:
+        run_at_borders(seed, tally)
+        seed += 1
+    assert tally.while_broken >= 0.5 * tally.edits
 
 
 def test_pieces_of_any_size_give_the_same_tree(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -81,6 +81,43 @@ def test_one_missing_character_is_one_problem_and_costs_at_most_one_value(offset
     assert len([pointer for pointer, value in SOUND.items() if kept.get(pointer) != value]) <= 1
 
 
+@pytest.mark.parametrize(("stray", "most"), [("{", 3), ("}", 2), ("[", 3), ("]", 4), (",", 3), (":", 2)])
+def test_one_stray_character_is_never_a_flood_of_problems(stray: str, most: int) -> None:
+    counts = [
+        len(parse(PLAN[:offset] + stray + PLAN[offset:]).problems) for offset in range(0, len(PLAN) + 1)
+    ]
+    assert max(counts) <= most
+    assert sum(count > 2 for count in counts) <= 10
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ('"agent": {', '"agent": {]', "]"),
+        ('"order_index": 0', '"order_index": {0', "{"),
+        ('"order_index": 0', '"order_index": ]0', "]"),
+        ('"agent": {', '"agent": ]{', "]"),
+        ('"agent": {', '"agent" ]: {', "]"),
+        ('["s1", "s2"]', '["s1"}, "s2"]', "}"),
+        ('["s1", "s2"]', '["s1", "s2"]}', "}"),
+        ('["s1", "s2"]', '["s1":, "s2"]', ":"),
+        ('"s2"]\n    }\n  ],', '"s2"]\n    }\n  ],:', ":"),
+        ('["a", "b"]', '["a"{, "b"]', "{"),
+    ],
+)
+def test_a_stray_character_is_named_and_costs_nothing_around_it(before: str, after: str, shown: str) -> None:
+    text = changed(before, after)
+    tree = parse(text)
+    assert [text[problem.start : problem.end] for problem in tree.problems] == [shown]
+    assert leaves(tree) == SOUND
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("text", ["," * 1_000_000, "]" * 1_000_000, '{"steps": [' + ":" * 1_000_000])
+def test_a_million_of_the_same_fault_is_told_once_and_soon(text: str) -> None:
+    assert len(parse(text).problems) <= 3
+
+
 @pytest.mark.parametrize(
     ("before", "after", "code", "shown"),
     [
