@@ -24,8 +24,14 @@ from mplp_runtime.rules.findings import Part, Pointer, Severity
 
 _FAULT_PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)\Z")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-# Each fault costs one reading of the text.
+# Each fault costs one reading of the text, and `tomllib` reads half a megabyte in a second.
 _FAULT_LIMIT = 50
+_READING_LIMIT = 1_000_000
+# Long dotted keys cost `tomllib` the square of their length.
+_LONG_KEY = re.compile(r"(?<![\w.\"'-])(?>(?>[\w-]+|\"[^\"\n]*\"|'[^'\n]*')[ \t]*\.[ \t]*){100}")
+_LONG_NUMBER = re.compile(r"(?<![0-9_])[0-9_]{4301,}")
+_TOO_LARGE, _TOO_DEEP = "document-too-large", "toml-nesting-too-deep"
+_UNREAD = frozenset({_TOO_LARGE, _TOO_DEEP})
 _KEYS = frozenset({"bare_key", "quoted_key", "dotted_key"})
 
 
@@ -43,7 +49,7 @@ class TomlTree:
         source = _SURROGATE.sub("\ufffd", text.text)
         if len(source.encode()) > SIZE_LIMIT:
             message = f"This document is larger than {SIZE_LIMIT // (1024 * 1024)} MB and is not checked."
-            return cls(text, {}, (Problem("document-too-large", message, 0, 1, {}, Severity.INFORMATION),))
+            return cls(text, {}, (Problem(_TOO_LARGE, message, 0, 1, {}, Severity.INFORMATION),))
         value, problems = _read(source)
         return cls(text, value, problems)
 
@@ -60,7 +66,7 @@ class TomlTree:
     def _placing(self) -> Placing:
         source = _SURROGATE.sub("\ufffd", self.text.text)
         placing = Placing()
-        if not any(problem.code == "document-too-large" for problem in self.problems):
+        if not any(problem.code in _UNREAD for problem in self.problems):
             _Walk(source, placing).document(_syntax(source).root_node)
         return placing
 
@@ -108,12 +114,20 @@ def _read(source: str) -> tuple[dict[str, object], tuple[Problem, ...]]:
     """The value of all sound lines, and one problem for each line that was set aside."""
     problems: list[Problem] = []
     text = source
-    for _ in range(_FAULT_LIMIT):
+    if text.startswith("\ufeff"):
+        message = "The file starts with a byte order mark, which TOML does not want."
+        problems.append(Problem("toml-syntax", message, 0, 1))
+        text = " " + text[1:]
+    long_key = _LONG_KEY.search(text)
+    if long_key:
+        message = "A key with more than 100 parts; the document is not read."
+        return {}, (*problems, Problem(_TOO_DEEP, message, long_key.start(), long_key.end()))
+    for _ in range(min(_FAULT_LIMIT, _READING_LIMIT // max(len(text), 1) + 1)):
         try:
             return tomllib.loads(text), tuple(sorted(problems, key=lambda problem: problem.start))
         except RecursionError:
             message = "Nested too deep; the document is not read."
-            problems.append(Problem("toml-nesting-too-deep", message, 0, min(1, len(source))))
+            problems.append(Problem(_TOO_DEEP, message, 0, min(1, len(source))))
             break
         except ValueError as fault:
             start, end, message = _fault(text, str(fault))
@@ -128,6 +142,10 @@ def _read(source: str) -> tuple[dict[str, object], tuple[Problem, ...]]:
 def _fault(text: str, said: str) -> tuple[int, int, str]:
     """Where a fault stands and what it is, from what `tomllib` says."""
     place = _FAULT_PLACE.search(said)
+    number = None if place else _LONG_NUMBER.search(text)
+    if number:
+        # The only fault `tomllib` gives no place for.
+        return number.start(), number.end(), "This number has too many digits."
     message = said[: place.start()] if place else said
     if place and place.group(1):
         # `tomllib` counts columns after it has made `\n` of every `\r\n`.

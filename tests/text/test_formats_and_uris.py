@@ -88,6 +88,52 @@ def test_broken_toml_never_raises_and_its_ranges_are_inside(text: str) -> None:
     assert 0 <= start <= end <= max(len(text), 1)
 
 
+def test_a_number_with_thousands_of_digits_in_toml_costs_its_line_only() -> None:
+    text = f"a = 1\nb = {'9' * 5000}\nc = 3\n"
+    tree = TomlTree.parse(TextSnapshot.of(text))
+    assert tree.value == {"a": 1, "c": 3}
+    assert [text[p.start : p.end][:3] for p in tree.problems] == ["999"]
+
+
+def test_a_byte_order_mark_in_toml_is_named_and_costs_nothing() -> None:
+    tree = TomlTree.parse(TextSnapshot.of("\ufeff[roles.a]\nb = 1\n"))
+    assert tree.value == {"roles": {"a": {"b": 1}}}
+    (problem,) = tree.problems
+    assert (problem.start, problem.end) == (0, 1)
+    assert "byte order mark" in problem.message
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".".join("a" * 100_000) + " = 1",
+        "a" * 1_000_000 + " = 1",
+        "".join(f"a{n} = 1\n" for n in range(30_000)) + "b = \n" * 1000,
+    ],
+)
+def test_no_toml_takes_long(text: str) -> None:
+    tree = TomlTree.parse(TextSnapshot.of(text))
+    assert tree.range_of(("a", "a"))[1] <= len(text)
+
+
+def test_a_large_timeline_is_refused_politely_and_read_again_when_it_shrinks() -> None:
+    line = '{"event_id": "数"}\n'
+    large = TextSnapshot.of(line * 280_000)
+    assert large.length < 5 * 1024 * 1024
+    timeline = Timeline.parse(large)
+    assert [problem.code for problem in timeline.problems] == ["document-too-large"]
+    edit = Edit(len(line), large.length, "")
+    assert timeline.edited([edit], large.edited(*edit)).value == [{"event_id": "数"}, None]
+
+
+@pytest.mark.parametrize(
+    "uri", ["file:///tmp/a%00b", "file:///tmp/\0b", "file:a/b", "file:", "file:%2e%2e/x"]
+)
+def test_a_uri_that_no_file_can_have_has_no_path(uri: str) -> None:
+    assert path_of(uri) is None
+
+
 @pytest.mark.parametrize(
     ("left", "right"),
     [
