@@ -9,8 +9,8 @@ from mplp_lsp.text.edits import Edit, stretches
 from mplp_lsp.text.problems import Problem
 from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.spans import Joint, Spans
-from mplp_lsp.text.tree import SIZE_LIMIT, Hit, Tree
-from mplp_runtime.rules.findings import Part, Pointer, Severity
+from mplp_lsp.text.tree import SIZE_LIMIT, Hit, Tree, size_bytes
+from mplp_runtime.rules.findings import Part, Pointer
 
 _BLOCK_SIZE = 64
 
@@ -21,13 +21,20 @@ class Line:
     An empty line has no value and no problems.
     """
 
-    __slots__ = ("_tree", "cache", "length", "text")
+    __slots__ = ("_cache", "_tree", "length", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.length = len(text)
         self._tree: Tree | None = None
-        self.cache: dict[str, object] = {}
+        self._cache: dict[str, object] | None = None
+
+    @property
+    def cache(self) -> dict[str, object]:
+        """For layers above: whatever follows from this line alone."""
+        if self._cache is None:
+            self._cache = {}
+        return self._cache
 
     @property
     def is_blank(self) -> bool:
@@ -150,6 +157,4 @@ class Timeline:
 
 
 def _is_too_large(text: TextSnapshot) -> bool:
-    if text.length * 4 <= SIZE_LIMIT:
-        return False
-    return any(problem.severity is Severity.INFORMATION for problem in Tree.parse(text).problems)
+    return text.length * 4 > SIZE_LIMIT and size_bytes(text.text) > SIZE_LIMIT

@@ -43,7 +43,7 @@ class Tree:
 
         Above `SIZE_LIMIT` bytes of UTF-8 nothing is read, and `problems` says so.
         """
-        size = _size_bytes(text.text)
+        size = size_bytes(text.text)
         if size > SIZE_LIMIT:
             return _too_large(text, size)
         root, rows = read_root(text.text)
@@ -59,7 +59,7 @@ class Tree:
         if not changed:
             return Tree(after, self._root, self._rows, self._size_bytes)
         size = self._size_bytes + sum(
-            _size_bytes(after.slice(s.new_start, s.new_end)) - _size_bytes(self.text.slice(s.start, s.end))
+            size_bytes(after.slice(s.new_start, s.new_end)) - size_bytes(self.text.slice(s.start, s.end))
             for s in changed
         )
         if max(size, self._size_bytes) > SIZE_LIMIT:
@@ -265,7 +265,8 @@ def _place(problem: Problem) -> tuple[int, int]:
     return problem.start, problem.end
 
 
-def _size_bytes(text: str) -> int:
+def size_bytes(text: str) -> int:
+    """How long a text is as UTF-8; half a surrogate pair counts as three bytes."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 

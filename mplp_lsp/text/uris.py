@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 _SAFE = "/-._~!$&'()*+,;=:@"
 _DRIVE = re.compile(r"/?([A-Za-z])[:|](?=/|$)")
@@ -16,14 +16,19 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
 def path_of(uri: str) -> Path | None:
-    """The path of a `file:` URI, with any drive letter in upper case; None for every other scheme."""
+    """The path of a `file:` URI, with any drive letter in upper case.
+
+    None for every other scheme, and where no file can have the name: it is relative or holds a NUL.
+    """
     parts = _file_parts(uri)
-    if parts is None:
+    if parts is None or "\0" in uri or "%00" in uri:
         return None
     host, path = parts
     drive = _DRIVE.match(path)
     if drive:
         return Path(f"{drive.group(1).upper()}:" + (path[drive.end() :] or "/"))
+    if not path.startswith("/"):
+        return None
     return Path(f"//{host}{path}") if host else Path(path)
 
 
@@ -86,8 +91,3 @@ def _canonical_escapes(text: str) -> str:
         return character if plain else match.group().upper()
 
     return _ESCAPE.sub(one, text)
-
-
-def scheme_of(uri: str) -> str:
-    """The scheme in lower case; an empty string where there is none."""
-    return urlsplit(uri).scheme
