@@ -1,4 +1,4 @@
-"""Edits where documents are most easily torn: at the borders of elements, in gaps, in keys, around brackets."""
+"""Edits where documents tear most easily: at the borders of elements, in gaps, keys and brackets."""
 
 from __future__ import annotations
 

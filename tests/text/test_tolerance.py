@@ -83,9 +83,7 @@ def test_one_missing_character_is_one_problem_and_costs_at_most_one_value(offset
 
 @pytest.mark.parametrize(("stray", "most"), [("{", 3), ("}", 2), ("[", 3), ("]", 4), (",", 3), (":", 2)])
 def test_one_stray_character_is_never_a_flood_of_problems(stray: str, most: int) -> None:
-    counts = [
-        len(parse(PLAN[:offset] + stray + PLAN[offset:]).problems) for offset in range(0, len(PLAN) + 1)
-    ]
+    counts = [len(parse(PLAN[:offset] + stray + PLAN[offset:]).problems) for offset in range(len(PLAN) + 1)]
     assert max(counts) <= most
     assert sum(count > 2 for count in counts) <= 10
 
