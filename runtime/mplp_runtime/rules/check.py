@@ -8,7 +8,7 @@ from dataclasses import replace
 from mplp_runtime.rules import habits, invariants, schema
 from mplp_runtime.rules.advice import element_advice, header_advice
 from mplp_runtime.rules.findings import Finding, Place, Stage
-from mplp_runtime.rules.graph import StepGraph, graph_findings
+from mplp_runtime.rules.graph import graph_findings, graph_of
 from mplp_runtime.rules.order import order_of, unique
 from mplp_runtime.rules.references import reference_findings
 from mplp_runtime.rules.statuses import contradiction_findings, status_edit_findings
@@ -67,7 +67,7 @@ def plan_findings(facts: DocumentFacts) -> list[Finding]:
     """What follows from a plan's facts alone: its graph, and statuses that contradict each other."""
     if facts.kind != "plan":
         return []
-    graph = StepGraph(facts.steps)
+    graph = graph_of(facts.steps)
     return [*graph_findings(graph), *contradiction_findings(facts, graph)]
 
 

@@ -5,6 +5,7 @@ Works on the facts of the steps alone, so that it costs nothing while other text
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -94,22 +95,52 @@ class StepGraph:
         position = self.steps[index].dependencies.index(self.steps[target].step_id)
         return ("steps", index, "dependencies", position)
 
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything the graph rules have against these steps, ordered by place."""
+        found = [*_duplicate_ids(self), *_dependencies(self), *_circles(self), *_order(self)]
+        return tuple(sorted(found, key=order_of))
+
     def name(self, index: int) -> str:
         """What a step is called in a message: its number as people count, and the start of its id."""
         step_id = self.steps[index].step_id
         return f"step {index + 1}" if step_id is None else f"step {index + 1} (`{_shortened(step_id)}`)"
 
 
+def graph_of(steps: Sequence[StepFacts]) -> StepGraph:
+    """The graph of these steps: one made before, where ids, dependencies and order are the same.
+
+    While a status or a role is typed the graph stays what it is; making it anew would be most of the work.
+    """
+    for known in tuple(_RECENT):
+        if _is_same_graph(known.steps, steps):
+            return known
+    graph = StepGraph(steps)
+    _RECENT.appendleft(graph)
+    return graph
+
+
+_RECENT: deque[StepGraph] = deque(maxlen=4)
+
+
+def _is_same_graph(known: Sequence[StepFacts], steps: Sequence[StepFacts]) -> bool:
+    if len(known) != len(steps):
+        return False
+    return all(
+        one is other
+        or (
+            one.step_id == other.step_id
+            and one.dependencies == other.dependencies
+            and one.order_index == other.order_index
+        )
+        for one, other in zip(known, steps, strict=True)
+    )
+
+
 def graph_findings(steps: Sequence[StepFacts] | StepGraph) -> list[Finding]:
     """Everything the graph rules have against a plan's steps, ordered by place."""
-    graph = steps if isinstance(steps, StepGraph) else StepGraph(steps)
-    findings = [
-        *_duplicate_ids(graph),
-        *_dependencies(graph),
-        *_circles(graph),
-        *_order(graph),
-    ]
-    return sorted(findings, key=order_of)
+    graph = steps if isinstance(steps, StepGraph) else graph_of(steps)
+    return list(graph.findings)
 
 
 def _finding(

@@ -222,9 +222,14 @@ def _roles(plan: DocumentFacts, world: World) -> Iterator[Finding]:
     is_readable = settings is not None or not any(True for _ in world.documents("settings"))
     hinted: set[str] = set()
     suggestions: dict[str, str | None] = {}
+    # Most steps have a role that is known and bound; they are passed over without a look at the rest.
+    sound = {
+        None,
+        *(role for role in (settings.roles if settings is not None else ()) if not known or role in known),
+    }
     for index, step in enumerate(plan.steps):
         role = step.agent_role
-        if role is None or not role.strip():
+        if role in sound or role is None or not role.strip():
             continue
         if known and role not in known:
             if role not in suggestions:

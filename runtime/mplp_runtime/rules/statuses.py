@@ -50,11 +50,12 @@ def _step_status(index: int) -> Pointer:
 
 
 def _before_dependencies(plan: DocumentFacts, graph: StepGraph) -> Iterator[Finding]:
-    steps = graph.steps
+    # The graph may be one made for the same ids with other statuses (`graph_of`).
+    steps = plan.steps
     # In a plan that has not begun a running step is too early whatever it waits for: that is told instead.
     early = ("completed",) if plan.status in NOT_STARTED else ("completed", "in_progress")
     for index, step in enumerate(steps):
-        if step.status not in early:
+        if step.status not in early or not step.dependencies:
             continue
         open_ones = [
             target

@@ -10,7 +10,7 @@ import pytest
 from mplp_runtime.rules.cycles import circles
 from mplp_runtime.rules.facts import step_facts
 from mplp_runtime.rules.findings import Finding, Severity
-from mplp_runtime.rules.graph import graph_findings
+from mplp_runtime.rules.graph import graph_findings, graph_of
 from mplp_runtime.rules.world import StepFacts
 from tests.runtime.rules.documents import identifier, step, told
 
@@ -184,3 +184,19 @@ def test_ten_thousand_steps_take_no_recursion_and_little_time(shape: str):
         assert {finding.code for finding in findings} == {"order-index-contradicts"}
     else:
         assert len(findings) == (shape == "ring")
+
+
+def test_a_graph_is_kept_while_only_statuses_and_roles_change_and_made_anew_for_ids_and_dependencies() -> (
+    None
+):
+    def steps(status: str, dependency: str) -> tuple[StepFacts, ...]:
+        return (
+            StepFacts("a", (), status, None, None),
+            StepFacts("b", (dependency,), "pending", status, None),
+        )
+
+    first = graph_of(steps("pending", "a"))
+    assert graph_of(steps("completed", "a")) is first
+    assert graph_of(steps("pending", "b")) is not first
+    assert [finding.code for finding in graph_findings(steps("pending", "c"))] == ["step-dependency-unknown"]
+    assert graph_findings(steps("pending", "a")) == []
