@@ -102,7 +102,7 @@ def _concerned(
         yield from _plans_near(versions, index)
     if SETTINGS in kinds or ("role" in kinds and is_renamed):
         yield from index.documents("plan")
-    if "plan" in kinds and _bindings(before) != _bindings(after):
+    if "plan" in kinds and _steps(before) is not _steps(after) and _bindings(before) != _bindings(after):
         yield from index.documents(SETTINGS)
 
 
@@ -125,6 +125,11 @@ def _folder(facts: DocumentFacts) -> str:
 def _names(facts: DocumentFacts | None) -> object:
     """By what other documents' messages call it."""
     return None if facts is None else (facts.uri, facts.id, facts.title, facts.references)
+
+
+def _steps(facts: DocumentFacts | None) -> object:
+    # The very same tuple in both versions means that no step has changed.
+    return None if facts is None else facts.steps
 
 
 def _bindings(facts: DocumentFacts | None) -> frozenset[str | None]:

@@ -16,13 +16,15 @@ from typing import Any, Protocol
 
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.publish import Publisher, Report, report_of
+from mplp_lsp.server.turns import SMALL_CHARACTERS
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.text.uris import key_of
+from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_lsp.workspace.store import Update
 
-SMALL_CHARACTERS = 64_000
+MOST_ENCODED_BYTES = 32_000
 CHANGED_BLOCKS_AT_ONCE = 2
 LONGEST_WAIT_S = 0.3
 
@@ -73,6 +75,8 @@ class Analyst:
             after = update.after
             if after is None or after.kind is None:
                 self._dropped(update)
+            elif after.is_open and _says_the_same(update.before, after):
+                continue
             elif not after.is_open:
                 self.look_later([update.uri])
             elif self._surroundings.is_held(update.uri, is_open=True):
@@ -151,6 +155,10 @@ class Analyst:
             return True
         if key_of(update.uri) in self._working or before is None:
             # A worker holds an older text; it must not come in after us.
+            return False
+        known = self._publisher.report(update.uri)
+        if known is not None and len(known.encoded) > MOST_ENCODED_BYTES:
+            # A thousand findings take longer to write down than the edit takes to understand.
             return False
         tree, old = document.cache.get("tree"), before.cache.get("tree")
         return (
@@ -255,6 +263,13 @@ class Analyst:
 
         index = self._bench.workspace.index_of(self._bench.workspace.root_of(update.uri))
         return affected(before, after, index)
+
+
+def _says_the_same(before: Document | None, after: Document) -> bool:
+    """A save: what is shown is a function of the text."""
+    if before is None or not before.is_open:
+        return False
+    return before.text is after.text and before.kind == after.kind and before.version == after.version
 
 
 def _changed_blocks(old: Tree, new: Tree) -> int:

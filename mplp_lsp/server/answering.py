@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mplp_lsp.features import Stopped, is_stopped
+from mplp_lsp.server.encoded import Encoded, encode
 from mplp_lsp.server.params import structured
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.routes import Route, answering
@@ -64,12 +65,17 @@ def _guarded(route: Route, call: Callable[[], object]) -> object:
         return None
 
 
+def _encoded(result: object) -> Encoded | None:
+    """Encoded in the worker: ten thousand hints would hold the loop up."""
+    return None if result is None else Encoded(encode(result))
+
+
 async def _in_worker(process: ServerProcess, route: Route, call: Callable[[], object]) -> object:
     stop = threading.Event()
 
     def work() -> object:
         is_stopped.set(stop.is_set)
-        return None if stop.is_set() else _guarded(route, call)
+        return None if stop.is_set() else _guarded(route, lambda: _encoded(call()))
 
     try:
         return await process.work(work)

@@ -46,19 +46,11 @@ class BaselineKeeper:
         self._desk.session.spawn(self._ask(root, plan_id, document, is_save=is_save), "keeping statuses")
 
     async def _ask(self, root: Path, plan_id: str, document: Document, *, is_save: bool) -> None:
-        from mplp_lsp.server.ingest import keep_baseline
-
-        tree = document.tree
-        if tree is None:
-            return
-        plan: dict[str, Any] = {"plan_id": plan_id, "status": None, "steps": []}
-        facts = document.facts
-        if facts is not None:
-            plan["status"] = facts.status
-            plan["steps"] = [{"step_id": step.step_id, "status": step.status} for step in facts.steps]
+        plan = await self._desk.session.process.work(lambda: _statuses(plan_id, document))
+        ingest = await self._desk.session.process.imported("mplp_lsp.server.ingest")
         try:
             baseline = await self._desk.runs.on_runtime(
-                root, lambda runtime: keep_baseline(runtime, plan, is_save=is_save)
+                root, lambda runtime: ingest.keep_baseline(runtime, plan, is_save=is_save)
             )
         except MplpError as error:
             logger.warning("Statuses of %s were not kept: %s", document.uri, error)
@@ -77,3 +69,13 @@ class BaselineKeeper:
             return kept.get(document_id) if kind == "plan" else None
 
         self._desk.bench.workspace.set_baselines(root, baseline_of)
+
+
+def _statuses(plan_id: str, document: Document) -> dict[str, Any]:
+    facts = document.facts
+    steps = facts.steps if facts is not None else ()
+    return {
+        "plan_id": plan_id,
+        "status": facts.status if facts is not None else None,
+        "steps": [{"step_id": step.step_id, "status": step.status} for step in steps],
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,10 +26,12 @@ from mplp_lsp.server.pull import Pulls
 from mplp_lsp.server.routes import BY_METHOD
 from mplp_lsp.server.runs import Runs
 from mplp_lsp.server.services import Refresh, SessionServices
+from mplp_lsp.server.turns import SMALL_CHARACTERS, Turns
 from mplp_lsp.server.watching import Watching
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.edits import Change
 from mplp_lsp.text.uris import path_of, uri_of
+from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_lsp.workspace.store import Update
 from mplp_runtime.orchestrator.views import RunView
@@ -56,6 +59,7 @@ class Desk:
             pulls=session.client.pulls_diagnostics,
             ask_again=lambda: self.refresh.soon(hints=False, lenses=False),
         )
+        self.turns = Turns(session.process, session.spawn)
         self.watching = Watching(self)
         self.analyst = Analyst(session.process, self.bench, self.publisher, session.spawn, self.watching)
         self.pulls = Pulls(session.protocol, self.bench, self.analyst, self.publisher)
@@ -83,15 +87,26 @@ class Desk:
     # Messages
 
     def request(self, method: str, params: Any) -> object | Awaitable[object]:
+        uri = at(params, "textDocument.uri")
+        if isinstance(uri, str) and self.turns.is_busy(uri):
+            return self.turns.answered(uri, lambda: self._request(method, params))
+        return self._request(method, params)
+
+    def _request(self, method: str, params: Any) -> object | Awaitable[object]:
         if method == types.WORKSPACE_EXECUTE_COMMAND:
             return self._command(*invocation(params))
         if method == types.TEXT_DOCUMENT_DIAGNOSTIC:
             return self.pulls.document(params)
         if method == types.WORKSPACE_DIAGNOSTIC:
-            return self.pulls.workspace(params)
+            return self._pull_workspace(params)
         return answer_of(self.session.process, self.bench, BY_METHOD[method], params)
 
+    async def _pull_workspace(self, params: Any) -> object:
+        await self.turns.until_free()
+        return await self.pulls.workspace(params)
+
     async def _command(self, name: str, arguments: dict[str, Any]) -> object:
+        await self.turns.until_free()
         if name != DEBUG_TEXT:
             # A run needs the plan's context and roles, which may still be on their way from the disk.
             await self.watching.all_read()
@@ -99,7 +114,12 @@ class Desk:
 
     def notification(self, method: str, params: Any) -> None:
         notice = self._notices.get(method)
-        if notice is not None:
+        if notice is None:
+            return
+        uri = at(params, "textDocument.uri")
+        if isinstance(uri, str) and self.turns.is_busy(uri):
+            self.turns.later(uri, lambda: notice(params))
+        else:
             notice(params)
 
     # Documents
@@ -116,23 +136,34 @@ class Desk:
         path = _path(item.uri)
         if path is not None:
             self.watching.opened(path)
-        updates = self.bench.workspace.open(item.uri, item.language_id, item.version, item.text)
-        self.documents_changed(updates)
-        document = self.bench.document(item.uri)
+        opened = partial(
+            self.bench.workspace.store.opened, item.uri, item.language_id, item.version, item.text
+        )
+        if len(item.text) > SMALL_CHARACTERS:
+            self.turns.slowly(item.uri, lambda: _read_through(opened()), self._put_opened)
+        else:
+            self._put_opened(opened())
+
+    def _put_opened(self, document: Document | None) -> None:
         if document is not None:
+            self.documents_changed(self.bench.workspace.put(document))
             self.file_events.opened(document)
             self.baselines.opened(document)
 
     def _changed(self, params: Any) -> None:
         change = structured(types.TEXT_DOCUMENT_DID_CHANGE, params)
         uri = change.text_document.uri
-        before = self.bench.document(uri)
-        updates = self.bench.workspace.change(
-            uri, change.text_document.version, [_edit(part) for part in change.content_changes]
-        )
-        self.documents_changed(updates)
-        after = self.bench.document(uri)
-        if updates and before is not None and after is not None:
+        edits = [_edit(part) for part in change.content_changes]
+        changed = partial(self.bench.workspace.store.changed, uri, change.text_document.version, edits)
+        if sum(len(text) for _, text in edits) > SMALL_CHARACTERS:
+            self.turns.slowly(uri, lambda: _read_through(changed()), self._put_changed)
+        else:
+            self._put_changed(changed())
+
+    def _put_changed(self, after: Document | None) -> None:
+        before = self.bench.document(after.uri) if after is not None else None
+        if after is not None and before is not None:
+            self.documents_changed(self.bench.workspace.put(after))
             self.file_events.edited(before, after)
 
     def _saved(self, params: Any) -> None:
@@ -146,7 +177,17 @@ class Desk:
 
     def _closed(self, params: Any) -> None:
         uri = structured(types.TEXT_DOCUMENT_DID_CLOSE, params).text_document.uri
-        self.documents_changed(self.bench.workspace.close(uri))
+        workspace = self.bench.workspace
+        document = self.bench.document(uri)
+        path = document.path if document is not None and document.is_open else None
+        if path is None or document is None or document.text.length <= SMALL_CHARACTERS:
+            self.documents_changed(workspace.close(uri))
+        else:
+            self.turns.slowly(
+                uri,
+                lambda: workspace.store.read_again(path),
+                lambda read: self.documents_changed(workspace.close(uri, lambda: read)),
+            )
 
     # Files
 
@@ -269,6 +310,13 @@ class Desk:
         self.runs.close()
         self.refresh.close()
         self.watching.stop()
+
+
+def _read_through(document: Document | None) -> Document | None:
+    """With everything derived that the loop would ask for at once."""
+    if document is not None and document.kind is not None:
+        _ = document.facts
+    return document
 
 
 def _edit(part: Any) -> Change:

@@ -284,14 +284,15 @@ class FileEvents:
         )
 
     async def _ingest(self, root: Path, changes: list[FileChange]) -> None:
-        from mplp_lsp.server.ingest import ingest_changes
-
+        ingest = await self._process.imported("mplp_lsp.server.ingest")
         editor = self._bench.client.name or None
         trusted = self._bench.is_trusted(root)
         try:
             await self._on_runtime(
                 root,
-                lambda runtime: ingest_changes(runtime, root, changes, editor=editor, is_trusted=trusted),
+                lambda runtime: ingest.ingest_changes(
+                    runtime, root, changes, editor=editor, is_trusted=trusted
+                ),
             )
         except MplpError as error:
             logger.warning("%d file changes were not recorded: %s", len(changes), error)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mplp_runtime.sources import Clock, system_clock
 
@@ -28,6 +30,8 @@ class ServerProcess:
         self.sessions: set[Session] = set()
         self.stopped = asyncio.Event()
         self.exit_code = 1
+        self._is_closed = False
+        self._heard_s = self.loop.time()
         # Our own threads: pygls reads standard input through its pool; work there makes the server deaf (P9).
         self._workers = ThreadPoolExecutor(
             max_workers=max(2, min(4, os.cpu_count() or 2)), thread_name_prefix="mplp-work"
@@ -36,6 +40,14 @@ class ServerProcess:
 
     def now(self) -> datetime:
         return self.clock()
+
+    def heard(self) -> None:
+        """A client has sent something."""
+        self._heard_s = self.loop.time()
+
+    def quiet_for_s(self) -> float:
+        """How long no client has sent anything."""
+        return self.loop.time() - self._heard_s
 
     def session(self) -> Session:
         """A new session, forgotten again when it ends."""
@@ -69,12 +81,19 @@ class ServerProcess:
         return self._runtimes is not None
 
     async def work(self, task: Callable[[], T]) -> T:
-        """Runs `task` in a worker thread, with this context's variables."""
+        """Runs `task` in a worker thread, with this context's variables; cancelled once the process closes."""
+        if self._is_closed:
+            raise asyncio.CancelledError
         context = copy_context()
         return await self.loop.run_in_executor(self._workers, lambda: context.run(task))
 
+    async def imported(self, module: str) -> Any:
+        """A module that takes long to import, at its first use; the loop goes on meanwhile."""
+        return sys.modules.get(module) or await self.work(lambda: importlib.import_module(module))
+
     async def close(self) -> None:
         """Closes runtimes (D26: their processes end, their runs can be resumed). Threads are left to die."""
+        self._is_closed = True
         if self._runtimes is not None:
             await self._runtimes.close()
         self._workers.shutdown(wait=False, cancel_futures=True)

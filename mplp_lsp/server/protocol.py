@@ -14,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -28,6 +27,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol
 
 from mplp_lsp.server import messages
+from mplp_lsp.server.encoded import Encoded, encode, with_member
 from mplp_lsp.server.framing import FramingFault
 from mplp_lsp.server.greeting import is_usable
 from mplp_lsp.server.messages import (
@@ -245,7 +245,7 @@ class SessionProtocol(LanguageServerProtocol):
 
     def _answer(self, request: Request, result: object, started: float) -> None:
         try:
-            body = self._encoded({"jsonrpc": "2.0", "id": request.id, "result": result})
+            body = _with({"jsonrpc": "2.0", "id": request.id}, "result", result)
         except Exception as error:
             self._refuse(request.id, self._as_request_error(error, request.method))
             return
@@ -256,12 +256,11 @@ class SessionProtocol(LanguageServerProtocol):
         content: dict[str, Any] = {"code": error.code, "message": error.message}
         if error.data is not None:
             content["data"] = error.data
-        self._post(self._encoded({"jsonrpc": "2.0", "id": message_id, "error": content}))
+        self._post(encode({"jsonrpc": "2.0", "id": message_id, "error": content}))
 
     def notify(self, method: str, params: Any | None = None, *, droppable: bool = False) -> None:
         """Sends a notification; a droppable one gives way when the client does not read."""
-        message = {"jsonrpc": "2.0", "method": method, "params": params}
-        self._post(self._encoded(message), droppable=droppable)
+        self._post(_with({"jsonrpc": "2.0", "method": method}, "params", params), droppable=droppable)
 
     def send_request(
         self,
@@ -280,7 +279,7 @@ class SessionProtocol(LanguageServerProtocol):
         message: dict[str, Any] = {"jsonrpc": "2.0", "id": number, "method": method}
         if params is not None:
             message["params"] = params
-        self._post(self._encoded(message))
+        self._post(encode(message))
         return future
 
     async def ask(self, method: str, params: Any | None = None) -> Any:
@@ -319,21 +318,22 @@ class SessionProtocol(LanguageServerProtocol):
         if endpoint is not None:
             endpoint.ended(exit_code)
 
-    def _encoded(self, message: dict[str, Any]) -> bytes:
-        # ASCII escapes: a lone surrogate from a document must not break the connection.
-        return json.dumps(self._converter.unstructure(message), separators=(",", ":")).encode("ascii")
-
     def _post(self, body: bytes, *, droppable: bool = False) -> None:
         if self.outbox is not None:
             self.outbox.send(body, droppable=droppable)
 
     def _trace(self, message: str, started: float) -> None:
+        logger.debug("%s It took %.1f ms.", message, (time.perf_counter() - started) * 1000)
         if self.trace is types.TraceValue.Off or self.state == "exited":
             return
         params = {"message": message}
         if self.trace is types.TraceValue.Verbose:
             params["verbose"] = f"It took {(time.perf_counter() - started) * 1000:.1f} ms."
         self.notify(types.LOG_TRACE, params, droppable=True)
+
+
+def _with(head: dict[str, Any], name: str, value: object) -> bytes:
+    return with_member(head, name, value.json if isinstance(value, Encoded) else encode(value)).json
 
 
 def connection_server(version: str) -> LanguageServer:

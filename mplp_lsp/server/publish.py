@@ -7,31 +7,38 @@ the documents' versions; what is no longer ours, or gone, is cleared.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mplp_lsp.server.params import shared_converter
+from mplp_lsp.server.encoded import encode, with_member
 from mplp_lsp.server.protocol import SessionProtocol
 from mplp_lsp.text.uris import key_of
+
+NO_ITEMS = b"[]"
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The findings of one document as sent: plain JSON, and an id that changes with it."""
+    """The findings of one document as they are sent, and an id that changes with them.
+
+    `encoded` is the JSON array: a thousand findings take long to encode, so that is done where they are made.
+    """
 
     uri: str
     version: int | None
-    items: list[Any]
+    encoded: bytes
     result_id: str
+
+    @property
+    def is_empty(self) -> bool:
+        return self.encoded == NO_ITEMS
 
 
 def report_of(uri: str, version: int | None, diagnostics: Sequence[object]) -> Report:
     """`diagnostics` as JSON, with an id that is the same for the same findings."""
-    items: list[Any] = [shared_converter().unstructure(diagnostic) for diagnostic in diagnostics]
-    encoded = json.dumps(items, separators=(",", ":"), sort_keys=True).encode("ascii")
-    return Report(uri, version, items, hashlib.blake2b(encoded, digest_size=12).hexdigest())
+    encoded = encode(diagnostics, sort_keys=True)
+    return Report(uri, version, encoded, hashlib.blake2b(encoded, digest_size=12).hexdigest())
 
 
 class Publisher:
@@ -77,27 +84,25 @@ class Publisher:
         key = key_of(uri)
         known = self._reports.pop(key, None)
         if self._pulls:
-            if known is not None and known.items:
+            if known is not None and not known.is_empty:
                 self._ask_again()
             return
         told = self._told.pop(key, None)
         if told is not None and told[2]:
-            self._send(told[0], None, [])
+            self._send(told[0], None, NO_ITEMS)
 
     def _push(self, key: str, report: Report) -> None:
         told = self._told.get(key)
-        shown = report.result_id if report.items else ""
+        shown = "" if report.is_empty else report.result_id
         now = (report.uri, report.version, shown)
         if told == now or (told is None and not shown and report.version is None):
             return
         if told is not None and told[0] != report.uri and told[2]:
             # The client spells the same file differently now; what it shows under the old name must go.
-            self._send(told[0], None, [])
+            self._send(told[0], None, NO_ITEMS)
         self._told[key] = now
-        self._send(report.uri, report.version, report.items)
+        self._send(report.uri, report.version, report.encoded)
 
-    def _send(self, uri: str, version: int | None, items: list[Any]) -> None:
-        params: dict[str, Any] = {"uri": uri, "diagnostics": items}
-        if version is not None:
-            params["version"] = version
-        self._protocol.notify("textDocument/publishDiagnostics", params)
+    def _send(self, uri: str, version: int | None, encoded: bytes) -> None:
+        head: dict[str, Any] = {"uri": uri, **({"version": version} if version is not None else {})}
+        self._protocol.notify("textDocument/publishDiagnostics", with_member(head, "diagnostics", encoded))

@@ -9,6 +9,7 @@ from typing import Any
 from mplp_lsp.server import messages
 from mplp_lsp.server.analyst import Analyst
 from mplp_lsp.server.capabilities import at
+from mplp_lsp.server.encoded import Encoded, array, encode, with_member
 from mplp_lsp.server.messages import RequestError
 from mplp_lsp.server.protocol import SessionProtocol
 from mplp_lsp.server.publish import Publisher, Report
@@ -56,31 +57,40 @@ class Pulls:
             and isinstance(item.get("value"), str)
         }
         token = at(params, "partialResultToken")
-        items: list[dict[str, Any]] = []
+        items: list[Encoded] = []
         for document in self._bench.own_documents():
             report = await self._analyst.up_to_date(document.uri)
             if report is None:
                 continue
             _, told = previous.pop(key_of(report.uri), ("", None))
-            items.append({"uri": report.uri, "version": report.version, **_answer(report, told)})
+            items.append(_answer(report, told, {"uri": report.uri, "version": report.version}))
             if isinstance(token, (str, int)) and len(items) >= REPORTS_PER_PART:
-                self._protocol.notify("$/progress", {"token": token, "value": {"items": items}})
+                self._part(token, items)
                 items = []
             await asyncio.sleep(0)
         # Documents the client still shows something for, and that are gone or foreign now.
         items.extend(
-            {"uri": uri, "version": None, "kind": "full", "items": []} for uri, _ in previous.values()
+            Encoded(encode({"uri": uri, "version": None, "kind": "full", "items": []}))
+            for uri, _ in previous.values()
         )
         if isinstance(token, (str, int)):
             if items:
-                self._protocol.notify("$/progress", {"token": token, "value": {"items": items}})
+                self._part(token, items)
             return {"items": []}
-        return {"items": items}
+        return _items(items)
+
+    def _part(self, token: str | int, items: list[Encoded]) -> None:
+        self._protocol.notify("$/progress", with_member({"token": token}, "value", _items(items).json))
 
 
-def _answer(report: Report | None, previous: object) -> dict[str, Any]:
+def _items(items: list[Encoded]) -> Encoded:
+    return Encoded(b'{"items":%b}' % array(items))
+
+
+def _answer(report: Report | None, previous: object, head: dict[str, Any] | None = None) -> Encoded:
     if report is None:
-        return {"kind": "full", "items": []}
+        return Encoded(encode({"kind": "full", "items": []}))
+    more = {**(head or {}), "resultId": report.result_id}
     if previous == report.result_id:
-        return {"kind": "unchanged", "resultId": report.result_id}
-    return {"kind": "full", "resultId": report.result_id, "items": report.items}
+        return Encoded(encode({**more, "kind": "unchanged"}))
+    return with_member({**more, "kind": "full"}, "items", report.encoded)

@@ -98,9 +98,11 @@ class Session:
         return self._desk
 
     def request(self, method: str, params: Any) -> object | Awaitable[object]:
+        self.process.heard()
         return self.desk.request(method, params)
 
     def notification(self, method: str, params: Any) -> None:
+        self.process.heard()
         self.desk.notification(method, params)
 
     async def shutdown(self) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from mplp_lsp.server.connection import Inlet
+from mplp_lsp.server.garbage import collect_only_young_objects, collect_when_quiet
 from mplp_lsp.server.greeting import Greeting, greeted
 from mplp_lsp.server.life import on_stop_signals, parent_gone
 from mplp_lsp.server.outbox import Outbox
@@ -111,13 +112,15 @@ def _run(serving: Serving, client_process_id: int | None) -> int:
         if client_process_id is not None:
             watches.append(asyncio.ensure_future(parent_gone(client_process_id)))
         gc.enable()
+        collect_only_young_objects()
+        collecting = asyncio.ensure_future(collect_when_quiet(process.quiet_for_s))
         try:
             await asyncio.wait([serve_task, *watches], return_when=asyncio.FIRST_COMPLETED)
             code = serve_task.result() if serve_task.done() else process.exit_code
             for session in list(process.sessions):
                 session.close()
         finally:
-            for task in (serve_task, *watches):
+            for task in (serve_task, collecting, *watches):
                 task.cancel()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(process.close(), CLOSE_LIMIT_S)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mplp_lsp.server.messages import RequestError
+from mplp_lsp.server.turns import SMALL_CHARACTERS
+from mplp_lsp.workspace.disk import stamp_of
 from mplp_lsp.workspace.projects import is_root
 from mplp_lsp.workspace.scan import MAX_FILES, MAX_LISTED_FILES, candidates, project_files
 
@@ -155,9 +157,18 @@ class Watching:
         for path in paths:
             if self._desk.is_closed:
                 return False
-            self._desk.documents_changed(self._desk.bench.workspace.refresh([path]))
+            await self._read(path)
             await asyncio.sleep(0)
         return True
+
+    async def _read(self, path: Path) -> None:
+        workspace = self._desk.bench.workspace
+        stamp = stamp_of(path)
+        if stamp is None or stamp.size_bytes <= SMALL_CHARACTERS or workspace.store.is_known(path, stamp):
+            self._desk.documents_changed(workspace.refresh([path]))
+            return
+        found = await self._desk.session.process.work(lambda: workspace.store.read_again(path))
+        self._desk.documents_changed(workspace.put_closed(path, found))
 
     async def _register(self) -> None:
         options = {"watchers": [{"globPattern": "**/*"}]}

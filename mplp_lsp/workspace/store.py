@@ -68,8 +68,11 @@ class Store:
 
     def open(self, uri: str, language_id: str, version: int, text: str) -> Update:
         """`didOpen`. Opening what is open replaces it: the client's word about its own buffer holds."""
+        return self.put(self.opened(uri, language_id, version, text))
+
+    def opened(self, uri: str, language_id: str, version: int, text: str) -> Document:
+        """The document that `open` puts in place; changes nothing, so a worker may make it."""
         path = path_of(uri)
-        before = self.document(uri)
         fresh = Document(
             uri=uri,
             path=path,
@@ -79,14 +82,22 @@ class Store:
             text=TextSnapshot.of(text),
             is_open=True,
         )
-        after = fresh.judged(self._setting_for(path))
-        self._put_open(key_of(uri), after)
-        return Update(uri, before, after)
+        return fresh.judged(self._setting_for(path))
+
+    def put(self, document: Document) -> Update:
+        """An open document takes the place of its earlier version."""
+        before = self.document(document.uri)
+        self._put_open(key_of(document.uri), document)
+        return Update(document.uri, before, document)
 
     def change(self, uri: str, version: int, changes: Iterable[Change]) -> Update | None:
         """`didChange`; None, and a line in the log, where it is not open or the version not newer."""
-        key = key_of(uri)
-        before = self.documents.open.get(key)
+        after = self.changed(uri, version, changes)
+        return None if after is None else self.put(after)
+
+    def changed(self, uri: str, version: int, changes: Iterable[Change]) -> Document | None:
+        """The document that `change` puts in place; changes nothing, so a worker may make it."""
+        before = self.documents.open.get(key_of(uri))
         if before is None:
             logger.warning("A change of a document that is not open was ignored: %s", uri)
             return None
@@ -94,9 +105,7 @@ class Store:
             logger.warning("Version %d of %s was ignored; it is at %d", version, uri, before.version)
             return None
         text, edits = apply(before.text, changes, self.encoding)
-        after = before.edited(version, edits, text, self._setting_for(before.path))
-        self._put_open(key, after)
-        return Update(before.uri, before, after)
+        return before.edited(version, edits, text, self._setting_for(before.path))
 
     def save(self, uri: str, text: str | None = None) -> Update | None:
         """`didSave`. A text that is sent along must be ours; if not, ours was wrong and is replaced."""
@@ -113,17 +122,39 @@ class Store:
         self._put_open(key, after)
         return Update(before.uri, before, after)
 
-    def close(self, uri: str) -> Update | None:
-        """`didClose`. From now on the file on disk holds, if there is one and it is ours."""
+    def close(self, uri: str, read: Callable[[], Document | None] | None = None) -> Update | None:
+        """`didClose`. From now on the file on disk holds, if there is one and it is ours.
+
+        `read` gives what `read_again` gave, where a worker has called that already.
+        """
         key = key_of(uri)
         before = self.documents.open.get(key)
         if before is None:
             logger.warning("A close of a document that is not open was ignored: %s", uri)
             return None
         self.documents = Documents(_without(self.documents.open, key), self.documents.closed)
-        after = self._read(before.uri, before.path, before) if before.path is not None else None
+        if read is not None:
+            after = read()
+        else:
+            after = self._read(before.uri, before.path, before) if before.path is not None else None
         self._put_closed([(key, after)])
         return Update(before.uri, before, after)
+
+    def read_again(self, path: Path) -> Document | None:
+        """What the disk says about a file; changes no document, so a worker may call it."""
+        uri = uri_of(path)
+        before = self.document(uri)
+        return self._read(before.uri if before is not None else uri, path, before)
+
+    def put_closed(self, path: Path, after: Document | None) -> Update | None:
+        """What `read_again` gave takes its place, unless the document was opened meanwhile."""
+        key = key_of(uri_of(path))
+        before = self.documents.closed.get(key)
+        if key in self.documents.open or (before is None and after is None):
+            return None
+        self._put_closed([(key, after)])
+        known = before or after
+        return None if known is None else Update(known.uri, before, after)
 
     def refresh(self, paths: Iterable[Path]) -> list[Update]:
         """What the disk says about these files now; files whose stamp is the one we know are not read again.
@@ -139,8 +170,7 @@ class Store:
                 continue
             before = self.documents.closed.get(key)
             stamp = stamp_of(path)
-            known = before.stamp if before is not None else self._foreign.get(key)
-            if stamp is not None and stamp == known:
+            if stamp is not None and self.is_known(path, stamp):
                 continue
             after = self._read(before.uri if before is not None else uri, path, before)
             if before is None and after is None:
@@ -149,6 +179,13 @@ class Store:
             updates.append(Update(before.uri if before is not None else uri, before, after))
         self._put_closed(changed)
         return updates
+
+    def is_known(self, path: Path, stamp: Stamp) -> bool:
+        """Whether the file is open, or was read as it stands."""
+        key = key_of(uri_of(path))
+        before = self.documents.closed.get(key)
+        known = before.stamp if before is not None else self._foreign.get(key)
+        return key in self.documents.open or stamp == known
 
     def refresh_empty(self, folders: Collection[Path | None]) -> list[Update]:
         """Files on disk that are empty, in folders where the neighbours changed that decide what they are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,8 +89,17 @@ class Workspace:
         update = self.store.save(uri, text)
         return [] if update is None else self._noted([update])
 
-    def close(self, uri: str) -> list[Update]:
-        update = self.store.close(uri)
+    def put(self, document: Document) -> list[Update]:
+        """An open document whose next version was made elsewhere (`Store.opened`, `Store.changed`)."""
+        return self._noted([self.store.put(document)])
+
+    def close(self, uri: str, read: Callable[[], Document | None] | None = None) -> list[Update]:
+        update = self.store.close(uri, read)
+        return [] if update is None else self._noted([update])
+
+    def put_closed(self, path: Path, after: Document | None) -> list[Update]:
+        """A file on disk that was read elsewhere (`Store.read_again`)."""
+        update = None if self._is_skipped(path) else self.store.put_closed(path, after)
         return [] if update is None else self._noted([update])
 
     def refresh(self, paths: Iterable[Path]) -> list[Update]:
