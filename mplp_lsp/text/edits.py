@@ -8,6 +8,8 @@ from typing import NamedTuple
 from mplp_lsp.text.snapshot import Encoding, TextSnapshot
 
 Position = tuple[int, int]
+# Looking for what each single edit left alone costs the square of their number.
+_MANY_EDITS = 64
 Change = tuple[tuple[Position, Position] | None, str]
 
 
@@ -78,12 +80,26 @@ def _common(left: str, right: str, limit: int) -> int:
 def stretches(edits: Sequence[Edit]) -> list[Stretch]:
     """The replaced parts of a sequence of edits as disjoint stretches in text order.
 
-    Between two stretches old and new text are the same. Stretches that touch are joined.
+    Between two stretches old and new text are the same. Stretches that touch are joined, and very many
+    edits ("replace all") are one stretch from the first place to the last.
     """
+    if len(edits) > _MANY_EDITS:
+        return [_around(edits)]
     found: list[Stretch] = []
     for edit in edits:
         found = _with(found, edit)
     return found
+
+
+def _around(edits: Sequence[Edit]) -> Stretch:
+    """One stretch that holds all of these edits."""
+    start, end, text = edits[0]
+    new_end = start + len(text)
+    for edit in edits[1:]:
+        start = min(start, edit.start)
+        end += max(edit.end - new_end, 0)
+        new_end = max(new_end, edit.end) + len(edit.new_text) - (edit.end - edit.start)
+    return Stretch(start, end, start, new_end)
 
 
 def _with(found: list[Stretch], edit: Edit) -> list[Stretch]:

@@ -222,13 +222,9 @@ def read_root(
     elif not any(problem.is_error for problem in lexer.problems):
         lexer.add("json-empty", "The document is empty.", 0, 0)
     found = reader.found
-    cut = Cut(
-        [
-            table.start - sum(other.rows.length for other in found[:index])
-            for index, table in enumerate(found)
-        ],
-        [table.rows.length for table in found],
-    )
+    lengths = [table.rows.length for table in found]
+    grown = accumulate(lengths, initial=0)
+    cut = Cut([table.start - before_it for table, before_it in zip(found, grown, strict=False)], lengths)
     if placing is not None:
         _cut_places(placing, cut)
     frames = tuple(

@@ -8,6 +8,7 @@ before the edit started and the rest of the text is the same, everything from th
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ class Before:
 
     def __init__(self, tables: Sequence[OldTable], stretches: Sequence[Stretch]) -> None:
         self._tables = tables
+        self._starts = [table.start for table in tables]
         self._stretches = stretches
 
     def next_chance(self, offset: int) -> int:
@@ -67,22 +69,22 @@ class Before:
                 limit = stretch.start
                 break
         old = offset + shift
-        for table in self._tables:
-            rows = table.rows
-            if rows.indent != indent or not table.start <= old <= table.start + rows.length:
-                continue
-            inner = old - table.start
-            if inner == rows.length:
-                if limit is None and rows.exit is gap:
-                    return table, rows.spans.count, rows.spans.count
-                continue
-            first, start = rows.spans.locate(inner)
-            if start != inner or rows.spans[first].entry is not gap:
-                continue
-            last = rows.spans.count if limit is None else rows.safe_until(first, limit - table.start)
-            if last > first:
-                return table, first, last
-        return None
+        number = bisect_right(self._starts, old) - 1
+        if number < 0:
+            return None
+        table = self._tables[number]
+        rows = table.rows
+        inner = old - table.start
+        if rows.indent != indent or inner > rows.length:
+            return None
+        if inner == rows.length:
+            is_same_end = limit is None and rows.exit is gap
+            return (table, rows.spans.count, rows.spans.count) if is_same_end else None
+        first, start = rows.spans.locate(inner)
+        if start != inner or rows.spans[first].entry is not gap:
+            return None
+        last = rows.spans.count if limit is None else rows.safe_until(first, limit - table.start)
+        return (table, first, last) if last > first else None
 
 
 class TableReader:
@@ -128,7 +130,9 @@ class TableReader:
 
         After an edit the run ends at the first element boundary that the old text may have too.
         """
-        size = _WINDOW if before is None else min(_WINDOW, max(chance - offset, 0) + _FIRST_WINDOW)
+        # Many tables are short, and so is what an edit touched.
+        size = _WINDOW if before is None and gap is not Gap.FIRST else _FIRST_WINDOW
+        size = min(_WINDOW, max(chance - offset, 0) + size)
         while True:
             window = self._piece(offset, offset + size)
             is_rest = offset + len(window) >= self._length

@@ -92,7 +92,7 @@ def test_stretches_describe_what_is_new_and_leave_the_rest_alike() -> None:
         rng = random.Random(seed)
         before = text = "".join(rng.choice("abcdefgh") for _ in range(30))
         edits: list[Edit] = []
-        for _ in range(rng.randint(1, 5)):
+        for _ in range(rng.choice([1, 2, 3, 4, 5, 70])):
             start = rng.randint(0, len(text))
             end = min(len(text), start + rng.choice([0, 0, 1, 3, 8]))
             edits.append(Edit(start, end, "XYZ"[: rng.randint(0, 3)]))
@@ -102,6 +102,23 @@ def test_stretches_describe_what_is_new_and_leave_the_rest_alike() -> None:
             assert before[old : stretch.start] == text[new : stretch.new_start], seed
             old, new = stretch.end, stretch.new_end
         assert before[old:] == text[new:], seed
+
+
+def test_hundreds_of_edits_in_one_change_give_the_tree_of_a_fresh_reading() -> None:
+    import random
+
+    for seed in range(12):
+        rng = random.Random(seed)
+        snapshot = TextSnapshot.of(random_edits.plan(30, rng))
+        tree = Tree.parse(snapshot)
+        edits: list[Edit] = []
+        for _ in range(100):
+            start = rng.randint(0, snapshot.length)
+            end = min(snapshot.length, start + rng.choice([0, 1, 5]))
+            edits.append(Edit(start, end, rng.choice(["", "x", " ", "1", "\n", ","])))
+            snapshot = snapshot.edited(*edits[-1])
+        fresh = Tree.parse(TextSnapshot.of(snapshot.text))
+        assert reference.observed(tree.edited(edits, snapshot)) == reference.observed(fresh), seed
 
 
 def test_a_timeline_after_random_edits_equals_a_fresh_one() -> None:

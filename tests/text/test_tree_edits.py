@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from mplp_lsp.text.edits import Edit
+from mplp_lsp.text.edits import Change, Edit, apply
 from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.tree import Tree
 
@@ -164,3 +164,23 @@ def test_the_end_of_a_table_found_by_looking_far_ahead_is_found_again_when_that_
             seen = Tree.parse(snapshot).edited([Edit(at, at, new)], after)
             fresh = Tree.parse(TextSnapshot.of(after.text))
             assert (seen.value, list(seen.problems)) == (fresh.value, list(fresh.problems))
+
+
+@pytest.mark.timeout(60)
+def test_replace_all_in_ten_thousand_steps_does_not_hang() -> None:
+    text = plan(10_000)
+    before = TextSnapshot.of(text)
+    tree = Tree.parse(before)
+    lines = [number for number, line in enumerate(before.lines) if '"step_id": "s' in line]
+    changes: list[Change] = [(((n, 18), (n, 19)), "t") for n in reversed(lines)]
+    after, edits = apply(before, changes, "utf-16")
+    assert after.text == text.replace('"step_id": "s', '"step_id": "t')
+    assert tree.edited(edits, after).value == json.loads(after.text)
+
+
+@pytest.mark.timeout(60)
+def test_thousands_of_tables_are_read_in_proportion_to_their_number() -> None:
+    text = "{" + "".join(f'"k{number}": [1], ' for number in range(10_000)) + '"z": [1]}'
+    tree = Tree.parse(TextSnapshot.of(text))
+    after = tree.text.edited(8, 9, "2")
+    assert tree.edited([Edit(8, 9, "2")], after).value == json.loads(after.text)
