@@ -81,7 +81,7 @@ class ServerProcess:
         return self._runtimes is not None
 
     async def work(self, task: Callable[[], T]) -> T:
-        """Runs `task` in a worker thread, with this context's variables; cancelled once the process closes."""
+        """Runs `task` in a worker thread, in this context; cancelled once the process closes."""
         if self._is_closed:
             raise asyncio.CancelledError
         context = copy_context()
