@@ -18,6 +18,7 @@
 
 (require 'eglot)
 (require 'seq)
+(require 'subr-x)
 
 (defgroup mplp nil
   "MPLP plans."
@@ -28,6 +29,7 @@
   "The language server and its arguments."
   :type '(repeat string))
 
+;;;###autoload
 (defvar mplp-file-pattern
   (rx (or (seq (or bos "/" ".")
                (or "context" "plan" "confirm" "trace" "role" "extension" "dialog" "collab" "core" "network" "event"
@@ -51,7 +53,8 @@
 
 ;;;###autoload
 (add-to-list 'auto-mode-alist (cons mplp-file-pattern 'mplp-mode))
-(add-to-list 'eglot-server-programs `(mplp-mode . ,mplp-program))
+;; A function, so that a later change of `mplp-program' counts.
+(add-to-list 'eglot-server-programs (cons 'mplp-mode (lambda (_interactive) mplp-program)))
 (add-hook 'mplp-mode-hook #'eglot-ensure)
 
 (defun mplp--execute (command &rest argument)
@@ -113,9 +116,19 @@ With a prefix argument REPEAT the step that was under way."
   (interactive)
   (let* ((run (mplp--choose-run (lambda (run) (not (seq-empty-p (plist-get run :questions))))))
          (question (seq-first (plist-get run :questions)))
-         (success (if (y-or-n-p (concat (plist-get question :text) " ")) t :json-false)))
-    (mplp--execute "mplp.answerHandoff" :run (plist-get run :run_id) :step (plist-get question :step_id)
-                   :success success :output (read-string "What came out of it? "))))
+         (answers (mplp--answers (plist-get question :kind)))
+         (text (format "%s (%s) " (plist-get question :text) (mapconcat #'car answers ", ")))
+         (answer (cdr (assoc (completing-read text answers nil t) answers)))
+         (output (unless (plist-get answer :repeat) (read-string "What came out of it? (optional) "))))
+    (apply #'mplp--execute "mplp.answerHandoff" :run (plist-get run :run_id) :step (plist-get question :step_id)
+           (append answer (and output (not (string-empty-p output)) (list :output output))))))
+
+(defun mplp--answers (kind)
+  "What can be answered to a question of KIND, with the arguments that say so."
+  (pcase kind
+    ("gate" '(("yes" :success t) ("no" :success :json-false)))
+    ("repeat" '(("finished" :success t) ("again" :success :json-false :repeat t) ("failed" :success :json-false)))
+    (_ '(("done" :success t) ("not done" :success :json-false)))))
 
 (defun mplp-trace ()
   "Open the trace of this plan's latest run."

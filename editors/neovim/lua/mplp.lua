@@ -7,6 +7,24 @@ local KINDS = {
 }
 local MARKERS = { 'mplp.toml', '.mplp', '.git' }
 
+-- The nearest folder from that of a file upwards that has one of these names; nil where none has.
+-- Not findfile(): it takes commas, blanks and semicolons in folder names for separators.
+local function upwards(path, names)
+  local current = vim.fn.fnamemodify(path, ':p:h')
+  while true do
+    for _, name in ipairs(names) do
+      if vim.loop.fs_stat(current .. '/' .. name) then
+        return current
+      end
+    end
+    local parent = vim.fn.fnamemodify(current, ':h')
+    if parent == current then
+      return nil
+    end
+    current = parent
+  end
+end
+
 -- Whether a file is an MPLP document by its name, or may be one by its content.
 function M.is_ours(path)
   local name = vim.fn.fnamemodify(path, ':t')
@@ -18,25 +36,12 @@ function M.is_ours(path)
       return true
     end
   end
-  return name:match('%.jsonc?$') ~= nil and vim.fn.findfile('mplp.toml', vim.fn.fnamemodify(path, ':p:h') .. ';') ~= ''
+  return name:match('%.jsonc?$') ~= nil and upwards(path, { 'mplp.toml' }) ~= nil
 end
 
 -- The project of a file: the nearest folder with mplp.toml, .mplp or .git, else the file's own.
 function M.root(path)
-  local folder = vim.fn.fnamemodify(path, ':p:h')
-  local current = folder
-  while true do
-    for _, marker in ipairs(MARKERS) do
-      if vim.loop.fs_stat(current .. '/' .. marker) then
-        return current
-      end
-    end
-    local parent = vim.fn.fnamemodify(current, ':h')
-    if parent == current then
-      return folder
-    end
-    current = parent
-  end
+  return upwards(path, MARKERS) or vim.fn.fnamemodify(path, ':p:h')
 end
 
 function M.config()
@@ -152,15 +157,30 @@ local function started(run)
   say(('%s %s'):format(run.title, run.status))
 end
 
+-- What can be answered to each kind of question: a person's step, a gate, a step that was under way at the end.
+local ANSWERS = {
+  handoff = { { 'Done', { success = true } }, { 'Not done', { success = false } } },
+  gate = { { 'Yes, go on', { success = true } }, { 'No, stop here', { success = false } } },
+  ['repeat'] = {
+    { 'It had finished', { success = true } },
+    { 'Run it again', { success = false, ['repeat'] = true } },
+    { 'Count it as failed', { success = false } },
+  },
+}
+
 local function answer_question()
   with_run(function(run)
     return #run.questions > 0
   end, function(run)
     local question = run.questions[1]
-    vim.ui.select({ 'Yes, done', 'No' }, { prompt = question.text }, function(_, index)
-      if index then
-        local argument = { run = run.run_id, step = question.step_id, success = index == 1 }
-        M.execute('mplp.answerHandoff', argument)
+    local answers = ANSWERS[question.kind] or ANSWERS.handoff
+    local function label(answer)
+      return answer[1]
+    end
+    vim.ui.select(answers, { prompt = question.text, format_item = label }, function(answer)
+      if answer then
+        local about = { run = run.run_id, step = question.step_id }
+        M.execute('mplp.answerHandoff', vim.tbl_extend('force', about, answer[2]))
       end
     end)
   end)
