@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs the real editors that the tests drive: VS Code (as code-server, in headless Chromium) and Neovim.
 #
-# Everything is cached under $MPLP_EDITORS_HOME (default ~/.cache/mplp-lsp-editors); a second run takes a second.
-# Works on a bare Debian or Ubuntu with Python, pip and apt, as root or with sudo.
+# Everything is cached under $MPLP_EDITORS_HOME (default ~/.cache/mplp-lsp-editors); a second run takes a second, one
+# that was broken off goes on, and two at the same time wait for each other.
+# Works on a bare Debian with Python, pip and apt, as root or with sudo.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -12,19 +13,50 @@ python=${PYTHON:-python3}
 neovim_version=0.11.4
 node_version=20.18.0
 mkdir -p "$home/bin"
+# Absolute, for it goes on PATH and other folders are entered.
+home=$(cd "$home" && pwd)
 
 say() { printf 'editors: %s\n' "$*"; }
+fail() {
+  printf 'editors: %s\n' "$*" >&2
+  exit 1
+}
+
+command -v "$python" >/dev/null || fail "$python was not found; PYTHON names another one."
+exec 9>"$home/.lock"
+if ! flock --nonblock 9; then
+  say "waiting for another installation into $home"
+  flock 9
+fi
 
 apt_install() {
   local sudo=()
-  if [ "$(id -u)" != 0 ]; then sudo=(sudo); fi
+  command -v apt-get >/dev/null || fail "please install $*: this system has no apt-get to do it."
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || fail "please install $* as root: there is no sudo here."
+    sudo=(sudo)
+  fi
   if [ ! -e "$home/.apt-updated" ] || [ -n "$(find "$home/.apt-updated" -mmin +120)" ]; then
-    "${sudo[@]}" apt-get update -qq
+    say "apt-get update"
+    apt_get update -qq
     touch "$home/.apt-updated"
   fi
   say "apt-get install $*"
-  "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >"$home/apt.log" 2>&1 ||
-    { tail -20 "$home/apt.log"; exit 1; }
+  apt_get install -y -qq --no-install-recommends "$@"
+}
+
+# A fresh machine often updates itself in the background; apt waits for dpkg, but gives up at once on its own lists.
+apt_get() {
+  local attempt
+  for attempt in $(seq 30); do
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 "$@" >"$home/apt.log" 2>&1 </dev/null &&
+      return
+    grep -q 'Could not get lock' "$home/apt.log" || break
+    say "waiting for another apt (attempt $attempt of 30)"
+    sleep 10
+  done
+  tail -20 "$home/apt.log" >&2
+  fail "apt-get $1 failed; the whole log is $home/apt.log."
 }
 
 system_packages() {
@@ -62,7 +94,9 @@ node_20() {
 }
 
 npm_quietly() {
-  "$home/bin/npm" "$@" >"$home/npm.log" 2>&1 || { tail -40 "$home/npm.log"; exit 1; }
+  "$home/bin/npm" "$@" >"$home/npm.log" 2>&1 </dev/null && return
+  tail -40 "$home/npm.log" >&2
+  fail "npm $1 failed; the whole log is $home/npm.log."
 }
 
 vscode() {
