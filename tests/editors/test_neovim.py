@@ -108,7 +108,7 @@ def test_nothing_runs_before_the_user_has_said_so(neovim: dict[str, Any]) -> Non
     assert len(neovim["questions"]) == 1
     assert "Trust this folder" in neovim["questions"][0]["choices"]
     # What could then be run is named before the user decides.
-    assert "print('2 files left unchanged')" in neovim["questions"][0]["text"]
+    assert "2 files left unchanged" in neovim["questions"][0]["text"]
 
 
 def test_a_run_reports_its_progress_from_begin_to_end(neovim: dict[str, Any]) -> None:
@@ -132,3 +132,21 @@ def test_an_old_neovim_shows_problems_and_progress_too(old_neovim: dict[str, Any
     assert_problems(old_neovim)
     assert_run(old_neovim)
     assert "no tag v1.0 in this repository" in old_neovim["failing"][0]["message"]
+
+
+def test_a_document_is_ours_and_its_project_found_whatever_the_folders_are_called(tmp_path: Path) -> None:
+    project = tmp_path / "my plans, new;old"
+    (project / "sub").mkdir(parents=True)
+    (project / "mplp.toml").touch()
+    (project / "sub" / "flow.json").touch()
+    (tmp_path / "foreign.json").touch()
+    lua = (
+        "local mplp, folder = require('mplp'), vim.env.MPLP_PROJECT; local flow = folder .. '/sub/flow.json';"
+        " local seen = { mplp.is_ours(flow), mplp.root(flow), mplp.is_ours(folder .. '/../foreign.json') };"
+        " io.stdout:write(vim.fn.json_encode(seen))"
+    )
+    command = [need("Neovim 0.11", NEOVIM), "--headless", "-u", "NONE", "-i", "NONE", "-n"]
+    command += ["--cmd", f"set runtimepath+={PLUGIN}", "-c", f"lua {lua}", "-c", "qall!"]
+    environment = {**os.environ, "MPLP_PROJECT": str(project)}
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=True)
+    assert json.loads(said.stdout) == [True, str(project), False]
