@@ -49,7 +49,10 @@ def build_extensions(folder: Path) -> list[Path]:
     packages = []
     for source in (EXTENSION, DRIVER):
         package = folder / f"{source.name}.vsix"
-        command = [node, vsce, "package", "--no-dependencies", "--skip-license", "--out", str(package)]
+        # Ours as `npm run package` does it.
+        command = [node, str(EXTENSION / "package.mjs"), str(package)]
+        if source == DRIVER:
+            command = [node, vsce, "package", "--no-dependencies", "--skip-license", "--out", str(package)]
         environment = {**os.environ, "PATH": f"{Path(node).parent}{os.pathsep}{os.environ['PATH']}"}
         packed = subprocess.run(
             command, cwd=source, env=environment, capture_output=True, text=True, check=False
