@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import zipfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.editors.installation import EXTENSION, NODE, OUT, SERVER, need
+from tests.editors.installation import EXTENSION, NODE, OUT, REPOSITORY, SERVER, need
 from tests.editors.project import FORMAT, PACKAGE, TEST, UNKNOWN, write_project
 from tests.editors.vscode_session import Session, build_extensions, install_extensions, run_session
 
@@ -85,6 +86,22 @@ def test_the_package_holds_the_bundle_and_its_licences_and_no_sources(packages: 
         names = set(package.namelist())
     assert {"extension/dist/extension.js", "extension/dist/licenses.txt", "extension/LICENSE.txt"} <= names
     assert not [name for name in names if name.endswith(".ts") or "node_modules" in name]
+
+
+def test_packaging_the_same_sources_again_gives_the_same_bytes(packages: list[Path], tmp_path: Path) -> None:
+    again = build_extensions(tmp_path)
+    assert again[0].read_bytes() == packages[0].read_bytes()
+
+
+def test_every_setting_is_declared_and_described_in_the_readme() -> None:
+    manifest = json.loads((EXTENSION / "package.json").read_text(encoding="utf-8"))
+    declared = set(manifest["contributes"]["configuration"]["properties"])
+    readme = (EXTENSION / "README.md").read_text(encoding="utf-8")
+    assert declared == set(re.findall(r"^\| `(mplp\.[\w.]+)` \|", readme, re.MULTILINE))
+    read_by_server = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
+    known = set(re.findall(r"^\| `(mplp\.[\w.]+)` \|", read_by_server, re.MULTILINE))
+    # Trust is VS Code's own and travels with the settings; a file in the workspace must not be able to set it.
+    assert known - declared == {"mplp.trusted"}
 
 
 def test_every_palette_command_is_described_in_the_readme() -> None:
@@ -223,6 +240,14 @@ def test_a_run_can_be_cancelled_and_a_plan_rejected(trusted: Session) -> None:
     assert trusted.facts["cancelled"] == "cancelled"
     assert "refused" not in (trusted.facts["rejected"] or {})
     assert trusted.facts["refusedAfterRejection"]["refused"]["code"] == "not-approved"
+
+
+def test_a_server_that_dies_is_started_again_and_knows_the_runs(trusted: Session) -> None:
+    before, after = trusted.facts["serverProcesses"]
+    assert before != after
+    titles = [run["title"] for run in trusted.facts["afterCrash"]["runs"]]
+    assert "Release the greeter" in titles
+    assert trusted.facts["problemsAfterCrash"] == len(trusted.facts["broken"])
 
 
 def test_without_trust_problems_show_and_nothing_runs(untrusted: Session) -> None:

@@ -46,16 +46,37 @@ export class Server implements vscode.Disposable {
   /** The running client; starts it if need be. Undefined when there is no server (the user has been told). */
   async ready(): Promise<LanguageClient | undefined> {
     this.isWanted = true;
-    if (this.client?.state === State.Running) {
-      return this.client;
+    const client = this.client;
+    if (client?.state === State.Running) {
+      return client;
     }
-    this.starting ??= this.start().finally(() => (this.starting = undefined));
-    return this.starting;
+    if (this.starting === undefined && client?.state === State.Starting) {
+      // The library starts a server that crashed by itself: that start is waited for, not doubled.
+      await client.start().catch(() => undefined);
+      if (client === this.client && client.isRunning()) {
+        return client;
+      }
+    }
+    return this.started();
   }
 
+  /** Also where a start is under way: it is given up, so that a server that hangs while it starts can be restarted. */
   async restart(): Promise<void> {
-    await this.stop();
-    await this.ready();
+    this.isWanted = true;
+    this.starting = undefined;
+    await this.started();
+  }
+
+  private started(): Promise<LanguageClient | undefined> {
+    if (this.starting === undefined) {
+      const starting = this.start().finally(() => {
+        if (this.starting === starting) {
+          this.starting = undefined;
+        }
+      });
+      this.starting = starting;
+    }
+    return this.starting;
   }
 
   /** Trust or settings changed: the server hears it, or starts anew when it is another program now. */
@@ -93,10 +114,14 @@ export class Server implements vscode.Disposable {
     const client = this.client;
     this.client = undefined;
     this.progress.clear();
+    if (client !== undefined) {
+      this.states.fire(State.Stopped);
+    }
     if (client?.needsStop()) {
       await client.stop().catch((error: unknown) => this.log.warn(`The server did not stop in time: ${String(error)}`));
     }
-    await client?.dispose();
+    // A client that is still starting, or could not be stopped, refuses this too; it must not keep the next from starting.
+    await client?.dispose().catch((error: unknown) => this.log.debug(`The old client: ${String(error)}`));
   }
 
   private isAnotherProgram(): boolean {
@@ -129,7 +154,10 @@ export class Server implements vscode.Disposable {
     this.log.info(`Starting ${this.located.program} (found by ${this.located.from}).`);
     const client = new LanguageClient("mplp", "MPLP", this.serverOptions(this.located), this.clientOptions());
     client.onDidChangeState((change) => {
-      if (change.newState === State.Stopped) {
+      if (client !== this.client) {
+        return;
+      }
+      if (change.newState !== State.Running) {
         this.progress.clear();
       }
       this.states.fire(change.newState);
@@ -140,6 +168,9 @@ export class Server implements vscode.Disposable {
       await client.start();
     } catch (error) {
       this.log.error(String(error));
+      if (client !== this.client) {
+        return this.client;
+      }
       void vscode.window
         .showErrorMessage(`The MPLP server ${this.located.program} could not be started.`, "Show log")
         .then((choice) => choice && this.showLog());
@@ -202,6 +233,7 @@ function settings(): object {
   const section = vscode.workspace.getConfiguration("mplp");
   return {
     files: { associations: section.get("files.associations"), exclude: section.get("files.exclude") },
+    validation: { maxFindings: section.get("validation.maxFindings") },
     trusted: vscode.workspace.isTrusted,
   };
 }

@@ -36,10 +36,16 @@ export class TraceView implements vscode.Disposable {
     this.showStatus();
   }
 
-  /** Runs of earlier sessions: known to the pickers, not written again. */
+  /**
+   * What the server knows of runs. Those of earlier sessions are known to the pickers and not written again; one that
+   * ended while nobody listened (the server crashed) is told now.
+   */
   remember(runs: Run[]): void {
     for (const run of runs) {
-      if (!this.runs.has(run.run_id)) {
+      const known = this.runs.get(run.run_id);
+      if (known !== undefined && isLive(known) && !isLive(run)) {
+        this.update(run);
+      } else if (known === undefined) {
         this.runs.set(run.run_id, run);
         if (!isLive(run)) {
           const steps = new Map(run.steps.map((step) => [step.step_id, stateOf(step)]));

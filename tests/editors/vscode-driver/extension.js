@@ -103,6 +103,29 @@ async function trusted() {
   facts.wholeTrace = traceText();
   facts.server = await vscode.commands.executeCommand("mplp.ui.serverStatus");
   await vscode.commands.executeCommand("workbench.action.closeQuickOpen");
+
+  const [before] = serverProcesses();
+  process.kill(before, "SIGKILL");
+  const isGone = (found) => !found.includes(before) && found.length === 1;
+  const [after] = await until("another server process", async () => serverProcesses(), isGone);
+  facts.serverProcesses = [before, after];
+  facts.afterCrash = await until("an answer after the crash", () => status().catch(() => undefined), (found) => found?.runs.length > 0);
+  const reopened = await open("broken.plan.json");
+  const isAsBefore = (count) => count === facts.broken.length;
+  facts.problemsAfterCrash = await until("the problems after the crash", async () => problemsOf(reopened.uri).length, isAsBefore);
+}
+
+/** The processes of the server that this VS Code started. */
+function serverProcesses() {
+  const numbers = fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return numbers.map(Number).filter((number) => {
+    try {
+      const parent = /^PPid:\s*(\d+)/m.exec(fs.readFileSync(`/proc/${number}/status`, "utf8"))?.[1];
+      return Number(parent) === process.pid && fs.readFileSync(`/proc/${number}/cmdline`, "utf8").includes("mplp-lsp");
+    } catch {
+      return false;
+    }
+  });
 }
 
 async function untrusted() {
