@@ -100,7 +100,7 @@ def test_every_setting_is_declared_and_described_in_the_readme() -> None:
     assert declared == set(re.findall(r"^\| `(mplp\.[\w.]+)` \|", readme, re.MULTILINE))
     read_by_server = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
     known = set(re.findall(r"^\| `(mplp\.[\w.]+)` \|", read_by_server, re.MULTILINE))
-    # Trust is VS Code's own and travels with the settings; a file in the workspace must not be able to set it.
+    # Trust is VS Code's own and travels with the settings; no file in the workspace may set it.
     assert known - declared == {"mplp.trusted"}
 
 
