@@ -7,7 +7,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -r "$here/broken" "$here/greeter" "$work/"
 
-say() { printf '\n\033[1m%s\033[0m\n\n' "$*"; }
+if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
+say() { printf '\n%s%s%s\n\n' "$bold" "$*" "$plain"; }
 
 say '1. A plan with mistakes: mplp-lsp check broken'
 cd "$work"
