@@ -20,7 +20,7 @@ is_stopped: ContextVar[Callable[[], bool] | None] = ContextVar("is_stopped", def
 """Set by the server around each answer that runs in a worker; answers True once the client has cancelled."""
 
 
-class Stopped(Exception):  # noqa: N818 - it is no error: somebody no longer wants the answer.
+class Stopped(Exception):
     """The answer is no longer wanted. Only the server catches it."""
 
 
