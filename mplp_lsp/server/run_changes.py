@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from mplp_lsp.commands.services import LogLevel
 from mplp_runtime.orchestrator.views import RunView, StepView
+
+MOST_LOGGED_STEPS = 200
+"""Of a run with more steps only the failed ones are logged, step by step."""
 
 
 def progress_message(view: RunView) -> str:
@@ -59,3 +63,39 @@ def _at_step(step: StepView) -> object:
         step.interrupted,
         output,
     )
+
+
+def log_lines(before: RunView | None, view: RunView) -> list[tuple[LogLevel, str]]:
+    """What happened between two views of a run, one line each for the editor's log; nothing is told twice."""
+    lines: list[tuple[LogLevel, str]] = []
+    if before is None or before.status != view.status:
+        if view.is_live and (before is None or not before.is_live):
+            kind = "Dry run" if view.simulated else "Run"
+            lines.append(
+                ("info", f"{kind} {view.run_id[:8]} of “{view.title}” began: {len(view.steps)} steps.")
+            )
+        elif before is not None and not view.is_live:
+            lines.extend(_step_lines(before, view))
+            why = f": {view.error}" if view.error else "."
+            level: LogLevel = "info" if view.status == "completed" else "warning"
+            return [*lines, (level, f"Run {view.run_id[:8]} of “{view.title}” is {view.status}{why}")]
+    return [*lines, *_step_lines(before, view)] if before is not None or view.is_live else []
+
+
+def _step_lines(before: RunView | None, view: RunView) -> list[tuple[LogLevel, str]]:
+    lines: list[tuple[LogLevel, str]] = []
+    for step in view.steps.values():
+        known = before.steps.get(step.step_id) if before is not None else None
+        if step is known or (
+            known is not None and (known.status, known.attempt) == (step.status, step.attempt)
+        ):
+            continue
+        if step.status == "failed" or (step.status in _TOLD and len(view.steps) <= MOST_LOGGED_STEPS):
+            took = "" if step.duration_s is None else f" after {step.duration_s:.1f} s"
+            why = f": {step.error}" if step.error else ""
+            level: LogLevel = "warning" if step.status == "failed" else "info"
+            lines.append((level, f"{view.run_id[:8]}: “{step.description}” {_TOLD[step.status]}{took}{why}"))
+    return lines
+
+
+_TOLD = {"in_progress": "started", "completed": "completed", "failed": "failed", "skipped": "was skipped"}

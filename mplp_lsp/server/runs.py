@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mplp_lsp.server.progress import Bar
-from mplp_lsp.server.run_changes import at_steps, in_lenses, progress_message
+from mplp_lsp.server.run_changes import at_steps, in_lenses, log_lines, progress_message
 from mplp_runtime.errors import MplpError
 from mplp_runtime.orchestrator.views import Question, RunView
 
@@ -131,6 +131,8 @@ class Runs:
             if view == before:
                 continue
             self._tell(view)
+            for level, line in log_lines(before, view):
+                self._desk.services.log(line[:LONGEST_MESSAGE], level=level)
             self._show_progress(root, view)
             self._ask(root, view)
             views, steps = in_lenses(before) != in_lenses(view), at_steps(before) != at_steps(view)

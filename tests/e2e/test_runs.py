@@ -347,3 +347,15 @@ def test_progress_names_steps_from_the_first_to_the_last(tmp_path: Path) -> None
         client.take_all(0.5)
         shown = [value["message"] for value in progress(client) if value["kind"] != "end"]
         assert set(shown) <= {"Step 0", "Step 1", "Step 2"}, shown
+
+
+def test_the_log_of_the_editor_tells_how_a_run_went(tmp_path: Path) -> None:
+    with running_server(tmp_path) as server:
+        client = server.client
+        uri = project(tmp_path / "work", "print('worked')")
+        begun(client, tmp_path / "work", uri)
+        run = command(client, "runPlan", uri=uri)
+        run_with(client, "completed", "failed")
+        short = run["run_id"][:8]
+        ended = client.notification("window/logMessage", lambda log: "is completed" in log["message"])
+        assert ended["message"].startswith(f"Run {short} of ")

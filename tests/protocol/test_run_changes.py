@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from mplp_lsp.server.run_changes import at_steps, in_lenses, progress_message
+from mplp_lsp.server.run_changes import MOST_LOGGED_STEPS, at_steps, in_lenses, log_lines, progress_message
 from mplp_runtime.orchestrator.views import Question, RunView, StepStatus, StepView
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -68,3 +68,26 @@ def test_the_end_changes_both() -> None:
     before, after = run("completed"), run("completed", status="completed")
     assert at_steps(before) != at_steps(after)
     assert in_lenses(before) != in_lenses(after)
+
+
+def test_the_log_tells_the_beginning_each_step_and_the_end_once() -> None:
+    first, second = run("pending", "pending"), run("in_progress", "pending")
+    last = run("completed", "failed", status="failed", error="Step 1 failed.")
+    assert log_lines(None, first) == [("info", "Run r of “A plan” began: 2 steps.")]
+    assert log_lines(first, second) == [("info", "r: “Step 0” started")]
+    assert log_lines(second, second) == []
+    assert log_lines(second, last) == [
+        ("info", "r: “Step 0” completed"),
+        ("warning", "r: “Step 1” failed"),
+        ("warning", "Run r of “A plan” is failed: Step 1 failed."),
+    ]
+
+
+def test_runs_that_ended_before_the_editor_came_are_not_logged() -> None:
+    assert log_lines(None, run("completed", status="completed")) == []
+
+
+def test_of_a_large_run_only_failed_steps_are_logged() -> None:
+    many: list[StepStatus] = ["in_progress"] * (MOST_LOGGED_STEPS + 1)
+    ended: list[StepStatus] = ["failed", *["completed"] * MOST_LOGGED_STEPS]
+    assert [line for _, line in log_lines(run(*many), run(*ended))] == ["r: “Step 0” failed"]
