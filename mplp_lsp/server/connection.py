@@ -17,8 +17,9 @@ READ_AHEAD_BYTES = 32 * 1024 * 1024
 class Inlet(asyncio.Protocol):
     """Cuts what arrives into messages and hands each to `deliver`.
 
-    `deliver` answers False for a body that is not JSON. `connected` is called with the transport, `ended`
-    once, after the last whole message has been delivered.
+    `deliver` answers False for a body that is not JSON. `caught_up` is called whenever all that was read has
+    been delivered and no message is on its way in, `connected` with the transport, `ended` once, after the
+    last whole message has been delivered.
     """
 
     def __init__(
@@ -26,10 +27,12 @@ class Inlet(asyncio.Protocol):
         deliver: Callable[[bytes | FramingFault], bool],
         ended: Callable[[], None],
         connected: Callable[[asyncio.BaseTransport], None] | None = None,
+        caught_up: Callable[[], None] | None = None,
     ) -> None:
         self._deliver = deliver
         self._ended = ended
         self._connected = connected
+        self._caught_up = caught_up
         self._frames = Frames()
         self._transport: asyncio.BaseTransport | None = None
         self._loop = asyncio.get_running_loop()
@@ -77,6 +80,8 @@ class Inlet(asyncio.Protocol):
         body = self._frames.next()
         if body is None:
             self._resume()
+            if self._caught_up is not None and (self._is_over or not self._frames.wanted_bytes):
+                self._caught_up()
             if self._is_over:
                 self._is_closed = True
                 self._ended()

@@ -13,6 +13,7 @@ from lsprotocol import types
 
 from mplp_lsp.server.analyst import Analyst
 from mplp_lsp.server.answering import answer_of
+from mplp_lsp.server.backlog import Backlog
 from mplp_lsp.server.baselines import BaselineKeeper
 from mplp_lsp.server.capabilities import at, client_view
 from mplp_lsp.server.commands import DEBUG_TEXT, invocation, run_command
@@ -60,6 +61,7 @@ class Desk:
             ask_again=lambda: self.refresh.soon(hints=False, lenses=False),
         )
         self.turns = Turns(session.process, session.spawn)
+        self.backlog = Backlog(session.process.loop, self._open_version, self._apply)
         self.watching = Watching(self)
         self.analyst = Analyst(session.process, self.bench, self.publisher, session.spawn, self.watching)
         self.pulls = Pulls(session.protocol, self.bench, self.analyst, self.publisher)
@@ -86,13 +88,19 @@ class Desk:
 
     # Messages
 
+    def catch_up(self) -> None:
+        """Nothing more has come for now."""
+        self.backlog.settle()
+
     def request(self, method: str, params: Any) -> object | Awaitable[object]:
+        self.backlog.settle()
         uri = at(params, "textDocument.uri")
         if isinstance(uri, str) and self.turns.is_busy(uri):
             return self.turns.answered(uri, lambda: self._request(method, params))
         return self._request(method, params)
 
     def _request(self, method: str, params: Any) -> object | Awaitable[object]:
+        self.backlog.settle()
         if method == types.WORKSPACE_EXECUTE_COMMAND:
             return self._command(*invocation(params))
         if method == types.TEXT_DOCUMENT_DIAGNOSTIC:
@@ -116,11 +124,20 @@ class Desk:
         notice = self._notices.get(method)
         if notice is None:
             return
+        if method != types.TEXT_DOCUMENT_DID_CHANGE:
+            notice = self._after_changes(notice)
         uri = at(params, "textDocument.uri")
         if isinstance(uri, str) and self.turns.is_busy(uri):
             self.turns.later(uri, lambda: notice(params))
         else:
             notice(params)
+
+    def _after_changes(self, notice: Callable[[Any], None]) -> Callable[[Any], None]:
+        def taken(params: Any) -> None:
+            self.backlog.settle()
+            notice(params)
+
+        return taken
 
     # Documents
 
@@ -154,7 +171,19 @@ class Desk:
         change = structured(types.TEXT_DOCUMENT_DID_CHANGE, params)
         uri = change.text_document.uri
         edits = [_edit(part) for part in change.content_changes]
-        changed = partial(self.bench.workspace.store.changed, uri, change.text_document.version, edits)
+        if not self.backlog.add(uri, change.text_document.version, edits):
+            self.backlog.settle()
+            self._apply(uri, change.text_document.version, edits)
+        elif self.turns.is_busy(uri):
+            # It has waited for its turn, and what comes after it may have been delivered long ago.
+            self.session.process.loop.call_soon(self.backlog.settle)
+
+    def _open_version(self, uri: str) -> int | None:
+        document = self.bench.document(uri)
+        return document.version if document is not None and document.is_open else None
+
+    def _apply(self, uri: str, version: int, edits: list[Change]) -> None:
+        changed = partial(self.bench.workspace.store.changed, uri, version, edits)
         if sum(len(text) for _, text in edits) > SMALL_CHARACTERS:
             self.turns.slowly(uri, lambda: _read_through(changed()), self._put_changed)
         else:
@@ -302,11 +331,13 @@ class Desk:
 
     async def close(self) -> None:
         """`shutdown`: what is pending is sent."""
+        self.backlog.settle()
         await self.file_events.close()
 
     def forget(self) -> None:
         """The session is over."""
         self.is_closed = True
+        self.backlog.forget()
         self.runs.close()
         self.refresh.close()
         self.watching.stop()

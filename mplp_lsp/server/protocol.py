@@ -65,6 +65,9 @@ class Endpoint(Protocol):
     def notification(self, method: str, params: Any) -> None:
         """Called in the order of arrival, on the loop; must be quick."""
 
+    def catch_up(self) -> None:
+        """Does what was put off in favour of messages to come; an answer of the client comes after it."""
+
     async def shutdown(self) -> None:
         """Ends what the session started; bounded in time."""
 
@@ -231,6 +234,9 @@ class SessionProtocol(LanguageServerProtocol):
             self.trace = types.TraceValue(value)
 
     def _resolve(self, response: Response) -> None:
+        if self.endpoint is not None:
+            # The answer to `workspace/applyEdit` follows the changes that it speaks of.
+            self.endpoint.catch_up()
         future = self._asked.pop(response.id, None)
         if future is None or not future.set_running_or_notify_cancel():
             return

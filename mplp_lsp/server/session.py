@@ -105,6 +105,10 @@ class Session:
         self.process.heard()
         self.desk.notification(method, params)
 
+    def catch_up(self) -> None:
+        if self._desk is not None:
+            self._desk.catch_up()
+
     async def shutdown(self) -> None:
         async def finished() -> None:
             if self._desk is not None:

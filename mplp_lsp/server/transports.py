@@ -131,7 +131,7 @@ def _run(serving: Serving, client_process_id: int | None) -> int:
 
 async def _stdio(process: ServerProcess, incoming: BinaryIO, outgoing: BinaryIO, greeting: Greeting) -> int:
     session = process.session()
-    inlet = Inlet(session.protocol.receive, session.input_ended)
+    inlet = Inlet(session.protocol.receive, session.input_ended, caught_up=session.catch_up)
     session.attach(Outbox(await write_to(outgoing)), inlet.close)
     if greeting.params is not None:
         session.resume(greeting.params)
@@ -150,7 +150,7 @@ def _accept(process: ServerProcess) -> tuple[Inlet, Session]:
     def connected(transport: asyncio.BaseTransport) -> None:
         session.attach(Outbox(cast("asyncio.WriteTransport", transport)), inlet.close)
 
-    inlet = Inlet(session.protocol.receive, session.input_ended, connected)
+    inlet = Inlet(session.protocol.receive, session.input_ended, connected, session.catch_up)
     return inlet, session
 
 

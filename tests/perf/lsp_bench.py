@@ -119,6 +119,10 @@ class Server:
             else:
                 self.answer(message)
 
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
     def memory_mib(self) -> float:
         """Peak resident memory of the process; 0 where the system does not tell."""
         try:

@@ -218,6 +218,10 @@ class Client:
             except queue.Empty:
                 return
 
+    def expect(self, number: int | str) -> None:
+        """A request with this id is sent by other means."""
+        self._sent.add(number)
+
     def notification(
         self, method: str, accept: Callable[[Any], bool] = lambda _: True, *, limit_s: float = LIMIT_S
     ) -> Any:

@@ -67,6 +67,9 @@ class Slow:
     async def shutdown(self) -> None:
         self.steps.append("shutdown")
 
+    def catch_up(self) -> None:
+        pass
+
     def ended(self, exit_code: int) -> None:
         self.exit_codes.append(exit_code)
 

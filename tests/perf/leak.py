@@ -1,0 +1,73 @@
+"""Does the server keep what it should forget? `python -m tests.perf.leak` prints memory as it goes.
+
+One cycle opens a plan under a name of its own, changes it, waits for its findings and closes it. After the
+first fifth, which warms caches up, resident memory must stay flat.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.perf.lsp_bench import Server
+from tests.perf.plans import context_and_plan, text_of
+
+STEPS = 20
+QUIET_S = 5.0
+
+
+def resident_mib(process_id: int) -> float:
+    """Resident memory of a process now; 0 where the system does not tell."""
+    try:
+        status = Path(f"/proc/{process_id}/status").read_text()
+    except OSError:
+        return 0.0
+    found = [line for line in status.splitlines() if line.startswith("VmRSS")]
+    return int(found[0].split()[1]) / 1024 if found else 0.0
+
+
+def cycle(server: Server, uri: str, text: str) -> None:
+    """Opens, changes and closes one document."""
+    server.notify(
+        "textDocument/didOpen",
+        {"textDocument": {"uri": uri, "languageId": "json", "version": 1, "text": text}},
+    )
+    place = {"line": 0, "character": 0}
+    server.notify(
+        "textDocument/didChange",
+        {
+            "textDocument": {"uri": uri, "version": 2},
+            "contentChanges": [{"range": {"start": place, "end": place}, "text": "\n"}],
+        },
+    )
+    server.diagnostics(uri, 2)
+    server.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cycles", type=int, default=5_000)
+    cycles = parser.parse_args().cycles
+    with tempfile.TemporaryDirectory(prefix="mplp-leak-") as folder:
+        root = Path(folder)
+        _, plan = context_and_plan(STEPS)
+        text = text_of(plan)
+        server = Server([sys.executable, "-m", "mplp_lsp", "--stdio"], root, pull=False, options={})
+        for number in range(cycles):
+            if number % max(1, cycles // 10) == 0:
+                sys.stdout.write(f"{number:7} documents  {resident_mib(server.process_id):6.1f} MiB\n")
+                sys.stdout.flush()
+            cycle(server, (root / f"{number}.plan.json").as_uri(), text)
+        sys.stdout.write(f"{cycles:7} documents  {resident_mib(server.process_id):6.1f} MiB\n")
+        # The collector walks over everything when nobody has typed for a while.
+        time.sleep(QUIET_S)
+        sys.stdout.write(f"  when quiet       {resident_mib(server.process_id):6.1f} MiB\n")
+        server.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
