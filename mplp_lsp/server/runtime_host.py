@@ -47,7 +47,13 @@ class RuntimeHost:
             raise asyncio.CancelledError
 
         async def inside() -> T:
-            return await work(await self._runtime(root, in_memory=in_memory))
+            try:
+                return await work(await self._runtime(root, in_memory=in_memory))
+            except Exception:
+                if self._is_closed:
+                    # The state went away under this work because all are leaving: nobody waits for an answer.
+                    raise asyncio.CancelledError from None
+                raise
 
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(inside(), self._loop))
 
