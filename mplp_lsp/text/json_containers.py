@@ -30,7 +30,12 @@ class Containers(Judge):
         self.is_quiet = False
 
     def is_trusted(self, start: int, stop: int) -> bool:
-        """Whether no line inside looks like a key of an object further out that was swallowed."""
+        """Whether no line inside looks like a key of an object further out that was swallowed.
+
+        Nor may it end, by its indentation, with the bracket of a container further out.
+        """
+        if self.is_misplaced(start, stop - 1):
+            return False
         indents = {frame.indent for frame in self.frames if frame.is_object} | {self.outer.indent}
         text = self.lexer.text
         return not any(
@@ -69,10 +74,19 @@ class Containers(Judge):
 
     def close(self, stop: int, *, quiet: bool = False) -> None:
         frame = self.frames.pop()
+        if self.frames and not quiet and self.is_misplaced(frame.start, stop - 1):
+            self.frames[-1].suspect = frame.suspect if frame.suspect >= 0 else frame.start
         self.put(frame.value, frame.start, stop, frame.spot, quiet=quiet)
 
     def trailing_comma(self, comma: int) -> None:
         self.lexer.add("json-comma-trailing", "JSON has no comma after the last entry.", comma, comma + 1)
+
+    def semicolon(self, at: int) -> int:
+        """Report semicolons where a comma belongs; gives where reading goes on."""
+        stop = self.lexer.run_end(at)
+        message = "`,` expected here, not `;`."
+        self.lexer.expected(",", message, at, stop)
+        return self.lexer.skip(stop)
 
     def bracket_extra(self, at: int, char: str) -> None:
         self.lexer.add("json-bracket-extra", f"This `{char}` closes nothing.", at, at + 1)
@@ -86,10 +100,11 @@ class Containers(Judge):
         if not frame.value and frame.gap is not Gap.QUIET:
             self.lexer.forget(frame.start + 1)
         if not frame.is_implied and frame.gap is not Gap.QUIET:
-            bracket = "{" if frame.is_object else "["
+            start = frame.suspect if frame.suspect >= 0 else frame.start
+            bracket = self.lexer.text[start]
             message = f"This `{bracket}` is never closed."
-            closer = "}" if frame.is_object else "]"
-            self.lexer.add("json-bracket-unclosed", message, frame.start, frame.start + 1, expected=closer)
+            closer = "}" if bracket == "{" else "]"
+            self.lexer.add("json-bracket-unclosed", message, start, start + 1, expected=closer)
         resume = frame.comma + 1 if frame.gap is Gap.COMMA else self.last_stop
         while self.frames and self.level > owner:
             self.close(self.last_stop, quiet=True)

@@ -13,15 +13,20 @@ _CONFLICT_MARKER = re.compile(r"(?:<{7}|={7}|>{7}|\|{7})(?![<=>|])[^\r\n]*")
 _STRAY = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff]+"
 )
-WORD = re.compile(r'[^\s,:\[\]{}"]+')
+# A key hit by accident, right before what is sound.
+_SLIP = re.compile(r'[/\\*&~`!@%^()?]+(?=["{\[,}\]])')
+WORD = re.compile(r'[^\s,;:\[\]{}"]+')
+_SLIP_RUN = re.compile(r"[/\\*&~`!@%^()?]+")
 _NEAR = re.compile(r"[^\r\n]{0,402}")
 _BLANKS = re.compile(r"[ \t,\]}]*")
+_BLANK = re.compile(r"[ \t]*")
 _LINE = re.compile(r"[^\r\n]*")
 _STRING_ON_LINE = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?')
 SINGLE_QUOTED = re.compile(r"'((?:[^'\\\r\n]|\\.)*)'")
 _KEY = re.compile(r'"(?:[^"\\\r\n]|\\.)*"|\'(?:[^\'\\\r\n]|\\.)*\'|[A-Za-z_$][\w$-]*"?')
 _TOKEN_STARTS = frozenset("{}[],:\"-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_$'")
 _BRACKETS = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?|[\[\]{}]')
+INDENT_LIMIT = 2_000
 BALANCE_LIMIT = 20_000
 PATIENCE = 200_000
 
@@ -111,12 +116,21 @@ class GapLexer:
             match = _STRAY.match(text, offset)
             kind = ("json-syntax", "This character is no white space in JSON.")
         if match is None:
+            match = _SLIP.match(text, offset)
+            kind = ("json-syntax", "This does not belong here.")
+        if match is None:
             self.note(offset + 8)
-            return offset
+            return self._note_slip(offset)
         self.note(match.end() + 1)
         if report:
             self.add(kind[0], kind[1], offset, match.end())
         return match.end()
+
+    def _note_slip(self, offset: int) -> int:
+        """What `_SLIP` looked at before it gave up."""
+        match = _SLIP_RUN.match(self.text, offset)
+        self.note((match.end() if match else offset) + 2)
+        return offset
 
     def _block_comment(self, offset: int, report: bool) -> int:
         end = self.text.find("*/", offset + 2) if offset < self._no_comment_end else -1
@@ -163,6 +177,24 @@ class GapLexer:
         if at < 0:
             return offset if self._starts_line else None
         return offset - 1 - at if text[at] in "\r\n" else None
+
+    def line_indent(self, offset: int, floor: int) -> int | None:
+        """How far the line of an offset is indented; None where it starts before `floor` or far away."""
+        text = self.text
+        first = max(floor, offset - INDENT_LIMIT)
+        start = max(text.rfind("\n", first, offset), text.rfind("\r", first, offset)) + 1
+        if not start and (first or not self._starts_line):
+            return None
+        at = start
+        while at < offset and text[at] in " \t":
+            at += 1
+        return at - start
+
+    def ends_line(self, offset: int) -> bool:
+        """Whether a comma or the end of the line stands here."""
+        match = _BLANK.match(self.text, offset)
+        char = self.char(match.end() if match else offset)
+        return not char or char in ",\r\n"
 
     def is_key(self, offset: int) -> bool:
         """Whether a key with its colon stands here."""

@@ -12,6 +12,9 @@ from typing import Any, NamedTuple
 from mplp_lsp.text.json_lexer import Lexer
 from mplp_lsp.text.places import Placing, Spot
 
+# How many containers further out are asked for the indentation of their lines.
+INDENTS_LIMIT = 16
+
 
 class Gap(Enum):
     """What stood between two neighbours of a container, as far as the later one must know."""
@@ -47,6 +50,8 @@ class Frame:
     last_value: object = None
     last_start: int = -1
     last_spot: Spot | None = None
+    # Where a container inside opens that ended, by its indentation, with a bracket of one further out.
+    suspect: int = -1
 
 
 class Judge:
@@ -61,6 +66,8 @@ class Judge:
         self.careful = careful
         self.frames: list[Frame] = []
         self.last_stop = 0
+        # Nothing before this place is looked at to learn how far a line is indented.
+        self.floor = 0
 
     def kind(self, index: int) -> bool | None:
         """Whether the container at a level is an object; None outside all of them."""
@@ -114,6 +121,43 @@ class Judge:
                 return self.lexer.unbalanced(at)[1] != "]"
             return char not in "{[" and (is_own or (char == "}" and not has_comma))
         return is_own or (char != "}" and (has_comma or char in "{[]"))
+
+    def is_misplaced(self, start: int, closer: int) -> bool:
+        """Whether a bracket that is first of its line is less indented than the line of its opening one."""
+        column = self.lexer.column(closer)
+        if column is None or not self.lexer.ends_line(closer + 1):
+            return False
+        indent = self.lexer.line_indent(start, self.floor)
+        return indent is not None and column < indent
+
+    def is_in_indentation(self, offset: int) -> bool:
+        """Whether a closing bracket stands in the indentation of the one of the innermost container."""
+        lexer = self.lexer
+        frame = self.frames[-1]
+        column = lexer.column(offset)
+        behind = lexer.skip(offset + 1, report=False)
+        if column is None or lexer.char(behind) != ("}" if frame.is_object else "]"):
+            return False
+        if "\n" in lexer.text[offset:behind]:
+            return False
+        indent = lexer.line_indent(frame.start, self.floor)
+        # A bracket that was typed there moved the other by one.
+        is_shifted = indent is not None and behind - (offset - column) - indent in (0, 1)
+        return is_shifted and (column != indent or lexer.char(offset) != lexer.char(behind))
+
+    def owner_of_indent(self, offset: int, *, is_object: bool) -> int | None:
+        """The level of the container further out whose line is indented as this closing bracket."""
+        column = self.lexer.column(offset)
+        if column is None or not self.is_misplaced(self.frames[-1].start, offset):
+            return None
+        around = len(self.outer.kinds)
+        last = len(self.frames) - 2
+        for index in range(last, max(last - INDENTS_LIMIT, -1), -1):
+            frame = self.frames[index]
+            indent = self.lexer.line_indent(frame.start, self.floor)
+            if indent is None or indent <= column:
+                return around + index if indent == column and frame.is_object == is_object else None
+        return None
 
     def is_stray_colon(self, offset: int) -> bool:
         """Whether the colon at `offset` has no value behind it, so that nothing before it need be a key."""
@@ -178,9 +222,10 @@ class Judge:
         )
 
     def opens_nothing(self, offset: int) -> bool:
-        """Whether the opening bracket at `offset`, where a separator is missing, stands before a comma."""
+        """Whether the opening bracket at `offset`, where a separator is missing, has nothing behind it."""
         at = self.lexer.skip(offset + 1, report=False)
-        return self.lexer.char(at) == ","
+        char = self.lexer.char(at)
+        return char == "," or (char == "]" and self.lexer.text[offset] == "{")
 
     # Keys
 
@@ -235,11 +280,29 @@ class Judge:
         lexer = self.lexer
         at = lexer.skip(offset + 1, report=False)
         if not lexer.is_key(at):
-            return False
-        if not frame.value and frame.gap is Gap.FIRST and "\n" not in lexer.text[frame.start : offset]:
-            return True
+            return lexer.char(at) == "}" and frame.gap is Gap.MISSING
         column = lexer.column(offset)
-        return column is not None and column == frame.indent
+        is_first = not frame.value and frame.gap is Gap.FIRST
+        if is_first and (
+            self.kind(self.level - 1) is not False or "\n" not in lexer.text[frame.start : offset]
+        ):
+            return True
+        if column is not None:
+            if frame.indent is not None and at - (offset - column) - frame.indent in (0, 1):
+                # The brace stands in the indentation of a key.
+                return True
+            if column == frame.indent or isinstance(frame.last_value, dict):
+                return column == frame.indent
+            outer = lexer.line_indent(frame.start, self.floor)
+            return outer is not None and (column > outer or (is_first and column < outer))
+        # At the end of the line of a member: the key below it is the next of the same object.
+        is_same_line = "\n" not in lexer.text[self.last_stop : offset]
+        return is_same_line and frame.indent is not None and lexer.column(at) == frame.indent
+
+    def list_is_extra(self, offset: int) -> bool:
+        """Whether the `[` at `offset`, where a key belongs, opens nothing."""
+        at = self.lexer.skip(offset + 1, report=False)
+        return self.lexer.char(at) == "}" or (self.lexer.is_key(at) and self.lexer.unbalanced(at)[1] != "]")
 
     def brace_is_missing(self, offset: int) -> bool:
         """Whether the key at `offset`, where a value belongs, begins an object that was never opened."""

@@ -25,6 +25,9 @@ _QUOTE_MISSING = re.compile(r'([^"\\\r\n]{0,400})"(?=[ \t]*(?:[,:\]}\r\n]|\Z))')
 _REST_WITH_QUOTE = re.compile(r'[^\r\n]{0,400}"(?=[ \t]*[,\]}]*[ \t]*(?:[\r\n]|\Z))')
 _TAIL = re.compile(r"[ \t]*[\]}]*[ \t]*,?[ \t]*\Z")
 _SWALLOWED = re.compile(r"[ \t]*[\]}]*[ \t]*(?:,[ \t]*|[\]}][ \t]*)\Z")
+# How far `_REST_IN_LINES` looks at most.
+REST_LIMIT = 430
+_REST_IN_LINES = re.compile(r'(\r\n?|\n)[^"\\{}\[\]]{0,400}"(?=[ \t]{0,20}(?:[,}\]]|[\r\n]|\Z))')
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _LITERALS: Mapping[str, object] = {"true": True, "false": False, "null": None}
 _LITERALS_ELSEWHERE: Mapping[str, str] = {
@@ -90,15 +93,15 @@ class Lexer(GapLexer):
         try:
             value, stop = scanstring(self.text, offset + 1, True)
         except ValueError:
-            return self._loose_string(offset)
+            return self._loose_string(offset, is_key=is_key)
         self.note(stop + 1)
         if not value.isascii() and _SURROGATE.search(value):
-            return self._loose_string(offset)
+            return self._loose_string(offset, is_key=is_key)
         if not is_key and stop < self.length and _glued(self.text[stop]):
             return self._run_together(offset, stop, value)
         return Token(value, stop)
 
-    def _loose_string(self, offset: int) -> Token:
+    def _loose_string(self, offset: int, *, is_key: bool) -> Token:
         """Character by character, where the C scanner has something against it or surrogates stand alone."""
         text = self.text
         at = offset + 1
@@ -113,7 +116,12 @@ class Lexer(GapLexer):
             if char == '"':
                 return Token("".join(parts), at + 1)
             if char in "\r\n":
-                return self._unterminated(offset, at)
+                broken = None if is_key else self._broken_over_lines(at)
+                return (
+                    broken._replace(value="".join(parts) + str(broken.value))
+                    if broken
+                    else (self._unterminated(offset, at))
+                )
             if char == "\\":
                 piece, at = self._escape(at)
                 parts.append(piece)
@@ -170,6 +178,16 @@ class Lexer(GapLexer):
         self.forget(offset)
         self.add("json-string-unterminated", "This string has no closing quote.", offset, stop, expected='"')
         return Token(self._content(offset + 1, stop), stop, is_quiet=True)
+
+    def _broken_over_lines(self, line_end: int) -> Token | None:
+        """The rest of a string that goes on in the next lines; None where its end is not near or plain."""
+        self.note(line_end + REST_LIMIT)
+        rest = _REST_IN_LINES.match(self.text, line_end)
+        if rest is None:
+            return None
+        message = "A line break must be written as `\\n` in a string."
+        self.add("json-string-control", message, line_end, line_end + len(rest.group(1)))
+        return Token(self._content(line_end, rest.end() - 1), rest.end())
 
     def _run_together(self, offset: int, stop: int, value: str) -> Token:
         """A string whose closing quote is followed by a word: a quote is missing or one too many."""
@@ -285,7 +303,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 def _glued(char: str) -> bool:
-    return char not in ' \t\r\n,:]}"/#' and char.isprintable() and not char.isspace()
+    return char not in ' \t\r\n,;:]}"/#' and char.isprintable() and not char.isspace()
 
 
 def _short(digits: str) -> str:

@@ -119,6 +119,7 @@ class RootReader(Reader):
 
     def value_at(self, offset: int, spot: Spot | None) -> int | None:
         """As any value, but a list that is a member of the root is a table."""
+        offset = self.past_stray_quote(offset)
         root = self.frames[0] if len(self.frames) == 1 else None
         if root is not None and root.is_object and root.key is not None and self.lexer.char(offset) == "[":
             return self._table(root, root.key, offset, spot, width=1)
@@ -199,6 +200,8 @@ class RootReader(Reader):
             self.placing.opened(spot, offset, start)
         self.put([], offset, stop, spot, quiet=quiet)
         self.by_key[key] = len(self.found)
+        # The root is kept when its tables change: it must not learn anything from their lines.
+        self.floor = resume
         self.found.append(found)
         return resume
 

@@ -7,8 +7,11 @@ that a bracket or a key that belongs further out ends the value instead of being
 
 from __future__ import annotations
 
-from mplp_lsp.text.json_containers import Containers, Reading
+import re
+
+from mplp_lsp.text.json_containers import Reading
 from mplp_lsp.text.json_judge import Frame, Gap, Outer
+from mplp_lsp.text.json_keys import Keys
 from mplp_lsp.text.json_lexer import Lexer
 from mplp_lsp.text.json_scan import DEPTH_LIMIT, Scan, SoundScanner
 from mplp_lsp.text.places import Placing, Spot
@@ -16,9 +19,10 @@ from mplp_runtime.rules.findings import Severity
 
 # Scans that fail are paid twice; a text with very many faults is read without them.
 _WASTE_LIMIT = 2_000_000
+_QUOTE_BEFORE_BRACKET = re.compile(r'"[ \t]*[{\[](?=[\r\n])')
 
 
-class Reader(Containers):
+class Reader(Keys):
     """Reads one value; see the module. Use a new reader for each value."""
 
     def __init__(
@@ -57,6 +61,7 @@ class Reader(Containers):
 
     def value_at(self, offset: int, spot: Spot | None) -> int | None:
         """Read a scalar or a sound container whole, or open a container; None where no value starts."""
+        offset = self.past_stray_quote(offset)
         char = self.lexer.char(offset)
         if char not in ("{", "["):
             token = self.lexer.scalar(offset)
@@ -71,6 +76,15 @@ class Reader(Containers):
             return stop
         self.open(offset, is_object=char == "{", spot=spot)
         return offset + 1
+
+    def past_stray_quote(self, offset: int) -> int:
+        """Where the bracket stands that ends its line behind a quote; `offset` where there is none."""
+        slip = None if self.careful else _QUOTE_BEFORE_BRACKET.match(self.lexer.text, offset)
+        if slip is None:
+            return offset
+        self.lexer.note(slip.end() + 1)
+        self.lexer.expected("", "This quote is one too many.", offset, offset + 1)
+        return slip.end() - 1
 
     def _sound(self, offset: int, spot: Spot | None) -> int | None:
         """A container inside a damaged one, read at full speed where it is whole itself; where it ends."""
@@ -128,7 +142,11 @@ class Reader(Containers):
     def _commas(self, frame: Frame, at: int) -> int:
         """Pass the comma before a member or item; report those that are one too many."""
         lexer = self.lexer
-        while lexer.char(at) == ",":
+        while lexer.char(at) in (",", ";"):
+            if lexer.char(at) == ";":
+                at = self.semicolon(at)
+                frame.gap = Gap.QUIET
+                continue
             if frame.gap in (Gap.FIRST, Gap.COMMA):
                 what = "Key" if frame.is_object else "Value"
                 stop = lexer.run_end(at)
@@ -141,8 +159,16 @@ class Reader(Containers):
 
     def _closer(self, frame: Frame, at: int, char: str) -> int:
         is_object = char == "}"
+        if not self.careful and self.is_in_indentation(at):
+            self.bracket_extra(at, char)
+            return at + 1
+        owner = None if self.careful else self.owner_of_indent(at, is_object=is_object)
+        if owner is not None:
+            return self.close_to(owner, at)
         if frame.is_object == is_object:
-            if self.careful or self.fits(self.level, at + 1, is_own=True):
+            if not self.careful and is_object and self._is_before_first_key(frame, at):
+                self.bracket_extra(at, char)
+            elif self.careful or self.fits(self.level, at + 1, is_own=True):
                 if frame.gap is Gap.COMMA:
                     self.trailing_comma(frame.comma)
                 self.close(at + 1)
@@ -150,6 +176,11 @@ class Reader(Containers):
                 self.bracket_extra(at, char)
             return at + 1
         is_single = frame.last_key is not None and frame.gap is Gap.MISSING
+        if isinstance(frame.last_value, dict) and (
+            frame.indent is None or self.lexer.column(at) != frame.indent
+        ):
+            # `{"trace": {…}]`: a bracket typed behind the other is likelier than one forgotten long before.
+            is_single = False
         if is_single and not isinstance(frame.last_value, list) and self.list_was_meant(at):
             return self.imply_list(frame, at)
         owner = self.owner_of_closer(at, is_object=is_object)
@@ -162,6 +193,14 @@ class Reader(Containers):
         else:
             self.bracket_extra(at, char)
         return at + 1
+
+    def _is_before_first_key(self, frame: Frame, at: int) -> bool:
+        """Whether this brace stands in the indentation of the first key of an object just opened."""
+        lexer = self.lexer
+        if frame.gap is not Gap.FIRST or lexer.column(at) is None:
+            return False
+        behind = lexer.skip(at + 1, report=False)
+        return "\n" not in lexer.text[at:behind] and lexer.is_key(behind)
 
     # Lists
 
@@ -200,7 +239,9 @@ class Reader(Containers):
             return self._value_without_key(frame, at, char)
         if char == ":":
             lexer.expected("key", "Key expected before this colon.", at, at + 1)
-            if lexer.is_key(lexer.skip(at + 1, report=False)):
+            behind = lexer.skip(at + 1, report=False)
+            if lexer.is_key(behind) or lexer.char(behind) in ("}", "]"):
+                frame.gap = Gap.QUIET if frame.gap is Gap.MISSING else frame.gap
                 return at + 1
             frame.key = None
             return self._member_value(frame, None, at + 1)
@@ -212,12 +253,12 @@ class Reader(Containers):
             if frame.indent is None:
                 frame.indent = column
         known = len(lexer.problems)
-        key = self._key(at)
+        key = self.read_key(at)
         if key is None:
             del lexer.problems[known:]
             if frame.gap is Gap.COMMA and isinstance(frame.last_value, str) and self.strings_then_bracket(at):
                 return self.imply_list(frame, at)
-            return self._half_key(frame, at)
+            return self.half_key(frame, at)
         name, stop, behind = key
         self._comma_check(frame, at, "key")
         first = frame.keys.setdefault(name, (at, stop))
@@ -230,11 +271,23 @@ class Reader(Containers):
         spot = frame.spot.member(name, at, stop) if frame.spot is not None else None
         return self._member_value(frame, spot, behind)
 
+    def _is_value(self, at: int) -> bool:
+        """Whether something stands here that is no key."""
+        char = self.lexer.char(at)
+        return bool(char) and char not in "}],:;" and not self.lexer.is_key(at)
+
     def _member_value(self, frame: Frame, spot: Spot | None, after: int) -> int:
         """The value after a colon that ends at `after`; reading goes on there where the value is missing."""
         lexer = self.lexer
         at = lexer.skip(after)
         char = lexer.char(at)
+        if char == "," and not self.careful:
+            inner = lexer.skip(at + 1, report=False)
+            if lexer.column(inner) is None and self._is_value(inner):
+                lexer.expected("value", "Value expected before this comma.", at, at + 1)
+                after = at + 1
+                at = lexer.skip(after)
+                char = lexer.char(at)
         while char == ":":
             after = lexer.run_end(at)
             lexer.expected("value", "One colon is enough.", at, after)
@@ -274,81 +327,13 @@ class Reader(Containers):
         lexer.expected("value", "Value expected after this key.", after - 1, after)
         return after
 
-    def _key(self, at: int) -> tuple[str, int, int] | None:
-        """A key, where it ends and where its colon ends; None where no colon and no value follow."""
-        lexer = self.lexer
-        if lexer.char(at) != '"':
-            return self._unquoted_key(at)
-        known = len(lexer.problems)
-        token = lexer.string(at, is_key=True)
-        after = lexer.skip(token.stop, report=False)
-        if lexer.char(after) == ":":
-            lexer.skip(token.stop)
-            return str(token.value), token.stop, after + 1
-        if self.careful:
-            return None
-        # The closing quote is missing: what was read as the key runs over its colon.
-        name, colon, _ = lexer.text[at + 1 : token.stop].partition(":")
-        if colon and name.strip():
-            del lexer.problems[known:]
-            stop = at + 1 + len(name.rstrip())
-            message = "This key has no closing quote."
-            lexer.add("json-string-unterminated", message, at, stop, expected='"')
-            return name.rstrip(), stop, at + 2 + len(name)
-        char = lexer.char(after)
-        if char and char in "{}[]":
-            behind = lexer.skip(after + 1, report=False)
-            if lexer.char(behind) == ":":
-                self.bracket_extra(after, char)
-                return str(token.value), token.stop, behind + 1
-        gap = lexer.text[token.stop : after]
-        if char and char not in ",}]" and "\n" not in gap and "\r" not in gap and not lexer.is_key(after):
-            lexer.expected(":", "Colon expected after this key.", at, token.stop)
-            return str(token.value), token.stop, token.stop
-        return None
-
-    def _unquoted_key(self, at: int) -> tuple[str, int, int] | None:
-        lexer = self.lexer
-        name, stop, has_quote = lexer.bare_key(at)
-        after = lexer.skip(stop, report=False)
-        if not name or lexer.char(after) != ":":
-            return None
-        if has_quote:
-            message = "This key has no opening quote."
-            lexer.add("json-string-unterminated", message, at, stop, expected='"')
-        else:
-            lexer.expected('"', "Keys stand in double quotes.", at, stop)
-        return name, stop, after + 1
-
-    def _half_key(self, frame: Frame, at: int) -> int:
-        """Something where a key belongs, with no colon and no value: half typed, most likely."""
-        lexer = self.lexer
-        known = len(lexer.problems)
-        if lexer.char(at) == '"':
-            token = lexer.string(at, is_key=True)
-            name, stop = str(token.value), token.stop
-            unclosed = lexer.problems[known:][:1]
-        else:
-            name, stop, _ = lexer.bare_key(at)
-            stop = max(stop, at + 1)
-            unclosed = []
-        del lexer.problems[known:]
-        if unclosed and unclosed[0].code == "json-string-unterminated":
-            lexer.problems.append(unclosed[0]._replace(message="This key has no closing quote."))
-        else:
-            lexer.expected(":", "Colon and value expected after this key.", at, stop)
-        if self.placing is not None and frame.spot is not None:
-            self.placing.missing(frame.spot.member(name, at, stop), stop)
-        frame.gap = Gap.QUIET
-        return stop
-
     def _value_without_key(self, frame: Frame, at: int, char: str) -> int:
         """A bracket where a key belongs: the object around it is not closed, or a list was never opened."""
         lexer = self.lexer
+        if not self.careful and (self.brace_is_extra(at) if char == "{" else self.list_is_extra(at)):
+            self.opening_extra(at, char)
+            return at + 1
         if char == "{" and not self.careful:
-            if self.brace_is_extra(at):
-                self.opening_extra(at, char)
-                return at + 1
             if self.kind(self.level - 1) is False:
                 return self.close_to(self.level - 1, at)
             if isinstance(frame.last_value, dict) and frame.last_key is not None:

@@ -207,6 +207,7 @@ class TableReader:
         lexer.problems = []
         lexer.patience = PATIENCE
         reader = Reader(lexer, self._outer, scanner=scanner, placing=placing)
+        reader.floor = start
         at, now, _ = lead_in(reader, start, gap)
         char = lexer.char(at)
         spot = Spot(()) if placing is not None else None
@@ -295,6 +296,10 @@ def lead_in(reader: Reader, start: int, gap: Gap) -> tuple[int, Gap, int]:
                 lexer.expected("value", "Value expected before this comma.", at, stop)
                 at = stop - 1
             gap, comma = Gap.COMMA, at
+        elif char == ";":
+            at = reader.semicolon(at)
+            gap = Gap.QUIET
+            continue
         elif char == ":":
             stop = lexer.run_end(at)
             lexer.expected(",", "A list has no `:`.", at, stop)
