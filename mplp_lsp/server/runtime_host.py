@@ -29,6 +29,7 @@ class RuntimeHost:
         self._loop = asyncio.new_event_loop()
         self._runtimes: dict[Path, asyncio.Future[Runtime]] = {}
         self._listeners: dict[int, RunListener] = {}
+        self._under_way: set[asyncio.Task[object]] = set()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run_loop, name="mplp-runtime", daemon=True)
         self._thread.start()
@@ -47,6 +48,9 @@ class RuntimeHost:
             raise asyncio.CancelledError
 
         async def inside() -> T:
+            task = asyncio.current_task()
+            if task is not None:
+                self._under_way.add(task)
             try:
                 return await work(await self._runtime(root, in_memory=in_memory))
             except Exception:
@@ -54,6 +58,9 @@ class RuntimeHost:
                     # The state went away under this work because all are leaving: nobody waits for an answer.
                     raise asyncio.CancelledError from None
                 raise
+            finally:
+                if task is not None:
+                    self._under_way.discard(task)
 
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(inside(), self._loop))
 
@@ -107,6 +114,10 @@ class RuntimeHost:
                         await opening.result().close()
                     except Exception:
                         logger.exception("A bug while closing the runtime of %s.", root)
+            # Whoever still waits for work must hear of its end before this loop is gone.
+            for task in self._under_way:
+                task.cancel()
+            await asyncio.gather(*self._under_way, return_exceptions=True)
 
         try:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(all_closed(), self._loop))

@@ -52,3 +52,19 @@ def runtime_is_closed(runtime: Runtime) -> bool:
     except StoreError:
         return True
     return False
+
+
+async def test_whoever_waits_for_work_hears_of_its_end_before_the_thread_is_gone(tmp_path: Path) -> None:
+    host = RuntimeHost()
+    begun = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    async def endless(_runtime: Runtime) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        await asyncio.Event().wait()
+
+    working = asyncio.ensure_future(host.run(tmp_path, endless))
+    await begun.wait()
+    await host.close()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(working, timeout=10)
