@@ -210,13 +210,18 @@ class Desk:
         document = self.bench.document(uri)
         path = document.path if document is not None and document.is_open else None
         if path is None or document is None or document.text.length <= SMALL_CHARACTERS:
-            self.documents_changed(workspace.close(uri))
+            self._put_closed(document, workspace.close(uri))
         else:
             self.turns.slowly(
                 uri,
                 lambda: workspace.store.read_again(path),
-                lambda read: self.documents_changed(workspace.close(uri, lambda: read)),
+                lambda read: self._put_closed(document, workspace.close(uri, lambda: read)),
             )
+
+    def _put_closed(self, before: Document | None, updates: list[Update]) -> None:
+        self.documents_changed(updates)
+        if before is not None:
+            self.file_events.closed(before)
 
     # Files
 

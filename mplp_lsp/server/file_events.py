@@ -1,6 +1,7 @@
 """Changes of files, in the editor and outside it, on their way to the runtime as file-update events.
 
-Typing is reported after half a second of quiet, a save at once. Only files that
+Typing is reported after half a second of quiet, a save at once; what is closed without a save is compared
+with the disk, so that edits thrown away are no change. Only files that
 git knows or does not ignore count. Where the project keeps state and may be written to, the runtime makes the
 events durable; else it keeps them in memory (D23).
 """
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mplp_lsp.server.file_looks import LARGEST_TEXT_BYTES, FileLooks, Look
 from mplp_lsp.server.process import ServerProcess
+from mplp_lsp.server.seen_files import SeenFiles
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.changes import FileChange, FileState, Quiet
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 MOST_REMEMBERED_FILES = 2_000
 MOST_REMEMBERED_CHARACTERS = 16_000_000
 
-What = Literal["changed", "created", "deleted", "renamed"]
+What = Literal["changed", "created", "deleted", "renamed", "closed"]
 OnRuntime = Callable[[Path, Callable[["Runtime"], Awaitable[None]]], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
@@ -54,7 +56,8 @@ class FileEvents:
         self._quiet = Quiet(monotonic)
         self._states: dict[PurePath, FileState] = {}
         self._stamps: dict[PurePath, Stamp] = {}
-        self._seen: set[PurePath] = set()
+        self._seen = SeenFiles()
+        self._told_unsaved: set[PurePath] = set()
         self._looks = FileLooks()
         self._arrived: list[tuple[What, list[tuple[Path, Path]]]] = []
         self._looking: asyncio.Task[Any] | None = None
@@ -95,6 +98,12 @@ class FileEvents:
             self.edited(document, document)
             self._flush(document.path)
 
+    def closed(self, document: Document) -> None:
+        """Edits that were not saved are gone: the file tells what holds, and so whether anything changed."""
+        path = document.path
+        if path is not None and (self._quiet.drop(path) or path in self._told_unsaved):
+            self._arrive("closed", [(path, path)])
+
     def on_disk(self, paths: Iterable[Path]) -> None:
         """Files that the client, its file operations or our watcher named; compared with what was known."""
         self._arrive("changed", [(path, path) for path in paths if self._open_document(path) is None])
@@ -114,8 +123,8 @@ class FileEvents:
         )
 
     def _seen_in(self, path: Path) -> list[Path]:
-        inside = [Path(file) for file in self._seen if path in file.parents] if path not in self._seen else []
-        return sorted(inside) or [path]
+        inside = self._seen.below(path) if path not in self._seen else []
+        return inside or [path]
 
     async def close(self) -> None:
         """Sends what is pending."""
@@ -169,10 +178,23 @@ class FileEvents:
             state = look.state or FileState.of_text("")
             self._remember(new, state, look.stamp)
             self._quiet.note(new, None, state, source="editor")
+        elif what == "closed":
+            self._note_closed(new, look)
         else:
             self._note_on_disk(new, look)
             return
         self._flush(new)
+
+    def _note_closed(self, path: Path, look: Look) -> None:
+        if self._open_document(path) is not None:
+            return
+        was_told = path in self._told_unsaved
+        self._told_unsaved.discard(path)
+        if look.state is None and not was_told:
+            # A file that was never written, and that nobody has heard of.
+            self._forget(path)
+        else:
+            self._note_on_disk(path, look)
 
     def _note_on_disk(self, path: Path, look: Look) -> None:
         if look.is_same or self._open_document(path) is not None:
@@ -272,6 +294,7 @@ class FileEvents:
         before = self._states.get(change.path)
         after = await self._process.work(lambda: FileState.of_text(document.text.text, document.encoding))
         self._remember(change.path, after)
+        self._told_unsaved.add(change.path)
         return await self._process.work(
             lambda: file_change(
                 change.path,

@@ -237,6 +237,10 @@ class Quiet:
         paths = list(self._pending) if path is None else [path] if path in self._pending else []
         return self._taken(paths)
 
+    def drop(self, path: PurePath) -> bool:
+        """Forgets what is pending for `path`, as if it had not happened; whether there was anything."""
+        return self._pending.pop(path, None) is not None
+
     def seconds_until_due(self) -> float | None:
         """How long to sleep before `due` has something; None while nothing is pending."""
         if not self._pending:

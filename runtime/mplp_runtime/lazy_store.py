@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mplp_runtime.vsl.interface import Json, Reading, T, Transaction, ValueStateLayer
-from mplp_runtime.vsl.memory import MemoryStore
+from mplp_runtime.vsl.memory import KEPT_EVENTS, MemoryStore
 from mplp_runtime.vsl.sqlite import SqliteStore
 
 
@@ -27,7 +27,7 @@ class LazyStore:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._switch = threading.RLock()
-        self._memory: MemoryStore | None = MemoryStore()
+        self._memory: MemoryStore | None = MemoryStore(kept_events={"project": KEPT_EVENTS})
         self._store: ValueStateLayer = self._memory
 
     @property

@@ -238,3 +238,41 @@ def test_a_status_the_lifecycle_does_not_allow_is_measured_against_the_last_save
         client.change(uri, 4, {"text": content})
         assert not is_warned(client.diagnostics(uri, 4))
         assert STEPS[0] in content
+
+
+def test_edits_that_are_closed_without_a_save_are_no_change(tmp_path: Path) -> None:
+    with server_of(tmp_path) as server:
+        client = server.client
+        folder, uri = project(tmp_path)
+        begun(client, folder)
+        content = text(plan())
+        unwritten = (folder / "never.plan.json").as_uri()
+        for name in (uri, unwritten):
+            client.open(name, content)
+            client.change(name, 2, replacing(content, "A plan", "Another plan"))
+            client.notify("textDocument/didClose", {"textDocument": {"uri": name}})
+        client.open(uri, content)
+        client.change(uri, 2, replacing(content, "A plan", "A third plan"))
+        client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
+        client.request("shutdown")
+        assert [event["payload"]["file_path"] for event in updates(folder)] == ["a.plan.json"]
+
+
+def test_edits_that_were_told_and_thrown_away_are_taken_back(tmp_path: Path) -> None:
+    with server_of(tmp_path) as server:
+        client = server.client
+        folder, uri = project(tmp_path)
+        begun(client, folder)
+        content = text(plan())
+        unwritten = (folder / "never.plan.json").as_uri()
+        for name, change_type in ((uri, "modified"), (unwritten, "deleted")):
+            file = name.rpartition("/")[2]
+            client.open(name, content)
+            client.change(name, 2, replacing(content, "A plan", "Another plan"))
+            told = wait_for(folder, lambda payload, file=file: payload["file_path"] == file)  # type: ignore[misc]
+            client.notify("textDocument/didClose", {"textDocument": {"uri": name}})
+            deadline = time.monotonic() + 15
+            while not (after := [one for one in updates(folder) if one["payload"]["file_path"] == file][1:]):
+                assert time.monotonic() < deadline, told
+                time.sleep(0.02)
+            assert [one["payload"]["change_type"] for one in after] == [change_type]

@@ -16,6 +16,10 @@ from mplp_runtime.vsl.values import MISPLACED_TRANSACTION, StoreLimits, decoded,
 
 NodeKey = tuple[str, str]
 
+KEPT_EVENTS = 4_000
+"""Of a stream that tells a whole project's story: each edit adds to it for as long as the process lives, and
+nobody reads far back in it where no timeline is written. Streams of runs are kept whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class _NodeRow:
@@ -37,6 +41,15 @@ class _Tables:
     events: list[tuple[int, str, str]] = field(default_factory=list)
     streams: dict[str, list[tuple[int, str, str]]] = field(default_factory=dict)
     lamport: int = 0
+
+    def shorten(self, stream: str, kept: int) -> None:
+        """Forgets the oldest events of a stream; not at each event, because that walks over all of them."""
+        rows = self.streams.get(stream, [])
+        if len(rows) < kept + max(1, kept // 2):
+            return
+        first = rows[-kept][0] if kept else self.lamport + 1
+        self.events = [row for row in self.events if row[1] != stream or row[0] >= first]
+        self.streams[stream] = [row for row in rows if row[0] >= first]
 
 
 class _MemoryTransaction:
@@ -212,9 +225,15 @@ class _MemoryTransaction:
 
 
 class MemoryStore:
-    """A ValueStateLayer in this process's memory, with the same promises as the SQLite one but durability."""
+    """A ValueStateLayer in this process's memory, with the same promises as the SQLite one but durability.
 
-    def __init__(self, *, limits: StoreLimits | None = None) -> None:
+    `kept_events` names streams of which only that many of the newest events are sure to stay.
+    """
+
+    def __init__(
+        self, *, limits: StoreLimits | None = None, kept_events: Mapping[str, int] | None = None
+    ) -> None:
+        self._kept_events = dict(kept_events or {})
         self._limits = limits or StoreLimits()
         self._tables = _Tables()
         # Entered again by a read inside a read.
@@ -250,6 +269,8 @@ class MemoryStore:
                 raise
             finally:
                 self._working_thread = None
+            for stream, kept in self._kept_events.items():
+                self._tables.shorten(stream, kept)
             self._undelivered.extend(transaction.callbacks)
         self._deliver()
         return result
