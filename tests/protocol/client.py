@@ -315,14 +315,11 @@ class Client:
             self._unanswered.append(message["id"])
             return
         reply = self.replies.get(method)
-        if reply is not None:
-            result = reply(message.get("params"))
-            if isinstance(result, Refused):
-                self.wire.send({"jsonrpc": "2.0", "id": message["id"], "error": result.error})
-                return
-        else:
-            result = None
-        self.wire.send({"jsonrpc": "2.0", "id": message["id"], "result": result})
+        result = None if reply is None else reply(message.get("params"))
+        outcome = {"error": result.error} if isinstance(result, Refused) else {"result": result}
+        # A server that asked and then left, as it was told to, is owed no answer.
+        with contextlib.suppress(BrokenPipeError):
+            self.wire.send({"jsonrpc": "2.0", "id": message["id"], **outcome})
 
     def release_answers(self) -> None:
         """Answers at last what was withheld."""
