@@ -222,9 +222,9 @@ class TableReader:
                 message = "Comma expected before this value."
                 lexer.add("json-comma-missing", message, at, lexer.token_end(at), expected=",")
             reading = self._value(reader, at, spot)
-        stop, leave = self._trail(lexer, reading)
+        stop, leave = self._trail(lexer, reading, at)
         problems = tuple(problem.moved(-at) for problem in lexer.problems)
-        size = max(reading.stop - at, 0)
+        size = max(min(reading.stop, stop) - at, 0)
         extent = (at - start, size, stop - start)
         return LooseElement(reading.value, extent, problems, (gap, leave), max(lexer.reach, stop) - start)
 
@@ -244,13 +244,15 @@ class TableReader:
             return reader.checked(scan, at, spot)
         return reader.read(at, spot)
 
-    def _trail(self, lexer: Lexer, reading: Reading) -> tuple[int, Gap]:
+    def _trail(self, lexer: Lexer, reading: Reading, start: int) -> tuple[int, Gap]:
         """Where the text of an element ends: behind its comma, or right behind its value if there is none."""
         after = lexer.skip(reading.resume, report=False)
         if lexer.char(after) == ",":
             lexer.skip(reading.resume)
             return after + 1, Gap.COMMA
-        return reading.resume, Gap.QUIET if reading.is_quiet else Gap.MISSING
+        # Blanks belong to what follows: its indentation decides, wherever a reading began.
+        behind = start + len(lexer.text[start : reading.resume].rstrip(" \t\r\n"))
+        return behind, Gap.QUIET if reading.is_quiet else Gap.MISSING
 
     def places(self, element: Element, start: int) -> Placing:
         """Where everything in an element stands, from its value on; `start` is where its text starts."""

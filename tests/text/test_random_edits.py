@@ -139,3 +139,9 @@ def test_a_timeline_after_random_edits_equals_a_fresh_one() -> None:
             assert [line.text for line in timeline.lines] == [line.text for line in fresh.lines], seed
             assert repr(timeline.value) == repr(fresh.value), seed
             assert list(timeline.problems) == list(fresh.problems), seed
+
+
+@pytest.mark.parametrize("seed", [5_001_382])
+def test_runs_that_once_differed_from_a_fresh_reading(seed: int) -> None:
+    """A key behind a missing value lost its indentation where an edit made the reading begin at it."""
+    run(seed, Tally())
