@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from mplp_lsp.features import Stopped, is_stopped
@@ -14,6 +14,7 @@ from mplp_lsp.server.params import structured
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.routes import Route, answering
 from mplp_lsp.server.workbench import Workbench
+from mplp_runtime.errors import MplpError
 
 logger = logging.getLogger(__name__)
 
@@ -23,14 +24,18 @@ def answer_of(
 ) -> object | Awaitable[object]:
     """The result of one feature request on the documents as they stand now.
 
-    Raises RequestError for params that do not fit. A bug in the feature is logged and answers null.
+    Raises RequestError for params that do not fit, MplpError where the feature refuses. A bug in the feature
+    is logged and answers null.
     """
-    call = _call(bench, route, structured(route.method, params))
+    shaped = structured(route.method, params)
+    call = _call(bench, route, shaped)
     if call is None:
         return None
+    # What a failed resolve cannot add is not worth the item itself; null is no answer to it.
+    otherwise = shaped if route.method.endswith("/resolve") else None
     if route.runs == "now":
-        return _guarded(route, call)
-    return _in_worker(process, route, call)
+        return _guarded(route, call, otherwise)
+    return _in_worker(process, route, call, otherwise)
 
 
 def _call(bench: Workbench, route: Route, params: Any) -> Callable[[], object] | None:
@@ -38,6 +43,11 @@ def _call(bench: Workbench, route: Route, params: Any) -> Callable[[], object] |
     if route.takes == "snapshot":
         snapshot = bench.snapshot()
         return lambda: answering(route.answer)(snapshot, params)
+    if route.takes == "projects":
+        snapshots = bench.snapshots()
+        return lambda: answering(route.answer)(snapshots, params)
+    if route.takes == "item":
+        return _call_of_item(bench, route, params)
     uri = params.text_document.uri
     snapshot = bench.snapshot(uri)
     document = snapshot.document(uri)
@@ -54,15 +64,35 @@ def _call(bench: Workbench, route: Route, params: Any) -> Callable[[], object] |
     return with_offset
 
 
-def _guarded(route: Route, call: Callable[[], object]) -> object:
+def _call_of_item(bench: Workbench, route: Route, params: Any) -> Callable[[], object]:
+    uri = uri_of_item(params)
+    snapshot = bench.snapshot(uri)
+    document = snapshot.document(uri) if uri is not None else None
+    if document is not None and document.kind is None:
+        document = None
+    return lambda: answering(route.answer)(snapshot, document, params)
+
+
+def uri_of_item(params: Any) -> str | None:
+    """The document behind what an earlier answer offered; None where it names none."""
+    uri = getattr(getattr(params, "item", None), "uri", None)
+    if uri is None:
+        data = getattr(params, "data", None)
+        uri = data.get("uri") if isinstance(data, Mapping) else None
+    return uri if isinstance(uri, str) else None
+
+
+def _guarded(route: Route, call: Callable[[], object], otherwise: object) -> object:
     try:
         return call()
     except Stopped:
-        return None
+        return otherwise
+    except MplpError:
+        raise
     except Exception:
         # Once in the log and an empty answer: nobody's editor shows a pop-up for a bug of ours (pitfall 13).
         logger.exception("A bug in %s.", route.answer)
-        return None
+        return otherwise
 
 
 def _encoded(result: object) -> Encoded | None:
@@ -70,12 +100,14 @@ def _encoded(result: object) -> Encoded | None:
     return None if result is None else Encoded(encode(result))
 
 
-async def _in_worker(process: ServerProcess, route: Route, call: Callable[[], object]) -> object:
+async def _in_worker(
+    process: ServerProcess, route: Route, call: Callable[[], object], otherwise: object
+) -> object:
     stop = threading.Event()
 
     def work() -> object:
         is_stopped.set(stop.is_set)
-        return None if stop.is_set() else _guarded(route, lambda: _encoded(call()))
+        return otherwise if stop.is_set() else _guarded(route, lambda: _encoded(call()), otherwise)
 
     try:
         return await process.work(work)

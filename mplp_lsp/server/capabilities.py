@@ -66,6 +66,8 @@ class Client:
     reports_created_files: bool = False
     reports_renamed_files: bool = False
     reports_deleted_files: bool = False
+    prepares_renames: bool = False
+    reads_code_actions: bool = False
     wants_run_notifications: bool = False
 
 
@@ -91,6 +93,8 @@ def client_of(params: Mapping[str, Any]) -> Client:
         reports_created_files=_is(asked, "workspace.fileOperations.didCreate"),
         reports_renamed_files=_is(asked, "workspace.fileOperations.didRename"),
         reports_deleted_files=_is(asked, "workspace.fileOperations.didDelete"),
+        prepares_renames=_is(asked, "textDocument.rename.prepareSupport"),
+        reads_code_actions=_has(asked, "textDocument.codeAction.codeActionLiteralSupport"),
         wants_run_notifications=at(params, "initializationOptions.runNotifications") is True,
     )
 
@@ -195,6 +199,11 @@ def server_capabilities(
         "executeCommandProvider": {"commands": sorted(commands)},
         **providers,
     }
+    # LSP allows the detailed form of these two only to clients that say they can read it.
+    if "renameProvider" in providers and not client.prepares_renames:
+        capabilities["renameProvider"] = True
+    if "codeActionProvider" in providers and not client.reads_code_actions:
+        capabilities["codeActionProvider"] = True
     if client.pulls_diagnostics:
         capabilities["diagnosticProvider"] = {
             "identifier": "mplp",

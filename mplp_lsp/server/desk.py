@@ -94,7 +94,7 @@ class Desk:
 
     def request(self, method: str, params: Any) -> object | Awaitable[object]:
         self.backlog.settle()
-        uri = at(params, "textDocument.uri")
+        uri = at(params, "textDocument.uri") or at(params, "item.uri") or at(params, "data.uri")
         if isinstance(uri, str) and self.turns.is_busy(uri):
             return self.turns.answered(uri, lambda: self._request(method, params))
         return self._request(method, params)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-Takes = Literal["snapshot", "document", "position"]
+Takes = Literal["snapshot", "projects", "document", "position", "item"]
 Runs = Literal["now", "worker"]
 
 

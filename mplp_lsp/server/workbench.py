@@ -60,7 +60,13 @@ class Workbench:
         """The project that holds `uri` as it stands now; the first one without."""
         root = self.root_of(uri)
         # Documents without a file live in no project, and are judged by themselves.
-        seen_from = root if uri is None or path_of(uri) is not None else None
+        return self._seen_from(root, root if uri is None or path_of(uri) is not None else None)
+
+    def snapshots(self) -> list[Snapshot]:
+        """Every project of the session as it stands now; at least one, which may hold no documents."""
+        return [self._seen_from(root, root) for root in self.roots] or [self.snapshot()]
+
+    def _seen_from(self, root: Path | None, seen_from: Path | None) -> Snapshot:
         return self.workspace.snapshot(
             root=seen_from,
             runs=dict(self._runs.get(root, {})) if root is not None else {},

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 from mplp_lsp.features import checkpoint
+from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.errors import MplpError
 
 BEGUN = threading.Event()
 STOPPED = threading.Event()
@@ -28,3 +31,15 @@ def broken(snapshot: object, document: object, params: object) -> str:
 
 def offset_of(snapshot: object, document: object, offset: int, params: object) -> int:
     return offset
+
+
+def refused(snapshot: object, document: object, offset: int, params: object) -> str:
+    raise MplpError("This id is taken. Choose another.")
+
+
+def described(snapshot: object, document: object, params: object) -> str:
+    return "there" if document is not None else "gone"
+
+
+def counted(snapshots: Sequence[Snapshot], params: object) -> list[str]:
+    return [str(snapshot.root) for snapshot in snapshots]

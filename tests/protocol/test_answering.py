@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from pathlib import Path
 from typing import Any
 
 import pytest
+from lsprotocol.types import CompletionItem
 
 from mplp_lsp.server.answering import answer_of
 from mplp_lsp.server.capabilities import Client, client_view
@@ -14,11 +16,16 @@ from mplp_lsp.server.messages import RequestError
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.routes import Route
 from mplp_lsp.server.workbench import Workbench
+from mplp_runtime.errors import MplpError
 from tests.protocol.fake_features import BEGUN, STOPPED
 
 
 def route(name: str, **more: Any) -> Route:
     return Route("textDocument/hover", f"tests.protocol.fake_features:{name}", **more)
+
+
+def fake(method: str, name: str, takes: Any) -> Route:
+    return Route(method, f"tests.protocol.fake_features:{name}", takes=takes, runs="now")
 
 
 def bench(tmp_path: Path) -> Workbench:
@@ -65,4 +72,56 @@ async def test_a_position_becomes_an_offset_in_code_points(tmp_path: Path) -> No
     assert answer_of(process, made, found, at_character(tmp_path, 0, "unknown.plan.json")) is None
     with pytest.raises(RequestError):
         answer_of(process, made, found, {"textDocument": 5})
+    await process.close()
+
+
+@pytest.mark.parametrize("runs", ["now", "worker"])
+async def test_what_a_feature_refuses_is_told_to_the_user(runs: Any, tmp_path: Path) -> None:
+    process = ServerProcess()
+    found = route("refused", takes="position", runs=runs)
+
+    async def answered() -> object:
+        answer = answer_of(process, bench(tmp_path), found, at_character(tmp_path, 0))
+        return await answer if inspect.isawaitable(answer) else answer
+
+    with pytest.raises(MplpError, match="This id is taken"):
+        await answered()
+    await process.close()
+
+
+async def test_an_item_is_answered_from_the_document_it_came_from(tmp_path: Path) -> None:
+    process = ServerProcess()
+    made = bench(tmp_path)
+    resolve = fake("completionItem/resolve", "described", "item")
+    known, gone = ((tmp_path / name).as_uri() for name in ("a.plan.json", "gone.plan.json"))
+    assert answer_of(process, made, resolve, {"label": "x", "data": {"uri": known}}) == "there"
+    assert answer_of(process, made, resolve, {"label": "x", "data": {"uri": gone}}) == "gone"
+    assert answer_of(process, made, resolve, {"label": "x"}) == "gone"
+    place = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
+    item = {"name": "x", "kind": 12, "uri": known, "range": place, "selectionRange": place}
+    calls = fake("callHierarchy/incomingCalls", "described", "item")
+    assert answer_of(process, made, calls, {"item": item}) == "there"
+    await process.close()
+
+
+async def test_a_resolve_that_fails_gives_the_item_back_as_it_came(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    process = ServerProcess()
+    resolve = fake("completionItem/resolve", "broken", "item")
+    answer = answer_of(process, bench(tmp_path), resolve, {"label": "x"})
+    assert isinstance(answer, CompletionItem)
+    assert answer.label == "x"
+    assert len(caplog.records) == 1
+    await process.close()
+
+
+async def test_a_search_sees_every_project_of_the_session(tmp_path: Path) -> None:
+    process = ServerProcess()
+    roots = [tmp_path / "one", tmp_path / "two"]
+    for root in roots:
+        root.mkdir()
+    made = Workbench(Client(), client_view({"capabilities": {}}), roots)
+    search = fake("workspace/symbol", "counted", "projects")
+    assert answer_of(process, made, search, {"query": ""}) == [str(root) for root in roots]
     await process.close()
