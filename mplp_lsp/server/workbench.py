@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from mplp_lsp.server.capabilities import Client
@@ -13,6 +14,7 @@ from mplp_lsp.workspace.snapshot import ClientView, Snapshot
 from mplp_lsp.workspace.store import Update
 from mplp_lsp.workspace.workspace import Workspace
 from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.sources import Clock, system_clock
 from mplp_runtime.trust import Trust
 
 
@@ -20,11 +22,17 @@ class Workbench:
     """Used on the session's loop only; the snapshots may be kept and read anywhere."""
 
     def __init__(
-        self, client: Client, view: ClientView, folders: Iterable[Path], trust_list: Trust | None = None
+        self,
+        client: Client,
+        view: ClientView,
+        folders: Iterable[Path],
+        trust_list: Trust | None = None,
+        clock: Clock = system_clock,
     ) -> None:
         self.client = client
         self.view = view
         self.options = Options()
+        self._clock = clock
         self.trust_list = trust_list or Trust()
         self.workspace = Workspace(encoding=client.encoding)
         self.workspace.set_folders(folders)
@@ -67,13 +75,14 @@ class Workbench:
         return [self._seen_from(root, root) for root in self.roots] or [self.snapshot()]
 
     def _seen_from(self, root: Path | None, seen_from: Path | None) -> Snapshot:
-        return self.workspace.snapshot(
+        snapshot = self.workspace.snapshot(
             root=seen_from,
             runs=dict(self._runs.get(root, {})) if root is not None else {},
             client=self.view,
             is_trusted=root is not None and self.is_trusted(root),
             max_findings=self.options.max_findings,
         )
+        return replace(snapshot, taken_at=self._clock())
 
     def put_run(self, root: Path, view: RunView) -> RunView | None:
         """Keeps the newest run of each plan; the view that was shown before, None if there was none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, ValuesView
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,8 @@ class Snapshot:
 
     `index` and `settings` are those of the project at `root`; `runs` holds the latest run per plan_id.
     While the project is being read `is_complete` is False: what `index` does not know may still come.
+    `taken_at` is the moment, for what is written fresh (snippets, new documents); nothing that is shown of a
+    text may depend on it.
     """
 
     documents: Documents
@@ -110,6 +113,7 @@ class Snapshot:
     is_trusted: bool = False
     max_findings: int = 1_000
     is_complete: bool = True
+    taken_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
     @property
     def settings(self) -> Settings | None:

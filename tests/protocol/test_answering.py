@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +126,9 @@ async def test_a_search_sees_every_project_of_the_session(tmp_path: Path) -> Non
     search = fake("workspace/symbol", "counted", "projects")
     assert answer_of(process, made, search, {"query": ""}) == [str(root) for root in roots]
     await process.close()
+
+
+def test_what_is_written_fresh_gets_the_time_of_the_snapshot(tmp_path: Path) -> None:
+    moment = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    made = Workbench(Client(), client_view({"capabilities": {}}), [tmp_path], clock=lambda: moment)
+    assert made.snapshot().taken_at == moment
