@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mplp_lsp.workspace.changes import FileChange
+from mplp_runtime.errors import EventRejected, PathOutsideProject
 from mplp_runtime.events.families import Stamper
 from mplp_runtime.integration.files import FileIngest, file_update_event
 from mplp_runtime.psg.baselines import baseline, record_baseline
 from mplp_runtime.rules.lifecycle import is_legal
 from mplp_runtime.rules.world import Baseline
 from mplp_runtime.runtime import SETTINGS_FILE, Runtime
+
+logger = logging.getLogger(__name__)
 
 
 def settle(runtime: Runtime, *, is_trusted: bool) -> None:
@@ -26,7 +30,10 @@ def settle(runtime: Runtime, *, is_trusted: bool) -> None:
 async def ingest_changes(
     runtime: Runtime, root: Path, changes: Iterable[FileChange], *, editor: str | None, is_trusted: bool
 ) -> None:
-    """Records each change as a file-update event: in the project's stream, and in those of runs under way."""
+    """Records each change as a file-update event: in the project's stream, and in those of runs under way.
+
+    A change that no event can tell is logged, and the others are recorded all the same.
+    """
     settle(runtime, is_trusted=is_trusted)
     stamper = Stamper(runtime.clock, runtime.new_id)
     files = FileIngest(runtime.vsl, runtime.bus, runtime.graph)
@@ -49,7 +56,10 @@ async def ingest_changes(
             content_hash=change.content_hash,
             editor_source=editor if change.source == "editor" else None,
         )
-        await files.ingest(event, streams=("project", *live))
+        try:
+            await files.ingest(event, streams=("project", *live))
+        except (EventRejected, PathOutsideProject) as error:
+            logger.warning("The change of %s was not recorded: %s", change.path, error)
 
 
 def legal_baseline(before: Baseline | None, plan: Mapping[str, Any]) -> dict[str, Any]:

@@ -63,18 +63,53 @@ def git_files(root: Path, *, limit: int, timeout_s: float = 5.0) -> list[str] | 
 def git_ignored(root: Path, paths: Iterable[str], *, timeout_s: float = 5.0) -> set[str] | None:
     """Those of `paths` (relative to `root`; files or folders, there or gone) that git ignores.
 
-    None where git cannot tell.
+    A repository inside this one (a submodule, a clone) is asked about its own files; git itself refuses to
+    answer for any path once one of them lies in a submodule. None where git cannot tell.
     """
     program = shutil.which("git")
     asked = list(paths)
     if program is None or not asked:
         return None if program is None else set()
+    ignored: set[str] = set()
+    for folder, inside in _by_repository(root, asked).items():
+        told = _ignored_in(program, root / folder, inside, timeout_s)
+        if told is None and not folder:
+            return None
+        prefix = f"{folder}/" if folder else ""
+        ignored.update(prefix + path for path in told or ())
+    return ignored
+
+
+def _by_repository(root: Path, paths: Iterable[str]) -> dict[str, list[str]]:
+    """The paths by the repository they lie in: `""` is that of `root`, others are named by their folder."""
+    known: dict[str, str] = {"": ""}
+
+    def repository_of(folder: str) -> str:
+        asked: list[str] = []
+        while folder not in known:
+            asked.append(folder)
+            if os.path.lexists(root / folder / ".git"):
+                known[folder] = folder
+            else:
+                folder = folder.rpartition("/")[0]
+        for below in asked:
+            known[below] = known[folder]
+        return known[folder]
+
+    grouped: dict[str, list[str]] = {}
+    for path in paths:
+        folder = repository_of(path.rpartition("/")[0])
+        grouped.setdefault(folder, []).append(path[len(folder) + 1 :] if folder else path)
+    return grouped
+
+
+def _ignored_in(program: str, folder: Path, paths: list[str], timeout_s: float) -> set[str] | None:
     try:
         answer = subprocess.run(  # noqa: S603 (argument list, program found on PATH)
             [program, *_SAFE, "check-ignore", "-z", "--stdin"],
-            cwd=root,
+            cwd=folder,
             env=_environment(),
-            input=b"".join(os.fsencode(path) + b"\0" for path in asked),
+            input=b"".join(os.fsencode(path) + b"\0" for path in paths),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=timeout_s,

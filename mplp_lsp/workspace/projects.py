@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mplp_lsp.workspace.kinds import STATE_FOLDER
+from mplp_lsp.workspace.scan import SKIPPED_FOLDERS
+
 ROOT_MARKS = (".mplp", "mplp.toml", ".git", ".hg", ".svn", ".jj")
 """What makes a folder a project root. Any of them counts; the nearest folder that has one wins."""
 
@@ -26,6 +29,7 @@ def root_of(folder: Path) -> Path:
 
     The home folder and the file system's root never count as ancestors: a stray `~/.git` or `~/.mplp`
     would otherwise make every file of the user one project. As workspace folders they are taken as given.
+    Nor does a project reach into its vendored folders, where no scan looks: what lies there stands for itself.
     """
     home = Path.home()
     for candidate in (folder, *folder.parents):
@@ -33,6 +37,8 @@ def root_of(folder: Path) -> Path:
             break
         if is_root(candidate):
             return candidate
+        if candidate.name in SKIPPED_FOLDERS and candidate.name != STATE_FOLDER:
+            break
     return folder
 
 

@@ -172,6 +172,19 @@ def test_files_that_git_ignores_are_no_news_wherever_the_word_comes_from(tmp_pat
     assert {event["payload"]["file_path"] for event in updates(folder)} == {"a.md", "kept.log.md"}
 
 
+def test_a_file_that_no_event_can_name_does_not_silence_those_that_came_with_it(tmp_path: Path) -> None:
+    with server_of(tmp_path) as server:
+        client = server.client
+        folder, _ = project(tmp_path)
+        begun(client, folder)
+        names = ("\\looks-absolute.md", "zoo.md")
+        client.notify(
+            "workspace/didCreateFiles", {"files": [{"uri": written(folder, name, "x\n")} for name in names]}
+        )
+        wait_for(folder, lambda payload: payload["file_path"] == "zoo.md")
+    assert [event["payload"]["file_path"] for event in updates(folder)] == ["zoo.md"]
+
+
 def test_a_folder_that_is_renamed_or_deleted_is_told_file_by_file(tmp_path: Path) -> None:
     with server_of(tmp_path) as server:
         client = server.client

@@ -44,6 +44,32 @@ def test_a_changed_ignore_file_is_heeded(repository: Path) -> None:
     assert files.counting([repository / ".gitignore", repository / "a.json"]) == {repository / ".gitignore"}
 
 
+def test_a_repository_inside_is_asked_about_its_own_files(repository: Path) -> None:
+    inner = repository / "parts/inner"
+    inner.mkdir(parents=True)
+    subprocess.run(["git", "init", "-q"], cwd=inner, check=True)
+    (inner / ".gitignore").write_text("*.tmp\n")
+    author = ["-c", "user.name=a", "-c", "user.email=a@b.c"]
+    subprocess.run(["git", "add", "."], cwd=inner, check=True)
+    subprocess.run(["git", *author, "commit", "-q", "-m", "x"], cwd=inner, check=True)
+    # With its commit in the index the folder is a submodule, in which git refuses to answer for all paths.
+    subprocess.run(["git", "add", "parts/inner"], cwd=repository, check=True, capture_output=True)
+    names = [
+        "x.log",
+        "a.json",
+        "parts/inner",
+        "parts/inner/a.tmp",
+        "parts/inner/deep/b.tmp",
+        "parts/inner/c.log",
+    ]
+    counting = FileSet(repository).counting([repository / name for name in names])
+    assert {path.relative_to(repository).as_posix() for path in counting} == {
+        "a.json",
+        "parts/inner",
+        "parts/inner/c.log",
+    }
+
+
 def test_answers_are_remembered(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = FileSet(repository)
     files.counting([repository / "a.json"])

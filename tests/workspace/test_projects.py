@@ -35,6 +35,15 @@ def test_a_mark_in_the_home_folder_does_not_swallow_everything(outside_home: Pat
     assert root_of(outside_home) == outside_home
 
 
+@pytest.mark.parametrize("skipped", ["vendor", "node_modules", ".cache"])
+def test_a_folder_in_which_no_scan_looks_stands_for_itself(outside_home: Path, skipped: str) -> None:
+    """Else its documents would be opened and never be found by each other."""
+    (outside_home / "p/.git").mkdir(parents=True)
+    (outside_home / "p" / skipped / "shop").mkdir(parents=True)
+    assert root_of(outside_home / "p" / skipped / "shop") == outside_home / "p" / skipped / "shop"
+    assert root_of(outside_home / "p/.mplp/traces") == outside_home / "p"
+
+
 def test_the_longest_folder_by_components_wins(outside_home: Path) -> None:
     for name in ("app", "app2", "app/inner"):
         (outside_home / name).mkdir()
