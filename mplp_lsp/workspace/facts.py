@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from mplp_lsp.text.elements import Element, ElementTable
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.kinds import SETTINGS
+from mplp_runtime.rules.entry_facts import entry_facts, entry_lists
 from mplp_runtime.rules.facts import document_facts, step_facts
-from mplp_runtime.rules.world import DocumentFacts, StepFacts
+from mplp_runtime.rules.world import DocumentFacts, EntryFacts, StepFacts
 
 if TYPE_CHECKING:
     from mplp_lsp.text.toml import TomlTree
@@ -30,17 +31,56 @@ def facts_of_tree(uri: str, kind: str, tree: Tree, lineage: dict[str, object]) -
     """
     header = tree.header
     steps = _steps(tree, lineage) if kind == "plan" else ()
+    entries = {field: found for field in entry_lists(kind) if (found := _entries(tree, field, lineage))}
+    parts: tuple[object, ...] = (header, steps, *entries.values())
     known = lineage.get("facts")
-    if isinstance(known, tuple) and known[0] is header and known[1] is steps and known[2].uri == uri:
-        before = known[2]
+    if isinstance(known, tuple) and known[1].uri == uri and _are_same(known[0], parts):
+        before = known[1]
         assert isinstance(before, DocumentFacts)  # noqa: S101 (only this function writes it)
         return before
     table = tree.tables.get("steps")
-    facts = document_facts(uri, kind, header, {}, steps if table is not None else None)
-    if isinstance(known, tuple) and known[2] == facts:
-        facts = known[2]
-    lineage["facts"] = (header, steps, facts)
+    facts = document_facts(uri, kind, header, {}, steps if table is not None else None, entries)
+    if isinstance(known, tuple) and known[1] == facts:
+        facts = known[1]
+    lineage["facts"] = (parts, facts)
     return facts
+
+
+def _are_same(before: tuple[object, ...], now: tuple[object, ...]) -> bool:
+    return len(before) == len(now) and all(one is other for one, other in zip(before, now, strict=True))
+
+
+def _entries(tree: Tree, field: str, lineage: dict[str, object]) -> tuple[EntryFacts, ...]:
+    """The facts of the entries of one list; the same tuple as before where none of them has changed."""
+    table = tree.tables.get(field)
+    if table is None:
+        return ()
+    key = f"{field} facts"
+    blocks = []
+    for block in table.blocks:
+        found = block.cache.get(key)
+        if not isinstance(found, tuple):
+            found = tuple(_entry_facts_of(element, field, key) for element in block.elements)
+            block.cache[key] = found
+        blocks.append(found)
+    known = lineage.get(key)
+    if isinstance(known, tuple) and _are_same(known[0], tuple(blocks)):
+        entries: tuple[EntryFacts, ...] = known[1]
+        return entries
+    entries = tuple(chain.from_iterable(blocks))
+    if isinstance(known, tuple) and known[1] == entries:
+        entries = known[1]
+    lineage[key] = (tuple(blocks), entries)
+    return entries
+
+
+def _entry_facts_of(element: Element, field: str, key: str) -> EntryFacts:
+    known = element.cache.get(key)
+    if isinstance(known, EntryFacts):
+        return known
+    fresh = entry_facts(field, element.value)
+    element.cache[key] = fresh
+    return fresh
 
 
 def step_facts_of(element: Element) -> StepFacts:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from mplp_runtime.rules.entry_facts import entry_facts, entry_lists
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.findings import Pointer
-from mplp_runtime.rules.world import DocumentFacts, Reference, StepFacts
+from mplp_runtime.rules.instants import instant_of
+from mplp_runtime.rules.world import DocumentFacts, EntryFacts, Reference, StepFacts
 
 OWN_ID = {
     "context": "context_id",
@@ -21,6 +23,9 @@ OWN_ID = {
     "network": "network_id",
 }
 
+LAST_CONFIRM: Pointer = ("governance", "lastConfirmRef", "id")
+THREAD: Pointer = ("thread_id",)
+
 _NAMED_REFERENCES: dict[str, tuple[tuple[Pointer, str], ...]] = {
     "trace": ((("context_id",), "context"), (("plan_id",), "plan"), (("root_span", "context_id"), "context")),
 }
@@ -30,6 +35,11 @@ _COMMON_REFERENCES: tuple[tuple[Pointer, str], ...] = (
     (("trace", "trace_id"), "trace"),
 )
 _CONFIRM_TARGETS = frozenset({"context", "plan", "trace", "extension"})
+_SPAN_OF_TIME: dict[str, tuple[str, str]] = {
+    "trace": ("started_at", "finished_at"),
+    "dialog": ("started_at", "ended_at"),
+    "confirm": ("requested_at", ""),
+}
 
 
 def text_or_none(value: object) -> str | None:
@@ -60,11 +70,12 @@ def document_facts(
     header: object,
     elements: Mapping[str, Sequence[object]],
     steps: Sequence[StepFacts] | None = None,
+    entries: Mapping[str, tuple[EntryFacts, ...]] | None = None,
 ) -> DocumentFacts:
     """The facts of one document, from its header and the entries of its top-level lists.
 
-    The whole document may be given as `header` with `elements` empty. `steps` saves the work where the
-    caller has the facts of each step already.
+    The whole document may be given as `header` with `elements` empty. `steps` and `entries` save the work
+    where the caller has the facts of each entry already.
     """
     members = header if isinstance(header, Mapping) else {}
     own = OWN_ID.get(kind)
@@ -74,6 +85,13 @@ def document_facts(
         title = text_or_none(members.get("name"))
     if kind == "plan" and steps is None:
         steps = tuple(map(step_facts, _entries(members, elements, "steps")))
+    if entries is None:
+        entries = {
+            field: tuple(entry_facts(field, entry) for entry in found)
+            for field in entry_lists(kind)
+            if (found := _entries(members, elements, field))
+        }
+    started, ended = _SPAN_OF_TIME.get(kind, ("", ""))
     return DocumentFacts(
         uri,
         kind,
@@ -83,6 +101,9 @@ def document_facts(
         text_or_none(members.get("status")),
         tuple(_references(kind, members)),
         tuple(steps or ()),
+        entries,
+        instant_of(members.get(started)),
+        instant_of(members.get(ended)),
     )
 
 
@@ -114,5 +135,9 @@ def _references(kind: str, members: Mapping[str, object]) -> Iterator[Reference]
     governance = members.get("governance")
     last_confirm = governance.get("lastConfirmRef") if isinstance(governance, Mapping) else None
     confirm_id = last_confirm.get("id") if isinstance(last_confirm, Mapping) else None
-    if isinstance(confirm_id, str) and is_id(confirm_id):
-        yield Reference("confirm", confirm_id, ("governance", "lastConfirmRef", "id"))
+    if isinstance(last_confirm, Mapping) and isinstance(confirm_id, str) and is_id(confirm_id):
+        is_confirm = last_confirm.get("module") == "confirm"
+        yield Reference("confirm" if is_confirm else None, confirm_id, LAST_CONFIRM)
+    thread_id = members.get("thread_id") if kind == "dialog" else None
+    if isinstance(thread_id, str) and is_id(thread_id):
+        yield Reference(None, thread_id, THREAD)

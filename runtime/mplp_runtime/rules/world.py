@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from mplp_runtime.rules.findings import Pointer
@@ -25,6 +26,26 @@ class StepFacts:
     status: str | None
     agent_role: str | None
     order_index: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFacts:
+    """What rules need of one entry of another list than `steps`. What is absent or of a wrong type is None.
+
+    `parent` is the segment around a segment, or the trace that an event says it belongs to; `step` and
+    `segment` are what its open members name; `started` is the one instant of an entry that has only one.
+    `seal` stands for the whole content of an entry that may not change any more.
+    """
+
+    id: str | None = None
+    status: str | None = None
+    parent: str | None = None
+    role: str | None = None
+    step: str | None = None
+    segment: str | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    seal: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +69,11 @@ class DocumentFacts:
     status: str | None = None
     references: tuple[Reference, ...] = ()
     steps: tuple[StepFacts, ...] = ()
+    entries: Mapping[str, tuple[EntryFacts, ...]] = field(default_factory=dict)
+    """By the name of the list; `steps` is not among them."""
+    started: datetime | None = None
+    """When it began (trace, dialog) or was asked for (confirm)."""
+    ended: datetime | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
 
 
