@@ -1,0 +1,367 @@
+"""Names in documents: what stands at a place, who declares it, who uses it, in one document and in all.
+
+What an element declares and uses is kept with its block, so an edit costs the block it touched. A closed
+document has no tree; it is read only when its text holds the name that is asked for, and what was found then
+is kept with it (`document.cache["names"]`, which `Document.rest` leaves alone).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain
+from typing import NamedTuple, TypeVar
+
+from mplp_lsp.analysis.document import remembered
+from mplp_lsp.analysis.located import range_of
+from mplp_lsp.text.elements import Element
+from mplp_lsp.text.ndjson import Line, Timeline
+from mplp_lsp.text.spans import Block
+from mplp_lsp.text.toml import TomlTree
+from mplp_lsp.text.tree import Tree
+from mplp_lsp.text.uris import key_of, uri_of
+from mplp_lsp.workspace.documents import Document
+from mplp_lsp.workspace.kinds import SETTINGS, TIMELINE
+from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.rules.explain import is_id
+from mplp_runtime.rules.names import LOCAL_KINDS, Name, element_names, header_names
+from mplp_runtime.rules.names import names as names_of_value
+
+T = TypeVar("T")
+_Item = TypeVar("_Item")
+_KEPT = "names"
+_PLAIN = re.compile(r"[A-Za-z0-9 _.:@+-]*\Z")
+_ESCAPED_ASCII = re.compile(r"\\u00[2-7]")
+
+
+class _Inside(NamedTuple):
+    """The names of one block of elements by their text: position in the block, and the name inside it."""
+
+    by_text: dict[str, tuple[tuple[int, Name], ...]]
+
+
+def names_of(document: Document) -> Iterator[Name]:
+    """All names of a document: those outside its lists, then those of each list in order."""
+    if document.kind is None:
+        return
+    if document.timeline is not None:
+        yield from _in_lines(document.timeline)
+    elif document.toml is not None:
+        yield from _in_settings(document, document.toml)
+    elif document.tree is not None:
+        yield from _of_header(document, document.kind, document.tree)
+        for field, table in document.tree.tables.items():
+            first = 0
+            for block in table.blocks:
+                for position, element in enumerate(block.elements):
+                    for name in element_names(document.kind, field, element.value):
+                        yield name.below((field, first + position))
+                first += len(block.elements)
+
+
+def name_at(document: Document, offset: int) -> Name | None:
+    """The name an offset is in or touches; None where none is, also on the key in front of one."""
+    if document.kind is None:
+        return None
+    if document.toml is not None:
+        return _in_toml_at(document, document.toml, offset)
+    found: Iterable[Name]
+    if document.timeline is not None:
+        hit = document.timeline.at(offset)
+        if not hit.pointer:
+            return None
+        prefix = hit.pointer[:1]
+        found = _of_line(document.timeline.lines[int(hit.pointer[0])])
+    elif document.tree is not None:
+        hit = document.tree.at(offset)
+        prefix = _element_of(document.tree, hit.pointer)
+        if prefix:
+            element = document.tree.tables[str(prefix[0])].element(int(prefix[1]))
+            found = element_names(document.kind, str(prefix[0]), element.value)
+        else:
+            found = _of_header(document, document.kind, document.tree)
+    else:
+        return None
+    if hit.part != "value":
+        return None
+    inner = hit.pointer[len(prefix) :]
+    return next((name.below(prefix) for name in found if name.pointer == inner), None)
+
+
+def names_called(document: Document, text: str) -> list[Name]:
+    """The names of one document that are spelled `text`, of whatever kind, in the order of `names_of`."""
+    if document.kind is None:
+        return []
+    if not _is_read(document):
+        return list(_kept(document).get(text, ())) if _may_hold(document, text) else []
+    if document.timeline is not None:
+        return _called_in_lines(document.timeline, text)
+    if document.tree is not None:
+        return _called_in_tree(document, document.kind, document.tree, text)
+    return list(_kept(document).get(text, ()))
+
+
+def declarations_of(
+    snapshot: Snapshot, name: Name, seen_from: Document | None = None
+) -> list[tuple[Document, Name]]:
+    """Where what `name` stands for is declared in the project of `snapshot`, by URI and place.
+
+    A document that declares it means its own (copies of a plan share the ids of their steps). An id that
+    nothing of its kind declares may be that of something else: then those places.
+    """
+    own = _own_declarations(name, seen_from)
+    if own is not None:
+        return own
+    found = [(document, each) for document, each in _everywhere(snapshot, name.text) if each.is_declaration]
+    meant = [(document, each) for document, each in found if each.means(name)]
+    if not meant and is_id(name.text):
+        meant = found
+    return meant
+
+
+def uses_of(snapshot: Snapshot, name: Name, seen_from: Document | None = None) -> list[tuple[Document, Name]]:
+    """Where `name` is used, without its declarations, in the project of `snapshot`, by URI and place.
+
+    With `seen_from`, uses in other documents that declare the name themselves are uses of theirs.
+    """
+    if _is_local(name) and seen_from is not None:
+        return [
+            (seen_from, each)
+            for each in names_called(seen_from, name.text)
+            if each.means(name) and not each.is_declaration
+        ]
+    found = [(document, each) for document, each in _everywhere(snapshot, name.text) if each.means(name)]
+    declaring = {document.uri for document, each in found if each.is_declaration and each.kind in LOCAL_KINDS}
+    others: set[str] = set()
+    if seen_from is not None and seen_from.uri in declaring:
+        others = declaring - {seen_from.uri}
+    return [
+        (document, each) for document, each in found if not each.is_declaration and document.uri not in others
+    ]
+
+
+def place_of(document: Document, name: Name) -> tuple[int, int]:
+    """Offsets of a name's text, without the quotes around it."""
+    start, end = range_of_names(document, [name])[0]
+    return inside_quotes(document, start, end)
+
+
+def inside_quotes(document: Document, start: int, end: int) -> tuple[int, int]:
+    """A range without the quotes at its ends; one that is never closed ends where it ends."""
+    text = document.text.slice(start, end)
+    quote = text[:1]
+    if quote not in {'"', "'"}:
+        return start, end
+    # A lone quote at the end may belong to the text: `"a\"` is not closed.
+    is_closed = len(text) > 1 and text.endswith(quote) and not _ends_escaped(text)
+    return start + 1, end - 1 if is_closed else end
+
+
+def _ends_escaped(text: str) -> bool:
+    body = text[:-1]
+    return text[0] == '"' and (len(body) - len(body.rstrip("\\"))) % 2 == 1
+
+
+def range_of_names(document: Document, found: Iterable[Name]) -> list[tuple[int, int]]:
+    """Offsets of each name with its quotes; a closed document is read once, and not kept in memory."""
+    if _is_read(document) or document.kind == SETTINGS:
+        tree = document.tree
+        if tree is not None:
+            return [_range_in_tree(tree, name) for name in found]
+        return [range_of(document, name.pointer, name.part) for name in found]
+    known = document.cache.setdefault("name places", {})
+    assert isinstance(known, dict)  # noqa: S101 (only this function writes it)
+    asked = list(found)
+    if any(name.pointer not in known for name in asked):
+        if document.kind == TIMELINE:
+            timeline = Timeline.parse(document.text)
+            fresh = {name.pointer: timeline.range_of(name.pointer) for name in asked}
+        else:
+            tree = Tree.parse(document.text)
+            fresh = {name.pointer: _range_in_tree(tree, name) for name in asked}
+        known.update(fresh)
+    return [known[name.pointer] for name in asked]
+
+
+# All documents
+
+
+def _everywhere(snapshot: Snapshot, text: str) -> list[tuple[Document, Name]]:
+    """All names of the project that are spelled `text`, by URI, then as `names_of` orders them."""
+    documents, root = snapshot.documents, snapshot.root
+    # Comparing beginnings of keys is cheap; whether a document belongs to us is asked of the few that matter.
+    folder = "" if root is None else key_of(uri_of(root)).rstrip("/") + "/"
+    closed = ((key, document) for key, document in documents.closed.items() if key not in documents.open)
+    found: list[tuple[Document, list[Name]]] = []
+    for key, document in chain(documents.open.items(), closed):
+        if document.kind is None or not key.startswith(folder):
+            continue
+        called = names_called(document, text)
+        if called and _belongs(snapshot, document):
+            found.append((document, called))
+    found.sort(key=lambda pair: pair[0].uri)
+    return [(document, name) for document, called in found for name in called]
+
+
+def _belongs(snapshot: Snapshot, document: Document) -> bool:
+    """Whether a document is of this project; timelines have no facts, so their folder decides."""
+    if document.kind == TIMELINE:
+        return (document.path is None) == (snapshot.root is None)
+    return snapshot.index.facts(document.uri) is not None
+
+
+def _is_local(name: Name) -> bool:
+    return name.kind in LOCAL_KINDS and not is_id(name.text)
+
+
+def _own_declarations(name: Name, seen_from: Document | None) -> list[tuple[Document, Name]] | None:
+    """Those of the document itself, where they are the ones that count; else None."""
+    if seen_from is None or name.kind not in LOCAL_KINDS:
+        return None
+    own = [each for each in names_called(seen_from, name.text) if each.is_declaration and each.means(name)]
+    return [(seen_from, each) for each in own] if own or _is_local(name) else None
+
+
+# One document
+
+
+def _range_in_tree(tree: Tree, name: Name) -> tuple[int, int]:
+    """As `Tree.range_of`; in a sound element that spells the text once, without reading the element again."""
+    prefix = _element_of(tree, name.pointer)
+    if prefix:
+        table = tree.tables[str(prefix[0])]
+        index = int(prefix[1])
+        element = table.element(index)
+        if not element.problems and element.placing is None:
+            start = table.start_of(index)
+            text = tree.text.slice(start, start + element.size)
+            token = json.dumps(name.text, ensure_ascii=False)
+            if "\\" not in text and text.count(token) == 1:
+                start += text.index(token)
+                return start, start + len(token)
+    return tree.range_of(name.pointer, name.part)
+
+
+def _is_read(document: Document) -> bool:
+    """Whether its tree is at hand, or should be: open documents keep theirs."""
+    return document.is_open or "tree" in document.cache or "timeline" in document.cache
+
+
+def _may_hold(document: Document, text: str) -> bool:
+    """Whether the text of a document holds this name, perhaps spelled with escapes."""
+    raw = document.text.text
+    if text in raw:
+        return True
+    escapes = _remembered_in_cache(
+        document, "name escapes", lambda: ("\\" in raw, _ESCAPED_ASCII.search(raw) is not None)
+    )
+    return escapes[1] if _PLAIN.match(text) else escapes[0]
+
+
+def _remembered_in_cache(document: Document, name: str, make: Callable[[], T]) -> T:
+    known = document.cache.get(name)
+    if known is None:
+        known = document.cache[name] = make()
+    return known  # type: ignore[return-value]
+
+
+def _kept(document: Document) -> dict[str, tuple[Name, ...]]:
+    """All names of a closed document, or of mplp.toml, by text."""
+
+    def make() -> dict[str, tuple[Name, ...]]:
+        kind = str(document.kind)
+        if document.toml is not None:
+            return _by_text(_in_settings(document, document.toml))
+        if kind == TIMELINE:
+            return _by_text(_in_lines(Timeline.parse(document.text)))
+        return _by_text(names_of_value(kind, Tree.parse(document.text).value))
+
+    return _remembered_in_cache(document, _KEPT, make)
+
+
+def _by_text(found: Iterable[Name]) -> dict[str, tuple[Name, ...]]:
+    grouped: dict[str, list[Name]] = {}
+    for name in found:
+        grouped.setdefault(name.text, []).append(name)
+    return {text: tuple(group) for text, group in grouped.items()}
+
+
+def _of_header(document: Document, kind: str, tree: Tree) -> tuple[Name, ...]:
+    header = tree.header
+    return remembered(document, "header names", (header,), lambda: tuple(header_names(kind, header)))
+
+
+def _in_settings(document: Document, toml: TomlTree) -> tuple[Name, ...]:
+    def make() -> tuple[Name, ...]:
+        return tuple(names_of_value(SETTINGS, toml.value))
+
+    return _remembered_in_cache(document, "settings names", make)
+
+
+def _in_toml_at(document: Document, toml: TomlTree, offset: int) -> Name | None:
+    for name in _in_settings(document, toml):
+        start, end = toml.range_of(name.pointer, name.part)
+        if start <= offset <= end:
+            return name
+    return None
+
+
+def _element_of(tree: Tree, pointer: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The element a pointer leads into, as the beginning of the pointer; () where it leads into none."""
+    if len(pointer) < 2 or pointer[0] not in tree.tables or not isinstance(pointer[1], int):
+        return ()
+    return pointer[:2] if pointer[1] < tree.tables[str(pointer[0])].count else ()
+
+
+def _in_lines(timeline: Timeline) -> Iterator[Name]:
+    for index, line in enumerate(timeline.lines):
+        for name in _of_line(line):
+            yield name.below((index,))
+
+
+def _called_in_lines(timeline: Timeline, text: str) -> list[Name]:
+    found: list[Name] = []
+    first = 0
+    for block in timeline.lines.blocks:
+        inside = _inside(block, _KEPT, _of_line)
+        found += [name.below((first + position,)) for position, name in inside.by_text.get(text, ())]
+        first += len(block.elements)
+    return found
+
+
+def _called_in_tree(document: Document, kind: str, tree: Tree, text: str) -> list[Name]:
+    found = [name for name in _of_header(document, kind, tree) if name.text == text]
+    for field, table in tree.tables.items():
+        of_element = partial(_of_element, kind, field)
+        key = f"names {kind} {field}"
+        first = 0
+        for block in table.blocks:
+            inside = _inside(block, key, of_element)
+            found += [
+                name.below((field, first + position)) for position, name in inside.by_text.get(text, ())
+            ]
+            first += len(block.elements)
+    return found
+
+
+def _of_line(line: Line) -> Iterable[Name]:
+    return () if line.is_blank else header_names("event", line.tree.value)
+
+
+def _of_element(kind: str, field: str, element: Element) -> Iterable[Name]:
+    return element_names(kind, field, element.value)
+
+
+def _inside(block: Block[_Item], key: str, names: Callable[[_Item], Iterable[Name]]) -> _Inside:
+    known = block.cache.get(key)
+    if isinstance(known, _Inside):
+        return known
+    grouped: dict[str, list[tuple[int, Name]]] = {}
+    for position, item in enumerate(block.elements):
+        for name in names(item):
+            grouped.setdefault(name.text, []).append((position, name))
+    fresh = _Inside({text: tuple(group) for text, group in grouped.items()})
+    block.cache[key] = fresh
+    return fresh
