@@ -7,7 +7,6 @@ is kept with it (`document.cache["names"]`, which `Document.rest` leaves alone).
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -15,7 +14,8 @@ from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from mplp_lsp.analysis.document import remembered
-from mplp_lsp.analysis.located import range_of
+from mplp_lsp.analysis.name_places import element_of, is_read
+from mplp_lsp.analysis.name_places import range_of_names as range_of_names
 from mplp_lsp.text.elements import Element
 from mplp_lsp.text.ndjson import Line, Timeline
 from mplp_lsp.text.spans import Block
@@ -76,7 +76,7 @@ def name_at(document: Document, offset: int) -> Name | None:
         found = _of_line(document.timeline.lines[int(hit.pointer[0])])
     elif document.tree is not None:
         hit = document.tree.at(offset)
-        prefix = _element_of(document.tree, hit.pointer)
+        prefix = element_of(document.tree, hit.pointer)
         if prefix:
             element = document.tree.tables[str(prefix[0])].element(int(prefix[1]))
             found = element_names(document.kind, str(prefix[0]), element.value)
@@ -94,7 +94,7 @@ def names_called(document: Document, text: str) -> list[Name]:
     """The names of one document that are spelled `text`, of whatever kind, in the order of `names_of`."""
     if document.kind is None:
         return []
-    if not _is_read(document):
+    if not is_read(document):
         return list(_kept(document).get(text, ())) if _may_hold(document, text) else []
     if document.timeline is not None:
         return _called_in_lines(document.timeline, text)
@@ -142,49 +142,6 @@ def uses_of(snapshot: Snapshot, name: Name, seen_from: Document | None = None) -
     ]
 
 
-def place_of(document: Document, name: Name) -> tuple[int, int]:
-    """Offsets of a name's text, without the quotes around it."""
-    start, end = range_of_names(document, [name])[0]
-    return inside_quotes(document, start, end)
-
-
-def inside_quotes(document: Document, start: int, end: int) -> tuple[int, int]:
-    """A range without the quotes at its ends; one that is never closed ends where it ends."""
-    text = document.text.slice(start, end)
-    quote = text[:1]
-    if quote not in {'"', "'"}:
-        return start, end
-    # A lone quote at the end may belong to the text: `"a\"` is not closed.
-    is_closed = len(text) > 1 and text.endswith(quote) and not _ends_escaped(text)
-    return start + 1, end - 1 if is_closed else end
-
-
-def _ends_escaped(text: str) -> bool:
-    body = text[:-1]
-    return text[0] == '"' and (len(body) - len(body.rstrip("\\"))) % 2 == 1
-
-
-def range_of_names(document: Document, found: Iterable[Name]) -> list[tuple[int, int]]:
-    """Offsets of each name with its quotes; a closed document is read once, and not kept in memory."""
-    if _is_read(document) or document.kind == SETTINGS:
-        tree = document.tree
-        if tree is not None:
-            return [_range_in_tree(tree, name) for name in found]
-        return [range_of(document, name.pointer, name.part) for name in found]
-    known = document.cache.setdefault("name places", {})
-    assert isinstance(known, dict)  # noqa: S101 (only this function writes it)
-    asked = list(found)
-    if any(name.pointer not in known for name in asked):
-        if document.kind == TIMELINE:
-            timeline = Timeline.parse(document.text)
-            fresh = {name.pointer: timeline.range_of(name.pointer) for name in asked}
-        else:
-            tree = Tree.parse(document.text)
-            fresh = {name.pointer: _range_in_tree(tree, name) for name in asked}
-        known.update(fresh)
-    return [known[name.pointer] for name in asked]
-
-
 # All documents
 
 
@@ -225,28 +182,6 @@ def _own_declarations(name: Name, seen_from: Document | None) -> list[tuple[Docu
 
 
 # One document
-
-
-def _range_in_tree(tree: Tree, name: Name) -> tuple[int, int]:
-    """As `Tree.range_of`; in a sound element that spells the text once, without reading the element again."""
-    prefix = _element_of(tree, name.pointer)
-    if prefix:
-        table = tree.tables[str(prefix[0])]
-        index = int(prefix[1])
-        element = table.element(index)
-        if not element.problems and element.placing is None:
-            start = table.start_of(index)
-            text = tree.text.slice(start, start + element.size)
-            token = json.dumps(name.text, ensure_ascii=False)
-            if "\\" not in text and text.count(token) == 1:
-                start += text.index(token)
-                return start, start + len(token)
-    return tree.range_of(name.pointer, name.part)
-
-
-def _is_read(document: Document) -> bool:
-    """Whether its tree is at hand, or should be: open documents keep theirs."""
-    return document.is_open or "tree" in document.cache or "timeline" in document.cache
 
 
 def _may_hold(document: Document, text: str) -> bool:
@@ -302,17 +237,11 @@ def _in_settings(document: Document, toml: TomlTree) -> tuple[Name, ...]:
 
 def _in_toml_at(document: Document, toml: TomlTree, offset: int) -> Name | None:
     for name in _in_settings(document, toml):
-        start, end = toml.range_of(name.pointer, name.part)
-        if start <= offset <= end:
+        is_key = name.part == "key"
+        places = toml.keys_of(name.pointer) if is_key else [toml.range_of(name.pointer)]
+        if any(start <= offset <= end for start, end in places):
             return name
     return None
-
-
-def _element_of(tree: Tree, pointer: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """The element a pointer leads into, as the beginning of the pointer; () where it leads into none."""
-    if len(pointer) < 2 or pointer[0] not in tree.tables or not isinstance(pointer[1], int):
-        return ()
-    return pointer[:2] if pointer[1] < tree.tables[str(pointer[0])].count else ()
 
 
 def _in_lines(timeline: Timeline) -> Iterator[Name]:

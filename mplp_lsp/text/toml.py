@@ -64,11 +64,22 @@ class TomlTree:
 
     @cached_property
     def _placing(self) -> Placing:
+        return self._walk.placing
+
+    @cached_property
+    def _walk(self) -> _Walk:
         source = _SURROGATE.sub("\ufffd", self.text.text)
-        placing = Placing()
+        walk = _Walk(source, Placing())
         if not any(problem.code in _UNREAD for problem in self.problems):
-            _Walk(source, placing).document(_syntax(source).root_node)
-        return placing
+            walk.document(_syntax(source).root_node)
+        return walk
+
+    def keys_of(self, pointer: Pointer) -> list[tuple[int, int]]:
+        """Every place that spells the last part of `pointer` as a key, with its quotes, in text order.
+
+        `[roles.tester]` and `[roles.tester.limits]` both spell `tester`.
+        """
+        return sorted((start, stop) for at, start, stop in self._walk.keys if at == pointer)
 
     def range_of(self, pointer: Pointer, part: Part = "value") -> tuple[int, int]:
         """As `Tree.range_of`. A table that is spread over several headers is where it stands first."""
@@ -186,7 +197,8 @@ class _Walk:
     """Goes through the syntax tree and notes where every key and value stands."""
 
     def __init__(self, source: str, placing: Placing) -> None:
-        self._placing = placing
+        self.placing = placing
+        self.keys: list[tuple[Pointer, int, int]] = []
         encoded = source.encode()
         self._bytes = encoded
         self._offsets: list[int] | None = None
@@ -206,7 +218,7 @@ class _Walk:
     def document(self, root: Node) -> None:
         """All statements of the document."""
         spot = Spot(())
-        self._placing.opened(spot, 0, 0)
+        self.placing.opened(spot, 0, 0)
         spot.stop = self._range(root)[1]
         for node in root.children:
             self._statement(node, spot)
@@ -238,17 +250,22 @@ class _Walk:
         except ValueError:
             return text
 
+    def _member(self, around: Spot, name: str, start: int, stop: int) -> Spot:
+        spot = around.member(name, start, stop)
+        self.keys.append((spot.pointer, start, stop))
+        return spot
+
     def _inside(self, around: Spot, names: Sequence[tuple[str, int, int]], start: int, stop: int) -> Spot:
         """The table a dotted key leads to; the tables on the way are noted where they stand first."""
         spot = around
         for name, key_start, key_stop in names:
-            spot = spot.member(name, key_start, key_stop)
+            spot = self._member(spot, name, key_start, key_stop)
             last = self._counts.get(spot.pointer)
             if last is not None:
                 spot = spot.item(last)
             elif spot.pointer not in self._seen:
                 self._seen.add(spot.pointer)
-                self._placing.opened(spot, start, start)
+                self.placing.opened(spot, start, start)
                 spot.stop = stop
         return spot
 
@@ -261,18 +278,18 @@ class _Walk:
         names = self._names(key)
         outer = self._inside(around, names[:-1], start, stop)
         name, key_start, key_stop = names[-1]
-        table = outer.member(name, key_start, key_stop)
+        table = self._member(outer, name, key_start, key_stop)
         if node.type == "table_array_element":
             index = self._counts.get(table.pointer, -1) + 1
             if not index:
-                self._placing.opened(table, start, start)
+                self.placing.opened(table, start, start)
                 table.stop = stop
             self._counts[table.pointer] = index
             self._seen.add(table.pointer)
             table = table.item(index)
             table.key_start, table.key_stop = key_start, key_stop
         self._seen.add(table.pointer)
-        self._placing.opened(table, start, start)
+        self.placing.opened(table, start, start)
         table.stop = stop
         for child in node.children:
             self._statement(child, table)
@@ -287,7 +304,7 @@ class _Walk:
         if not names:
             return
         outer = self._inside(around, names[:-1], start, stop)
-        self._value(value, outer.member(*names[-1]))
+        self._value(value, self._member(outer, *names[-1]))
 
     def _value(self, value: Node, spot: Spot) -> None:
         """A value and everything in it, with a stack of our own: nesting must not end us."""
@@ -296,10 +313,10 @@ class _Walk:
             node, place = pending.pop()
             start, stop = self._range(node)
             if node.type in ("array", "inline_table"):
-                self._placing.opened(place, start, start + 1)
+                self.placing.opened(place, start, start + 1)
                 place.stop = stop
             else:
-                self._placing.closed(place, start, stop)
+                self.placing.closed(place, start, stop)
             if node.type == "array":
                 items = [c for c in node.children if c.is_named and c.type not in ("comment", "ERROR")]
                 pending.extend(reversed([(child, place.item(i)) for i, child in enumerate(items)]))
@@ -310,7 +327,7 @@ class _Walk:
                     if pair.type == "pair" and key is not None and inner_value is not None:
                         names = self._names(key)
                         inner = self._inside(place, names[:-1], *self._range(pair))
-                        pending.append((inner_value, inner.member(*names[-1])))
+                        pending.append((inner_value, self._member(inner, *names[-1])))
 
 
 def _value_of(pair: Node) -> Node | None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from mplp_lsp.analysis.name_places import place_of
 from mplp_lsp.analysis.names import (
     declarations_of,
     name_at,
     names_called,
     names_of,
-    place_of,
     uses_of,
 )
 from mplp_lsp.text.uris import uri_of
