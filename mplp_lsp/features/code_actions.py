@@ -1,16 +1,25 @@
-"""Code actions: the fixes of the findings here, and what the lenses offer, for editors without lenses."""
+"""Code actions: fixes, refactorings, new documents, and what the lenses offer for editors without lenses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from lsprotocol import types
 
+from mplp_lsp.analysis.located import Located
 from mplp_lsp.features.diagnostics import diagnostic, findings_of
 from mplp_lsp.features.doors import TERMINAL, Door, doors
-from mplp_lsp.features.fixes import fixes
-from mplp_lsp.features.places import STEPS, offsets_of, range_between, steps_between
+from mplp_lsp.features.fix_all import FIX_ALL_KIND, all_fixed
+from mplp_lsp.features.fixes import Fix, fixes
+from mplp_lsp.features.member_offers import QUICK_FIX, gathered_offers
+from mplp_lsp.features.new_documents import NEW_KIND, new_documents
+from mplp_lsp.features.offers import Offer, Wanted, action_of, is_lazy
+from mplp_lsp.features.places import STEPS, offsets_of, steps_between
 from mplp_lsp.features.plan_state import PlanState, plan_state
+from mplp_lsp.features.seed_forms import seed_form_offers
+from mplp_lsp.features.step_refactorings import EXTRACT, REWRITE, step_refactorings
+from mplp_lsp.features.workspace_edits import Change, workspace_edit
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
@@ -18,23 +27,66 @@ from mplp_lsp.workspace.snapshot import Snapshot
 RUN_KIND = "mplp.run"
 """A kind of our own, so that running never mixes with fixing in an editor's menus."""
 
+KINDS = (QUICK_FIX, REWRITE, EXTRACT, FIX_ALL_KIND, RUN_KIND, NEW_KIND)
+"""All kinds that may be answered, as the server announces them."""
+
 Action = types.CodeAction | types.Command
+_Offers = Callable[[Snapshot, Document, int, int], Iterator[Offer]]
 
 
 def code_actions(
     snapshot: Snapshot, document: Document, params: types.CodeActionParams
 ) -> list[Action] | None:
-    """Fixes at the asked range first, then what can be done with the step there, then with the plan."""
+    """Fixes at the asked range first, then what can be done with the step there, then with the plan.
+
+    Unasked (a cursor that only moves) there are fixes and the questions of a step: a light bulb on every
+    line would only be noise.
+    """
     context = params.context
     start, end = offsets_of(snapshot, document, params.range)
+    is_asked = context.trigger_kind != types.CodeActionTriggerKind.Automatic
     actions: list[Action] = []
-    if _is_wanted(types.CodeActionKind.QuickFix.value, context.only) and snapshot.client.code_action_literals:
-        actions.extend(_fixes(snapshot, document, start, end))
+    if snapshot.client.code_action_literals:
+        for kinds, offers in _OFFERS:
+            if any(_is_wanted(kind, context.only) for kind in kinds) and _is_shown(kinds, context, is_asked):
+                for offer in offers(snapshot, document, start, end):
+                    if not _is_wanted(offer.kind, context.only):
+                        continue
+                    action = action_of(snapshot, document, offer, (start, end))
+                    if action is not None:
+                        actions.append(action)
     if _is_wanted(RUN_KIND, context.only):
-        # A light bulb on every line would only be noise: unasked, only the questions of a step are offered.
-        is_asked = context.trigger_kind != types.CodeActionTriggerKind.Automatic
         actions.extend(_run_actions(snapshot, document, params.text_document.uri, (start, end), is_asked))
     return actions or None
+
+
+def code_action_resolve(
+    snapshot: Snapshot, document: Document | None, action: types.CodeAction
+) -> types.CodeAction:
+    """The action with its edit, made anew from the text as it is; as it came where it is offered no more.
+
+    LSP 3.17, codeAction/resolve. Nothing is kept between the list and this (ARCHITECTURE 2.6).
+    """
+    wanted = Wanted.of(action.data)
+    if wanted is None or document is None or action.edit is not None or wanted.version != document.version:
+        return action
+    for kinds, offers in _OFFERS:
+        if action.kind is not None and str(getattr(action.kind, "value", action.kind)) not in kinds:
+            continue
+        for offer in offers(snapshot, document, wanted.start, wanted.end):
+            if offer.title == wanted.title and offer.key == wanted.key and offer.refusal is None:
+                change = offer.make()
+                if change is not None:
+                    action.edit = workspace_edit(snapshot, change)
+                return action
+    return action
+
+
+def _is_shown(kinds: Sequence[str], context: types.CodeActionContext, is_asked: bool) -> bool:
+    """Repairs of the whole document are made when they are asked for by name, as on save."""
+    if kinds == (FIX_ALL_KIND,):
+        return context.only is not None
+    return is_asked or kinds == (QUICK_FIX,)
 
 
 def _is_wanted(kind: str, wanted: Sequence[object] | None) -> bool:
@@ -85,33 +137,55 @@ def _again(snapshot: Snapshot, document: Document, state: PlanState) -> Iterator
     yield types.CodeAction(
         title="MPLP: Set the plan back to draft, to run it again",
         kind=RUN_KIND,
-        edit=_workspace_edit(snapshot, document, edits),
+        edit=workspace_edit(snapshot, Change([(document, edits)])),
     )
 
 
-def _fixes(snapshot: Snapshot, document: Document, start: int, end: int) -> Iterator[types.CodeAction]:
-    for found in findings_of(snapshot, document):
-        if not (found.start <= end and start <= found.end):
-            continue
+def _quick_fixes(snapshot: Snapshot, document: Document, start: int, end: int) -> Iterator[Offer]:
+    everywhere = findings_of(snapshot, document)
+    here = [found for found in everywhere if found.start <= end and start <= found.end]
+    for found in here:
         shown = diagnostic(snapshot, document, found)
         for fix in fixes(document, found):
-            yield types.CodeAction(
-                title=fix.title,
-                kind=types.CodeActionKind.QuickFix,
-                diagnostics=[shown],
-                is_preferred=True if fix.is_preferred else None,
-                edit=_workspace_edit(snapshot, document, fix.edits),
+            yield Offer(
+                fix.title,
+                QUICK_FIX,
+                partial(_change_of, document, fix),
+                key=_key_of(found),
+                is_preferred=fix.is_preferred,
+                diagnostic=shown,
             )
+    yield from gathered_offers(snapshot, document, here, everywhere)
 
 
-def _workspace_edit(snapshot: Snapshot, document: Document, edits: Iterable[Edit]) -> types.WorkspaceEdit:
-    """For exactly this version of the document, where the client can be told so."""
-    texts = [
-        types.TextEdit(range=range_between(snapshot, document, edit.start, edit.end), new_text=edit.new_text)
-        for edit in edits
-    ]
-    if not snapshot.client.document_changes:
-        return types.WorkspaceEdit(changes={document.uri: texts})
-    target = types.OptionalVersionedTextDocumentIdentifier(uri=document.uri, version=document.version)
-    changes = [types.TextDocumentEdit(text_document=target, edits=list(texts))]
-    return types.WorkspaceEdit(document_changes=list(changes))
+def _key_of(found: Located) -> str:
+    return f"{found.finding.code}@{found.start}"
+
+
+def _change_of(document: Document, fix: Fix) -> Change:
+    return Change([(document, fix.edits)])
+
+
+def _fix_all(snapshot: Snapshot, document: Document, _start: int, _end: int) -> Iterator[Offer]:
+    if is_lazy(snapshot.client):
+        yield Offer(_FIX_ALL_TITLE, FIX_ALL_KIND, partial(all_fixed, snapshot, document))
+        return
+    change = all_fixed(snapshot, document)
+    if change is not None:
+        yield Offer(_FIX_ALL_TITLE, FIX_ALL_KIND, lambda: change)
+
+
+_FIX_ALL_TITLE = "Repair everything that has one obvious repair"
+
+
+def _refactorings(snapshot: Snapshot, document: Document, start: int, end: int) -> Iterator[Offer]:
+    yield from step_refactorings(snapshot, document, start, end)
+    yield from seed_form_offers(snapshot, document)
+
+
+_OFFERS: tuple[tuple[tuple[str, ...], _Offers], ...] = (
+    ((QUICK_FIX,), _quick_fixes),
+    ((REWRITE, EXTRACT), _refactorings),
+    ((FIX_ALL_KIND,), _fix_all),
+    ((NEW_KIND,), new_documents),
+)

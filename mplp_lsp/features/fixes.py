@@ -6,18 +6,18 @@ data and gets a fix without a line here. Faults of the text are repaired by code
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from mplp_lsp.analysis.located import Located
-from mplp_lsp.features.json_edits import item_added, item_removed, member_added, spots_of_text, value_at
+from mplp_lsp.features.cycle_cuts import cycle_cuts
+from mplp_lsp.features.id_repairs import fresh_uuid, malformed_id_repairs
+from mplp_lsp.features.json_edits import item_added, item_removed, member_added
+from mplp_lsp.features.member_edits import member_moved, member_removed
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
-from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.words import nearest
 
 _LONGEST_SHOWN = 60
@@ -28,7 +28,6 @@ _REMOVABLE = {
     "step-dependency-duplicate": "Remove the second mention",
     "step-dependency-self": "Remove this dependency",
     "step-dependency-unknown": "Remove this dependency",
-    "plan-cycle": "Remove this dependency, which closes the cycle",
 }
 _OWN_IDS = frozenset({"document-id-duplicate", "step-id-duplicate"})
 _LITERALS = {
@@ -66,13 +65,17 @@ def fixes(document: Document, found: Located) -> Iterator[Fix]:
     yield from _other_options(found, data)
     if code in _OWN_IDS:
         yield _fresh_id(document, found)
-    elif code == "id-malformed":
-        yield from _id_everywhere(document, found)
+    elif code == "id-malformed" and "suggestion" not in data:
+        for title, edits in malformed_id_repairs(document, found.finding.place.pointer):
+            yield Fix(title, edits, is_preferred=True)
+    if data.get("removable"):
+        yield from _without_member(document, found, data.get("home"))
     if code in _REMOVABLE:
         removal = item_removed(document, found.finding.place.pointer)
         if removal is not None:
-            is_obvious = "suggestion" not in data and code != "plan-cycle"
-            yield Fix(_REMOVABLE[code], (removal,), is_preferred=is_obvious)
+            yield Fix(_REMOVABLE[code], (removal,), is_preferred="suggestion" not in data)
+    elif code == "plan-cycle":
+        yield from (Fix(title, (edit,)) for title, edit in cycle_cuts(document, found))
 
 
 # Faults of values
@@ -122,30 +125,15 @@ def _fresh_id(document: Document, found: Located) -> Fix:
     return Fix("Give it an id of its own", (Edit(found.start, found.end, text),), is_preferred=True)
 
 
-def _id_everywhere(document: Document, found: Located) -> Iterator[Fix]:
-    """A word that is no id (`step-1`) is often mentioned elsewhere; all mentions get the same fresh id."""
-    pointer: Pointer = found.finding.place.pointer
-    tree = document.tree
-    word = value_at(tree, pointer) if tree is not None else None
-    if tree is None or not isinstance(word, str) or not word or "suggestion" in found.finding.data:
-        return
-    text = json.dumps(fresh_uuid(document, tree.text.text.find(json.dumps(word, ensure_ascii=False))))
-    spots = list(spots_of_text(tree, word))
-    where = "" if len(spots) == 1 else f", at all {len(spots)} places"
-    yield Fix(
-        f"Replace {_shown(json.dumps(word, ensure_ascii=False))} by a fresh id{where}",
-        tuple(Edit(start, end, text) for start, end in spots),
-        is_preferred=True,
-    )
-
-
-def fresh_uuid(document: Document, offset: int) -> str:
-    """A UUID version 4 in form, made from the document itself: features draw no random numbers.
-
-    Two places, texts or files give different ones; asking twice for the same gives the same.
-    """
-    seed = f"{document.uri}\n{offset}\n{document.text.text}".encode("utf-8", "surrogatepass")
-    return str(uuid.UUID(bytes=hashlib.sha256(seed).digest()[:16], version=4))
+def _without_member(document: Document, found: Located, home: object) -> Iterator[Fix]:
+    """A member that has no place here is moved to where it belongs, or taken out."""
+    pointer = found.finding.place.pointer
+    if isinstance(home, str) and (edits := member_moved(document, pointer, home)) is not None:
+        yield Fix(f"Move `{pointer[-1]}` into `{home}`", edits, is_preferred=True)
+    removal = member_removed(document, pointer)
+    if removal is not None:
+        is_obvious = pointer[-1] == "$schema" or found.finding.place.part == "value"
+        yield Fix(f"Remove {_shown(str(pointer[-1]))}", (removal,), is_preferred=is_obvious)
 
 
 def _shown(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mplp_lsp.text.edits import Edit
@@ -13,6 +13,7 @@ from mplp_lsp.workspace.documents import Document
 from mplp_runtime.rules.findings import Pointer
 
 _LOOK_BACK = 400
+_INDENT = "  "
 _BLANK_TAIL = re.compile(r"[ \t\r\n]*\Z")
 
 
@@ -39,19 +40,27 @@ def member_added(document: Document, pointer: Pointer, key: str, value: object) 
 
     None where there is no such object, or where it has that key.
     """
+    return members_added(document, pointer, {key: value})
+
+
+def members_added(document: Document, pointer: Pointer, members: Mapping[str, object]) -> Edit | None:
+    """Writes several members at once, in their order, as `member_added` does one; not those there."""
     tree = document.tree
-    if tree is None:
+    owner = None if tree is None else _object_at(tree, pointer)
+    if tree is None or owner is None:
         return None
-    owner = _object_at(tree, pointer)
-    if owner is None or key in owner:
+    missing = {key: value for key, value in members.items() if key not in owner}
+    if not missing:
         return None
     if not owner:
         _, at = tree.range_of(pointer, "open")
-        return Edit(at, at, f"{json.dumps(key)}: {_dumped(value, '')}")
+        inner = ", ".join(f"{json.dumps(key)}: {_dumped(value, '')}" for key, value in missing.items())
+        return Edit(at, at, inner)
     last = next(reversed(owner))
     blank = _blank_before(document, tree.range_of((*pointer, last), "key")[0])
     _, at = tree.range_of((*pointer, last))
-    return Edit(at, at, f",{blank or ' '}{json.dumps(key)}: {_dumped(value, blank)}")
+    texts = (f",{blank or ' '}{json.dumps(key)}: {_dumped(value, blank)}" for key, value in missing.items())
+    return Edit(at, at, "".join(texts))
 
 
 def item_added(document: Document, pointer: Pointer, value: object) -> Edit | None:
@@ -67,24 +76,82 @@ def item_added(document: Document, pointer: Pointer, value: object) -> Edit | No
 
 def item_removed(document: Document, pointer: Pointer) -> Edit | None:
     """Takes the list item at `pointer` out, with the comma that belongs to it; None where there is none."""
+    if not pointer or not isinstance(pointer[-1], int):
+        return None
+    edits = items_removed(document, pointer[:-1], [pointer[-1]])
+    return edits[0] if edits else None
+
+
+def items_removed(document: Document, pointer: Pointer, indexes: Iterable[int]) -> list[Edit]:
+    """Takes items out of the list at `pointer`, with the commas that belong to them; others are ignored.
+
+    One edit for each run of neighbours, so that none touches another.
+    """
+    tree = document.tree
+    if tree is None:
+        return []
+    count = item_count(tree, pointer)
+    edits: list[Edit] = []
+    for first, last in _runs(sorted({index for index in indexes if 0 <= index < count})):
+        start, end = tree.range_of((*pointer, first))[0], tree.range_of((*pointer, last))[1]
+        if last + 1 < count:
+            end = tree.range_of((*pointer, last + 1))[0]
+        elif first:
+            start = tree.range_of((*pointer, first - 1))[1]
+        edits.append(Edit(start, end, ""))
+    return edits
+
+
+def item_count(tree: Tree, pointer: Pointer) -> int:
+    """How many items the list at `pointer` has; 0 where there is no list."""
+    if len(pointer) == 1 and pointer[0] in tree.tables:
+        return tree.tables[str(pointer[0])].count
+    items = value_at(tree, pointer)
+    return len(items) if isinstance(items, list) else 0
+
+
+def _runs(indexes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of neighbouring numbers."""
+    first = last = None
+    for index in indexes:
+        if first is None or last is None:
+            first = last = index
+        elif index == last + 1:
+            last = index
+        else:
+            yield first, last
+            first = last = index
+    if first is not None and last is not None:
+        yield first, last
+
+
+def item_inserted(document: Document, pointer: Pointer, value: object, *, is_before: bool) -> Edit | None:
+    """Writes `value` as a neighbour of the list item at `pointer`, laid out as that item is."""
     tree = document.tree
     if tree is None or not pointer or not isinstance(pointer[-1], int):
         return None
-    index, whole = pointer[-1], pointer[:-1]
-    items = value_at(tree, whole)
-    count = 0
-    if len(whole) == 1 and whole[0] in tree.tables:
-        count = tree.tables[str(whole[0])].count
-    elif isinstance(items, list):
-        count = len(items)
-    if not 0 <= index < count:
+    if not 0 <= pointer[-1] < item_count(tree, pointer[:-1]):
         return None
     start, end = tree.range_of(pointer)
-    if index + 1 < count:
-        return Edit(start, tree.range_of((*whole, index + 1))[0], "")
-    if index:
-        return Edit(tree.range_of((*whole, index - 1))[1], end, "")
-    return Edit(start, end, "")
+    blank = _blank_before(document, start)
+    is_line = not any(line_end in document.text.slice(start, end) for line_end in "\r\n")
+    text = (
+        json.dumps(value, ensure_ascii=False) if is_line else _dumped(value, blank, _unit(document, pointer))
+    )
+    if is_before:
+        return Edit(start, start, f"{text},{blank or ' '}")
+    return Edit(end, end, f",{blank or ' '}{text}")
+
+
+def _unit(document: Document, pointer: Pointer) -> str:
+    """By how much the members of the object at `pointer` are indented further than the object itself."""
+    tree = document.tree
+    owner = None if tree is None else _object_at(tree, pointer)
+    if tree is None or not owner:
+        return _INDENT
+    outer = _blank_before(document, tree.range_of(pointer)[0])
+    inner = _blank_before(document, tree.range_of((*pointer, next(iter(owner))), "key")[0])
+    return inner.removeprefix(outer) if inner.startswith(outer) and len(inner) > len(outer) else _INDENT
 
 
 def spots_of_text(tree: Tree, text: str) -> Iterator[tuple[int, int]]:
@@ -130,8 +197,8 @@ def _blank_before(document: Document, offset: int) -> str:
     return blank[start:]
 
 
-def _dumped(value: object, blank: str) -> str:
+def _dumped(value: object, blank: str, unit: str = _INDENT) -> str:
     """JSON of `value`; on several lines where its neighbours stand on lines of their own."""
     if "\n" not in blank or not value or not isinstance(value, dict | list):
         return json.dumps(value, ensure_ascii=False)
-    return json.dumps(value, ensure_ascii=False, indent=2).replace("\n", blank)
+    return json.dumps(value, ensure_ascii=False, indent=unit).replace("\n", blank)

@@ -37,14 +37,32 @@ ROUTES: tuple[Route, ...] = (
         options={"resolveProvider": False},
     ),
     Route(
-        "textDocument/inlayHint", "mplp_lsp.features.inlay_hints:inlay_hints", provider="inlayHintProvider"
+        "textDocument/hover", "mplp_lsp.features.hover:hover", takes="position", provider="hoverProvider"
     ),
+    Route(
+        "textDocument/inlayHint",
+        "mplp_lsp.features.inlay_hints:inlay_hints",
+        provider="inlayHintProvider",
+        options={"resolveProvider": True},
+    ),
+    Route("inlayHint/resolve", "mplp_lsp.features.inlay_ids:resolve_inlay_hint", takes="item"),
     Route(
         "textDocument/codeAction",
         "mplp_lsp.features.code_actions:code_actions",
         provider="codeActionProvider",
-        options={"codeActionKinds": ["quickfix", "mplp.run"]},
+        options={
+            "codeActionKinds": [
+                "quickfix",
+                "refactor.rewrite",
+                "refactor.extract",
+                "source.fixAll.mplp",
+                "mplp.run",
+                "mplp.new",
+            ],
+            "resolveProvider": True,
+        },
     ),
+    Route("codeAction/resolve", "mplp_lsp.features.code_actions:code_action_resolve", takes="item"),
 )
 
 BY_METHOD = {route.method: route for route in ROUTES}

@@ -209,13 +209,20 @@ def test_an_unknown_dependency_can_be_removed() -> None:
     assert "step-dependency-unknown" not in codes(seen, after)
 
 
-def test_a_cycle_can_be_cut_where_it_closes() -> None:
-    value = plan_value()
-    value["steps"][0]["dependencies"] = [uuid_of("s2")]
-    seen = project(json.dumps(value, indent=2))
-    (fix,) = offered(seen, "plan-cycle")
-    assert not fix.is_preferred
-    assert "plan-cycle" not in codes(seen, applied(seen.snapshot, seen.uri, fix.edit))
+def test_a_circle_can_be_broken_at_each_of_its_edges() -> None:
+    value = plan_value(steps=3)
+    value["steps"][0]["dependencies"] = [uuid_of("s3")]
+    text = json.dumps(value, indent=2)
+    cuts = offered(project(text), "plan-cycle")
+    assert [cut.title for cut in cuts] == [
+        "Break the circle: `Step 1` no longer waits for `Step 3` (this closes it)",
+        "Break the circle: `Step 3` no longer waits for `Step 2`",
+        "Break the circle: `Step 2` no longer waits for `Step 1`",
+    ]
+    assert not any(cut.is_preferred for cut in cuts)
+    for cut in cuts:
+        seen = project(text)
+        assert "plan-cycle" not in codes(seen, applied(seen.snapshot, seen.uri, cut.edit))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,37 @@
+"""Small edits of JSON text that take members out of objects, or move them from one object into another."""
+
+from __future__ import annotations
+
+from mplp_lsp.features.json_edits import member_added, value_at
+from mplp_lsp.text.edits import Edit
+from mplp_lsp.workspace.documents import Document
+from mplp_runtime.rules.findings import Pointer
+
+
+def member_removed(document: Document, pointer: Pointer) -> Edit | None:
+    """Takes the member at `pointer` out of its object, with its comma; None where there is none."""
+    tree = document.tree
+    owner = value_at(tree, pointer[:-1]) if tree is not None and pointer else None
+    if tree is None or not isinstance(owner, dict) or pointer[-1] not in owner:
+        return None
+    keys, whole = list(owner), pointer[:-1]
+    index = keys.index(pointer[-1])
+    start, end = tree.range_of(pointer, "key")[0], tree.range_of(pointer)[1]
+    if index + 1 < len(keys):
+        return Edit(start, tree.range_of((*whole, keys[index + 1]), "key")[0], "")
+    if index:
+        return Edit(tree.range_of((*whole, keys[index - 1]))[1], end, "")
+    return Edit(start, end, "")
+
+
+def member_moved(document: Document, pointer: Pointer, home: str) -> tuple[Edit, Edit] | None:
+    """Takes the member at `pointer` into its sibling object `home`; None where there is no such object, or
+    where that has the member already."""
+    tree = document.tree
+    removal = member_removed(document, pointer)
+    if tree is None or removal is None or pointer[0] in tree.tables:
+        # The entries of a list at the top are not held together, so it is not copied.
+        return None
+    target = (*pointer[:-1], home)
+    addition = member_added(document, target, str(pointer[-1]), value_at(tree, pointer))
+    return None if addition is None else (removal, addition)

@@ -1,0 +1,56 @@
+"""Quick fixes for several findings at once: all members an object lacks, all findings of one kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from mplp_lsp.analysis.located import Located
+from mplp_lsp.features.fix_all import all_of_code
+from mplp_lsp.features.fixes import fixes
+from mplp_lsp.features.id_repairs import fresh_uuid
+from mplp_lsp.features.json_edits import members_added
+from mplp_lsp.features.offers import Offer
+from mplp_lsp.features.workspace_edits import Change
+from mplp_lsp.workspace.documents import Document
+from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.rules.findings import Pointer
+from mplp_schemas import describe
+
+QUICK_FIX = "quickfix"
+
+
+def gathered_offers(
+    snapshot: Snapshot, document: Document, here: Sequence[Located], everywhere: Sequence[Located]
+) -> Iterator[Offer]:
+    """For the findings `here`, of all those in the document."""
+    missing: dict[Pointer, list[Located]] = {}
+    for found in here:
+        if isinstance(found.finding.data.get("missing"), str) and "insert_default" in found.finding.data:
+            missing.setdefault(found.finding.place.pointer, []).append(found)
+    for pointer, lacking in missing.items():
+        if len(lacking) > 1:
+            title = f"Add all {len(lacking)} missing members"
+            yield Offer(title, QUICK_FIX, partial(_added, document, pointer, lacking), key=repr(pointer))
+    counts = Counter(found.finding.code for found in everywhere)
+    for code in dict.fromkeys(found.finding.code for found in here):
+        first = next(found for found in here if found.finding.code == code)
+        if counts[code] > 1 and any(fix.is_preferred for fix in fixes(document, first)):
+            title = f"Fix all {counts[code]} of `{code}` in this document"
+            yield Offer(title, QUICK_FIX, partial(all_of_code, snapshot, document, code), key=code)
+
+
+def _added(document: Document, pointer: Pointer, lacking: Sequence[Located]) -> Change | None:
+    members: dict[str, object] = {}
+    for number, found in enumerate(lacking):
+        data = found.finding.data
+        value = data["insert_default"]
+        if data.get("insert_format") == "uuid":
+            value = fresh_uuid(document, found.start + number)
+        members[str(data["missing"])] = value
+    # As a person would write them: in the order in which the schema names them.
+    properties = (describe(document.kind or "", pointer) or {}).get("properties", {})
+    ordered = {key: members[key] for key in properties if key in members}
+    edit = members_added(document, pointer, ordered | members)
+    return None if edit is None else Change([(document, [edit])])
