@@ -55,7 +55,7 @@ class Analysis:
     def graph(self) -> tuple[Finding, ...]:
         """What follows from the facts alone; made again only when a fact has changed."""
         facts = self.facts
-        if facts is None or facts.kind != "plan":
+        if facts is None:
             return ()
         return remembered(self.document, "graph", (facts,), lambda: tuple(plan_findings(facts)))
 

@@ -7,7 +7,7 @@ A closed document has no tree. It is read for the places that are asked for, and
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from mplp_lsp.analysis.located import range_of
 from mplp_lsp.text.ndjson import Timeline

@@ -14,8 +14,7 @@ from itertools import chain
 from typing import NamedTuple, TypeVar
 
 from mplp_lsp.analysis.document import remembered
-from mplp_lsp.analysis.name_places import element_of, is_read
-from mplp_lsp.analysis.name_places import range_of_names as range_of_names
+from mplp_lsp.analysis.name_places import element_of, is_read, range_of_names
 from mplp_lsp.text.elements import Element
 from mplp_lsp.text.ndjson import Line, Timeline
 from mplp_lsp.text.spans import Block
@@ -28,6 +27,8 @@ from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.names import LOCAL_KINDS, Name, element_names, header_names
 from mplp_runtime.rules.names import names as names_of_value
+
+__all__ = ["declarations_of", "name_at", "names_called", "names_of", "range_of_names", "uses_of"]
 
 T = TypeVar("T")
 _Item = TypeVar("_Item")
