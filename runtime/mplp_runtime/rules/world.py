@@ -79,10 +79,16 @@ class DocumentFacts:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Statuses of a plan at the last save the graph knows (D22)."""
+    """A document at the last save that the graph knows (D22).
+
+    `steps` and `segments` are statuses by id; `sealed` has by id what may not change any more: the decisions
+    of a Confirm and the segments of a trace that had ended, each with its `EntryFacts.seal`.
+    """
 
     status: str | None
     steps: Mapping[str, str]
+    segments: Mapping[str, str] = field(default_factory=dict)
+    sealed: Mapping[str, int] = field(default_factory=dict)
 
 
 class World(Protocol):
@@ -98,4 +104,4 @@ class World(Protocol):
         """The project's mplp.toml; None where there is none or it cannot be read."""
 
     def baseline(self, kind: str, id: str) -> Baseline | None:  # noqa: A002
-        """Statuses at the last save, None where the graph has not seen this document."""
+        """What was saved last, None where the graph has not seen this document."""

@@ -1,0 +1,270 @@
+"""What documents other than plans say about each other: contexts, targets, plans, roles, threads, modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mplp_runtime.rules.explain import is_id
+from mplp_runtime.rules.facts import LAST_CONFIRM, THREAD
+from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
+from mplp_runtime.rules.lifecycle import is_terminal
+from mplp_runtime.rules.near_ids import NearIds
+from mplp_runtime.rules.neighbours import (
+    described,
+    document_of,
+    finding,
+    nearest_to,
+    reference_at,
+    unknown_document,
+)
+from mplp_runtime.rules.words import nearest, quoted
+from mplp_runtime.rules.world import DocumentFacts, Reference, World
+
+STATE_FOLDER = "/.mplp/"
+
+_CONTEXT: Pointer = ("context_id",)
+_PLAN: Pointer = ("plan_id",)
+_TARGET: Pointer = ("target_id",)
+_STATUS: Pointer = ("status",)
+_TARGET_KINDS = ("context", "plan", "trace", "extension")
+_SPANS: tuple[Pointer, ...] = (("trace", "context_id"), ("root_span", "context_id"))
+_AHEAD_OF_APPROVAL = ("approved", "in_progress")
+
+
+def belonging_findings(facts: DocumentFacts, world: World) -> list[Finding]:
+    """What is wrong between this document and the others; the context of a plan and its roles apart."""
+    found = list(_contexts(facts, world))
+    found += _last_confirm(facts, world)
+    if facts.kind == "plan":
+        found += _approval(facts, world)
+    elif facts.kind == "confirm":
+        found += _target(facts, world)
+    elif facts.kind == "trace":
+        found += _plan_of_trace(facts, world)
+    elif facts.kind == "collab":
+        found += _roles(facts, "participants", world)
+    elif facts.kind == "network":
+        found += _roles(facts, "nodes", world)
+    elif facts.kind == "dialog":
+        found += _thread(facts, world)
+    elif facts.kind == "core":
+        found += _modules(facts, world)
+    return found
+
+
+def _contexts(facts: DocumentFacts, world: World) -> Iterator[Finding]:
+    """The context by itself, against that of the plan, and against those of the spans."""
+    reference = reference_at(facts, _CONTEXT)
+    own = facts.id if facts.kind == "context" else reference.id if reference is not None else None
+    spans = [span for pointer in _SPANS if (span := reference_at(facts, pointer)) is not None]
+    if own is None or not is_id(own):
+        return
+    if reference is not None and facts.kind != "plan":
+        fault = _context_of_plan(facts, reference, world)
+        if fault is None and not world.declarations("context", own):
+            agreed = next((span.id for span in spans if world.declarations("context", span.id)), None)
+            fault = unknown_document("context-unknown", facts, reference, world, agreed)
+            # Where nobody has a context the spans may be wrong all the same.
+            if fault.severity is Severity.INFORMATION:
+                yield fault
+                fault = None
+        if fault is not None:
+            # The spans are measured against an id that is wrong itself.
+            yield fault
+            return
+    for span in spans:
+        if span.id != own:
+            yield finding(
+                "trace-context-mismatch",
+                f"The {_span_name(span, facts.kind)} names another context than the {facts.kind} itself, "
+                f"`{own}`.",
+                span.pointer,
+                Severity.WARNING,
+                [Related(Place(_CONTEXT), f"The {facts.kind}'s own context.")],
+                data={"suggestion": own},
+            )
+
+
+def _span_name(span: Reference, kind: str) -> str:
+    return f"trace of this {kind}" if span.pointer[0] == "trace" else f"root span of this {kind}"
+
+
+def _context_of_plan(trace: DocumentFacts, reference: Reference, world: World) -> Finding | None:
+    """That a trace is in another context than its plan (invariant `sa_trace_context_binding`)."""
+    plan = document_of(trace, _PLAN, world) if trace.kind == "trace" else None
+    context = reference_at(plan, _CONTEXT) if plan is not None else None
+    if plan is None or context is None or context.id == reference.id:
+        return None
+    return finding(
+        "trace-context-mismatch",
+        f"This trace names another context than its plan, {described(plan)}. "
+        f"The plan belongs to `{context.id}`.",
+        reference.pointer,
+        # The invariant is about traces that are finished; before that the id may still be put right.
+        Severity.ERROR if trace.status and is_terminal("trace", trace.status) else Severity.WARNING,
+        [Related(Place(context.pointer, "value", plan.uri), "The plan's context.")],
+        data={"suggestion": context.id},
+    )
+
+
+def _last_confirm(facts: DocumentFacts, world: World) -> Iterator[Finding]:
+    reference = reference_at(facts, LAST_CONFIRM)
+    if reference is None or reference.kind is None or world.declarations("confirm", reference.id):
+        return
+    yield unknown_document("confirm-reference-unknown", facts, reference, world)
+
+
+def _target(confirm: DocumentFacts, world: World) -> Iterator[Finding]:
+    reference = reference_at(confirm, _TARGET)
+    if reference is None or reference.kind is None or world.declarations(reference.kind, reference.id):
+        return
+    for kind in _TARGET_KINDS:
+        target = nearest_to(confirm.uri, world.declarations(kind, reference.id))
+        if target is not None:
+            yield finding(
+                "confirm-target-type",
+                f"The target is a {kind}, {described(target)}, and not a {reference.kind}.",
+                ("target_type",),
+                Severity.WARNING,
+                [Related(Place(target.id_pointer, "value", target.uri), "The target.")],
+                data={"suggestion": kind},
+            )
+            return
+    yield unknown_document("confirm-target-unknown", confirm, reference, world)
+
+
+def _approval(plan: DocumentFacts, world: World) -> Iterator[Finding]:
+    """A plan that goes ahead although the newest Confirm about it has not let it."""
+    if plan.status not in _AHEAD_OF_APPROVAL or plan.id is None:
+        return
+    about = [
+        confirm
+        for confirm in world.documents("confirm")
+        if (target := reference_at(confirm, _TARGET)) is not None
+        and target.kind == "plan"
+        and target.id == plan.id
+    ]
+    newest = max(about, key=_latest_word, default=None)
+    if newest is None or newest.status not in ("pending", "rejected"):
+        return
+    word = plan.status.replace("_", " ")
+    yield finding(
+        "plan-approval-contradicts",
+        f"The plan is {word}, but its Confirm in {described(newest)} is {quoted(newest.status)}.",
+        _STATUS,
+        Severity.WARNING,
+        [Related(Place(_STATUS, "value", newest.uri), "The status of the Confirm.")],
+        Stage.LIFECYCLE,
+    )
+
+
+def _latest_word(confirm: DocumentFacts) -> tuple[float, str]:
+    """By what one Confirm is newer than another: when it was last asked for or decided."""
+    decided = (decision.started for decision in confirm.entries.get("decisions", ()))
+    times = [each.timestamp() for each in (confirm.started, *decided) if each is not None]
+    return (max(times, default=0.0), confirm.uri)
+
+
+def _plan_of_trace(trace: DocumentFacts, world: World) -> Iterator[Finding]:
+    reference = reference_at(trace, _PLAN)
+    if reference is None:
+        return
+    plan = document_of(trace, _PLAN, world)
+    if plan is None:
+        yield unknown_document("trace-plan-unknown", trace, reference, world)
+    # What the runtime recorded is history: its plan may have been rewritten since.
+    elif STATE_FOLDER not in trace.uri:
+        yield from _steps_of_trace(trace, plan)
+
+
+def _steps_of_trace(trace: DocumentFacts, plan: DocumentFacts) -> Iterator[Finding]:
+    known = {step.step_id for step in plan.steps}
+    near: NearIds | None = None
+    for index, segment in enumerate(trace.entries.get("segments", ())):
+        step = segment.step
+        if step is None or step in known:
+            continue
+        near = near or NearIds(step_id for step_id in known if step_id is not None)
+        suggestion = near.meant(step)
+        message = f"No step of {described(plan)} has this id."
+        data: Mapping[str, object] | None = None
+        related = Related(Place(plan.id_pointer, "value", plan.uri), "The plan of this trace.")
+        if suggestion is not None:
+            position = next(at for at, each in enumerate(plan.steps) if each.step_id == suggestion)
+            message += f" Did you mean step {position + 1}, `{suggestion}`?"
+            data = {"suggestion": suggestion}
+            place = Place(("steps", position, "step_id"), "value", plan.uri)
+            related = Related(place, "This step is near.")
+        pointer = ("segments", index, "attributes", "step_id")
+        yield finding("trace-step-unknown", message, pointer, Severity.WARNING, [related], data=data)
+
+
+def _roles(facts: DocumentFacts, field: str, world: World) -> Iterator[Finding]:
+    """Roles by id or name; where no Role document is at hand nobody can say what a role is."""
+    roles = list(world.documents("role"))
+    known = dict.fromkeys(word for role in roles for word in (role.id, role.title) if word)
+    if not known:
+        return
+    near = NearIds(word for word in known if is_id(word))
+    names = [word for word in known if not is_id(word)]
+    for index, entry in enumerate(facts.entries.get(field, ())):
+        role = entry.role
+        if role is None or role in known or not role.strip():
+            continue
+        suggestion = near.meant(role) if is_id(role) else nearest(role, names)
+        message = f"No Role document of this workspace has the id or the name {quoted(role)}."
+        if suggestion is not None:
+            message += f" Did you mean `{suggestion}`?"
+        yield finding(
+            "role-unknown",
+            message,
+            (field, index, "role_id"),
+            Severity.WARNING,
+            data={"suggestion": suggestion} if suggestion is not None else None,
+        )
+
+
+def _thread(dialog: DocumentFacts, world: World) -> Iterator[Finding]:
+    """Dialogs of one thread are about one context; told at those that differ from the first of them."""
+    thread, context = reference_at(dialog, THREAD), reference_at(dialog, _CONTEXT)
+    if thread is None or context is None:
+        return
+    first = next(
+        (
+            other
+            for other in world.documents("dialog")
+            if (named := reference_at(other, THREAD)) is not None
+            and named.id == thread.id
+            and reference_at(other, _CONTEXT) is not None
+        ),
+        None,
+    )
+    theirs = reference_at(first, _CONTEXT) if first is not None else None
+    if first is None or theirs is None or first.uri == dialog.uri or theirs.id == context.id:
+        return
+    yield finding(
+        "dialog-thread-context",
+        f"This thread began in {described(first)}, which belongs to another context.",
+        thread.pointer,
+        Severity.WARNING,
+        [Related(Place(theirs.pointer, "value", first.uri), "The context of the thread's first dialog.")],
+    )
+
+
+def _modules(core: DocumentFacts, world: World) -> Iterator[Finding]:
+    """Modules that are switched off although the project has documents of theirs."""
+    if core.status != "active":
+        return
+    for index, module in enumerate(core.entries.get("modules", ())):
+        if module.status != "disabled" or module.id is None or module.id == "core":
+            continue
+        used = next(iter(world.documents(module.id)), None)
+        if used is not None:
+            yield finding(
+                "core-module-in-use",
+                f"The module {quoted(module.id)} is disabled, but {described(used)} uses it.",
+                ("modules", index, "status"),
+                Severity.INFORMATION,
+                [Related(Place(used.id_pointer, "value", used.uri), f"A {module.id} of this workspace.")],
+                Stage.LIFECYCLE,
+            )

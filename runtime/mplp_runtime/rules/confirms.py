@@ -1,0 +1,89 @@
+"""A Confirm and its decisions: the newest one decides, and only ever more of them are added (D14)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
+from mplp_runtime.rules.lifecycle import TRANSITIONS
+from mplp_runtime.rules.lists import out_of_order
+from mplp_runtime.rules.words import quoted
+from mplp_runtime.rules.world import DocumentFacts, EntryFacts
+
+_STATUS: Pointer = ("status",)
+
+
+def confirm_findings(confirm: DocumentFacts) -> list[Finding]:
+    """Where status, request and decisions of a Confirm cannot all be true."""
+    decisions = confirm.entries.get("decisions", ())
+    words = TRANSITIONS["confirm"]
+    if confirm.status not in words or any(each.status not in words for each in decisions):
+        return []
+    if not decisions:
+        return list(_undecided(confirm))
+    return [*_status(confirm, decisions), *_request(confirm, decisions)]
+
+
+def _finding(code: str, message: str, pointer: Pointer, *related: Related, suggestion: str | None) -> Finding:
+    data = {"suggestion": suggestion} if suggestion is not None else {}
+    return Finding(code, message, Severity.WARNING, Stage.LIFECYCLE, Place(pointer), related, data=data)
+
+
+def _undecided(confirm: DocumentFacts) -> Iterator[Finding]:
+    # Who asked may take the question back without anybody's decision.
+    if confirm.status in ("approved", "rejected"):
+        yield _finding(
+            "confirm-decision-missing",
+            f"This Confirm is {confirm.status}, but no decision says who did that and when.",
+            _STATUS,
+            suggestion=None,
+        )
+
+
+def _status(confirm: DocumentFacts, decisions: tuple[EntryFacts, ...]) -> Iterator[Finding]:
+    last = len(decisions) - 1
+    latest = decisions[last]
+    if latest.status == confirm.status or latest.status is None:
+        return
+    if out_of_order(decisions):
+        # Which one is the newest is the question then, and is told as that.
+        _, newest = max(
+            ((each.started, each) for each in decisions if each.started is not None),
+            key=lambda dated: dated[0],
+            default=(None, latest),
+        )
+        if newest.status == confirm.status:
+            return
+    if confirm.status == "pending":
+        is_asked_again = confirm.started is not None and (
+            latest.started is None or latest.started < confirm.started
+        )
+        # A rejected Confirm stays pending while what it is about is reworked.
+        if latest.status == "rejected" or is_asked_again:
+            return
+    if confirm.status == "cancelled" and latest.status == "rejected":
+        return
+    yield _finding(
+        "confirm-status-contradicts",
+        f"This Confirm is {quoted(confirm.status)}, but its newest decision is {quoted(latest.status)}.",
+        _STATUS,
+        Related(Place(("decisions", last, "status")), "The newest decision."),
+        suggestion=latest.status,
+    )
+
+
+def _request(confirm: DocumentFacts, decisions: tuple[EntryFacts, ...]) -> Iterator[Finding]:
+    last = len(decisions) - 1
+    decided, asked = decisions[last].started, confirm.started
+    # While it is pending it may have been asked again since.
+    if confirm.status == "pending" or decided is None or asked is None or decided >= asked:
+        return
+    if last in out_of_order(decisions):
+        return
+    yield _finding(
+        "decision-before-request",
+        "This decision was made before it was asked for.",
+        ("decisions", last, "decided_at"),
+        Related(Place(("requested_at",)), "When it was asked for."),
+        suggestion=None,
+    )

@@ -1,0 +1,161 @@
+"""What a document of any kind says twice and differently, visible in its header or in one entry alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mplp_runtime.rules.explain import is_id
+from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
+from mplp_runtime.rules.instants import instant_of
+from mplp_runtime.rules.words import quoted
+
+Members = Mapping[str, object]
+
+_PAIRS: Mapping[str, tuple[str, str]] = {
+    "trace": ("started_at", "finished_at"),
+    "dialog": ("started_at", "ended_at"),
+    "context": ("created_at", "updated_at"),
+    "role": ("created_at", "updated_at"),
+    "collab": ("created_at", "updated_at"),
+}
+_MODULES = frozenset(
+    ("context", "plan", "confirm", "trace", "role", "extension", "dialog", "collab", "core", "network")
+)
+_UNFINISHED: Mapping[str, tuple[str, ...]] = {
+    "trace": ("pending", "running"),
+    "segment": ("pending", "running"),
+    "dialog": ("active", "paused"),
+}
+
+
+def header_contradictions(kind: str, header: object, counts: Mapping[str, int]) -> list[Finding]:
+    """What contradicts itself outside the entries of top-level lists; `counts` has the length of each."""
+    if kind not in _MODULES or not isinstance(header, Mapping):
+        return []
+    found = list(_times(header, _PAIRS.get(kind)))
+    found += [each.below(("meta",)) for each in _times(header.get("meta"), ("created_at", "updated_at"))]
+    found += _unfinished(kind, header)
+    for member in ("trace", "root_span"):
+        found += [each.below((member,)) for each in _own_parent(header.get(member))]
+    found += _last_confirm(header)
+    if kind == "trace":
+        found += _root_span(header)
+    if kind == "network":
+        found += _topology(header, counts)
+    return found
+
+
+def element_contradictions(kind: str, field: str, element: object) -> list[Finding]:
+    """What contradicts itself in one entry of the top-level list `field`; places inside the entry."""
+    if not isinstance(element, Mapping):
+        return []
+    if kind == "trace" and field == "segments":
+        return [*_times(element, _PAIRS["trace"]), *_unfinished("segment", element), *_own_segment(element)]
+    if kind == "core" and field == "modules":
+        return list(_needed_but_disabled(element))
+    return []
+
+
+def _finding(
+    code: str,
+    message: str,
+    pointer: Pointer,
+    related: tuple[Related, ...] = (),
+    *,
+    stage: Stage = Stage.GRAPH,
+    severity: Severity = Severity.WARNING,
+    data: Mapping[str, object] | None = None,
+) -> Finding:
+    return Finding(code, message, severity, stage, Place(pointer), related, data=data or {})
+
+
+def _times(members: object, pair: tuple[str, str] | None) -> Iterator[Finding]:
+    if pair is None or not isinstance(members, Mapping):
+        return
+    first, last = pair
+    begin, end = instant_of(members.get(first)), instant_of(members.get(last))
+    if begin is not None and end is not None and end < begin:
+        yield _finding(
+            "time-reversed",
+            f"`{last}` is before `{first}`.",
+            (last,),
+            (Related(Place((first,)), f"`{first}` is {quoted(members[first])}."),),
+        )
+
+
+def _unfinished(kind: str, members: Members) -> Iterator[Finding]:
+    status = members.get("status")
+    last = _PAIRS["dialog" if kind == "dialog" else "trace"][1]
+    if status not in _UNFINISHED.get(kind, ()) or instant_of(members.get(last)) is None:
+        return
+    yield _finding(
+        "status-contradicts-time",
+        f"This {kind} is {quoted(status)}, but has ended: it has `{last}`.",
+        ("status",),
+        (Related(Place((last,)), "When it ended."),),
+        stage=Stage.LIFECYCLE,
+    )
+
+
+def _own_parent(span: object) -> Iterator[Finding]:
+    own = span.get("span_id") if isinstance(span, Mapping) else None
+    if isinstance(span, Mapping) and is_id(own) and span.get("parent_span_id") == own:
+        yield _finding("span-parent-self", "This span is its own parent.", ("parent_span_id",))
+
+
+def _own_segment(segment: Members) -> Iterator[Finding]:
+    if is_id(segment.get("segment_id")) and segment.get("parent_segment_id") == segment["segment_id"]:
+        yield _finding(
+            "segment-parent-self",
+            "This segment is its own parent.",
+            ("parent_segment_id",),
+            severity=Severity.ERROR,
+        )
+
+
+def _last_confirm(header: Members) -> Iterator[Finding]:
+    governance = header.get("governance")
+    reference = governance.get("lastConfirmRef") if isinstance(governance, Mapping) else None
+    module = reference.get("module") if isinstance(reference, Mapping) else None
+    if isinstance(module, str) and module in _MODULES and module != "confirm":
+        yield _finding(
+            "confirm-reference-module",
+            f"`lastConfirmRef` names a Confirm, so its `module` is `confirm` and not {quoted(module)}.",
+            ("governance", "lastConfirmRef", "module"),
+            data={"suggestion": "confirm"},
+        )
+
+
+def _root_span(header: Members) -> Iterator[Finding]:
+    span, own = header.get("root_span"), header.get("trace_id")
+    named = span.get("trace_id") if isinstance(span, Mapping) else None
+    if is_id(own) and is_id(named) and named != own:
+        yield _finding(
+            "trace-span-mismatch",
+            f"The root span names another trace than the one it stands in, {quoted(own)}.",
+            ("root_span", "trace_id"),
+            (Related(Place(("trace_id",)), "The trace's own id."),),
+            data={"suggestion": own},
+        )
+
+
+def _topology(header: Members, counts: Mapping[str, int]) -> Iterator[Finding]:
+    count = counts.get("nodes", 0)
+    if header.get("topology_type") == "single_node" and count > 1:
+        yield _finding(
+            "network-topology-contradicts",
+            f"A `single_node` network has one node; this one has {count}.",
+            ("topology_type",),
+            (Related(Place(("nodes",), "open"), "The nodes."),),
+        )
+
+
+def _needed_but_disabled(module: Members) -> Iterator[Finding]:
+    if module.get("required") is True and module.get("status") == "disabled":
+        yield _finding(
+            "module-required-disabled",
+            "This module is required, but disabled.",
+            ("status",),
+            (Related(Place(("required",)), "It is required."),),
+            stage=Stage.LIFECYCLE,
+        )
