@@ -36,9 +36,7 @@ ROUTES: tuple[Route, ...] = (
         provider="codeLensProvider",
         options={"resolveProvider": False},
     ),
-    Route(
-        "textDocument/hover", "mplp_lsp.features.hover:hover", takes="position", provider="hoverProvider"
-    ),
+    Route("textDocument/hover", "mplp_lsp.features.hover:hover", takes="position", provider="hoverProvider"),
     Route(
         "textDocument/inlayHint",
         "mplp_lsp.features.inlay_hints:inlay_hints",
@@ -63,6 +61,24 @@ ROUTES: tuple[Route, ...] = (
         },
     ),
     Route("codeAction/resolve", "mplp_lsp.features.code_actions:code_action_resolve", takes="item"),
+    Route(
+        "textDocument/definition",
+        "mplp_lsp.features.definition:definition",
+        takes="position",
+        provider="definitionProvider",
+    ),
+    Route(
+        "textDocument/references",
+        "mplp_lsp.features.references:references",
+        takes="position",
+        provider="referencesProvider",
+    ),
+    Route(
+        "textDocument/documentHighlight",
+        "mplp_lsp.features.highlight:document_highlight",
+        takes="position",
+        provider="documentHighlightProvider",
+    ),
 )
 
 BY_METHOD = {route.method: route for route in ROUTES}
