@@ -1,10 +1,12 @@
-"""Advice of the protocol's older, stricter generation: no fault, worth knowing (D13)."""
+"""Advice: what no schema asks for and is worth knowing; the older, stricter rules among it (D13)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from mplp_runtime.rules.choice import has_schema
 from mplp_runtime.rules.findings import Finding, Place, Severity, Stage
+from mplp_runtime.rules.sense import element_sense, header_sense
 from mplp_runtime.rules.words import quoted
 
 MODES_OF_SEVERAL = ("broadcast", "round_robin", "pair")
@@ -13,18 +15,22 @@ MODES_OF_SEVERAL = ("broadcast", "round_robin", "pair")
 
 def element_advice(kind: str, field: str, element: object) -> list[Finding]:
     """What is worth saying about one entry of a top-level list; places inside the entry."""
-    if kind != "plan" or field != "steps" or not isinstance(element, Mapping) or "agent_role" in element:
+    if not isinstance(element, Mapping):
         return []
-    return [
-        Finding(
-            "step-role-missing",
-            "This step has no `agent_role`, so nothing says who runs it.",
-            Severity.INFORMATION,
-            Stage.INVARIANT,
-            Place((), "open"),
-            data={"missing": "agent_role", "insert_default": ""},
-        )
-    ]
+    found = list(element_sense(field, element)) if has_schema(kind) else []
+    if kind == "plan" and field == "steps" and "agent_role" not in element:
+        found.append(_ROLE_MISSING)
+    return found
+
+
+_ROLE_MISSING = Finding(
+    "step-role-missing",
+    "This step has no `agent_role`, so nothing says who runs it.",
+    Severity.INFORMATION,
+    Stage.INVARIANT,
+    Place((), "open"),
+    data={"missing": "agent_role", "insert_default": ""},
+)
 
 
 def header_advice(kind: str, header: object, counts: Mapping[str, int]) -> list[Finding]:
@@ -32,18 +38,23 @@ def header_advice(kind: str, header: object, counts: Mapping[str, int]) -> list[
 
     `counts` has the length of each top-level list, whatever `header` shows of them.
     """
-    if kind != "collab" or not isinstance(header, Mapping) or counts.get("participants") != 1:
+    if not isinstance(header, Mapping) or not has_schema(kind):
         return []
+    found = list(header_sense(kind, header))
+    if kind == "collab" and counts.get("participants") == 1:
+        found.append(_alone(header))
+    return found
+
+
+def _alone(header: Mapping[str, object]) -> Finding:
     mode = header.get("mode")
     is_pointless = mode in MODES_OF_SEVERAL
     is_draft = header.get("status") == "draft"
     told = f"A {quoted(mode)} collaboration" if is_pointless else "This collaboration"
-    return [
-        Finding(
-            "collab-participants-few",
-            f"{told} has one participant only; nobody is there to work with.",
-            Severity.WARNING if is_pointless and not is_draft else Severity.INFORMATION,
-            Stage.INVARIANT,
-            Place(("participants",), "open"),
-        )
-    ]
+    return Finding(
+        "collab-participants-few",
+        f"{told} has one participant only; nobody is there to work with.",
+        Severity.WARNING if is_pointless and not is_draft else Severity.INFORMATION,
+        Stage.INVARIANT,
+        Place(("participants",), "open"),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 UUID_V4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.ASCII)
@@ -14,13 +14,16 @@ _UUID_BARE = re.compile(r"[0-9a-fA-F]{32}", re.ASCII)
 _UUID_LIKE = re.compile(r"[0-9a-zA-Z]{4,12}(-[0-9a-zA-Z]{2,14}){4}", re.ASCII)
 
 _INSTANT = re.compile(
-    r"(?P<day>\d{4}-\d{2}-\d{2})(?P<joint>[Tt _])(?P<time>\d{2}:\d{2}(?P<second>:\d{2}([.,]\d+)?)?)"
-    r"(?P<offset>[Zz]|[+-]\d{2}:?(\d{2})?)?",
+    r"(?P<year>\d{4})(?P<rule>[-/.]?)(?P<month>\d{1,2})(?P=rule)(?P<day>\d{1,2})(?P<joint>[Tt _])"
+    r"(?P<hour>\d{1,2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2})(?:[.,](?P<fraction>\d*))?)?"
+    r"(?P<offset> ?(?:[Zz]|UTC|GMT)|[+-]\d{1,2}(?::?\d{2})?)?",
     re.ASCII,
 )
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 UUID_LENGTH = 36
+# Seconds that lie between the years 2001 and 2286.
+_LEAST_SECONDS, _MOST_SECONDS = 1_000_000_000, 9_999_999_999
 
 
 class Explanation(NamedTuple):
@@ -46,10 +49,13 @@ def explain_uuid(text: str) -> Explanation:
     if _UUID_ANY.fullmatch(text):
         return _explain_well_formed_uuid(text)
     if _UUID_BARE.fullmatch(text):
-        digits = text.lower()
-        dashed = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-        return Explanation("is a UUID without its hyphens", dashed if is_id(dashed) else None)
+        return Explanation("is a UUID without its hyphens", _dashed(text))
+    digits = re.sub(r"[-_ .:]", "", text)
+    if _UUID_BARE.fullmatch(digits):
+        return Explanation("is a UUID whose hyphens are not where they belong", _dashed(digits))
     if _UUID_LIKE.fullmatch(text):
+        if set(text.lower()) <= set("xy4-"):
+            return Explanation("is a placeholder; put an id of your own there")
         if len(text) != UUID_LENGTH:
             return Explanation(f"has {len(text)} characters; a UUID has {UUID_LENGTH}")
         for position, letter in enumerate(text, start=1):
@@ -60,6 +66,13 @@ def explain_uuid(text: str) -> Explanation:
                 )
         return Explanation("is no UUID: its groups have 8, 4, 4, 4 and 12 digits")
     return Explanation("is no id; ids are UUIDs of version 4, such as `3f2b8c1e-5a7d-4e9b-8c6f-1d2e3a4b5c6d`")
+
+
+def _dashed(digits: str) -> str | None:
+    """The id that 32 hexadecimal digits make; None where they make none of version 4."""
+    lower = digits.lower()
+    dashed = "-".join((lower[:8], lower[8:12], lower[12:16], lower[16:20], lower[20:]))
+    return dashed if is_id(dashed) else None
 
 
 def _explain_well_formed_uuid(text: str) -> Explanation:
@@ -84,38 +97,57 @@ def explain_instant(text: str) -> Explanation:
     """What keeps `text` from being an instant as RFC 3339 writes it. `text` must not be one."""
     if _DAY.fullmatch(text):
         return Explanation("is a day without a time; write an instant such as `2025-12-06T12:00:00Z`")
+    if text.isascii() and text.isdigit() and (repaired := meant_instant(int(text))) is not None:
+        return Explanation("is a count since 1970; write the instant itself", repaired)
     match = _INSTANT.fullmatch(text.strip())
     if match is None:
         return Explanation("is no instant; write it as in `2025-12-06T12:00:00Z`")
-    repaired = _repaired_instant(match)
     if not _exists(match):
         return Explanation("is no real instant: the day or the time does not exist")
+    repaired = _repaired_instant(match)
+    if repaired is None:
+        return Explanation("has an offset that does not exist; offsets go up to `23:59`")
+    if text != text.strip():
+        return Explanation("has blanks around it", repaired)
     if match["offset"] is None:
         return Explanation("has no offset; add `Z` (UTC) or an offset such as `+02:00`", repaired)
     if match["second"] is None:
         return Explanation("has no seconds", repaired)
     if match["joint"] not in "Tt":
         return Explanation("needs a `T` between day and time", repaired)
+    if match["fraction"] == "":
+        return Explanation("has no digit after the point", repaired)
     return Explanation("is not written as RFC 3339 asks, as in `2025-12-06T12:00:00Z`", repaired)
 
 
+def meant_instant(count: float) -> str | None:
+    """The instant that a count of seconds or milliseconds since 1970 means; None where it is neither."""
+    for unit in (1, 1000):
+        seconds = count / unit
+        if _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
+            return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None
+
+
 def _repaired_instant(match: re.Match[str]) -> str | None:
-    if not _exists(match):
-        return None
-    offset = (match["offset"] or "Z").upper()
+    """The same instant as RFC 3339 writes it, UTC where no offset is told; None for an impossible offset."""
+    offset = (match["offset"] or "Z").strip().upper().replace("UTC", "Z").replace("GMT", "Z")
     if offset != "Z":
-        digits = offset[1:].replace(":", "").ljust(4, "0")
-        if int(digits[:2]) > 23 or int(digits[2:]) > 59:
+        hours, _, minutes = offset[1:].partition(":")
+        if not minutes:
+            hours, minutes = (hours[:-2], hours[-2:]) if len(hours) > 2 else (hours, "0")
+        if int(hours) > 23 or int(minutes) > 59:
             return None
-        offset = f"{offset[0]}{digits[:2]}:{digits[2:]}"
-    time = match["time"].replace(",", ".")
-    return f"{match['day']}T{time}{'' if match['second'] else ':00'}{offset}"
+        offset = f"{offset[0]}{int(hours):02}:{int(minutes):02}"
+    fraction = f".{match['fraction']}" if match["fraction"] else ""
+    day = f"{match['year']}-{int(match['month']):02}-{int(match['day']):02}"
+    return f"{day}T{int(match['hour']):02}:{match['minute']}:{match['second'] or '00'}{fraction}{offset}"
 
 
 def _exists(match: re.Match[str]) -> bool:
-    hour_minute_second = match["time"][:8] if match["second"] else match["time"] + ":00"
+    names = ("year", "month", "day", "hour", "minute", "second")
     try:
-        datetime.fromisoformat(f"{match['day']}T{hour_minute_second}")
+        datetime(*(int(match[name] or 0) for name in names), tzinfo=UTC)  # type: ignore[misc,arg-type]
     except ValueError:
         return False
     return True

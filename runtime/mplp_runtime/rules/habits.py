@@ -48,18 +48,24 @@ def element_habit_findings(
 def _walk(
     name: str, prefix: Pointer, value: object, pointer: Pointer, table: str | None
 ) -> Iterator[Finding]:
-    """Every habit in `value`, as far as the schema looks; open objects may have any keys.
+    """Every habit in `value`, as far as the schema looks.
 
-    So whatever is found here is a fault to the schema too (`own_element_findings` relies on it).
+    An open object may have any keys, so there another spelling of a key that is not needed is odd only. No
+    entry of a top-level list is open and has known keys: whatever is found there is a fault to the schema too
+    (`own_element_findings` relies on it).
     """
     if isinstance(value, Mapping):
         known = shape.known_properties(name, prefix + pointer)
         is_closed = shape.is_closed(name, prefix + pointer)
+        required = shape.required_properties(name, prefix + pointer)
         for key, member in value.items():
             if key in known:
                 yield from _walk(name, prefix, member, (*pointer, key), table)
-            elif is_closed:
-                yield from _key(key, known, value, pointer)
+            else:
+                # What an open root holds besides its two keys is the author's own.
+                free = required if prefix + pointer == ("root",) else known
+                free = known if is_closed else _not_there(free, value)
+                yield from _key(key, free, value, pointer, None if is_closed else required)
     elif isinstance(value, list):
         for index, entry in enumerate(value):
             yield from _walk(name, prefix, entry, (*pointer, index), table)
@@ -67,9 +73,18 @@ def _walk(
         yield _upper_case_id(str(value), pointer, table)
 
 
+def _not_there(known: tuple[str, ...], owner: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(name for name in known if name not in owner)
+
+
 def _key(
-    key: str, known: tuple[str, ...], owner: Mapping[str, object], pointer: Pointer
+    key: str,
+    known: tuple[str, ...],
+    owner: Mapping[str, object],
+    pointer: Pointer,
+    needed: tuple[str, ...] | None = None,
 ) -> Iterator[Finding]:
+    """`needed`: what an open object cannot be without; None in a closed one, where all keys are."""
     stripped = key.strip()
     spelled = snake_case(key)
     if stripped != key and stripped in known:
@@ -84,7 +99,8 @@ def _key(
     if meant in owner:
         message += f" `{meant}` is there already."
         data = {"taken": meant}
-    yield Finding(code, message, Severity.ERROR, Stage.HABIT, Place((*pointer, key), "key"), data=data)
+    severity = Severity.ERROR if needed is None or meant in needed else Severity.WARNING
+    yield Finding(code, message, severity, Stage.HABIT, Place((*pointer, key), "key"), data=data)
 
 
 def _is_upper_case_id(value: object) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,9 @@ from mplp_runtime.rules.explain import (
     is_id,
 )
 from mplp_runtime.rules.findings import Finding, Part, Place, Pointer, Related, Severity, Stage
-from mplp_runtime.rules.synonyms import meant_option, meant_property
+from mplp_runtime.rules.meant_values import fits, meant_value, meant_version
+from mplp_runtime.rules.misnamed import meant_by, misspelt_gap
+from mplp_runtime.rules.synonyms import meant_option
 from mplp_runtime.rules.validators import Fault
 from mplp_runtime.rules.words import TYPE_NAMES, kind_of_value, label, listed, nearest, quoted, snake_case
 
@@ -96,6 +97,13 @@ def _error(
 def _required(speaker: Speaker, fault: Fault) -> Sequence[Finding]:
     name = str(fault.parameter)
     owner = speaker.label(fault.pointer)
+    members = speaker.at(fault.pointer)
+    if isinstance(members, Mapping):
+        misspelt = misspelt_gap(speaker.schema, speaker.prefix + fault.pointer, members, name)
+        if misspelt is not None:
+            message = f"{owner} needs `{name}`, which {quoted(misspelt)} seems to be meant for."
+            data: dict[str, object] = {"missing": name, "suggestion": name}
+            return [_error("property-missing", message, (*fault.pointer, misspelt), "key", data)]
     data = {"missing": name} | shape.insertion_for(speaker.schema, (*speaker.prefix, *fault.pointer, name))
     return [_error("property-missing", f"{owner} needs `{name}`.", fault.pointer, "open", data)]
 
@@ -108,25 +116,32 @@ def _additional_properties(speaker: Speaker, fault: Fault) -> Sequence[Finding]:
 def _unknown_property(speaker: Speaker, pointer: Pointer, key: str) -> Finding:
     known = speaker.known(pointer)
     owner = speaker.at(pointer)
-    taken = owner if isinstance(owner, Mapping) else {}
-    suggestion = meant_property(key, [name for name in known if name not in taken])
+    members: Mapping[str, object] = owner if isinstance(owner, Mapping) else {key: None}
+    meant = meant_by(speaker.schema, speaker.prefix + pointer, members, key)
     data: dict[str, object] = {"allowed": list(known)}
-    if suggestion is not None:
-        data["suggestion"] = suggestion
-        hint = f" Did you mean `{suggestion}`?"
-    elif nearest(key, known) is not None:
-        hint = f" `{nearest(key, known)}` is there already."
-    elif key == "$schema":
-        hint = " MPLP documents name no schema; remove it."
-    elif key == "$comment":
-        hint = " A `$comment` is let pass only at the top of a document."
-    elif key.startswith("x_"):
-        hint = " Own data belongs into an open place: `meta.tags`, `root`, `constraints`, `attributes`."
-    elif not known:
-        hint = ""
+    if meant.name is not None:
+        data["suggestion"] = meant.name
+        hint = f" Did you mean `{meant.name}`?"
+    elif meant.home is not None:
+        data |= {"home": meant.home, "removable": True}
+        hint = f" It belongs into `{meant.home}`."
     else:
-        hint = f" Known here: {listed(known, joiner='and')}."
+        data["removable"] = True
+        hint = _why_unknown(key, known)
     return _error("property-unknown", f"{quoted(key)} is not known here.{hint}", (*pointer, key), "key", data)
+
+
+def _why_unknown(key: str, known: Sequence[str]) -> str:
+    near = nearest(key, known)
+    if near is not None:
+        return f" `{near}` is there already."
+    if key == "$schema":
+        return " MPLP documents name no schema; remove it."
+    if key == "$comment":
+        return " A `$comment` is let pass only at the top of a document."
+    if key.startswith("x_"):
+        return " Own data belongs into an open place: `meta.tags`, `root`, `constraints`, `attributes`."
+    return f" Known here: {listed(known, joiner='and')}." if known else ""
 
 
 def _type(speaker: Speaker, fault: Fault) -> Sequence[Finding]:
@@ -141,33 +156,35 @@ def _any_of(speaker: Speaker, fault: Fault) -> Sequence[Finding]:
 
 
 def _wrong_type(speaker: Speaker, pointer: Pointer, types: list[str]) -> Finding:
-    value = speaker.at(pointer)
+    value, place = speaker.at(pointer), speaker.prefix + pointer
     asked = " or ".join(TYPE_NAMES.get(name, name) for name in types)
     found = kind_of_value(value)
     if isinstance(value, bool) or (isinstance(value, float) and types == ["integer"]):
         found = quoted(value)
     data: dict[str, object] = {"expected": types}
-    if types == ["string"] and isinstance(value, int | float):
-        data["suggestion"] = json.dumps(value)
-    if types and types[0] in ("integer", "number", "boolean") and isinstance(value, str):
-        meant = _parsed(value, types[0])
-        if meant is not None:
-            data["suggestion"] = meant
-    return _error(
-        "type-wrong", f"{speaker.label(pointer)} must be {asked}, but is {found}.", pointer, data=data
-    )
+    hint = ""
+    meant = meant_value(speaker.schema, place, value, types)
+    allowed = shape.keyword(speaker.schema, place, "enum")
+    required = shape.required_properties(speaker.schema, place) if types == ["object"] else ()
+    if meant is not None:
+        data["suggestion"] = meant
+        hint = f" Write {quoted(json.dumps(meant, ensure_ascii=False))}."
+    elif allowed:
+        data["allowed"] = list(allowed)
+        hint = f" Allowed: {', '.join(map(str, allowed))}."
+    elif value is None and place and _is_optional(speaker, place):
+        data["removable"] = True
+        hint = " Leave the key out where there is nothing to say."
+    elif required and place:
+        hint = f" It needs {listed(required, joiner='and')}."
+    message = f"{speaker.label(pointer)} must be {asked}, but is {found}.{hint}"
+    return _error("type-wrong", message, pointer, data=data)
 
 
-def _parsed(text: str, kind: str) -> int | float | bool | None:
-    try:
-        value: object = json.loads(text)
-    except ValueError:
-        return None
-    if isinstance(value, bool):
-        return value if kind == "boolean" else None
-    if isinstance(value, int) and kind in ("integer", "number"):
-        return value
-    return value if isinstance(value, float) and kind == "number" else None
+def _is_optional(speaker: Speaker, place: Pointer) -> bool:
+    if not isinstance(place[-1], str):
+        return False
+    return place[-1] not in shape.required_properties(speaker.schema, place[:-1])
 
 
 def _enum(speaker: Speaker, fault: Fault) -> Sequence[Finding]:
@@ -214,10 +231,11 @@ def _pattern(speaker: Speaker, fault: Fault) -> Sequence[Finding]:
     form = next((form for mark, form in _FORMS if mark in pattern), _OTHER_FORM)
     value = speaker.at(fault.pointer)
     data: dict[str, object] = {"pattern": pattern}
-    if EVENT_TYPE_PATTERN_MARK in pattern and isinstance(value, str):
-        words = snake_case(value).replace("_", ".")
-        if re.fullmatch(pattern, words, re.ASCII):
-            data["suggestion"] = words
+    if isinstance(value, str):
+        is_type = EVENT_TYPE_PATTERN_MARK in pattern
+        meant = snake_case(value).replace("_", ".") if is_type else meant_version(value)
+        if meant is not None and fits(speaker.schema, speaker.prefix + fault.pointer, meant):
+            data["suggestion"] = meant
     message = f"{speaker.label(fault.pointer)} is {quoted(value)}. It {form}."
     return [_error("pattern-mismatch", message, fault.pointer, data=data)]
 

@@ -79,6 +79,13 @@ def known_properties(name: str, pointer: Pointer) -> tuple[str, ...]:
     )
 
 
+def required_properties(name: str, pointer: Pointer) -> tuple[str, ...]:
+    """The property names without which the object at `pointer` is not complete, in the schema's order."""
+    return tuple(
+        dict.fromkeys(key for node in nodes_at(name, pointer) for key in node.schema.get("required", ()))
+    )
+
+
 def is_closed(name: str, pointer: Pointer) -> bool:
     """Whether the object at `pointer` may have no other keys than the known ones."""
     return any(node.schema.get("additionalProperties") is False for node in nodes_at(name, pointer))
@@ -155,7 +162,7 @@ def _text_insertion(name: str, pointer: Pointer) -> dict[str, object]:
 
 
 def _object_sample(name: str, pointer: Pointer) -> dict[str, object]:
-    required = dict.fromkeys(
-        key for node in nodes_at(name, pointer) for key in node.schema.get("required", ())
-    )
-    return {key: insertion_for(name, (*pointer, key))["insert_default"] for key in required}
+    return {
+        key: insertion_for(name, (*pointer, key))["insert_default"]
+        for key in required_properties(name, pointer)
+    }

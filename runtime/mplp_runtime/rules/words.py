@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from mplp_runtime.rules.findings import Pointer
 
 LONGEST_QUOTE = 60
-LONGEST_LIST = 12
+LONGEST_LIST = 16
 
 _CAMEL_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _SEPARATORS = re.compile(r"[\s\-_.]+")

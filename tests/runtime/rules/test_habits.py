@@ -52,6 +52,20 @@ def test_open_objects_may_have_keys_of_any_spelling():
     assert own_findings("context", context(root=root)) == []
 
 
+def test_an_open_object_that_lacks_a_key_has_it_in_another_spelling():
+    root = {"domain": "shop", "Environment": "dev"}
+    findings = own_findings("context", context(root=root))
+    assert told(findings) == [("key-not-snake-case", "key:/root/Environment")]
+    assert findings[0].severity == Severity.ERROR
+
+
+def test_an_open_object_that_lacks_a_key_has_it_misspelt():
+    root = {"domain": "shop", "enviroment": "dev"}
+    findings = own_findings("context", context(root=root))
+    assert told(findings) == [("property-missing", "key:/root/enviroment")]
+    assert findings[0].data["suggestion"] == "environment"
+
+
 def test_an_upper_case_id_is_told_once_with_the_repaired_id():
     findings = own_findings("plan", plan(plan_id=identifier(9).upper()))
     assert told(findings) == [("id-upper-case", "/plan_id")]

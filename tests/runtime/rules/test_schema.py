@@ -129,7 +129,7 @@ def test_what_a_fix_inserts_is_sound_but_for_texts_that_a_person_must_write(kind
         ("00000000-0000-0000-0000-000000000000", "is the empty UUID"),
         ("550e8400-e29b-01d4-a716-446655440000", "character 15 is `0`"),
         ("550e8400-e29b-41d4-a716-44665544000000", "has 38 characters"),
-        ("550e8400-e29b-41d4a-716-446655440000", "its groups have 8, 4, 4, 4 and 12 digits"),
+        ("550e8400-e29b-41d4a-716-446655440000", "hyphens are not where they belong"),
         ("plan-1", "is no id"),
     ],
 )
@@ -178,8 +178,8 @@ def test_types_are_named_as_people_name_them():
     found = schema_findings("plan", plan(title=3, steps={}, trace=[]))
     assert [finding.message for finding in found] == [
         "`steps` must be a list, but is an object.",
-        "`title` must be text, but is a number.",
-        "`trace` must be an object, but is a list.",
+        '`title` must be text, but is a number. Write `"3"`.',
+        "`trace` must be an object, but is a list. It needs `trace_id` and `span_id`.",
     ]
 
 

@@ -1,4 +1,4 @@
-"""Codes of the protocol's older, stricter generation that speak of other documents than plans."""
+"""Codes of what no schema asks for: the protocol's older, stricter generation, and plain sense."""
 
 from __future__ import annotations
 
@@ -9,10 +9,30 @@ _TOGETHER = (
     '{"mode": "round_robin", "participants": [{"participant_id": "writer"}, {"participant_id": "reviewer"}]}'
 )
 
+_BACKWARDS = '{"created_at": "2025-12-06T12:00:00Z", "updated_at": "2025-12-05T12:00:00Z"}'
+_FORWARDS = '{"created_at": "2025-12-06T12:00:00Z", "updated_at": "2025-12-07T12:00:00Z"}'
+
 ADVICE_SECTION = Section(
     "Advice",
-    "What older texts of the protocol ask for and the frozen ones allow.",
+    "What older texts of the protocol ask for and the frozen ones allow, and what sense asks for.",
     (
+        Entry(
+            "text-blank",
+            "warning",
+            "A text that is there for people is empty or has blanks only. A schema counts a blank as a letter, "
+            "so it lets that pass.",
+            "Write what it is about.",
+            one('{"title": "  "}'),
+            one('{"title": "Spring release"}'),
+        ),
+        Entry(
+            "times-backwards",
+            "warning",
+            "Something was changed before it was made, or ended before it began.",
+            "Correct the wrong one of the two times.",
+            one(_BACKWARDS, "context"),
+            one(_FORWARDS, "context"),
+        ),
         Entry(
             "collab-participants-few",
             "warning; information while it is a draft, and in the modes orchestrated and swarm",
