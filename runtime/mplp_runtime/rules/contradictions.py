@@ -11,12 +11,10 @@ from mplp_runtime.rules.words import quoted
 
 Members = Mapping[str, object]
 
+# `sense.py` has the pairs that documents of several kinds share.
 _PAIRS: Mapping[str, tuple[str, str]] = {
     "trace": ("started_at", "finished_at"),
     "dialog": ("started_at", "ended_at"),
-    "context": ("created_at", "updated_at"),
-    "role": ("created_at", "updated_at"),
-    "collab": ("created_at", "updated_at"),
 }
 _MODULES = frozenset(
     ("context", "plan", "confirm", "trace", "role", "extension", "dialog", "collab", "core", "network")
@@ -33,7 +31,6 @@ def header_contradictions(kind: str, header: object, counts: Mapping[str, int]) 
     if kind not in _MODULES or not isinstance(header, Mapping):
         return []
     found = list(_times(header, _PAIRS.get(kind)))
-    found += [each.below(("meta",)) for each in _times(header.get("meta"), ("created_at", "updated_at"))]
     found += _unfinished(kind, header)
     for member in ("trace", "root_span"):
         found += [each.below((member,)) for each in _own_parent(header.get(member))]
@@ -69,17 +66,18 @@ def _finding(
     return Finding(code, message, severity, stage, Place(pointer), related, data=data or {})
 
 
-def _times(members: object, pair: tuple[str, str] | None) -> Iterator[Finding]:
-    if pair is None or not isinstance(members, Mapping):
+def _times(members: Members, pair: tuple[str, str] | None) -> Iterator[Finding]:
+    if pair is None:
         return
     first, last = pair
     begin, end = instant_of(members.get(first)), instant_of(members.get(last))
     if begin is not None and end is not None and end < begin:
         yield _finding(
-            "time-reversed",
-            f"`{last}` is before `{first}`.",
+            "times-backwards",
+            f"`{last}` is {quoted(members[last])}, which is before `{first}`, {quoted(members[first])}.",
             (last,),
-            (Related(Place((first,)), f"`{first}` is {quoted(members[first])}."),),
+            (Related(Place((first,)), f"`{first}` is later."),),
+            stage=Stage.INVARIANT,
         )
 
 
