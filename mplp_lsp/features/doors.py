@@ -33,14 +33,18 @@ class Door:
 
 
 def doors(state: PlanState, uri: str) -> Iterator[Door]:
-    """What a person would want to do next, the most likely first."""
+    """What a person would want to do next, the most likely first.
+
+    While documents are still being read, nothing is offered that an approval decides about.
+    """
     run = state.run
     if run is not None and run.is_live:
         yield from _live_doors(run)
         return
     if run is not None and run.status == "interrupted":
         yield from _interrupted_doors(run, may_run=state.is_trusted or run.simulated)
-    yield from _start_doors(state, uri)
+    if state.is_complete:
+        yield from _start_doors(state, uri)
     if run is not None and run.trace_path is not None:
         yield Door("Show trace", "mplp.showTrace", {"run": run.run_id})
 
@@ -84,6 +88,15 @@ def _interrupted_doors(run: RunView, *, may_run: bool) -> Iterator[Door]:
 def _start_doors(state: PlanState, uri: str) -> Iterator[Door]:
     target = {"uri": uri}
     if state.plan.get("status") in TERMINAL:
+        return
+    if state.errors:
+        # A dry run is refused with the first error and starts nothing, should the error be gone by then.
+        title = (
+            "Not ready to run: 1 error" if state.errors == 1 else f"Not ready to run: {state.errors} errors"
+        )
+        yield Door(title, "mplp.dryRunPlan", target)
+        if not state.is_trusted:
+            yield Door("Trust this workspace to run plans", "mplp.trustWorkspace", target)
         return
     if not state.is_trusted:
         yield Door("Dry run", "mplp.dryRunPlan", target)

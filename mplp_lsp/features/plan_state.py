@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from mplp_lsp.analysis.cross import all_findings
+from mplp_lsp.analysis.document import analyse
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.rules.findings import Severity
 
 if TYPE_CHECKING:
     from mplp_runtime.approvals import ApprovalState
@@ -19,6 +23,8 @@ class PlanState:
     """A plan as lenses and actions see it; `plan` is its header, so `steps` is empty there.
 
     `needs_approval` is what a start would ask for; `approval` is None where no Confirm is about this plan.
+    `errors` says how many findings forbid a run. Without `is_complete` other documents are still being read,
+    so that what they say about this plan is not known.
     """
 
     plan: Mapping[str, Any]
@@ -26,6 +32,8 @@ class PlanState:
     approval: ApprovalState | None
     needs_approval: bool
     is_trusted: bool
+    errors: int = 0
+    is_complete: bool = True
 
 
 def plan_header(document: Document) -> Mapping[str, Any] | None:
@@ -55,7 +63,18 @@ def plan_state(snapshot: Snapshot, document: Document) -> PlanState | None:
         approval=_approval(snapshot, document, plan["plan_id"]),
         needs_approval=_needs_approval(snapshot, plan),
         is_trusted=snapshot.is_trusted,
+        errors=_errors(snapshot, document),
+        is_complete=snapshot.is_complete,
     )
+
+
+def _errors(snapshot: Snapshot, document: Document) -> int:
+    """What the run would be refused for; what an earlier run said at its steps is no reason."""
+    analysis = analyse(document, snapshot.max_findings)
+    index = snapshot.index if snapshot.is_complete else None
+    ruled, _ = all_findings(analysis, index, snapshot.max_findings)
+    every = chain((located.finding for located in analysis.syntax), ruled)
+    return sum(finding.severity == Severity.ERROR for finding in every)
 
 
 def _needs_approval(snapshot: Snapshot, plan: Mapping[str, Any]) -> bool:
@@ -79,11 +98,15 @@ def _approval(snapshot: Snapshot, document: Document, plan_id: str) -> ApprovalS
     if isinstance(known, tuple) and _are_same(known[0], made_from):
         kept: ApprovalState | None = known[1]
         return kept
+    from mplp_runtime.approval_scope import StepDigests
     from mplp_runtime.approvals import approval_of
 
+    digests = document.lineage.get("step-digests")
+    if not isinstance(digests, StepDigests):
+        digests = document.lineage["step-digests"] = StepDigests()
     plan = document.tree.value
     values = [confirm.tree.value for confirm in confirms if confirm.tree is not None]
-    state = approval_of(plan, values, snapshot.settings) if isinstance(plan, dict) else None
+    state = approval_of(plan, values, snapshot.settings, digests=digests) if isinstance(plan, dict) else None
     document.cache["approval"] = (made_from, state)
     return state
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import importlib
 import os
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from datetime import datetime
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mplp_runtime.sources import Clock, system_clock
@@ -37,6 +37,7 @@ class ServerProcess:
             max_workers=max(2, min(4, os.cpu_count() or 2)), thread_name_prefix="mplp-work"
         )
         self._runtimes: RuntimeHost | None = None
+        self._imported: dict[str, ModuleType] = {}
 
     def now(self) -> datetime:
         return self.clock()
@@ -89,7 +90,10 @@ class ServerProcess:
 
     async def imported(self, module: str) -> Any:
         """A module that takes long to import, at its first use; the loop goes on meanwhile."""
-        return sys.modules.get(module) or await self.work(lambda: importlib.import_module(module))
+        if module not in self._imported:
+            # Not from `sys.modules`: what another thread is importing already stands there, half done.
+            self._imported[module] = await self.work(lambda: importlib.import_module(module))
+        return self._imported[module]
 
     async def close(self) -> None:
         """Closes runtimes (D26: their processes end, their runs can be resumed). Threads are left to die."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Required, TypedDict, TypeVar
 
 from mplp_lsp.server.progress import Bar
 from mplp_lsp.server.run_changes import at_steps, in_lenses, log_lines, progress_message
 from mplp_runtime.errors import MplpError
-from mplp_runtime.orchestrator.views import Question, RunView
+from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView
 
 if TYPE_CHECKING:
     from mplp_lsp.server.desk import Desk
@@ -18,9 +18,26 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+class Answer(TypedDict, total=False):
+    """What `RunManager.answer` takes."""
+
+    success: Required[bool]
+    repeat: bool
+
+
 STATE_FILE = Path(".mplp") / "state.db"
 LONGEST_MESSAGE = 200
-ANSWERS = {"handoff": ("Done", "Failed"), "gate": ("Start", "Do not start")}
+ANSWERS: Mapping[QuestionKind, Mapping[str, Answer]] = {
+    "handoff": {"Done": {"success": True}, "Failed": {"success": False}},
+    "gate": {"Start": {"success": True}, "Do not start": {"success": False}},
+    "repeat": {
+        "Run it again": {"success": False, "repeat": True},
+        "It was done": {"success": True},
+        "It failed": {"success": False},
+    },
+}
+"""What a person may answer, as the buttons of a message, and what each means to the run."""
 
 logger = logging.getLogger(__name__)
 
@@ -179,21 +196,21 @@ class Runs:
         for question in view.questions:
             asked = view.question_at(question.step_id)
             key = (question.run_id, question.step_id, asked)
-            if question.kind in ANSWERS and key not in self._asked:
+            if key not in self._asked:
                 self._asked.add(key)
                 self._desk.session.spawn(self._put_question(root, question, asked), "asking about a step")
 
     async def _put_question(self, root: Path, question: Question, asked: object) -> None:
-        yes, no = ANSWERS[question.kind]
-        chosen = await self._desk.services.ask(question.text, [yes, no])
-        if chosen is None:
+        answers = ANSWERS[question.kind]
+        answer = answers.get(await self._desk.services.ask(question.text, list(answers)) or "")
+        if answer is None:
             return
 
         async def answered(runtime: Runtime) -> None:
             # A question stays on the screen until somebody clicks it away. Meanwhile the step may have been
             # answered elsewhere and ask something else: this answer is not for that.
             if runtime.runs.view(question.run_id).question_at(question.step_id) == asked:
-                await runtime.runs.answer(question.run_id, question.step_id, success=chosen == yes)
+                await runtime.runs.answer(question.run_id, question.step_id, **answer)
 
         try:
             await self._process.runtimes.run(root, answered)

@@ -72,12 +72,16 @@ class Watching:
         scanned = self._scanned.get(root) if root is not None else None
         return scanned is None or scanned.is_set()
 
-    async def until_read(self, uri: str) -> None:
-        """Returns when an answer about this document is complete, or will be corrected later."""
+    async def until_read(self, uri: str, *, can_ask_again: bool | None = None) -> None:
+        """Returns when an answer about this document is complete, or can be corrected later.
+
+        `can_ask_again`: whether the client can be told to ask again; unless said, for diagnostics.
+        """
         if self.is_complete(uri):
             return
-        client = self._desk.session.client
-        patience_s = PATIENCE_S if client.refreshes_diagnostics else LONG_PATIENCE_S
+        if can_ask_again is None:
+            can_ask_again = self._desk.session.client.refreshes_diagnostics
+        patience_s = PATIENCE_S if can_ask_again else LONG_PATIENCE_S
         root = self._desk.bench.workspace.root_of(uri)
         if root is not None:
             with contextlib.suppress(TimeoutError):
@@ -115,6 +119,7 @@ class Watching:
                 self._scanned[root].set()
             if not self._desk.is_closed:
                 self._desk.analyst.release()
+                self._desk.refresh.soon(diagnostics=False, hints=False)
 
     async def _scan(self, root: Path, only_folder: Path | None) -> None:
         bench = self._desk.bench

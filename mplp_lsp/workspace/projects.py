@@ -29,7 +29,7 @@ def root_of(folder: Path) -> Path:
 
     The home folder and the file system's root never count as ancestors: a stray `~/.git` or `~/.mplp`
     would otherwise make every file of the user one project. As workspace folders they are taken as given.
-    Nor does a project reach into its vendored folders, where no scan looks: what lies there stands for itself.
+    Nor does a project reach into its vendored folders, where no scan looks: what lies there is by itself.
     """
     home = Path.home()
     for candidate in (folder, *folder.parents):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 _NOT_COVERED = frozenset({"status", "events", "$comment", "steps", "meta"})
@@ -17,42 +18,92 @@ _STEP_FIELDS = ("description", "agent_role", "dependencies", "order_index")
 _PART_DIGITS = 12
 
 
-@dataclass(frozen=True, slots=True)
+_encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+
+
+class StepDigests:
+    """Digests of steps, remembered for the values of one document while it is edited.
+
+    Only for values that nobody changes in place: a step is known by its identity.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, _Remembered] = {}
+
+    def whole(self, steps: Sequence[Any]) -> list[str]:
+        """One digest per step, of all that is covered of it."""
+        return [entry.whole for entry in self._entries(steps)]
+
+    def by_field(self, steps: Sequence[Any]) -> dict[str, str]:
+        """By step id: one short digest for each field that changes are told of, joined by dots."""
+        return {entry.step["step_id"]: entry.by_field for entry in self._entries(steps)}
+
+    def _entries(self, steps: Sequence[Any]) -> list[_Remembered]:
+        """The entries of these steps; those of other steps are forgotten."""
+        known, kept = self._known, {}
+        for step in steps:
+            entry = known.get(id(step))
+            kept[id(step)] = entry if entry is not None and entry.step is step else _Remembered(step)
+        self._known = kept
+        return [kept[id(step)] for step in steps]
+
+
+class _Remembered:
+    def __init__(self, step: Mapping[str, Any]) -> None:
+        self.step = step
+
+    @cached_property
+    def whole(self) -> str:
+        return _digest({name: value for name, value in self.step.items() if name != "status"})
+
+    @cached_property
+    def by_field(self) -> str:
+        return ".".join(_short(self.step.get(name)) for name in _STEP_FIELDS)
+
+
+@dataclass(frozen=True)
 class ApprovalScope:
     """The two digests decide whether an approval still holds; `parts` only serve to say what changed."""
 
     plan_hash: str
     bindings_hash: str
-    parts: Mapping[str, Any]
+    _plan: Mapping[str, Any]
+    _bindings: Mapping[str, Any]
+    _digests: StepDigests
+
+    @cached_property
+    def parts(self) -> Mapping[str, Any]:
+        """Short digests of the fields, steps and bindings, made when first asked for."""
+        fields = _fields(self._plan)
+        steps = list(self._plan.get("steps", ()))
+        return {
+            "fields": {name: _short(value) for name, value in sorted(fields.items())},
+            "steps": self._digests.by_field(steps),
+            "order": _short([step["step_id"] for step in steps]),
+            "bindings": {name: _short(binding) for name, binding in sorted(self._bindings.items())},
+        }
 
     def attributes(self) -> dict[str, Any]:
         """As kept in the Confirm's `trace.attributes`."""
         return {"plan_hash": self.plan_hash, "bindings_hash": self.bindings_hash, "parts": dict(self.parts)}
 
 
-def approval_scope(plan: Mapping[str, Any], bindings: Mapping[str, Any]) -> ApprovalScope:
+def approval_scope(
+    plan: Mapping[str, Any], bindings: Mapping[str, Any], digests: StepDigests | None = None
+) -> ApprovalScope:
     """The scope of an approval of `plan` now. `bindings` maps a role or step to its resolved binding.
+
+    `digests` are those of earlier versions of the same plan, where it is asked about again and again.
 
     >>> steps = [{"step_id": "a", "description": "x", "status": "pending"}]
     >>> plan = {"title": "Build", "status": "draft", "steps": steps}
     >>> later = {**plan, "status": "approved"}
-    >>> approval_scope(plan, {}) == approval_scope(later, {})
+    >>> approval_scope(plan, {}).plan_hash == approval_scope(later, {}).plan_hash
     True
     """
-    covered = _covered(plan)
-    return ApprovalScope(
-        plan_hash=_digest(covered),
-        bindings_hash=_digest(dict(bindings)),
-        parts={
-            "fields": {name: _short(value) for name, value in sorted(covered.items()) if name != "steps"},
-            "steps": {
-                step["step_id"]: ".".join(_short(step.get(name)) for name in _STEP_FIELDS)
-                for step in covered["steps"]
-            },
-            "order": _short([step["step_id"] for step in covered["steps"]]),
-            "bindings": {name: _short(binding) for name, binding in sorted(bindings.items())},
-        },
-    )
+    digests = digests or StepDigests()
+    plan_hash = _digest([_fields(plan), digests.whole(list(plan.get("steps", ())))])
+    return ApprovalScope(plan_hash, _digest(dict(bindings)), plan, bindings, digests)
 
 
 def changes(approved: Mapping[str, Any], now: ApprovalScope, plan: Mapping[str, Any]) -> tuple[str, ...]:
@@ -81,7 +132,9 @@ def _field_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[st
 
 
 def _step_changes(before: Mapping[str, Any], now: Mapping[str, Any], plan: Mapping[str, Any]) -> list[str]:
-    found = []
+    found: list[str] = []
+    if before == now:
+        return found
     described = {step["step_id"]: step.get("description", "") for step in plan["steps"]}
     for step_id, fingerprint in now.items():
         name = f"step “{described.get(step_id) or step_id}”"
@@ -107,14 +160,11 @@ def _binding_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[
     return found
 
 
-def _covered(plan: Mapping[str, Any]) -> dict[str, Any]:
+def _fields(plan: Mapping[str, Any]) -> dict[str, Any]:
     covered = {name: value for name, value in plan.items() if name not in _NOT_COVERED}
     meta = plan.get("meta")
     if isinstance(meta, Mapping):
         covered["meta"] = {name: value for name, value in meta.items() if name not in _STAMPS}
-    covered["steps"] = [
-        {name: value for name, value in step.items() if name != "status"} for step in plan.get("steps", ())
-    ]
     return covered
 
 
@@ -124,8 +174,7 @@ def _mapping(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
+    return hashlib.sha256(_encoded(value).encode("ascii")).hexdigest()
 
 
 def _short(value: Any) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mplp_runtime.approval_scope import ApprovalScope, approval_scope, changes
+from mplp_runtime.approval_scope import ApprovalScope, StepDigests, approval_scope, changes
 from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import pipeline_stage
@@ -56,11 +56,16 @@ def confirm_path(plan_path: Path) -> Path:
 
 
 def approval_of(
-    plan: Mapping[str, Any], confirms: Iterable[Any], settings: Settings | None, *, path: Path | None = None
+    plan: Mapping[str, Any],
+    confirms: Iterable[Any],
+    settings: Settings | None,
+    *,
+    path: Path | None = None,
+    digests: StepDigests | None = None,
 ) -> ApprovalState:
     """How `plan` stands by the newest of these Confirm documents; those of other targets are ignored.
 
-    Pure; a Confirm that is broken counts as none.
+    A Confirm that is broken counts as none. `digests` are kept from one version of the plan to the next.
     """
     newest: Mapping[str, Any] | None = None
     for confirm in confirms:
@@ -77,7 +82,7 @@ def approval_of(
     if status != "approved":
         return ApprovalState("none")
     try:
-        scope = approval_scope(plan, resolved_bindings(plan, settings or Settings()))
+        scope = approval_scope(plan, resolved_bindings(plan, settings or Settings()), digests)
         changed = changes(_attributes(newest), scope, plan)
     except (KeyError, TypeError, AttributeError, ValueError):
         # A plan that is being typed may have any shape; it certainly is not what was approved.

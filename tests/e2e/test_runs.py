@@ -359,3 +359,49 @@ def test_the_log_of_the_editor_tells_how_a_run_went(tmp_path: Path) -> None:
         short = run["run_id"][:8]
         ended = client.notification("window/logMessage", lambda log: "is completed" in log["message"])
         assert ended["message"].startswith(f"Run {short} of ")
+
+
+def test_a_step_that_was_under_way_is_asked_about_when_the_run_goes_on(tmp_path: Path) -> None:
+    began = tmp_path / "began"
+    uri = project(
+        tmp_path / "work",
+        f"import pathlib, time; began = pathlib.Path({str(began)!r}); again = began.exists(); "
+        "began.write_text('x'); again or time.sleep(60)",
+    )
+    with running_server(tmp_path) as server:
+        begun(server.client, tmp_path / "work", uri)
+        run = command(server.client, "runPlan", uri=uri)
+        wait_for_text(began)
+        server.process.kill()
+        server.process.wait()
+    with running_server(tmp_path) as server:
+        client = server.client
+        client.replies["window/showMessageRequest"] = lambda params: params["actions"][0]
+        begun(client, tmp_path / "work", uri)
+        command(client, "resumeRun", run=run["run_id"])
+        assert run_with(client, "completed", "failed")["status"] == "completed"
+        (question,) = asked(client)
+        titles = [action["title"] for action in question["params"]["actions"]]
+        assert titles == ["Run it again", "It was done", "It failed"]
+
+
+def test_what_a_plan_offers_is_told_when_its_approval_has_been_read(tmp_path: Path) -> None:
+    """Else it would offer to approve what somebody has already decided about."""
+    folder = tmp_path / "work"
+    uri = project(folder, "pass")
+    confirm = {
+        "meta": plan()["meta"],
+        "confirm_id": STEPS[50],
+        "target_type": "plan",
+        "target_id": PLAN_ID,
+        "status": "rejected",
+        "requested_by_role": "human",
+        "requested_at": "2026-01-01T00:00:00Z",
+    }
+    for number in range(300):
+        written(folder, f"notes/{number}.context.json", context(context_id=f"{number}"))
+    written(folder, "z/z.confirm.json", confirm)
+    with running_server(tmp_path, PLAIN) as server:
+        begun(server.client, folder, uri)
+        lenses = server.client.request("textDocument/codeLens", {"textDocument": {"uri": uri}})
+        assert lenses[0]["command"]["title"] == "Rejected: approve after all and run"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from lsprotocol import types
@@ -67,6 +69,30 @@ def test_a_draft_offers_everything_in_one_step() -> None:
     assert run.command is not None
     assert run.command.command == "mplp.runPlan"
     assert run.command.arguments == [{"uri": project(plan_text()).uri, "approve": True}]
+
+
+def test_a_plan_with_errors_says_that_it_cannot_run_instead_of_offering_it() -> None:
+    """The dry run behind it is refused with the first error, and starts nothing in any case."""
+    broken = plan_text().replace('"draft"', '"drafd"')
+    seen = with_confirm("approved", broken)
+    assert titles(seen) == ["Not ready to run: 1 error"]
+    assert commands_of(seen) == {"mplp.dryRunPlan"}
+    twice = broken.replace('"title": "Release"', '"title": 3')
+    assert titles(project(twice, is_trusted=False)) == [
+        "Not ready to run: 2 errors",
+        "Trust this workspace to run plans",
+    ]
+
+
+def test_what_an_earlier_run_said_at_its_steps_keeps_nobody_from_running_again() -> None:
+    failed = StepView(STEP, "x", "failed", error="exit 1")
+    assert titles(project(plan_text(), runs=run_view("failed", failed)))[0] == "Propose, approve and run"
+
+
+def test_nothing_that_an_approval_decides_about_is_offered_while_documents_are_being_read() -> None:
+    seen = project(plan_text(), runs=run_view("interrupted"))
+    reading = Project(replace(seen.snapshot, is_complete=False), seen.workspace, seen.cursor)
+    assert titles(reading) == ["Resume run (0/1 steps)", "Give up the run", "Show trace"]
 
 
 def test_a_plan_that_its_author_approved_can_just_be_run() -> None:
@@ -230,8 +256,6 @@ def test_other_documents_have_no_lenses() -> None:
 
 
 def test_a_client_without_code_action_literals_gets_commands() -> None:
-    from dataclasses import replace
-
     from tests.project import ABLE_CLIENT
 
     seen = project(plan_text(), client=replace(ABLE_CLIENT, code_action_literals=False))
@@ -264,7 +288,12 @@ def test_an_approval_is_worked_out_once_for_a_text(monkeypatch: pytest.MonkeyPat
 
     counted: list[object] = []
     real = approvals.approval_of
-    monkeypatch.setattr(approvals, "approval_of", lambda *args: counted.append(args) or real(*args))
+
+    def counting(*args: Any, **more: Any) -> approvals.ApprovalState:
+        counted.append(args)
+        return real(*args, **more)
+
+    monkeypatch.setattr(approvals, "approval_of", counting)
     seen = with_confirm("approved")
     assert titles(seen) == titles(seen)
     assert len(counted) == 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -142,11 +142,13 @@ def _refuse_links_outside(folder: Path, root: Path) -> None:
 
 def _replace(target: Path, fill: Callable[[Path], None]) -> None:
     """Fills a file beside `target` and puts it in place at once, so that nobody ever reads half of it."""
-    number, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
-    os.close(number)
-    temporary = Path(name)
+    temporary = target.with_name(f".{target.name[:30]}.{secrets.token_hex(8)}.tmp")
+    # Not `mkstemp`: it makes files for their owner alone, and the umask can only be read by setting it, while
+    # other threads create files.
+    os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     try:
-        temporary.chmod(target.stat().st_mode & 0o7777 if target.exists() else 0o666 & ~_umask())
+        if target.exists():
+            temporary.chmod(target.stat().st_mode & 0o7777)
         fill(temporary)
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
@@ -154,10 +156,3 @@ def _replace(target: Path, fill: Callable[[Path], None]) -> None:
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
-
-
-def _umask() -> int:
-    # The mask can only be read by setting it. A second thread creating a file in between would get 0o077.
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

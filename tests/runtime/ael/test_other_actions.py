@@ -143,6 +143,21 @@ def test_a_write_leaves_no_temporary_file(tmp_path: Path) -> None:
     assert (tmp_path / "one.txt").read_text() == "2"
 
 
+def test_a_new_file_has_the_permissions_of_any_file_and_an_old_one_keeps_its_own(tmp_path: Path) -> None:
+    (tmp_path / "usual").touch()
+    (tmp_path / "tool").touch(mode=0o700)
+    for name in ("new", "tool"):
+        assert files(tmp_path, "write", target=name, content="x").success
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "usual").stat().st_mode
+    assert (tmp_path / "tool").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path: Path) -> None:
+    name = "ü" * 120
+    assert files(tmp_path, "write", target=name, content="x").success
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_a_large_file_is_read_up_to_the_output_limit(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * 3_000_000)
     wanted = action(

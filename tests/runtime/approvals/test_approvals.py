@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from mplp_runtime import approval_scope as approval_scope_module
+from mplp_runtime.approval_scope import StepDigests, approval_scope, changes
 from mplp_runtime.approvals import ApprovalState, approval_of, confirm_path
 from mplp_runtime.errors import DocumentInvalid, PlanNotApproved
 from mplp_runtime.runtime import Runtime
@@ -283,3 +285,24 @@ async def test_a_plan_that_calls_itself_approved_waits_for_the_approval_that_was
         await runtime.approvals.approve(project.path, project.plan)
         view = await runtime.runs.start(project.request())
         assert (await runtime.runs.wait(view.run_id)).status == "completed"
+
+
+def test_an_edit_of_one_step_digests_that_step_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = [step(name) for name in "abc"]
+    digests = StepDigests()
+    before = approval_scope(plan(*steps), {}, digests)
+    edited = plan(steps[0], {**steps[1], "description": "else"}, steps[2])
+    digested: list[object] = []
+    real = approval_scope_module._digest
+
+    def counting(value: Any) -> str:
+        digested.append(value)
+        return real(value)
+
+    monkeypatch.setattr(approval_scope_module, "_digest", counting)
+    after = approval_scope(edited, {}, digests)
+    assert [value["description"] for value in digested if isinstance(value, dict) and "step_id" in value] == [
+        "else"
+    ]
+    assert after.plan_hash == approval_scope(edited, {}).plan_hash != before.plan_hash
+    assert changes(before.attributes(), after, edited) == ("step “else”: description changed",)
