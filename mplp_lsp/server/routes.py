@@ -79,6 +79,26 @@ ROUTES: tuple[Route, ...] = (
         takes="position",
         provider="documentHighlightProvider",
     ),
+    Route(
+        "textDocument/completion",
+        "mplp_lsp.features.completion:completion",
+        takes="position",
+        provider="completionProvider",
+        options={"triggerCharacters": ['"', ":", ",", " ", "[", "."], "resolveProvider": True},
+    ),
+    Route("completionItem/resolve", "mplp_lsp.features.completion_resolve:completion_resolve", takes="item"),
+    Route(
+        "textDocument/prepareRename",
+        "mplp_lsp.features.rename:prepare_rename",
+        takes="position",
+    ),
+    Route(
+        "textDocument/rename",
+        "mplp_lsp.features.rename:rename",
+        takes="position",
+        provider="renameProvider",
+        options={"prepareProvider": True},
+    ),
 )
 
 BY_METHOD = {route.method: route for route in ROUTES}
