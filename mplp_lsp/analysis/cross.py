@@ -9,9 +9,10 @@ from mplp_lsp.workspace.index import Index
 from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_runtime.rules.check import world_findings
 from mplp_runtime.rules.findings import Finding, Place, Severity, Stage
+from mplp_runtime.rules.graph_changes import window_between
 from mplp_runtime.rules.order import order_of
 from mplp_runtime.rules.settings import settings_findings
-from mplp_runtime.rules.world import DocumentFacts
+from mplp_runtime.rules.world import DocumentFacts, StepFacts
 
 
 def cross_findings(analysis: Analysis, index: Index) -> tuple[Finding, ...]:
@@ -30,7 +31,12 @@ def cross_findings(analysis: Analysis, index: Index) -> tuple[Finding, ...]:
         return remembered(
             analysis.document, "cross", (facts, index), lambda: tuple(settings_findings(value, world=index))
         )
-    return remembered(analysis.document, "cross", (facts, index), lambda: tuple(world_findings(facts, index)))
+    return remembered(
+        analysis.document,
+        "cross",
+        (facts, index),
+        lambda: tuple(world_findings(facts, index, analysis.document.lineage)),
+    )
 
 
 def all_findings(
@@ -98,24 +104,33 @@ def _concerned(
                 # Who else names that document is told whose it is (a context that belongs to another plan).
                 yield from index.referring(reference.id)
     kinds = {facts.kind for facts in versions}
-    if "context" in kinds and is_renamed:
-        yield from _plans_near(versions, index)
-    if SETTINGS in kinds or ("role" in kinds and is_renamed):
+    if is_renamed:
+        yield from _looking_for(kinds, versions, index)
+    if SETTINGS in kinds:
         yield from index.documents("plan")
-    if "plan" in kinds and _steps(before) is not _steps(after) and _bindings(before) != _bindings(after):
+    if "plan" in kinds and _binds_differently(before, after):
         yield from index.documents(SETTINGS)
 
 
-def _plans_near(contexts: Iterable[DocumentFacts], index: Index) -> Iterable[DocumentFacts]:
-    """Plans beside a context, and those whose context nobody declares: they are told which one is near."""
-    folders = {_folder(context) for context in contexts}
-    for plan in index.documents("plan"):
-        is_lost = any(
-            reference.kind == "context" and not index.declarations("context", reference.id)
-            for reference in plan.references
-        )
-        if is_lost or _folder(plan) in folders:
-            yield plan
+_NAME_ROLES = ("plan", "collab", "network")
+
+
+def _looking_for(kinds: set[str], versions: list[DocumentFacts], index: Index) -> Iterable[DocumentFacts]:
+    """Who is told which document of a kind is near, or whether there is any at all."""
+    # A document that nobody declares is missed in other words where others of its kind come or go.
+    for other in index.documents():
+        if any(
+            reference.kind in kinds and not index.declarations(reference.kind or "", reference.id)
+            for reference in other.references
+        ):
+            yield other
+    if "context" in kinds:
+        folders = {_folder(facts) for facts in versions if facts.kind == "context"}
+        yield from (plan for plan in index.documents("plan") if _folder(plan) in folders)
+    if "role" in kinds:
+        for kind in _NAME_ROLES:
+            yield from index.documents(kind)
+    yield from index.documents("core")
 
 
 def _folder(facts: DocumentFacts) -> str:
@@ -127,13 +142,16 @@ def _names(facts: DocumentFacts | None) -> object:
     return None if facts is None else (facts.uri, facts.id, facts.title, facts.references)
 
 
-def _steps(facts: DocumentFacts | None) -> object:
+def _binds_differently(before: DocumentFacts | None, after: DocumentFacts | None) -> bool:
+    """Whether a step has a word otherwise that mplp.toml may bind: its role, its id."""
+    old = before.steps if before is not None and before.kind == "plan" else ()
+    new = after.steps if after is not None and after.kind == "plan" else ()
     # The very same tuple in both versions means that no step has changed.
-    return None if facts is None else facts.steps
+    window = window_between(old, new) if old is not new else None
+    if window is None:
+        return False
+    return _words(old[window.first : window.old_stop]) != _words(new[window.first : window.new_stop])
 
 
-def _bindings(facts: DocumentFacts | None) -> frozenset[str | None]:
-    """The words of a plan that mplp.toml may bind: roles and step ids."""
-    if facts is None or facts.kind != "plan":
-        return frozenset()
-    return frozenset(word for step in facts.steps for word in (step.agent_role, step.step_id))
+def _words(steps: Iterable[StepFacts]) -> frozenset[str | None]:
+    return frozenset(word for step in steps for word in (step.agent_role, step.step_id))

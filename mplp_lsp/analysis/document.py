@@ -57,7 +57,9 @@ class Analysis:
         facts = self.facts
         if facts is None:
             return ()
-        return remembered(self.document, "graph", (facts,), lambda: tuple(plan_findings(facts)))
+        return remembered(
+            self.document, "graph", (facts,), lambda: tuple(plan_findings(facts, self.document.lineage))
+        )
 
     @property
     def own(self) -> tuple[Finding, ...]:

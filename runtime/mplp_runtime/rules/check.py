@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 from mplp_runtime.rules import habits, invariants, schema
 from mplp_runtime.rules.advice import element_advice, header_advice
+from mplp_runtime.rules.confirms import confirm_findings
+from mplp_runtime.rules.contradictions import element_contradictions, header_contradictions
 from mplp_runtime.rules.findings import Finding, Place, Stage
-from mplp_runtime.rules.graph import graph_findings, graph_of
+from mplp_runtime.rules.graph import graph_of
+from mplp_runtime.rules.graph_rules import graph_findings
+from mplp_runtime.rules.lists import list_findings
 from mplp_runtime.rules.order import order_of, unique
 from mplp_runtime.rules.references import reference_findings
+from mplp_runtime.rules.segments import trace_findings
 from mplp_runtime.rules.statuses import contradiction_findings, status_edit_findings
+from mplp_runtime.rules.step_tables import Memory
 from mplp_runtime.rules.world import DocumentFacts, World
 
 
@@ -28,10 +35,13 @@ def own_findings(kind: str, value: object) -> list[Finding]:
         for field, entries in (value.items() if isinstance(value, Mapping) else ())
         if isinstance(entries, list)
     }
-    found += header_advice(kind, value, {field: len(entries) for field, entries in lists.items()})
+    counts = {field: len(entries) for field, entries in lists.items()}
+    found += header_advice(kind, value, counts)
+    found += header_contradictions(kind, value, counts)
     for field, entries in lists.items():
         for index, entry in enumerate(entries):
-            found += [advice.below((field, index)) for advice in element_advice(kind, field, entry)]
+            inside = [*element_advice(kind, field, entry), *element_contradictions(kind, field, entry)]
+            found += [each.below((field, index)) for each in inside]
     return first_voice(found)
 
 
@@ -44,6 +54,7 @@ def own_header_findings(kind: str, header: object, counts: Mapping[str, int]) ->
     found += habits.header_habit_findings(kind, header)
     found += invariants.header_invariant_findings(kind, header, counts)
     found += header_advice(kind, header, counts)
+    found += header_contradictions(kind, header, counts)
     return first_voice(found)
 
 
@@ -60,31 +71,58 @@ def own_element_findings(
         found += habits.element_habit_findings(kind, field, element, schema_name)
     found += invariants.element_invariant_findings(kind, field, element)
     found += element_advice(kind, field, element)
+    found += element_contradictions(kind, field, element)
     return first_voice(found) if len(found) > 1 else found
 
 
-def plan_findings(facts: DocumentFacts) -> list[Finding]:
-    """What follows from a plan's facts alone: its graph, and statuses that contradict each other."""
-    if facts.kind != "plan":
-        return []
-    graph = graph_of(facts.steps)
-    return [*graph_findings(graph), *contradiction_findings(facts, graph)]
+def plan_findings(facts: DocumentFacts, memory: Memory | None = None) -> list[Finding]:
+    """What follows from a document's facts alone, whatever its kind.
+
+    Of a plan: its graph, and statuses that contradict each other. Of the others: their lists, the tree of a
+    trace's segments, the decisions of a Confirm. `memory` belongs to one document and all its versions: with
+    it only what an edit touched is looked at, and nothing when another document has changed.
+    """
+    known = memory.get("alone") if memory is not None else None
+    if isinstance(known, _Alone) and known.facts is facts:
+        return list(known.findings)
+    found = _alone(facts, memory)
+    if memory is not None:
+        memory["alone"] = _Alone(facts, tuple(found))
+    return found
 
 
-def world_findings(facts: DocumentFacts, world: World) -> list[Finding]:
+class _Alone(NamedTuple):
+    facts: DocumentFacts
+    findings: tuple[Finding, ...]
+
+
+def _alone(facts: DocumentFacts, memory: Memory | None) -> list[Finding]:
+    found = list_findings(facts)
+    if facts.kind == "plan":
+        graph = graph_of(facts.steps, memory)
+        found += [*graph_findings(graph, memory), *contradiction_findings(facts, graph, memory)]
+    elif facts.kind == "trace":
+        found += trace_findings(facts)
+    elif facts.kind == "confirm":
+        found += confirm_findings(facts)
+    return found
+
+
+def world_findings(facts: DocumentFacts, world: World, memory: Memory | None = None) -> list[Finding]:
     """What follows from the facts of a document and of all others, ordered by place.
 
-    Combine with `own_findings` through `first_voice`, so that one fault is told once.
+    Combine with `own_findings` through `first_voice`, so that one fault is told once. `memory` is that of
+    `plan_findings`.
     """
-    edits = status_edit_findings(facts, world)
+    edits = status_edit_findings(facts, world, memory)
     # Putting a forbidden edit back also ends the contradiction it made: one fault.
     edited = {finding.place for finding in edits}
     found = [
         finding
-        for finding in plan_findings(facts)
+        for finding in plan_findings(facts, memory)
         if finding.stage != Stage.LIFECYCLE or finding.place not in edited
     ]
-    return first_voice([*found, *reference_findings(facts, world), *edits])
+    return first_voice([*found, *reference_findings(facts, world, memory), *edits])
 
 
 def check(kind: str, value: object, facts: DocumentFacts, world: World) -> list[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 MOST_CIRCLES_PER_COMPONENT = 32
@@ -19,6 +19,17 @@ class Circles(NamedTuple):
     nodes: list[int]
     circles: list[list[int]]
     is_complete: bool
+
+    def moved(self, place: Callable[[int], int | None]) -> Circles | None:
+        """The same circles among other numbers that are in the same order; None where a node is no more."""
+        places = {node: place(node) for node in self.nodes}
+        if None in places.values():
+            return None
+        if all(node == now for node, now in places.items()):
+            return self
+        where: dict[int, int] = places  # type: ignore[assignment]
+        turned = [[where[node] for node in circle] for circle in self.circles]
+        return Circles([where[node] for node in self.nodes], turned, self.is_complete)
 
 
 def components(successors: Sequence[Sequence[int]]) -> list[list[int]]:
@@ -101,19 +112,55 @@ def circles(successors: Sequence[Sequence[int]]) -> list[Circles]:
     """All elementary circles of at least two nodes, part by part."""
     if not has_circle(successors):
         return []
-    result = []
-    for nodes in components(successors):
-        inside = set(nodes)
-        inner = {
-            node: list(dict.fromkeys(following for following in successors[node] if following in inside))
-            for node in nodes
-        }
-        found = _elementary(nodes, inner)
-        if found is None:
-            result.append(Circles(nodes, [_shortest(nodes[0], inner)], is_complete=False))
-        else:
-            result.append(Circles(nodes, found, is_complete=True))
-    return result
+    return [_circles_of(nodes, successors.__getitem__) for nodes in components(successors)]
+
+
+def circles_after(
+    before: Sequence[Circles], successors_of: Callable[[int], Sequence[int]], changed: Iterable[int]
+) -> list[Circles]:
+    """What `circles` gives after the edges of some nodes have changed; `before` are the parts before that.
+
+    A circle that is new leads through a changed node, and one that is left of a part that had a changed node
+    lies in that part; so all of them lie among the nodes that can be reached from there. Of a part that
+    cannot be reached from there nothing has changed.
+    """
+    changed = set(changed)
+    changed.update(*(part.nodes for part in before if not changed.isdisjoint(part.nodes)))
+    reached: dict[int, Sequence[int]] = {}
+    pending = list(changed)
+    is_closed = False
+    while pending:
+        node = pending.pop()
+        if node in reached:
+            continue
+        following = reached[node] = successors_of(node)
+        is_closed = is_closed or not changed.isdisjoint(following)
+        pending.extend(following)
+    kept = [part for part in before if part.nodes[0] not in reached]
+    if not is_closed and len(kept) == len(before):
+        # Nothing leads back to a changed node, and no part is near.
+        return kept
+    nodes = sorted(reached)
+    number = {node: index for index, node in enumerate(nodes)}
+    inner = [[number[following] for following in reached[node]] for node in nodes]
+    known = {tuple(part.nodes): part for part in before if changed.isdisjoint(part.nodes)}
+    for component in components(inner):
+        part = [nodes[index] for index in component]
+        kept.append(known.get(tuple(part)) or _circles_of(part, reached.__getitem__))
+    return sorted(kept, key=lambda part: part.nodes)
+
+
+def _circles_of(nodes: list[int], successors_of: Callable[[int], Sequence[int]]) -> Circles:
+    """The circles of one strongly connected part."""
+    inside = set(nodes)
+    inner = {
+        node: list(dict.fromkeys(following for following in successors_of(node) if following in inside))
+        for node in nodes
+    }
+    found = _elementary(nodes, inner)
+    if found is None:
+        return Circles(nodes, [_shortest(nodes[0], inner)], is_complete=False)
+    return Circles(nodes, found, is_complete=True)
 
 
 def _elementary(nodes: list[int], successors: dict[int, list[int]]) -> list[list[int]] | None:

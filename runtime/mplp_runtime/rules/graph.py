@@ -1,78 +1,126 @@
-"""What is wrong with the graph of a plan's steps: ids, dependencies, circles, order.
+"""The graph of a plan's steps: which step an id means, who waits for whom, where they wait in circles.
 
-Works on the facts of the steps alone, so that it costs nothing while other text is edited.
+Works on the facts of the steps alone. A graph never changes; the one of the next version is made of the one
+before (`after`) at the price of the steps that changed and of those that name them. Both ways lead to the
+same graph, which is tested.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import weakref
+from collections.abc import Iterable, MutableMapping, Sequence
 from functools import cached_property
 
-from mplp_runtime.rules.cycles import Circles, circles
+from mplp_runtime.rules.cycles import Circles, circles, circles_after
 from mplp_runtime.rules.explain import is_id
-from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
-from mplp_runtime.rules.near_ids import NearIds
-from mplp_runtime.rules.order import order_of
+from mplp_runtime.rules.findings import Pointer
+from mplp_runtime.rules.graph_changes import NOTHING_DIFFERS, Difference, Window, window_between
+from mplp_runtime.rules.near_ids import MOST_COMPARISONS, NearIds
 from mplp_runtime.rules.world import StepFacts
 
-MOST_RELATED = 200
-MOST_NAMED_STEPS = 8
+MOST_CHANGED = 64
+"""Where more steps than these change at once the graph is made anew."""
+
+_UNKNOWN = -1
 
 
-@dataclass(frozen=True)
 class StepGraph:
-    """The steps by position, with each dependency resolved to the first step of that id."""
+    """The steps by position, with each dependency resolved to the first step of that id.
 
-    steps: Sequence[StepFacts]
+    `first_of` has the position of the first step with each id, `duplicates` all positions of ids that stand
+    at several steps, `odd` the steps with a dependency that is unknown, repeated, or the step itself, and
+    `forward` those that depend on a step further down.
+    """
 
-    @cached_property
-    def first_of(self) -> dict[str, int]:
-        """The position of the first step with each id."""
-        # Written from the end, so that the first step of an id is the one that stays.
-        ids = [step.step_id for step in reversed(self.steps)]
-        first = dict(zip(ids, range(len(ids) - 1, -1, -1), strict=True))
-        return {step_id: index for step_id, index in first.items() if step_id is not None}
+    def __init__(self, steps: Sequence[StepFacts]) -> None:
+        self.steps = steps
+        self.first_of: dict[str, int]
+        self.duplicates: dict[str, tuple[int, ...]]
+        self.odd: frozenset[int]
+        self.forward: frozenset[int]
+        self.made_of: tuple[weakref.ref[StepGraph], Difference | None] | None = None
 
-    @cached_property
-    def _resolved(self) -> tuple[list[list[int]], list[int]]:
-        """Successors by position, and the positions of steps whose dependencies need a closer look."""
+    @classmethod
+    def of(cls, steps: Sequence[StepFacts]) -> StepGraph:
+        """The graph of these steps, from nothing."""
+        graph = cls(steps)
+        graph.first_of, graph.duplicates = _places(steps)
+        graph.odd, graph.forward = _oddities(steps, graph.first_of)
+        return graph
+
+    def after(self, steps: Sequence[StepFacts]) -> StepGraph:
+        """The graph of another version of the steps."""
+        if steps is self.steps:
+            return self
+        window = window_between(self.steps, steps)
+        if window is None:
+            return self
+        if max(window.old_stop, window.new_stop) - window.first > MOST_CHANGED:
+            return StepGraph.of(steps)
+        graph = StepGraph(steps)
+        gone = self.steps[window.first : window.old_stop]
+        come = steps[window.first : window.new_stop]
+        names = {step.step_id for step in (*gone, *come) if step.step_id is not None}
+        if not window.shift and all(map(_is_same_node, gone, come)):
+            graph._take_all(self)
+            touched = graph._touched(window, names, self)
+        else:
+            graph._take_places(self, window)
+            touched = graph._touched(window, names, self)
+            graph._take_edges(self, window, touched)
+            is_renamed = window.shift or any(
+                old.step_id != new.step_id for old, new in zip(gone, come, strict=True)
+            )
+            rewired = touched if is_renamed else range(window.first, window.new_stop)
+            touched |= graph._take_circles(self, window, rewired)
+            graph._take_near(self)
+        graph.made_of = (weakref.ref(self), Difference(window, frozenset(touched)))
+        return graph
+
+    def difference(self, older: StepGraph) -> Difference | None:
+        """What this graph has otherwise than `older`; None where that is too much to tell."""
+        if self is older:
+            return NOTHING_DIFFERS
+        if self.made_of is None or self.made_of[0]() is not older:
+            self.made_of = (weakref.ref(older), older._difference_to(self.steps))
+        return self.made_of[1]
+
+    def _difference_to(self, steps: Sequence[StepFacts]) -> Difference | None:
+        later = self.after(steps)
+        if later is self:
+            return NOTHING_DIFFERS
+        return later.made_of[1] if later.made_of is not None else None
+
+    # Questions
+
+    def targets(self, index: int) -> list[int]:
+        """The positions of the steps that a step depends on, unknown ones and itself left out."""
         first = self.first_of
-        none = -1
-        successors: list[list[int]] = []
-        odd: list[int] = []
-        for index, step in enumerate(self.steps):
-            dependencies = step.dependencies
-            if not dependencies:
-                successors.append([])
-                continue
-            targets = [first.get(dependency, none) for dependency in dependencies]  # type: ignore[arg-type]
-            if none in targets or index in targets or len(set(targets)) != len(targets):
-                odd.append(index)
-                targets = [target for target in targets if target not in (none, index)]
-            successors.append(targets)
-        return successors, odd
-
-    @property
-    def successors(self) -> list[list[int]]:
-        """For each step the positions of the steps it depends on, unknown ones and itself left out."""
-        return self._resolved[0]
-
-    @property
-    def odd(self) -> list[int]:
-        """Positions of steps with a dependency that is unknown, repeated, or the step itself."""
-        return self._resolved[1]
+        return [
+            target
+            for dependency in self.steps[index].dependencies
+            if dependency is not None and (target := first.get(dependency, index)) != index
+        ]
 
     @cached_property
-    def near(self) -> NearIds:
-        """The ids of the steps, to be found by ids that nearly are theirs."""
-        return NearIds(self.first_of)
+    def dependents(self) -> dict[str, tuple[int, ...]]:
+        """For each id that is named as a dependency the steps that name it, each step once."""
+        found: dict[str, list[int]] = {}
+        for index, step in enumerate(self.steps):
+            for dependency in step.dependencies:
+                if dependency is not None:
+                    found.setdefault(dependency, []).append(index)
+        return {
+            dependency: tuple(places) if len(places) == 1 else tuple(dict.fromkeys(places))
+            for dependency, places in found.items()
+        }
 
     @cached_property
     def circles(self) -> list[Circles]:
         """Every circle of the graph, part by part."""
-        return circles(self.successors)
+        if not self.forward:
+            return []
+        return circles([self.targets(index) for index in range(len(self.steps))])
 
     @cached_property
     def _part_of(self) -> dict[int, int]:
@@ -86,231 +134,233 @@ class StepGraph:
         return part is not None and self._part_of.get(target) == part
 
     @cached_property
-    def unknown_ids(self) -> set[str]:
-        """Ids that are named as dependencies and are to be told as unknown."""
-        return _unknown_ids(self)
+    def near(self) -> NearIds:
+        """The ids of the steps, to be found by ids that nearly are theirs."""
+        return NearIds(self.first_of)
+
+    @cached_property
+    def unknown_ids(self) -> dict[str, str | None]:
+        """Ids that are named as dependencies and are to be told as unknown, with the id that was meant.
+
+        A step whose id is missing (a misspelt key, say) is found fault with at its own place; while there
+        are as many such steps as ids that nobody has, each of these may be one of those.
+        """
+        unknown = {
+            dependency: None
+            for index in sorted(self.odd)
+            for dependency in self.steps[index].dependencies
+            if dependency is not None and dependency not in self.first_of and is_id(dependency)
+        }
+        if not unknown:
+            return {}
+        most = max(MOST_COMPARISONS // len(unknown), 1)
+        meant = {
+            each: self.near.meant(each, most) for each in unknown if not self.near.is_meant_by_malformed(each)
+        }
+        repeated = sum(map(len, self.duplicates.values())) - len(self.duplicates)
+        without_id = len(self.steps) - len(self.first_of) - repeated
+        strange = {each for each, near in meant.items() if near is None}
+        if len(strange) > without_id:
+            return meant
+        return {each: near for each, near in meant.items() if each not in strange}
 
     def dependency_pointer(self, index: int, target: int) -> Pointer:
         """Where step `index` names step `target` as a dependency, first mention."""
         position = self.steps[index].dependencies.index(self.steps[target].step_id)
         return ("steps", index, "dependencies", position)
 
-    @cached_property
-    def findings(self) -> tuple[Finding, ...]:
-        """Everything the graph rules have against these steps, ordered by place."""
-        found = [*_duplicate_ids(self), *_dependencies(self), *_circles(self), *_order(self)]
-        return tuple(sorted(found, key=order_of))
-
     def name(self, index: int) -> str:
         """What a step is called in a message: its number as people count, and the start of its id."""
         step_id = self.steps[index].step_id
-        return f"step {index + 1}" if step_id is None else f"step {index + 1} (`{_shortened(step_id)}`)"
+        if step_id is None:
+            return f"step {index + 1}"
+        shortened = f"{step_id[:8]}…" if is_id(step_id) else step_id[:24]
+        return f"step {index + 1} (`{shortened}`)"
+
+    # From one version to the next
+
+    def _take_all(self, before: StepGraph) -> None:
+        """Only what no edge depends on has changed."""
+        self.first_of, self.duplicates = before.first_of, before.duplicates
+        self.odd, self.forward = before.odd, before.forward
+        for name in ("dependents", "circles", "_part_of", "near", "unknown_ids"):
+            if name in before.__dict__:
+                self.__dict__[name] = before.__dict__[name]
+
+    def _take_places(self, before: StepGraph, window: Window) -> None:
+        if window.shift:
+            self.first_of, self.duplicates = _places(self.steps)
+            return
+        first, duplicates = before.first_of, before.duplicates
+        exchanged = [
+            (index, old, new)
+            for index in range(window.first, window.new_stop)
+            if (old := before.steps[index].step_id) != (new := self.steps[index].step_id)
+        ]
+        if exchanged:
+            first, duplicates = dict(first), dict(duplicates)
+            for index, old, new in exchanged:
+                _move(first, duplicates, index, old, is_there=False)
+                _move(first, duplicates, index, new, is_there=True)
+        self.first_of, self.duplicates = first, duplicates
+
+    def _touched(self, window: Window, names: set[str], before: StepGraph) -> set[int]:
+        found = set(range(window.first, window.new_stop))
+        if window.shift:
+            apart = names.isdisjoint
+            found.update(i for i, step in enumerate(self.steps) if not apart(step.dependencies))
+        else:
+            # Outside the window nobody names another step than before.
+            for name in names:
+                found.update(before.dependents.get(name, ()))
+            self._take_dependents(before, window)
+        for name in names:
+            found.update(self.duplicates.get(name, ()))
+            if name in self.first_of:
+                found.add(self.first_of[name])
+        return found
+
+    def _take_dependents(self, before: StepGraph, window: Window) -> None:
+        dependents = before.dependents
+        for index in range(window.first, window.new_stop):
+            old, new = before.steps[index].dependencies, self.steps[index].dependencies
+            if old == new:
+                continue
+            if dependents is before.dependents:
+                dependents = dict(dependents)
+            for name in filter(None, {*old, *new}):
+                places = {*dependents.get(name, ())} - {index} | ({index} if name in new else set())
+                if places:
+                    dependents[name] = tuple(sorted(places))
+                else:
+                    del dependents[name]
+        self.__dict__["dependents"] = dependents
+
+    def _take_edges(self, before: StepGraph, window: Window, touched: Iterable[int]) -> None:
+        odd = _shifted(before.odd, window)
+        forward = _shifted(before.forward, window)
+        odd -= set(touched)
+        forward -= set(touched)
+        for index in touched:
+            is_odd, is_forward = _edges_of(self.steps[index], index, self.first_of)
+            if is_odd:
+                odd.add(index)
+            if is_forward:
+                forward.add(index)
+        self.odd, self.forward = frozenset(odd), frozenset(forward)
+
+    def _take_circles(self, before: StepGraph, window: Window, rewired: Iterable[int]) -> set[int]:
+        """The circles now, if they were known; gives the steps that came into or out of one."""
+        if "circles" not in before.__dict__:
+            return set()
+        old: list[Circles] = []
+        apart: set[int] = set()
+        for one in before.circles:
+            part = one.moved(window.moved)
+            if part is not None:
+                old.append(part)
+            else:
+                # A step of it is gone; what is left may go in circles without it.
+                apart.update(new for node in one.nodes if (new := window.moved(node)) is not None)
+        now = circles_after(old, self.targets, apart.union(rewired)) if self.forward else []
+        self.__dict__["circles"] = now
+        differing = {tuple(part.nodes) for part in old} ^ {tuple(part.nodes) for part in now}
+        return apart.union(*differing)
+
+    def _take_near(self, before: StepGraph) -> None:
+        if "near" not in before.__dict__:
+            return
+        if self.first_of is before.first_of or self.first_of.keys() == before.first_of.keys():
+            self.__dict__["near"] = before.near
+            return
+        gone, come = (
+            before.first_of.keys() - self.first_of.keys(),
+            self.first_of.keys() - before.first_of.keys(),
+        )
+        self.__dict__["near"] = before.near.exchanged(gone, come)
 
 
-def graph_of(steps: Sequence[StepFacts]) -> StepGraph:
-    """The graph of these steps: one made before, where ids, dependencies and order are the same.
+def graph_of(steps: Sequence[StepFacts], memory: MutableMapping[str, object] | None = None) -> StepGraph:
+    """The graph of these steps, made of the one that `memory` has, which may be of any other version.
 
-    While a status or a role is typed the graph stays what it is; making it anew would be most of the work.
+    `memory` belongs to one document and all its versions; what is kept there saves work and changes nothing.
     """
-    for known in tuple(_RECENT):
-        if _is_same_graph(known.steps, steps):
-            return known
-    graph = StepGraph(steps)
-    _RECENT.appendleft(graph)
+    known = memory.get("step graph") if memory is not None else None
+    graph = known.after(steps) if isinstance(known, StepGraph) else StepGraph.of(steps)
+    if memory is not None:
+        memory["step graph"] = graph
     return graph
 
 
-_RECENT: deque[StepGraph] = deque(maxlen=4)
+def _is_same_node(one: StepFacts, other: StepFacts) -> bool:
+    return one.step_id == other.step_id and one.dependencies == other.dependencies
 
 
-def _is_same_graph(known: Sequence[StepFacts], steps: Sequence[StepFacts]) -> bool:
-    if len(known) != len(steps):
-        return False
-    return all(
-        one is other
-        or (
-            one.step_id == other.step_id
-            and one.dependencies == other.dependencies
-            and one.order_index == other.order_index
-        )
-        for one, other in zip(known, steps, strict=True)
-    )
+def _places(steps: Sequence[StepFacts]) -> tuple[dict[str, int], dict[str, tuple[int, ...]]]:
+    ids = [step.step_id for step in steps]
+    # Written from the end, so that the first step of an id is the one that stays.
+    first: dict[str | None, int] = dict(zip(reversed(ids), range(len(ids) - 1, -1, -1), strict=True))
+    without_id = ids.count(None) if first.pop(None, None) is not None else 0
+    duplicates: dict[str, list[int]] = {}
+    if len(first) + without_id < len(ids):
+        for index, step_id in enumerate(ids):
+            if step_id is not None and first[step_id] != index:
+                duplicates.setdefault(step_id, [first[step_id]]).append(index)
+    return first, {step_id: tuple(places) for step_id, places in duplicates.items()}  # type: ignore[return-value]
 
 
-def graph_findings(steps: Sequence[StepFacts] | StepGraph) -> list[Finding]:
-    """Everything the graph rules have against a plan's steps, ordered by place."""
-    graph = steps if isinstance(steps, StepGraph) else graph_of(steps)
-    return list(graph.findings)
-
-
-def _finding(
-    code: str,
-    message: str,
-    pointer: Pointer,
-    related: Sequence[Related] = (),
-    severity: Severity = Severity.ERROR,
-    **data: object,
-) -> Finding:
-    return Finding(code, message, severity, Stage.GRAPH, Place(pointer), tuple(related), data=data)
-
-
-def _shortened(step_id: str) -> str:
-    return f"{step_id[:8]}…" if is_id(step_id) else step_id[:24]
-
-
-def _duplicate_ids(graph: StepGraph) -> Iterator[Finding]:
-    if len(graph.first_of) == len(graph.steps):
+def _move(
+    first: dict[str, int],
+    duplicates: dict[str, tuple[int, ...]],
+    index: int,
+    name: str | None,
+    *,
+    is_there: bool,
+) -> None:
+    """Writes down that step `index` has, or no longer has, the id `name`."""
+    if name is None:
         return
-    places: dict[str, list[int]] = {}
-    for index, step in enumerate(graph.steps):
-        if step.step_id is not None:
-            places.setdefault(step.step_id, []).append(index)
-    for step_id, indexes in places.items():
-        for index in indexes[1:]:
-            related = [
-                Related(Place(("steps", other, "step_id")), f"Step {other + 1} has this id too.")
-                for other in indexes[:MOST_RELATED]
-                if other != index
-            ]
-            yield _finding(
-                "step-id-duplicate",
-                f"Step {index + 1} has the same `step_id` as step {indexes[0] + 1}. Each step needs its own.",
-                ("steps", index, "step_id"),
-                related,
-                step_id=step_id,
-                insert_format="uuid",
-            )
+    known = duplicates.pop(name, None) or ((first[name],) if name in first else ())
+    places = sorted({*known, index} if is_there else {*known} - {index})
+    if not places:
+        del first[name]
+        return
+    first[name] = places[0]
+    if len(places) > 1:
+        duplicates[name] = tuple(places)
 
 
-def _dependencies(graph: StepGraph) -> Iterator[Finding]:
-    for index in graph.odd:
-        yield from _dependencies_of(graph, index)
-
-
-def _unknown_ids(graph: StepGraph) -> set[str]:
-    """Ids that are named as dependencies and stand at no step, as far as that is a fault of its own.
-
-    A step whose id is missing (a misspelt key, say) is found fault with at its own place; while there are as
-    many such steps as ids that nobody has, each of these may be one of those.
-    """
-    unknown = {
-        dependency
-        for index in graph.odd
-        for dependency in graph.steps[index].dependencies
-        if dependency is not None and dependency not in graph.first_of
-    }
-    unknown = {each for each in unknown if is_id(each) and not graph.near.is_meant_by_malformed(each)}
-    without_id = sum(1 for step in graph.steps if step.step_id is None)
-    if not without_id:
-        return unknown
-    strange = {each for each in unknown if graph.near.meant(each) is None}
-    return unknown if len(strange) > without_id else unknown - strange
-
-
-def _dependencies_of(graph: StepGraph, index: int) -> Iterator[Finding]:
-    step = graph.steps[index]
-    seen: dict[str, int] = {}
-    for position, dependency in enumerate(step.dependencies):
-        if dependency is None:
+def _oddities(steps: Sequence[StepFacts], first: dict[str, int]) -> tuple[frozenset[int], frozenset[int]]:
+    odd: list[int] = []
+    forward: list[int] = []
+    find = first.get
+    for index, step in enumerate(steps):
+        dependencies = step.dependencies
+        if not dependencies:
             continue
-        pointer: Pointer = ("steps", index, "dependencies", position)
-        target = graph.first_of.get(dependency)
-        if dependency in seen:
-            related = [
-                Related(Place(("steps", index, "dependencies", seen[dependency])), "It is here already.")
-            ]
-            yield _finding(
-                "step-dependency-duplicate",
-                "This dependency is listed twice.",
-                pointer,
-                related,
-                Severity.WARNING,
-            )
-            continue
-        seen[dependency] = position
-        if target == index:
-            related = [Related(Place(("steps", index, "step_id")), "This is the step's own id.")]
-            yield _finding("step-dependency-self", "A step cannot depend on itself.", pointer, related)
-        elif dependency in graph.unknown_ids:
-            yield _unknown_dependency(graph, pointer, dependency)
+        if len(dependencies) == 1:
+            if _UNKNOWN < find(dependencies[0], _UNKNOWN) < index:  # type: ignore[arg-type]
+                continue
+        else:
+            targets = [find(dependency, _UNKNOWN) for dependency in dependencies]  # type: ignore[arg-type]
+            if min(targets) > _UNKNOWN and max(targets) < index and len(set(targets)) == len(targets):
+                continue
+        is_odd, is_forward = _edges_of(step, index, first)
+        if is_odd:
+            odd.append(index)
+        if is_forward:
+            forward.append(index)
+    return frozenset(odd), frozenset(forward)
 
 
-def _unknown_dependency(graph: StepGraph, pointer: Pointer, dependency: str) -> Finding:
-    message = f"No step of this plan has the id `{dependency}`."
-    suggestion = graph.near.meant(dependency)
-    if suggestion is None:
-        return _finding("step-dependency-unknown", message, pointer)
-    target = graph.first_of[suggestion]
-    message += f" Did you mean step {target + 1}, `{suggestion}`?"
-    related = [Related(Place(("steps", target, "step_id")), "This id is nearly the same.")]
-    return _finding("step-dependency-unknown", message, pointer, related, suggestion=suggestion)
+def _edges_of(step: StepFacts, index: int, first: dict[str, int]) -> tuple[bool, bool]:
+    """Whether a step is odd, and whether it depends on one further down."""
+    targets = [first.get(dependency, _UNKNOWN) for dependency in step.dependencies]  # type: ignore[arg-type]
+    is_odd = _UNKNOWN in targets or index in targets or len(set(targets)) < len(targets)
+    return is_odd, max(targets, default=_UNKNOWN) > index
 
 
-def _circles(graph: StepGraph) -> Iterator[Finding]:
-    for part in graph.circles:
-        for circle in part.circles:
-            yield _circle(graph, part, circle)
-
-
-def _circle(graph: StepGraph, part: Circles, circle: list[int]) -> Finding:
-    turned = _turned(circle)
-    edges = list(zip(turned, [*turned[1:], turned[0]], strict=True))
-    closing = edges[-1]
-    named = [graph.name(index) for index in [*turned, turned[0]]]
-    if len(named) > MOST_NAMED_STEPS:
-        left_out = len(named) - MOST_NAMED_STEPS
-        half = MOST_NAMED_STEPS // 2
-        named = [*named[:half], f"… {left_out} more …", *named[-half:]]
-    path = " → ".join(named)
-    if part.is_complete:
-        message = f"These steps wait for each other in a circle: {path}."
-    else:
-        message = f"{len(part.nodes)} steps wait for each other in many circles. A shortest one: {path}."
-    related = [
-        Related(
-            Place(graph.dependency_pointer(source, target)),
-            f"Step {source + 1} depends on step {target + 1}.",
-        )
-        for source, target in edges[:MOST_RELATED]
-    ]
-    return _finding(
-        "plan-cycle",
-        message,
-        graph.dependency_pointer(*closing),
-        related,
-        path=[graph.steps[index].step_id for index in turned],
-    )
-
-
-def _turned(circle: list[int]) -> list[int]:
-    """The circle, begun so that its last edge is the one that closes it.
-
-    Steps are mostly written after the steps they depend on; the edge that points furthest down the
-    document is the one out of place.
-    """
-    size = len(circle)
-    last = max(range(size), key=lambda at: (circle[(at + 1) % size] - circle[at], -circle[at]))
-    return [circle[(last + 1 + offset) % size] for offset in range(size)]
-
-
-def _order(graph: StepGraph) -> Iterator[Finding]:
-    orders = [step.order_index for step in graph.steps]
-    for index, targets in enumerate(graph.successors):
-        own = orders[index]
-        if own is None or not targets:
-            continue
-        later = [target for target in targets if (order := orders[target]) is not None and order > own]
-        if not later:
-            continue
-        later = [target for target in later if not graph.is_circular(index, target)]
-        if not later:
-            continue
-        target = max(later, key=lambda target: (orders[target], -target))
-        yield _finding(
-            "order-index-contradicts",
-            f"`order_index` is {own}, but {graph.name(target)}, on which this step depends, "
-            f"has {orders[target]}.",
-            ("steps", index, "order_index"),
-            [Related(Place(("steps", target, "order_index")), "This one has to come first.")],
-            Severity.HINT,
-        )
+def _shifted(places: Iterable[int], window: Window) -> set[int]:
+    if not window.shift:
+        return set(places)
+    return {moved for index in places if (moved := window.moved(index)) is not None}

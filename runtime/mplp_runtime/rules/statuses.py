@@ -1,4 +1,4 @@
-"""Statuses that contradict each other inside a plan, and edits of statuses that the lifecycle forbids."""
+"""Statuses that contradict each other inside a plan, and edits that the lifecycle of any document forbids."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
-from mplp_runtime.rules.graph import StepGraph
+from mplp_runtime.rules.graph import StepGraph, graph_of
+from mplp_runtime.rules.history import history_findings, is_legal_edit
 from mplp_runtime.rules.lifecycle import DONE, TRANSITIONS, is_legal, legal_targets, targets_sentence
+from mplp_runtime.rules.step_tables import Memory, found_by_step
 from mplp_runtime.rules.words import quoted
 from mplp_runtime.rules.world import Baseline, DocumentFacts, World
 
@@ -17,26 +19,71 @@ MOST_RELATED = 20
 _STATUS: Pointer = ("status",)
 
 
-def contradiction_findings(plan: DocumentFacts, graph: StepGraph | None = None) -> list[Finding]:
-    """Where the statuses of a plan and its steps cannot all be true."""
-    known = graph if graph is not None else StepGraph(plan.steps)
-    return [*_before_dependencies(plan, known), *_plan_completed(plan), *_running_too_early(plan)]
+def contradiction_findings(
+    plan: DocumentFacts, graph: StepGraph | None = None, memory: Memory | None = None
+) -> list[Finding]:
+    """Where the statuses of a plan and its steps cannot all be true. `memory` is that of `graph_of`."""
+    known = graph if graph is not None else graph_of(plan.steps, memory)
+    is_begun = plan.status not in NOT_STARTED
+
+    def rule(index: int) -> Iterator[Finding]:
+        yield from _before_dependencies(known, index, is_begun=is_begun)
+        if not is_begun and known.steps[index].status == "in_progress":
+            yield _running_too_early(plan, index)
+
+    def under_way() -> Iterator[int]:
+        return (i for i, step in enumerate(known.steps) if step.status in ("completed", "in_progress"))
+
+    # Once begun, the word does not matter.
+    found = found_by_step(memory, "contradictions", known, rule, under_way, is_begun or plan.status)
+    by_place = [finding for index in sorted(found) for finding in found[index]]
+    return [*by_place, *_plan_completed(plan)]
 
 
-def status_edit_findings(facts: DocumentFacts, world: World) -> list[Finding]:
-    """Changes of status since the last save the graph knows that no lifecycle allows (D22)."""
+def status_edit_findings(facts: DocumentFacts, world: World, memory: Memory | None = None) -> list[Finding]:
+    """Changes of status since the last save the graph knows that no lifecycle allows (D22).
+
+    `memory` is that of `graph_of`.
+    """
     baseline = world.baseline(facts.kind, facts.id) if facts.id is not None else None
     if baseline is None:
         return []
     findings = list(_own_edit(facts, baseline))
-    counts = Counter(step.step_id for step in facts.steps)
-    for index, step in enumerate(facts.steps):
-        # Of two steps with one id nobody knows which one was saved; the id is the fault.
-        is_one = step.step_id is not None and counts[step.step_id] == 1
-        before = baseline.steps.get(step.step_id) if is_one and step.step_id is not None else None
-        if before is not None and step.status is not None:
-            findings += _edit("step", before, step.status, _step_status(index))
-    return findings
+    if baseline.steps and facts.steps:
+        graph = graph_of(facts.steps, memory)
+        found = found_by_step(
+            memory,
+            "status edits",
+            graph,
+            lambda index: _step_edit(graph, index, baseline),
+            lambda: range(len(graph.steps)),
+            baseline,
+        )
+        findings += [finding for index in sorted(found) for finding in found[index]]
+    if baseline.segments:
+        findings += _segment_edits(facts, baseline)
+    return [*findings, *history_findings(facts, baseline)]
+
+
+def _step_edit(graph: StepGraph, index: int, baseline: Baseline) -> Iterator[Finding]:
+    step = graph.steps[index]
+    # Of two steps with one id nobody knows which one was saved; the id is the fault.
+    if step.step_id is None or step.status is None or step.step_id in graph.duplicates:
+        return
+    before = baseline.steps.get(step.step_id)
+    if before is not None and before != step.status:
+        yield from _edit("step", before, step.status, _step_status(index))
+
+
+def _segment_edits(trace: DocumentFacts, baseline: Baseline) -> Iterator[Finding]:
+    segments = trace.entries.get("segments", ())
+    counts = Counter(segment.id for segment in segments)
+    for index, segment in enumerate(segments):
+        is_one = segment.id is not None and counts[segment.id] == 1
+        before = baseline.segments.get(segment.id) if is_one and segment.id is not None else None
+        # From one end to another the content changes too: that is told of the whole segment.
+        if before is not None and segment.status is not None and segment.seal is None:
+            yield from _edit("segment", before, segment.status, ("segments", index, "status"))
 
 
 def _finding(
@@ -49,35 +96,33 @@ def _step_status(index: int) -> Pointer:
     return ("steps", index, "status")
 
 
-def _before_dependencies(plan: DocumentFacts, graph: StepGraph) -> Iterator[Finding]:
-    # The graph may be one made for the same ids with other statuses (`graph_of`).
-    steps = plan.steps
+def _before_dependencies(graph: StepGraph, index: int, *, is_begun: bool) -> Iterator[Finding]:
+    steps = graph.steps
     # In a plan that has not begun a running step is too early whatever it waits for: that is told instead.
-    early = ("completed",) if plan.status in NOT_STARTED else ("completed", "in_progress")
-    for index, step in enumerate(steps):
-        if step.status not in early or not step.dependencies:
-            continue
-        open_ones = [
-            target
-            for target in dict.fromkeys(graph.successors[index])
-            if steps[target].status not in DONE
-            and steps[target].status in TRANSITIONS["step"]
-            and not graph.is_circular(index, target)
-        ]
-        if not open_ones:
-            continue
-        first = open_ones[0]
-        others = f" and {len(open_ones) - 1} more" if len(open_ones) > 1 else ""
-        waits = f"{graph.name(first)}, on which it depends, is {quoted(steps[first].status)}{others}"
-        related = [
-            Related(Place(_step_status(target)), f"Step {target + 1} is {quoted(steps[target].status)}.")
-            for target in open_ones
-        ]
-        if step.status == "completed":
-            code, message = "step-completed-before-dependency", f"This step is completed, but {waits}."
-        else:
-            code, message = "step-started-before-dependency", f"This step is in progress, but {waits}."
-        yield _finding(code, message, _step_status(index), related)
+    early = ("completed", "in_progress") if is_begun else ("completed",)
+    if steps[index].status not in early:
+        return
+    open_ones = [
+        target
+        for target in dict.fromkeys(graph.targets(index))
+        if steps[target].status not in DONE
+        and steps[target].status in TRANSITIONS["step"]
+        and not graph.is_circular(index, target)
+    ]
+    if not open_ones:
+        return
+    first = open_ones[0]
+    others = f" and {len(open_ones) - 1} more" if len(open_ones) > 1 else ""
+    waits = f"{graph.name(first)}, on which it depends, is {quoted(steps[first].status)}{others}"
+    related = [
+        Related(Place(_step_status(target)), f"Step {target + 1} is {quoted(steps[target].status)}.")
+        for target in open_ones
+    ]
+    if steps[index].status == "completed":
+        code, message = "step-completed-before-dependency", f"This step is completed, but {waits}."
+    else:
+        code, message = "step-started-before-dependency", f"This step is in progress, but {waits}."
+    yield _finding(code, message, _step_status(index), related)
 
 
 def _plan_completed(plan: DocumentFacts) -> Iterator[Finding]:
@@ -103,21 +148,19 @@ def _plan_completed(plan: DocumentFacts) -> Iterator[Finding]:
         )
 
 
-def _running_too_early(plan: DocumentFacts) -> Iterator[Finding]:
-    if plan.status not in NOT_STARTED:
-        return
-    for index, step in enumerate(plan.steps):
-        if step.status == "in_progress":
-            yield _finding(
-                "step-running-in-draft",
-                f"This step is in progress, but the plan is still {quoted(plan.status)}.",
-                _step_status(index),
-                [Related(Place(_STATUS), "The plan's status.")],
-            )
+def _running_too_early(plan: DocumentFacts, index: int) -> Finding:
+    return _finding(
+        "step-running-in-draft",
+        f"This step is in progress, but the plan is still {quoted(plan.status)}.",
+        _step_status(index),
+        [Related(Place(_STATUS), "The plan's status.")],
+    )
 
 
 def _own_edit(facts: DocumentFacts, baseline: Baseline) -> Iterator[Finding]:
-    if baseline.status is not None and facts.status is not None:
+    if baseline.status is None or facts.status is None:
+        return
+    if not is_legal_edit(facts, baseline, baseline.status, facts.status):
         yield from _edit(facts.kind, baseline.status, facts.status, _STATUS)
 
 

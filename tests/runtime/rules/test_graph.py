@@ -10,7 +10,7 @@ import pytest
 from mplp_runtime.rules.cycles import circles
 from mplp_runtime.rules.facts import step_facts
 from mplp_runtime.rules.findings import Finding, Severity
-from mplp_runtime.rules.graph import graph_findings, graph_of
+from mplp_runtime.rules.graph_rules import graph_findings
 from mplp_runtime.rules.world import StepFacts
 from tests.runtime.rules.documents import identifier, step, told
 
@@ -184,17 +184,3 @@ def test_ten_thousand_steps_take_no_recursion_and_little_time(shape: str):
         assert {finding.code for finding in findings} == {"order-index-contradicts"}
     else:
         assert len(findings) == (shape == "ring")
-
-
-def test_a_graph_is_kept_until_an_id_or_a_dependency_changes() -> None:
-    def steps(status: str, dependency: int) -> tuple[StepFacts, ...]:
-        return (
-            StepFacts(identifier(1), (), status, None, None),
-            StepFacts(identifier(2), (identifier(dependency),), "pending", status, None),
-        )
-
-    first = graph_of(steps("pending", 1))
-    assert graph_of(steps("completed", 1)) is first
-    assert graph_of(steps("pending", 2)) is not first
-    assert [finding.code for finding in graph_findings(steps("pending", 3))] == ["step-dependency-unknown"]
-    assert graph_findings(steps("pending", 1)) == []
