@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +31,7 @@ idempotent = true
 def init_command(folder: str) -> int:
     """Writes a context, a plan and `mplp.toml` into `folder`; existing files are never overwritten."""
     root = Path(folder)
-    files = starter_files(new_uuid, python=Path(sys.executable).name or "python3")
+    files = starter_files(new_uuid, python=_python())
     taken = [name for name in files if (root / name).exists()]
     if taken:
         verb = "exists" if len(taken) == 1 else "exist"
@@ -45,6 +47,15 @@ def init_command(folder: str) -> int:
     plan = root / "hello.plan.json"
     print(f"Next: mplp-lsp check {root}  and  mplp-lsp run {plan} --yes --trust")
     return 0
+
+
+def _python() -> str:
+    """How the steps of the starter project call Python: by a name that is found, else by its whole path.
+
+    Debian has `python3` only, Windows `python` only, and our own environment is on nobody's PATH.
+    """
+    names = ("python", "py") if os.name == "nt" else ("python3", "python")
+    return next((name for name in names if shutil.which(name)), sys.executable)
 
 
 def starter_files(new_id: NewId, *, python: str) -> Mapping[str, str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from mplp_lsp.cli.init import init_command
 from mplp_lsp.cli.live import step_line
 from mplp_lsp.cli.style import Style, printable
 from mplp_runtime.orchestrator.views import StepView
@@ -77,6 +80,21 @@ def test_a_new_project_checks_clean_and_runs(tmp_path: Path) -> None:
     command = done.out.splitlines()[-1].split("  and  mplp-lsp ")[1].split()
     assert mplp(tmp_path, *command).code == 0
     assert (tmp_path / "new" / "greeting.txt").read_text() == "Hello from MPLP\n"
+
+
+@pytest.mark.parametrize("names", [(), ("python",), ("python", "python3")])
+def test_a_new_project_calls_a_python_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    """Debian has `python3` only; our own environment is on nobody's PATH."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in names:
+        (programs / name).symlink_to(sys.executable)
+    monkeypatch.setenv("PATH", str(programs))
+    assert init_command(str(tmp_path / "new")) == 0
+    settings = tomllib.loads((tmp_path / "new" / "mplp.toml").read_text())
+    assert settings["roles"]["writer"]["command"][0] == (names[-1] if names else sys.executable)
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:
