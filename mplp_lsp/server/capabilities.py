@@ -119,6 +119,9 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
         snippets=_is(asked, "textDocument.completion.completionItem.snippetSupport"),
         completion_documentation_markdown="markdown"
         in _words(asked, "textDocument.completion.completionItem.documentationFormat"),
+        insert_text_modes=_numbers(
+            asked, "textDocument.completion.completionItem.insertTextModeSupport.valueSet"
+        ),
         link_support=_is(asked, "textDocument.definition.linkSupport"),
         document_changes=_is(asked, "workspace.workspaceEdit.documentChanges"),
         change_annotations=_has(asked, "workspace.workspaceEdit.changeAnnotationSupport"),
@@ -131,6 +134,7 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
         code_lens_refresh=client.refreshes_code_lenses,
         inlay_hints=_has(asked, "textDocument.inlayHint"),
         inlay_hint_refresh=client.refreshes_inlay_hints,
+        inlay_hint_resolve=_words(asked, "textDocument.inlayHint.resolveSupport.properties"),
         semantic_tokens_refresh=_is(asked, "workspace.semanticTokens.refreshSupport"),
         folding_line_only=_is(asked, "textDocument.foldingRange.lineFoldingOnly"),
         apply_edit=client.applies_edits,
@@ -153,6 +157,13 @@ def _words(asked: Mapping[str, Any], path: str) -> frozenset[str]:
     found = at(asked, path)
     return (
         frozenset(word for word in found if isinstance(word, str)) if isinstance(found, list) else frozenset()
+    )
+
+
+def _numbers(asked: Mapping[str, Any], path: str) -> frozenset[int]:
+    found = at(asked, path)
+    return (
+        frozenset(each for each in found if isinstance(each, int)) if isinstance(found, list) else frozenset()
     )
 
 

@@ -34,6 +34,7 @@ class ClientView:
     markdown_hover: bool = False
     snippets: bool = False
     completion_documentation_markdown: bool = False
+    insert_text_modes: frozenset[int] = frozenset()
     link_support: bool = False
     document_changes: bool = False
     change_annotations: bool = False
@@ -46,6 +47,7 @@ class ClientView:
     code_lens_refresh: bool = False
     inlay_hints: bool = False
     inlay_hint_refresh: bool = False
+    inlay_hint_resolve: frozenset[str] = frozenset()
     semantic_tokens_refresh: bool = False
     folding_line_only: bool = False
     apply_edit: bool = False
@@ -112,6 +114,7 @@ class Snapshot:
     encoding: Encoding = "utf-16"
     is_trusted: bool = False
     max_findings: int = 1_000
+    shows_id_hints: bool = True
     is_complete: bool = True
     taken_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 

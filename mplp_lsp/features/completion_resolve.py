@@ -1,0 +1,101 @@
+"""What an item of a completion list stands for, told when the client asks for it: documentation only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from lsprotocol import types
+
+from mplp_lsp.features.completion_ids import nearest_first
+from mplp_lsp.features.completion_keys import documentation
+from mplp_lsp.features.completion_roles import known_roles
+from mplp_lsp.workspace.documents import Document
+from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.rules.findings import Pointer
+from mplp_runtime.rules.lifecycle import targets_sentence
+from mplp_runtime.rules.names import STEP
+
+
+def completion_resolve(
+    snapshot: Snapshot, document: Document | None, params: types.CompletionItem
+) -> types.CompletionItem:
+    """The same item with its documentation; everything needed is in its `data` (invariant 6)."""
+    data = params.data
+    text = _told(snapshot, document, data) if isinstance(data, Mapping) else ""
+    if text:
+        is_markdown = snapshot.client.completion_documentation_markdown
+        params.documentation = types.MarkupContent(
+            kind=types.MarkupKind.Markdown if is_markdown else types.MarkupKind.PlainText,
+            value=text if is_markdown else text.replace("`", "").replace("**", ""),
+        )
+    return params
+
+
+def _told(snapshot: Snapshot, document: Document | None, data: Mapping[str, object]) -> str:
+    schema, pointer = data.get("schema"), data.get("pointer")
+    state, named, role = data.get("state"), data.get("id"), data.get("role")
+    setting = data.get("setting")
+    if isinstance(state, list) and len(state) == 2:
+        return targets_sentence(str(state[0]), str(state[1]))
+    if isinstance(schema, str) and isinstance(pointer, list):
+        return documentation(schema, _pointer(pointer))
+    if isinstance(named, list) and len(named) == 2:
+        return "\n\n".join(_about_id(snapshot, document, str(named[0]), str(named[1])))
+    if isinstance(role, str) and document is not None:
+        return "\n\n".join(_about_role(snapshot, document, role))
+    if isinstance(setting, list):
+        from mplp_lsp.features.completion_settings import setting_documentation
+
+        return setting_documentation([str(part) for part in setting])
+    return ""
+
+
+def _pointer(parts: list[object]) -> Pointer:
+    return tuple(part if isinstance(part, int) else str(part) for part in parts)
+
+
+def _about_id(snapshot: Snapshot, document: Document | None, kind: str, id_: str) -> Iterator[str]:
+    if kind == STEP:
+        yield from _about_step(snapshot, document, id_)
+        return
+    for facts in snapshot.index.declarations(kind, id_)[:1]:
+        yield f"**{facts.title or facts.uri.rpartition('/')[2]}**"
+        state = f", `{facts.status}`" if facts.status else ""
+        yield f"{kind.capitalize()} in `{facts.uri.rpartition('/')[2]}`{state}."
+    yield f"`{id_}`"
+
+
+def _about_step(snapshot: Snapshot, document: Document | None, id_: str) -> Iterator[str]:
+    uri = document.uri if document is not None else ""
+    for plan in nearest_first(uri, list(snapshot.index.documents("plan"))):
+        index = next((at for at, step in enumerate(plan.steps) if step.step_id == id_), None)
+        if index is None:
+            continue
+        owner = snapshot.document(plan.uri)
+        table = owner.tree.tables.get("steps") if owner is not None and owner.tree is not None else None
+        value = table.element(index).value if table is not None and index < table.count else None
+        if owner is not None and not owner.is_open:
+            owner.rest()
+        step = plan.steps[index]
+        if isinstance(value, Mapping) and isinstance(value.get("description"), str):
+            yield f"**{value['description']}**"
+        words = [f"Step {index + 1} of {len(plan.steps)}"]
+        words += [f"`{step.status}`"] if step.status else []
+        words += [f"done by `{step.agent_role}`"] if step.agent_role else []
+        yield ", ".join(words) + "."
+        if step.dependencies:
+            yield f"Waits for {len(step.dependencies)} step{'s' if len(step.dependencies) > 1 else ''}."
+        break
+    yield f"`{id_}`"
+
+
+def _about_role(snapshot: Snapshot, document: Document, name: str) -> Iterator[str]:
+    role = next((each for each in known_roles(snapshot, document) if each.name == name), None)
+    if role is None:
+        return
+    yield f"Role `{name}`: {role.why}."
+    for facts in snapshot.index.declarations("role", role.id) if role.id is not None else ():
+        owner = snapshot.document(facts.uri)
+        header = owner.tree.header if owner is not None and owner.tree is not None else None
+        if isinstance(header, Mapping) and isinstance(header.get("description"), str):
+            yield str(header["description"])

@@ -1,0 +1,29 @@
+"""Fresh ids and times for what a feature writes anew: no random numbers, no clock but the snapshot's."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+
+from mplp_lsp.workspace.documents import Document
+from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.sources import timestamp
+
+
+class Fresh:
+    """Ids that nobody has, one after the other, for one place of one version of a document.
+
+    They follow from the document's name and version, the place, and the moment of the snapshot: features
+    draw no random numbers, and a test that fixes the moment knows the ids.
+    """
+
+    def __init__(self, snapshot: Snapshot, document: Document, offset: int) -> None:
+        self._seed = f"{document.uri}\n{document.version}\n{offset}\n{snapshot.taken_at.isoformat()}"
+        self._count = 0
+        self.now = timestamp(snapshot.taken_at)
+
+    def id(self) -> str:
+        """The next one, in the form of a UUID version 4."""
+        self._count += 1
+        seed = f"{self._seed}\n{self._count}".encode("utf-8", "surrogatepass")
+        return str(uuid.UUID(bytes=hashlib.sha256(seed).digest()[:16], version=4))
