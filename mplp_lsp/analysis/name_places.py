@@ -96,3 +96,10 @@ def _range_in_tree(tree: Tree, name: Name) -> Range:
                 start += text.index(token)
                 return start, start + len(token)
     return tree.range_of(name.pointer, name.part)
+
+
+def tree_of(document: Document) -> Tree | None:
+    """The JSON tree of a document; that of a closed one is made for this answer only and not kept."""
+    if is_read(document) or document.kind in {SETTINGS, TIMELINE, None}:
+        return document.tree
+    return Tree.parse(document.text)

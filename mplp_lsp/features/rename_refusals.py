@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-from mplp_lsp.analysis.name_places import is_read
+from mplp_lsp.analysis.name_places import tree_of
 from mplp_lsp.analysis.names import declarations_of
 from mplp_lsp.features.json_edits import value_at
-from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.kinds import STATE_FOLDER, TIMELINE
 from mplp_lsp.workspace.snapshot import Snapshot
@@ -83,7 +82,7 @@ def _title(document: Document, name: Name) -> str | None:
     """What people call the thing with this id; None where it is called nothing else."""
     if name.kind in _FREE_TEXTS or is_history(document):
         return None
-    tree = document.tree if is_read(document) else Tree.parse(document.text)
+    tree = tree_of(document)
     around = value_at(tree, name.pointer[:-1]) if tree is not None else None
     members = around if isinstance(around, dict) else {}
     titles = (members.get(member) for member in _HUMAN_MEMBERS)

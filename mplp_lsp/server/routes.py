@@ -99,6 +99,22 @@ ROUTES: tuple[Route, ...] = (
         provider="renameProvider",
         options={"prepareProvider": True},
     ),
+    Route(
+        "textDocument/prepareCallHierarchy",
+        "mplp_lsp.features.call_hierarchy:prepare_call_hierarchy",
+        takes="position",
+        provider="callHierarchyProvider",
+    ),
+    Route("callHierarchy/incomingCalls", "mplp_lsp.features.call_hierarchy:incoming_calls", takes="item"),
+    Route("callHierarchy/outgoingCalls", "mplp_lsp.features.call_hierarchy:outgoing_calls", takes="item"),
+    Route(
+        "textDocument/prepareTypeHierarchy",
+        "mplp_lsp.features.type_hierarchy:prepare_type_hierarchy",
+        takes="position",
+        provider="typeHierarchyProvider",
+    ),
+    Route("typeHierarchy/supertypes", "mplp_lsp.features.type_hierarchy:supertypes", takes="item"),
+    Route("typeHierarchy/subtypes", "mplp_lsp.features.type_hierarchy:subtypes", takes="item"),
 )
 
 BY_METHOD = {route.method: route for route in ROUTES}
