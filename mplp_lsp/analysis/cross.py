@@ -9,10 +9,12 @@ from mplp_lsp.workspace.index import Index
 from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_runtime.rules.check import world_findings
 from mplp_runtime.rules.findings import Finding, Place, Severity, Stage
-from mplp_runtime.rules.graph_changes import window_between
+from mplp_runtime.rules.graph_changes import Memory, window_between
 from mplp_runtime.rules.order import order_of
 from mplp_runtime.rules.settings import settings_findings
 from mplp_runtime.rules.world import DocumentFacts, StepFacts
+
+_KEPT = "all findings"
 
 
 def cross_findings(analysis: Analysis, index: Index) -> tuple[Finding, ...]:
@@ -46,7 +48,21 @@ def all_findings(
 
     Without `index` what it says by itself only: the others have not been read yet.
     Where there are more than `max_findings`, the gravest are kept and the second value says so.
+    Kept with an open document: hovers and actions ask again and again for what was just published.
     """
+    document = analysis.document
+    known = document.cache.get(_KEPT)
+    if isinstance(known, tuple) and known[0] is index and known[1] == max_findings:
+        return list(known[2]), known[3]
+    found, told = _all_findings(analysis, index, max_findings)
+    if document.is_open:
+        document.cache[_KEPT] = (index, max_findings, tuple(found), told)
+    return found, told
+
+
+def _all_findings(
+    analysis: Analysis, index: Index | None, max_findings: int
+) -> tuple[list[Finding], Finding | None]:
     beyond = analysis.graph if index is None else cross_findings(analysis, index)
     found = spoken_once(analysis, (*analysis.parts, *beyond))
     hidden = max(analysis.total - len(analysis.parts), 0)
@@ -71,24 +87,29 @@ def capped(shown: int, total: int) -> Finding:
     )
 
 
-def affected(before: DocumentFacts | None, after: DocumentFacts | None, index: Index) -> list[str]:
+def affected(
+    before: DocumentFacts | None,
+    after: DocumentFacts | None,
+    index: Index,
+    memory: Memory | None = None,
+) -> list[str]:
     """URIs of the other documents whose findings may change when a document's facts do, nearest kin first.
 
     `index` is the one after the change. None stands for a document that was not, or is no more, there.
-    Empty where the facts are equal: then no other document can notice.
+    Empty where the facts are equal: then no other document can notice. `memory` is the document's lineage.
     """
     if before == after:
         return []
     own = {facts.uri for facts in (before, after) if facts is not None}
     found: dict[str, None] = {}
-    for facts in _concerned(before, after, index):
+    for facts in _concerned(before, after, index, memory):
         if facts.uri not in own:
             found[facts.uri] = None
     return list(found)
 
 
 def _concerned(
-    before: DocumentFacts | None, after: DocumentFacts | None, index: Index
+    before: DocumentFacts | None, after: DocumentFacts | None, index: Index, memory: Memory | None
 ) -> Iterable[DocumentFacts]:
     versions = [facts for facts in (before, after) if facts is not None]
     for facts in versions:
@@ -108,7 +129,7 @@ def _concerned(
         yield from _looking_for(kinds, versions, index)
     if SETTINGS in kinds:
         yield from index.documents("plan")
-    if "plan" in kinds and _binds_differently(before, after):
+    if "plan" in kinds and _binds_differently(before, after, memory):
         yield from index.documents(SETTINGS)
 
 
@@ -142,12 +163,14 @@ def _names(facts: DocumentFacts | None) -> object:
     return None if facts is None else (facts.uri, facts.id, facts.title, facts.references)
 
 
-def _binds_differently(before: DocumentFacts | None, after: DocumentFacts | None) -> bool:
+def _binds_differently(
+    before: DocumentFacts | None, after: DocumentFacts | None, memory: Memory | None
+) -> bool:
     """Whether a step has a word otherwise that mplp.toml may bind: its role, its id."""
     old = before.steps if before is not None and before.kind == "plan" else ()
     new = after.steps if after is not None and after.kind == "plan" else ()
     # The very same tuple in both versions means that no step has changed.
-    window = window_between(old, new) if old is not new else None
+    window = window_between(old, new, memory) if old is not new else None
     if window is None:
         return False
     return _words(old[window.first : window.old_stop]) != _words(new[window.first : window.new_stop])

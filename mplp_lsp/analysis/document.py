@@ -19,6 +19,7 @@ from mplp_lsp.text.elements import Element, ElementTable
 from mplp_lsp.text.problems import Problem
 from mplp_lsp.text.spans import Block
 from mplp_lsp.text.tree import Tree
+from mplp_lsp.workspace.blocks import by_block
 from mplp_lsp.workspace.documents import Document
 from mplp_runtime.rules.check import (
     first_voice,
@@ -166,26 +167,28 @@ def _tree_parts(document: Document, kind: str, tree: Tree, limit: int) -> tuple[
     found = list(top)
     total = len(top)
     for name, table in tree.tables.items():
-        inside, count = _table_findings(table, kind, name, schema_name, limit)
+        inside, count = _table_findings(table, kind, name, schema_name, limit, document.lineage)
         found += inside
         total += count
     return tuple(found), total
 
 
 def _table_findings(
-    table: ElementTable, kind: str, name: str, schema_name: str, limit: int
+    table: ElementTable, kind: str, name: str, schema_name: str, limit: int, lineage: dict[str, object]
 ) -> tuple[list[Finding], int]:
     key = f"own {kind} {name} {schema_name}"
+    results = by_block(
+        lineage, key, table.blocks, lambda block: _block_findings(block, key, kind, name, schema_name)
+    )
     found: list[Finding] = []
     total = 0
-    first = 0
-    for block in table.blocks:
-        inside = _block_findings(block, key, kind, name, schema_name)
-        if inside:
-            total += sum(len(findings) for _, findings in inside)
-            if len(found) < limit:
-                found += _placed(block, key, inside, name, first)
-        first += len(block.elements)
+    for number, inside in enumerate(results):
+        if not inside:
+            continue
+        total += sum(len(findings) for _, findings in inside)
+        if len(found) < limit:
+            first = table.rows.spans.index_in(number, 0)
+            found += _placed(table.blocks[number], key, inside, name, first)
     return found, total
 
 

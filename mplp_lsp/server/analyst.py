@@ -262,7 +262,7 @@ class Analyst:
         from mplp_lsp.analysis.cross import affected
 
         index = self._bench.workspace.index_of(self._bench.workspace.root_of(update.uri))
-        return affected(before, after, index)
+        return affected(before, after, index, update.after.lineage if update.after is not None else None)
 
 
 def _says_the_same(before: Document | None, after: Document) -> bool:

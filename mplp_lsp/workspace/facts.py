@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from mplp_lsp.text.elements import Element, ElementTable
+from mplp_lsp.text.elements import Element
+from mplp_lsp.text.spans import Block
 from mplp_lsp.text.tree import Tree
+from mplp_lsp.workspace.blocks import Blocks, by_block, changed_blocks
 from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_runtime.rules.entry_facts import entry_facts, entry_lists
 from mplp_runtime.rules.facts import document_facts, step_facts
+from mplp_runtime.rules.graph_changes import Window, remember_window, window_between
 from mplp_runtime.rules.world import DocumentFacts, EntryFacts, StepFacts
 
 if TYPE_CHECKING:
@@ -56,21 +59,19 @@ def _entries(tree: Tree, field: str, lineage: dict[str, object]) -> tuple[EntryF
     if table is None:
         return ()
     key = f"{field} facts"
-    blocks = []
-    for block in table.blocks:
-        found = block.cache.get(key)
-        if not isinstance(found, tuple):
-            found = tuple(_entry_facts_of(element, field, key) for element in block.elements)
-            block.cache[key] = found
-        blocks.append(found)
+
+    def of_block(block: Block[Element]) -> tuple[EntryFacts, ...]:
+        return tuple([_entry_facts_of(element, field, key) for element in block.elements])
+
+    blocks = by_block(lineage, f"{key} by block", table.blocks, of_block)
     known = lineage.get(key)
-    if isinstance(known, tuple) and _are_same(known[0], tuple(blocks)):
-        entries: tuple[EntryFacts, ...] = known[1]
-        return entries
+    if isinstance(known, tuple) and known[0] is blocks:
+        same: tuple[EntryFacts, ...] = known[1]
+        return same
     entries = tuple(chain.from_iterable(blocks))
     if isinstance(known, tuple) and known[1] == entries:
         entries = known[1]
-    lineage[key] = (tuple(blocks), entries)
+    lineage[key] = (blocks, entries)
     return entries
 
 
@@ -93,29 +94,41 @@ def step_facts_of(element: Element) -> StepFacts:
     return fresh
 
 
+class _KnownSteps(NamedTuple):
+    blocks: Blocks
+    steps: _Steps
+
+
 def _steps(tree: Tree, lineage: dict[str, object]) -> _Steps:
+    """The facts of all steps; the same tuple as before where none of them has changed."""
     table = tree.tables.get("steps")
     if table is None:
         return ()
-    blocks = _blocks(table)
+    blocks = table.blocks
     known = lineage.get("steps")
-    # Blocks that no edit touched are the same objects, so this compares pointers but for one block.
-    if isinstance(known, tuple) and known[0] == blocks:
-        steps: _Steps = known[1]
+    if not isinstance(known, _KnownSteps):
+        steps = tuple(chain.from_iterable(map(_steps_of_block, blocks)))
+        lineage["steps"] = _KnownSteps(blocks, steps)
         return steps
-    steps = tuple(chain.from_iterable(blocks))
-    if isinstance(known, tuple) and known[1] == steps:
-        steps = known[1]
-    lineage["steps"] = (blocks, steps)
+    if known.blocks is blocks:
+        return known.steps
+    first, old_stop, new_stop = changed_blocks(known.blocks, blocks)
+    start = sum(len(block.elements) for block in blocks[:first])
+    stop = start + sum(len(block.elements) for block in known.blocks[first:old_stop])
+    old = known.steps[start:stop]
+    new = tuple(chain.from_iterable(map(_steps_of_block, blocks[first:new_stop])))
+    steps = known.steps
+    if old != new:
+        steps = (*steps[:start], *new, *steps[stop:])
+        window = window_between(old, new)
+        if window is not None:
+            remember_window(lineage, known.steps, steps, Window(*(start + place for place in window)))
+    lineage["steps"] = _KnownSteps(blocks, steps)
     return steps
 
 
-def _blocks(table: ElementTable) -> tuple[_Steps, ...]:
-    found: list[_Steps] = []
-    for block in table.blocks:
-        facts = block.cache.get(_STEP)
-        if not isinstance(facts, tuple):
-            facts = tuple(step_facts_of(element) for element in block.elements)
-            block.cache[_STEP] = facts
-        found.append(facts)
-    return tuple(found)
+def _steps_of_block(block: Block[Element]) -> _Steps:
+    facts = block.cache.get(_STEP)
+    if not isinstance(facts, tuple):
+        facts = block.cache[_STEP] = tuple([step_facts_of(element) for element in block.elements])
+    return facts

@@ -12,13 +12,13 @@ from mplp_runtime.rules.confirms import confirm_findings
 from mplp_runtime.rules.contradictions import element_contradictions, header_contradictions
 from mplp_runtime.rules.findings import Finding, Place, Stage
 from mplp_runtime.rules.graph import graph_of
+from mplp_runtime.rules.graph_changes import Memory
 from mplp_runtime.rules.graph_rules import graph_findings
 from mplp_runtime.rules.lists import list_findings
 from mplp_runtime.rules.order import order_of, unique
 from mplp_runtime.rules.references import reference_findings
 from mplp_runtime.rules.segments import trace_findings
 from mplp_runtime.rules.statuses import contradiction_findings, status_edit_findings
-from mplp_runtime.rules.step_tables import Memory
 from mplp_runtime.rules.world import DocumentFacts, World
 
 

@@ -8,13 +8,20 @@ same graph, which is tested.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, MutableMapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 
 from mplp_runtime.rules.cycles import Circles, circles, circles_after
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.findings import Pointer
-from mplp_runtime.rules.graph_changes import NOTHING_DIFFERS, Difference, Window, window_between
+from mplp_runtime.rules.graph_changes import (
+    NOTHING_DIFFERS,
+    Difference,
+    Memory,
+    Users,
+    Window,
+    window_between,
+)
 from mplp_runtime.rules.near_ids import MOST_COMPARISONS, NearIds
 from mplp_runtime.rules.world import StepFacts
 
@@ -48,11 +55,11 @@ class StepGraph:
         graph.odd, graph.forward = _oddities(steps, graph.first_of)
         return graph
 
-    def after(self, steps: Sequence[StepFacts]) -> StepGraph:
-        """The graph of another version of the steps."""
+    def after(self, steps: Sequence[StepFacts], memory: Memory | None = None) -> StepGraph:
+        """The graph of another version of the steps. `memory` may know where they differ."""
         if steps is self.steps:
             return self
-        window = window_between(self.steps, steps)
+        window = window_between(self.steps, steps, memory)
         if window is None:
             return self
         if max(window.old_stop, window.new_stop) - window.first > MOST_CHANGED:
@@ -103,17 +110,9 @@ class StepGraph:
         ]
 
     @cached_property
-    def dependents(self) -> dict[str, tuple[int, ...]]:
-        """For each id that is named as a dependency the steps that name it, each step once."""
-        found: dict[str, list[int]] = {}
-        for index, step in enumerate(self.steps):
-            for dependency in step.dependencies:
-                if dependency is not None:
-                    found.setdefault(dependency, []).append(index)
-        return {
-            dependency: tuple(places) if len(places) == 1 else tuple(dict.fromkeys(places))
-            for dependency, places in found.items()
-        }
+    def users(self) -> Users:
+        """Which steps name an id as a dependency."""
+        return Users.of(self.steps)
 
     @cached_property
     def circles(self) -> list[Circles]:
@@ -183,7 +182,7 @@ class StepGraph:
         """Only what no edge depends on has changed."""
         self.first_of, self.duplicates = before.first_of, before.duplicates
         self.odd, self.forward = before.odd, before.forward
-        for name in ("dependents", "circles", "_part_of", "near", "unknown_ids"):
+        for name in ("users", "circles", "_part_of", "near", "unknown_ids"):
             if name in before.__dict__:
                 self.__dict__[name] = before.__dict__[name]
 
@@ -212,29 +211,21 @@ class StepGraph:
         else:
             # Outside the window nobody names another step than before.
             for name in names:
-                found.update(before.dependents.get(name, ()))
-            self._take_dependents(before, window)
+                found.update(before.users.of_id(name))
+            self._take_users(before, window)
         for name in names:
             found.update(self.duplicates.get(name, ()))
             if name in self.first_of:
                 found.add(self.first_of[name])
         return found
 
-    def _take_dependents(self, before: StepGraph, window: Window) -> None:
-        dependents = before.dependents
-        for index in range(window.first, window.new_stop):
-            old, new = before.steps[index].dependencies, self.steps[index].dependencies
-            if old == new:
-                continue
-            if dependents is before.dependents:
-                dependents = dict(dependents)
-            for name in filter(None, {*old, *new}):
-                places = {*dependents.get(name, ())} - {index} | ({index} if name in new else set())
-                if places:
-                    dependents[name] = tuple(sorted(places))
-                else:
-                    del dependents[name]
-        self.__dict__["dependents"] = dependents
+    def _take_users(self, before: StepGraph, window: Window) -> None:
+        changes = [
+            (index, old, new)
+            for index in range(window.first, window.new_stop)
+            if (old := before.steps[index]).dependencies != (new := self.steps[index]).dependencies
+        ]
+        self.__dict__["users"] = before.users.with_steps(changes) if changes else before.users
 
     def _take_edges(self, before: StepGraph, window: Window, touched: Iterable[int]) -> None:
         odd = _shifted(before.odd, window)
@@ -280,13 +271,13 @@ class StepGraph:
         self.__dict__["near"] = before.near.exchanged(gone, come)
 
 
-def graph_of(steps: Sequence[StepFacts], memory: MutableMapping[str, object] | None = None) -> StepGraph:
+def graph_of(steps: Sequence[StepFacts], memory: Memory | None = None) -> StepGraph:
     """The graph of these steps, made of the one that `memory` has, which may be of any other version.
 
     `memory` belongs to one document and all its versions; what is kept there saves work and changes nothing.
     """
     known = memory.get("step graph") if memory is not None else None
-    graph = known.after(steps) if isinstance(known, StepGraph) else StepGraph.of(steps)
+    graph = known.after(steps, memory) if isinstance(known, StepGraph) else StepGraph.of(steps)
     if memory is not None:
         memory["step graph"] = graph
     return graph

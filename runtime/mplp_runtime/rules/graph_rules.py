@@ -8,8 +8,9 @@ from typing import NamedTuple
 from mplp_runtime.rules.cycles import Circles
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.graph import StepGraph, graph_of
+from mplp_runtime.rules.graph_changes import Memory
 from mplp_runtime.rules.order import order_of
-from mplp_runtime.rules.step_tables import Found, Memory, found_by_step
+from mplp_runtime.rules.step_tables import Found, forgotten, found_by_step
 from mplp_runtime.rules.world import StepFacts
 
 MOST_RELATED = 200
@@ -55,7 +56,7 @@ def _finding(
 
 def _duplicates(graph: StepGraph, memory: Memory | None) -> Found:
     if not graph.duplicates:
-        return {}
+        return forgotten(memory, "duplicate steps")
     return found_by_step(
         memory,
         "duplicate steps",
@@ -91,7 +92,7 @@ def _duplicate(graph: StepGraph, index: int) -> Iterator[Finding]:
 
 def _dependencies(graph: StepGraph, memory: Memory | None) -> Found:
     if not graph.odd:
-        return {}
+        return forgotten(memory, "odd dependencies")
     unknown = graph.unknown_ids
     # A suggestion names a step by its number, wherever in the plan that is.
     suggested = {near: graph.first_of[near] for near in unknown.values() if near is not None}
@@ -152,6 +153,7 @@ class _KnownCircles(NamedTuple):
 
 def _circles(graph: StepGraph, memory: Memory | None) -> dict[int, tuple[Finding, ...]]:
     if not graph.circles:
+        forgotten(memory, "circles")
         return {}
     known = memory.get("circles") if memory is not None else None
     fresh = _KnownCircles(graph, {})

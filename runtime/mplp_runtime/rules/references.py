@@ -9,6 +9,7 @@ from mplp_runtime.rules.belonging import belonging_findings
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.graph import graph_of
+from mplp_runtime.rules.graph_changes import Memory
 from mplp_runtime.rules.lifecycle import TRANSITIONS
 from mplp_runtime.rules.neighbours import (
     described,
@@ -20,7 +21,7 @@ from mplp_runtime.rules.neighbours import (
     reference_at,
     unknown_document,
 )
-from mplp_runtime.rules.step_tables import Memory, kept_while
+from mplp_runtime.rules.step_tables import kept_while
 from mplp_runtime.rules.words import nearest, quoted
 from mplp_runtime.rules.world import DocumentFacts, Reference, World
 

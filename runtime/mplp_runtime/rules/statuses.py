@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.graph import StepGraph, graph_of
+from mplp_runtime.rules.graph_changes import Memory
 from mplp_runtime.rules.history import history_findings, is_legal_edit
 from mplp_runtime.rules.lifecycle import DONE, TRANSITIONS, is_legal, legal_targets, targets_sentence
-from mplp_runtime.rules.step_tables import Memory, found_by_step
+from mplp_runtime.rules.step_tables import found_by_step
 from mplp_runtime.rules.words import quoted
 from mplp_runtime.rules.world import Baseline, DocumentFacts, World
 

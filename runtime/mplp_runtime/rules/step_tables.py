@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from mplp_runtime.rules.findings import Finding
 from mplp_runtime.rules.graph import StepGraph
+from mplp_runtime.rules.graph_changes import Memory
 from mplp_runtime.rules.world import StepFacts
 
-Memory = MutableMapping[str, object]
 Found = Mapping[int, tuple[Finding, ...]]
 
 
@@ -42,6 +42,13 @@ def found_by_step(
     if memory is not None:
         memory[name] = _Known(graph, inputs, found)
     return found
+
+
+def forgotten(memory: Memory | None, name: str) -> Found:
+    """No findings; what was kept would only be compared with ever younger versions."""
+    if memory is not None:
+        memory.pop(name, None)
+    return {}
 
 
 def _carried(

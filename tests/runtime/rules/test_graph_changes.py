@@ -87,7 +87,7 @@ def everything(graph: StepGraph) -> tuple[object, ...]:
         graph.odd,
         graph.forward,
         graph.circles,
-        graph.dependents,
+        {name: graph.users.of_id(name) for name in (*IDS, *NEARLY, *MALFORMED)},
         graph.unknown_ids,
         [graph.targets(index) for index in range(size)],
         [[graph.is_circular(one, other) for one in range(size)] for other in range(size)],
