@@ -97,6 +97,12 @@ EDITOR_SETTINGS: tuple[tuple[str, str, str, str], ...] = (
         "How many findings of one document are shown; errors come first.",
     ),
     (
+        "mplp.inlayHints.ids",
+        "boolean",
+        "true",
+        "Whether ids are followed by the name of what they point to.",
+    ),
+    (
         "mplp.files.associations",
         "object",
         "{}",

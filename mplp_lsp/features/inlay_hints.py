@@ -1,13 +1,15 @@
-"""Inlay hints of a plan: how each step of the newest run fared, after its description."""
+"""Inlay hints: how each step of a plan fared in the newest run, and what the ids of a document point to."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from lsprotocol import types
 
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.durations import seconds
+from mplp_lsp.features.inlay_ids import id_hints
 from mplp_lsp.features.places import STEPS, offsets_of, steps_between
 from mplp_lsp.features.plan_state import plan_header
 from mplp_lsp.text.tree import Tree
@@ -28,16 +30,22 @@ _WAITING: dict[QuestionKind, str] = {
 def inlay_hints(
     snapshot: Snapshot, document: Document, params: types.InlayHintParams
 ) -> list[types.InlayHint] | None:
-    """Hints inside the asked range only. None for documents that are no plan."""
-    plan = plan_header(document)
-    if plan is None or document.tree is None:
+    """Hints inside the asked range only. None for documents that have no places for any."""
+    if document.tree is None and document.timeline is None:
         return None
-    run = snapshot.runs.get(plan["plan_id"])
-    if run is None:
-        return []
     first, last = offsets_of(snapshot, document, params.range)
+    hints = list(_run_hints(snapshot, document, first, last))
+    if snapshot.shows_id_hints:
+        hints.extend(id_hints(snapshot, document, first, last))
+    return hints
+
+
+def _run_hints(snapshot: Snapshot, document: Document, first: int, last: int) -> Iterator[types.InlayHint]:
+    plan = plan_header(document)
+    run = None if plan is None else snapshot.runs.get(plan["plan_id"])
+    if run is None or document.tree is None:
+        return
     asked = {question.step_id: question.kind for question in run.questions}
-    hints = []
     for index, step_id in steps_between(document, first, last):
         checkpoint()
         step = run.steps.get(step_id)
@@ -48,15 +56,12 @@ def inlay_hints(
         if not first <= end <= last:
             continue
         line, character = document.text.position(end, snapshot.encoding)
-        hints.append(
-            types.InlayHint(
-                position=types.Position(line=line, character=character),
-                label=label,
-                padding_left=True,
-                tooltip=_tooltip(run, step),
-            )
+        yield types.InlayHint(
+            position=types.Position(line=line, character=character),
+            label=label,
+            padding_left=True,
+            tooltip=_tooltip(run, step),
         )
-    return hints
 
 
 def _end_of_description(tree: Tree, index: int) -> int:

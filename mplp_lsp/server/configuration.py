@@ -19,6 +19,7 @@ class Options:
 
     rules: FileRules = NO_RULES
     max_findings: int = DEFAULT_MAX_FINDINGS
+    shows_id_hints: bool = True
     trusted: bool | None = None
 
 
@@ -30,12 +31,14 @@ def configured(options: Options, settings: object) -> Options:
         return options
     trusted = found.get("trusted")
     count = at(found, "validation.maxFindings")
+    id_hints = at(found, "inlayHints.ids")
     return replace(
         options,
         rules=_rules(found, options.rules),
         max_findings=count
         if isinstance(count, int) and not isinstance(count, bool) and count >= 0
         else options.max_findings,
+        shows_id_hints=id_hints if isinstance(id_hints, bool) else options.shows_id_hints,
         trusted=trusted if isinstance(trusted, bool) else options.trusted,
     )
 

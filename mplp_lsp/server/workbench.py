@@ -81,6 +81,7 @@ class Workbench:
             client=self.view,
             is_trusted=root is not None and self.is_trusted(root),
             max_findings=self.options.max_findings,
+            shows_id_hints=self.options.shows_id_hints,
         )
         return replace(snapshot, taken_at=self._clock())
 

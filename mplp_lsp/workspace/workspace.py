@@ -63,6 +63,7 @@ class Workspace:
         client: ClientView | None = None,
         is_trusted: bool = False,
         max_findings: int = 1_000,
+        shows_id_hints: bool = True,
     ) -> Snapshot:
         """Everything as it stands, seen from the project of `uri` (or from the project at `root`)."""
         project = self.root_of(uri) if uri is not None else root
@@ -75,6 +76,7 @@ class Workspace:
             encoding=self.store.encoding,
             is_trusted=is_trusted,
             max_findings=max_findings,
+            shows_id_hints=shows_id_hints,
         )
 
     def open(self, uri: str, language_id: str, version: int, text: str) -> list[Update]:

@@ -92,6 +92,7 @@ def test_every_setting_of_the_editor_is_read_by_the_server() -> None:
     samples: dict[str, object] = {
         "mplp.trusted": True,
         "mplp.validation.maxFindings": 7,
+        "mplp.inlayHints.ids": False,
         "mplp.files.associations": {"plans/*.json": "plan"},
         "mplp.files.exclude": ["**/old/**"],
     }

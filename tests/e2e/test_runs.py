@@ -78,8 +78,11 @@ def test_a_run_shows_progress_from_begin_to_end(tmp_path: Path) -> None:
         hints = client.request(
             "textDocument/inlayHint", {"textDocument": {"uri": uri}, "range": everything()}
         )
-        assert len(hints) == 3
-        assert all("✓" in hint["label"] for hint in hints)
+        ended = [hint["label"] for hint in hints if "tooltip" in hint]
+        assert len(ended) == 3
+        assert all(label.startswith("✓ ") for label in ended)
+        ids = [hint["label"] for hint in hints if "tooltip" not in hint]
+        assert ids == ["A context", "✓ Step 0", "✓ Step 1"]
 
 
 def everything() -> dict[str, Any]:

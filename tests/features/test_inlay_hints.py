@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from lsprotocol import types
@@ -20,7 +21,9 @@ def hints(seen: Project, where: types.Range = EVERYTHING) -> list[types.InlayHin
     document = seen.snapshot.document(seen.uri)
     assert document is not None
     params = types.InlayHintParams(types.TextDocumentIdentifier(seen.uri), where)
-    return inlay_hints(seen.snapshot, document, params) or []
+    # Hints after ids have tests of their own.
+    snapshot = replace(seen.snapshot, shows_id_hints=False)
+    return inlay_hints(snapshot, document, params) or []
 
 
 def labels(seen: Project) -> list[str]:

@@ -234,6 +234,7 @@ function settings(): object {
   return {
     files: { associations: section.get("files.associations"), exclude: section.get("files.exclude") },
     validation: { maxFindings: section.get("validation.maxFindings") },
+    inlayHints: { ids: section.get("inlayHints.ids") },
     trusted: vscode.workspace.isTrusted,
   };
 }
