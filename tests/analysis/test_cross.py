@@ -9,7 +9,7 @@ from mplp_lsp.analysis.cross import affected
 from mplp_lsp.features.diagnostics import diagnostics
 from mplp_lsp.workspace.index import Index
 from mplp_runtime.rules.check import world_findings
-from mplp_runtime.rules.world import DocumentFacts, Reference, StepFacts
+from mplp_runtime.rules.world import DocumentFacts, EntryFacts, Reference, StepFacts
 from tests.project import Project, project, uri, uuid_of
 
 META = '"meta": {"protocol_version": "1.0.0", "schema_version": "1.0.0"}'
@@ -96,23 +96,54 @@ def test_equal_facts_concern_nobody(seen: Project) -> None:
     assert affected(facts, replace(facts), seen.again().index) == []
 
 
+WORDS = {"plan": "p", "context": "c", "confirm": "k", "trace": "t", "role": "r", "dialog": "d", "collab": "l"}
+
+
 def random_facts(chance: random.Random, name: str) -> DocumentFacts:
-    kind = chance.choice(["plan", "plan", "context", "role", "confirm"])
-    ids = {"plan": ["p1", "p2"], "context": ["c1", "c2"], "role": ["r1"], "confirm": ["k1"]}[kind]
-    references = {
-        "plan": (Reference("context", uuid_of(chance.choice(["c1", "c2", "c3"])), ("context_id",)),),
-        "confirm": (Reference("plan", uuid_of(chance.choice(["p1", "p2"])), ("target_id",)),),
-    }.get(kind, ())
+    """A document that names others, some of them there and some not."""
+    kind = chance.choice(["plan", "plan", "trace", "core", "network", *WORDS])
+
+    def an_id(of: str) -> str:
+        return uuid_of(WORDS.get(of, of[0]) + chance.choice("123"))
+
+    def some(*entries: EntryFacts) -> tuple[EntryFacts, ...]:
+        return tuple(entry for entry in entries if chance.random() < 0.7)
+
+    named = {
+        "plan": {"context_id": "context"},
+        "trace": {"context_id": "context", "plan_id": "plan"},
+        "confirm": {"target_id": chance.choice(["plan", "context"])},
+        "dialog": {"context_id": "context"},
+        "collab": {"context_id": "context"},
+        "network": {"context_id": "context"},
+    }.get(kind, {})
+    references = [Reference(other, an_id(other), (member,)) for member, other in named.items()]
+    if kind == "dialog":
+        references.append(Reference(None, uuid_of("thread"), ("thread_id",)))
+    if kind in ("context", "collab"):
+        references.append(Reference("confirm", an_id("confirm"), ("governance", "lastConfirmRef", "id")))
+    role = chance.choice(["tester", "writer", uuid_of("r1")])
+    modules = [EntryFacts(module, chance.choice(["enabled", "disabled"])) for module in WORDS]
+    entries = {
+        "trace": {
+            "segments": some(EntryFacts(uuid_of("g"), "running", step=uuid_of(f"s{chance.choice(NAMES)}")))
+        },
+        "confirm": {"decisions": some(EntryFacts(uuid_of("x"), "approved"))},
+        "collab": {"participants": some(EntryFacts("a", role=role))},
+        "network": {"nodes": some(EntryFacts(uuid_of("n"), role=role))},
+        "core": {"modules": some(*modules)},
+    }.get(kind, {})
     steps = (StepFacts(uuid_of(f"s{name}"), (), "pending", chance.choice(["tester", "writer", None]), None),)
     return DocumentFacts(
         uri(name),
         kind,
-        uuid_of(chance.choice(ids)),
+        an_id(kind),
         (f"{kind}_id",),
         title=chance.choice(["tester", "writer", "One"]),
-        status=chance.choice(["draft", "active", "in_progress"]),
-        references=references,
+        status=chance.choice(["draft", "active", "in_progress", "approved", "pending"]),
+        references=tuple(references),
         steps=steps if kind == "plan" else (),
+        entries=entries,
     )
 
 

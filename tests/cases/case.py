@@ -25,6 +25,7 @@ from mplp_lsp.features.diagnostics import findings_of
 from mplp_lsp.workspace.index import Baselines
 from mplp_runtime.rules.facts import document_facts
 from mplp_runtime.rules.findings import Severity
+from mplp_runtime.rules.history import baseline_of
 from mplp_runtime.rules.world import Baseline
 from tests.project import files_of, project, uri
 
@@ -99,10 +100,10 @@ def _baselines(saved: dict[str, str]) -> Baselines:
     known: dict[tuple[str, str], Baseline] = {}
     for name, text in saved.items():
         value = json.loads(text)
-        facts = document_facts(uri(name), "plan", value, {})
+        kind = name.removesuffix(".json").rpartition(".")[2]
+        facts = document_facts(uri(name), kind, value, {})
         assert facts.id is not None
-        statuses = {step.step_id: step.status for step in facts.steps if step.step_id and step.status}
-        known["plan", facts.id] = Baseline(facts.status, statuses)
+        known[kind, facts.id] = baseline_of(facts)
     return lambda kind, document_id: known.get((kind, document_id))
 
 

@@ -20,24 +20,15 @@ def confirm_findings(confirm: DocumentFacts) -> list[Finding]:
     if confirm.status not in words or any(each.status not in words for each in decisions):
         return []
     if not decisions:
-        return list(_undecided(confirm))
+        return []
     return [*_status(confirm, decisions), *_request(confirm, decisions)]
 
 
-def _finding(code: str, message: str, pointer: Pointer, *related: Related, suggestion: str | None) -> Finding:
+def _finding(
+    code: str, message: str, pointer: Pointer, *related: Related, suggestion: str | None = None
+) -> Finding:
     data = {"suggestion": suggestion} if suggestion is not None else {}
     return Finding(code, message, Severity.WARNING, Stage.LIFECYCLE, Place(pointer), related, data=data)
-
-
-def _undecided(confirm: DocumentFacts) -> Iterator[Finding]:
-    # Who asked may take the question back without anybody's decision.
-    if confirm.status in ("approved", "rejected"):
-        yield _finding(
-            "confirm-decision-missing",
-            f"This Confirm is {confirm.status}, but no decision says who did that and when.",
-            _STATUS,
-            suggestion=None,
-        )
 
 
 def _status(confirm: DocumentFacts, decisions: tuple[EntryFacts, ...]) -> Iterator[Finding]:
@@ -85,5 +76,4 @@ def _request(confirm: DocumentFacts, decisions: tuple[EntryFacts, ...]) -> Itera
         "This decision was made before it was asked for.",
         ("decisions", last, "decided_at"),
         Related(Place(("requested_at",)), "When it was asked for."),
-        suggestion=None,
     )

@@ -39,6 +39,8 @@ def header_contradictions(kind: str, header: object, counts: Mapping[str, int]) 
         found += _root_span(header)
     if kind == "network":
         found += _topology(header, counts)
+    if kind == "confirm":
+        found += _undecided(header, counts)
     return found
 
 
@@ -145,6 +147,22 @@ def _topology(header: Members, counts: Mapping[str, int]) -> Iterator[Finding]:
             f"A `single_node` network has one node; this one has {count}.",
             ("topology_type",),
             (Related(Place(("nodes",), "open"), "The nodes."),),
+        )
+
+
+def _undecided(header: Members, counts: Mapping[str, int]) -> Iterator[Finding]:
+    # Who asked may take the question back without anybody's decision.
+    status = header.get("status")
+    if (
+        status in ("approved", "rejected")
+        and not counts.get("decisions")
+        and header.get("decisions", []) == []
+    ):
+        yield _finding(
+            "confirm-decision-missing",
+            f"This Confirm is {status}, but no decision says who did that and when.",
+            ("status",),
+            stage=Stage.LIFECYCLE,
         )
 
 

@@ -91,7 +91,9 @@ def unknown_document(
         for document in world.documents(kind)
         if document.id is not None and document.uri != facts.uri
     ]
-    message = f"No document of this workspace is the {kind} `{reference.id}`."
+    # A Confirm has no other name; the rest are words of every day.
+    name = "Confirm" if kind == "confirm" else kind
+    message = f"No document of this workspace is the {name} `{reference.id}`."
     if not known or _is_named_elsewhere(facts, reference, world):
         return finding(code, message, reference.pointer, Severity.INFORMATION)
     by_id = {str(document.id): document for document in reversed(known)}
@@ -108,7 +110,7 @@ def unknown_document(
         f"{message} Did you mean {described(meant)}, `{suggestion}`?",
         reference.pointer,
         Severity.WARNING,
-        [Related(Place(meant.id_pointer, "value", meant.uri), f"This {kind} is near.")],
+        [Related(Place(meant.id_pointer, "value", meant.uri), f"This {name} is near.")],
         data={"suggestion": suggestion},
     )
 

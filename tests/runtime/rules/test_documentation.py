@@ -18,6 +18,7 @@ from mplp_runtime.rules import docs
 from mplp_runtime.rules.catalogue import Document, Entry, Example, sections
 from mplp_runtime.rules.check import check
 from mplp_runtime.rules.findings import Finding
+from mplp_runtime.rules.history import baseline_of
 from mplp_runtime.rules.invariants import code_of, evaluate
 from mplp_runtime.rules.world import Baseline
 from mplp_runtime.settings import Settings
@@ -38,7 +39,16 @@ def of_section(*titles: str) -> list[Entry]:
     ]
 
 
-RULES = of_section("Habits", "Schema", "Steps and their dependencies", "Statuses", "Across documents")
+RULES = of_section(
+    "Habits",
+    "Schema",
+    "Steps and their dependencies",
+    "Lists and times",
+    "Statuses",
+    "Statuses of confirms, traces and others",
+    "Across documents",
+    "Between documents",
+)
 TEXTS = of_section("Text")
 
 
@@ -64,7 +74,7 @@ def baselines(example: Example) -> dict[tuple[str, str], Baseline]:
     if example.saved is None:
         return {}
     saved = facts(example.saved.kind, json.loads(example.saved.text))
-    return {(saved.kind, str(saved.id)): Baseline(saved.status, {})}
+    return {(saved.kind, str(saved.id)): baseline_of(saved)}
 
 
 def test_the_page_is_what_the_catalogue_says():
@@ -82,7 +92,9 @@ def test_every_code_is_there_once_and_is_an_anchor_of_the_page():
 def test_every_code_that_is_written_anywhere_is_documented():
     first_words = (
         "property type value const id pattern format text list number comment key protocol step plan trace "
-        "document status order json toml encoding findings run settings"
+        "document status order json toml encoding findings run settings segment confirm decision entry "
+        "context "
+        "message span event dialog core module network time history"
     )
     code = rf'"((?:{"|".join(first_words.split())})(?:-[a-z]+)+)"'
     folders = [ROOT / "runtime/mplp_runtime/rules", ROOT / "mplp_lsp/text", ROOT / "mplp_lsp/analysis"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mplp_runtime.rules.catalogue.advice_entries import ADVICE_SECTION
+from mplp_runtime.rules.catalogue.belonging_entries import BELONGING_SECTION
 from mplp_runtime.rules.catalogue.entry import Document, Entry, Example, Section
 from mplp_runtime.rules.catalogue.invariant_entries import invariant_section
+from mplp_runtime.rules.catalogue.list_entries import DECISION_SECTION, LIST_SECTION
 from mplp_runtime.rules.catalogue.plan_entries import GRAPH_SECTION, STATUS_SECTION, WORLD_SECTION
 from mplp_runtime.rules.catalogue.schema_entries import HABIT_SECTION, SCHEMA_SECTION
 from mplp_runtime.rules.catalogue.session_entries import SESSION_SECTION
@@ -21,8 +23,11 @@ def sections() -> tuple[Section, ...]:
         HABIT_SECTION,
         SCHEMA_SECTION,
         GRAPH_SECTION,
+        LIST_SECTION,
         STATUS_SECTION,
+        DECISION_SECTION,
         WORLD_SECTION,
+        BELONGING_SECTION,
         ADVICE_SECTION,
         settings_section(),
         SESSION_SECTION,

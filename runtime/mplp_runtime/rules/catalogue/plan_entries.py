@@ -199,9 +199,10 @@ WORLD_SECTION = Section(
         ),
         Entry(
             "trace-context-mismatch",
-            "warning",
-            "The plan's trace names another context than the plan.",
-            "Write the plan's own `context_id`. A fix does it.",
+            "warning; error in a trace that has ended and contradicts its plan",
+            "The trace of a document, or the root span of a trace, names another context than the document "
+            "itself; or a trace names another than its plan.",
+            "Write the `context_id` of the document or of the plan. A fix does it.",
             Example(
                 Document(f'{{"context_id": "{FIRST}", "trace": {{"context_id": "{SECOND}"}}}}'), (_CONTEXT,)
             ),
