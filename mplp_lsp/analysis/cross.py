@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from mplp_lsp.analysis.document import Analysis, remembered, spoken_once
 from mplp_lsp.workspace.index import Index
@@ -111,6 +112,12 @@ def affected(
 def _concerned(
     before: DocumentFacts | None, after: DocumentFacts | None, index: Index, memory: Memory | None
 ) -> Iterable[DocumentFacts]:
+    if before is not None and after is not None and replace(before, steps=after.steps) == after:
+        if _binds_differently(before, after, memory):
+            # Of a plan's steps only their words matter to others: the ids to its traces, all to mplp.toml.
+            yield from (each for each in index.referring(after.id or "") if each.kind == "trace")
+            yield from index.documents(SETTINGS)
+        return
     versions = [facts for facts in (before, after) if facts is not None]
     for facts in versions:
         if facts.id is not None:
