@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from mplp_lsp.workspace.documents import Document
@@ -25,8 +26,7 @@ def known_roles(snapshot: Snapshot, document: Document) -> list[Role]:
     for plan in index.documents("plan"):
         (here if plan.uri == document.uri else elsewhere).update(step.agent_role for step in plan.steps)
     declared = {role.title: role for role in index.documents("role") if role.title and role.title.strip()}
-    settings = snapshot.settings
-    bound = settings.roles if settings is not None else {}
+    bound = _bound(snapshot)
     found = []
     for name in {*declared, *bound, *here, *elsewhere}:
         if name is None or not name.strip():
@@ -42,3 +42,13 @@ def known_roles(snapshot: Snapshot, document: Document) -> list[Role]:
         role = Role(name, ", ".join(why), declared[name].id if name in declared else None)
         found.append((is_doubtful, -here[name], -elsewhere[name], role))
     return [role for *_, role in sorted(found)]
+
+
+def _bound(snapshot: Snapshot) -> set[str]:
+    """Roles with a table in mplp.toml, also while something else in it cannot be read."""
+    found: set[str] = set()
+    for facts in snapshot.index.documents("settings"):
+        values = facts.extra.get("settings")
+        roles = values.get("roles") if isinstance(values, Mapping) else None
+        found.update(roles if isinstance(roles, Mapping) else ())
+    return found

@@ -91,6 +91,9 @@ def _word(place: Place, pointer: Pointer, allowed: list[str]) -> str:
 def _number(pointer: Pointer, said: Mapping[str, object]) -> int | float:
     if pointer[-1] == "order_index" and len(pointer) == 3 and isinstance(pointer[1], int):
         return pointer[1]
+    if pointer[-1] == "node_delta":
+        # Goes with the first `update_kind`, which adds a node.
+        return 1
     least = said.get("minimum", 0)
     return least if isinstance(least, int | float) else 0
 

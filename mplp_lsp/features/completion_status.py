@@ -31,7 +31,7 @@ def status_offers(place: Place) -> list[Offer] | None:
         saved = None
     offers: dict[str, Offer] = {}
     for state, rank, why in _next(lifecycle, saved, now):
-        doubt, weight = _doubt(place, lifecycle, state)
+        doubt, weight = _doubt(place, lifecycle, state) if state != now else ("", 0)
         if weight < _REFUSED and state not in offers:
             offers[state] = Offer(
                 state,

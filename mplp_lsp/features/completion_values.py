@@ -21,6 +21,8 @@ from mplp_runtime.rules.names import ANY, ROLE_NAME, Name
 
 _Kind = types.CompletionItemKind
 _LAST = 10_000
+# Nothing has to declare these: what first names one makes it.
+_MAY_BE_NEW = frozenset({"trace", "span", "thread"})
 _SINGULAR = {"by_agent": "agent", "dependencies": "dependency"}
 
 
@@ -97,7 +99,7 @@ def _named(place: Place, name: Name, said: Mapping[str, object]) -> list[Offer]:
         id_offer(choice, rank)
         for rank, choice in enumerate(id_choices(place, name.kind, place.cursor.pointer, MOST_ITEMS))
     ]
-    if wants_id and (name.kind not in OWN_ID or not offers or name.kind == "trace"):
+    if wants_id and (name.kind in _MAY_BE_NEW or (name.kind in OWN_ID and not offers)):
         offers.append(_fresh_id(place))
     return offers
 

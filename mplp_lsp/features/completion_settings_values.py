@@ -1,0 +1,138 @@
+"""Values of mplp.toml: words, roles, steps, handlers, names of variables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from lsprotocol import types
+
+from mplp_lsp.features.completion_ids import IdChoice, steps_of_all
+from mplp_lsp.features.completion_roles import known_roles
+from mplp_lsp.features.completion_settings_spot import Spot, settings_item
+from mplp_runtime.rules.settings import installed_handlers
+from mplp_runtime.settings.table import ACTIONS, Key
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_OPEN_STRING = re.compile(r"(?:[^\"]|\"(?:[^\"\\]|\\.)*\")*?(?P<text>\"(?:[^\"\\]|\\.)*)\Z", re.DOTALL)
+_VARIABLES = ("PATH", "HOME", "LANG", "USER", "TMPDIR", "TERM", "SHELL", "TZ", "VIRTUAL_ENV", "CI")
+_WORD = re.compile(r"[A-Za-z0-9_.+-]*")
+_LAST_WORD = re.compile(r"[A-Za-z0-9_-]*\Z")
+_REST_OF_STRING = re.compile(r"[^\"\r\n,\]]*\"")
+NOT_IN_EFFECT_WORDS = "not in effect in this version"
+
+
+def open_array(spot: Spot) -> tuple[str, int, str] | None:
+    """Key, offset and text of a list that was opened in an earlier line and not closed."""
+    before = spot.document.text.slice(0, spot.offset)
+    at = max(before.rfind("\n["), 0) if before.rfind("\n[") >= 0 else 0
+    lists = list(re.finditer(r"^[ \t]*([A-Za-z0-9_-]+)[ \t]*=[ \t]*(\[)", before[at:], re.MULTILINE))
+    if not lists:
+        return None
+    found = lists[-1]
+    text = before[at + found.start(2) :]
+    plain = re.sub(r"\"(?:[^\"\\]|\\.)*\"?", "", text)
+    return (found[1], at + found.start(2), text) if plain.count("[") > plain.count("]") else None
+
+
+def settings_values(
+    spot: Spot, name: str, start: int, text: str, typed: str | None
+) -> Iterator[types.CompletionItem]:
+    """What may stand behind the equals sign, or as an entry of the list that was opened there."""
+    key = spot.keys.get(name)
+    if key is None:
+        return
+    is_list = text.startswith("[")
+    if not is_list and text and not text.startswith('"') and not _BARE.match(text):
+        return
+    opened = _OPEN_STRING.match(text)
+    at = start + (opened.start("text") if opened else len(text) if is_list else 0)
+    inside = opened is not None
+    if is_list and not inside:
+        at = start + len(text) - len(_LAST_WORD.findall(text)[0])
+    if typed is not None and not (
+        (typed == '"' and text.endswith('"') and inside) or (typed == " " and not text)
+    ):
+        return
+    end = spot.offset
+    if inside:
+        closing = _REST_OF_STRING.match(spot.rest)
+        end += len(closing[0]) if closing else 0
+    elif word := _WORD.match(spot.rest):
+        end += len(word[0])
+    taken = spot.value.get(name)
+    listed = set(map(str, taken)) if is_list and isinstance(taken, list) else set()
+    written = spot.document.text.slice(at, end).strip('"')
+    for label, value, detail in _choices(spot, name, key, is_list=is_list):
+        if value == "" or (value in listed and value != written):
+            continue
+        shown = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value).lower()
+        if key.kind in ("strings", "command") and not is_list:
+            shown = f"[{shown}]"
+        words = f'"{label}' if inside else label
+        kind = types.CompletionItemKind.Value
+        yield settings_item(
+            spot, (at, end), label, shown, kind, detail, words, [*spot.table, name], is_plain=True
+        )
+
+
+def _choices(spot: Spot, name: str, key: Key, *, is_list: bool) -> Iterator[tuple[str, object, str]]:
+    """Label, value and detail of what fits a key."""
+    snapshot, document = spot.snapshot, spot.document
+    roles = [(role.name, role.name, role.why) for role in known_roles(snapshot, document)]
+    if key.kind == "choice":
+        choices = key.choices or ACTIONS
+        for word in choices:
+            is_idle = word == "llm_call" or (name == "kind" and word != "local")
+            detail = "the default" if key.default == f'"{word}"' else ""
+            yield word, word, NOT_IN_EFFECT_WORDS if is_idle else detail
+    elif key.kind == "boolean":
+        yield from (
+            (word, word == "true", "the default" if key.default == word else "") for word in ("true", "false")
+        )
+    elif key.kind == "to":
+        yield "human", "human", "a person does it"
+        others = (role.name for role in known_roles(snapshot, document) if role.name != spot.table[-1])
+        yield from ((role, role, NOT_IN_EFFECT_WORDS) for role in others)
+    elif name == "handler":
+        yield from ((word, word, "installed") for word in sorted(installed_handlers()))
+    elif name in ("confirm_steps", "snapshot_before"):
+        yield from roles
+        if name == "confirm_steps":
+            yield from (_step(choice) for choice in steps_of_all(snapshot, document.uri))
+    elif name == "env_allow" or key.kind == "variable":
+        yield from ((word, word, "environment variable") for word in _variables(spot))
+    elif key.kind in ("number", "positive", "count", "count0") and not is_list:
+        for text, detail in ((key.default, "the default"), (key.example, "for example")):
+            if (
+                text is not None
+                and text.replace(".", "", 1).isdigit()
+                and (detail == "the default" or text != key.default)
+            ):
+                yield text, json.loads(text), detail
+    elif key.kind in ("url", "path", "string") and not is_list:
+        yield from (
+            (text, text, "for example") for text in (json.loads(key.example),) if isinstance(text, str)
+        )
+
+
+def _step(choice: IdChoice) -> tuple[str, object, str]:
+    return choice.title, choice.id, choice.detail
+
+
+def _variables(spot: Spot) -> list[str]:
+    """Names that this file knows already, then the usual ones; what is set here is nobody's business."""
+    named: list[str] = []
+    pending: list[object] = [spot.document.toml.value if spot.document.toml is not None else {}]
+    while pending:
+        value = pending.pop()
+        if isinstance(value, Mapping):
+            for key, member in value.items():
+                if key == "env_allow" and isinstance(member, list):
+                    named += [each for each in member if isinstance(each, str)]
+                elif key.endswith("_env") and isinstance(member, str):
+                    named.append(member)
+                else:
+                    pending.append(member)
+    return list(dict.fromkeys([*named, *_VARIABLES]))
