@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from mplp_lsp.workspace.changes import FileChange
 from mplp_runtime.errors import EventRejected, PathOutsideProject
 from mplp_runtime.events.families import Stamper
 from mplp_runtime.integration.files import FileIngest, file_update_event
 from mplp_runtime.psg.baselines import baseline, record_baseline
-from mplp_runtime.rules.lifecycle import is_legal
-from mplp_runtime.rules.world import Baseline
+from mplp_runtime.rules.history import baseline_after_save
+from mplp_runtime.rules.world import Baseline, DocumentFacts
 from mplp_runtime.runtime import SETTINGS_FILE, Runtime
 
 logger = logging.getLogger(__name__)
@@ -62,42 +61,15 @@ async def ingest_changes(
             logger.warning("The change of %s was not recorded: %s", change.path, error)
 
 
-def legal_baseline(before: Baseline | None, plan: Mapping[str, Any]) -> dict[str, Any]:
-    """The plan whose statuses become the baseline at a save (D22).
-
-    A status that the lifecycle does not let the old one become keeps the old one, so that the warning stays
-    until it is undone, run or accepted, and does not vanish by saving twice.
-    """
-    steps = plan.get("steps")
-    if before is None:
-        return dict(plan)
-
-    def kept(kind: str, old: str | None, new: object) -> object:
-        if old is None or not isinstance(new, str) or old == new or is_legal(kind, old, new):
-            return new
-        return old
-
-    return {
-        "plan_id": plan.get("plan_id"),
-        "status": kept("plan", before.status, plan.get("status")),
-        "steps": [
-            {
-                "step_id": step.get("step_id"),
-                "status": kept("step", before.steps.get(str(step.get("step_id"))), step.get("status")),
-            }
-            for step in (steps if isinstance(steps, list) else [])
-            if isinstance(step, Mapping)
-        ],
-    }
-
-
-async def keep_baseline(runtime: Runtime, plan: Mapping[str, Any], *, is_save: bool) -> Baseline | None:
-    """The statuses that later edits are measured against: of this save, or of the last one that was seen."""
-    plan_id = plan.get("plan_id")
-    if not isinstance(plan_id, str):
+async def keep_baseline(runtime: Runtime, facts: DocumentFacts, *, is_save: bool) -> Baseline | None:
+    """What later edits are measured against: this save, or the last one that was seen."""
+    if facts.id is None:
         return None
-    before = baseline(runtime.vsl, plan_id)
+    kind, document_id = facts.kind, facts.id
+    before = baseline(runtime.vsl, kind, document_id)
     if before is None or is_save:
-        wanted = legal_baseline(before, plan)
-        await runtime.vsl.transact(lambda transaction: record_baseline(transaction, wanted))
-    return baseline(runtime.vsl, plan_id)
+        wanted = baseline_after_save(before, facts)
+        await runtime.vsl.transact(
+            lambda transaction: record_baseline(transaction, kind, document_id, wanted)
+        )
+    return baseline(runtime.vsl, kind, document_id)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.documents import STEPS, codes, context, plan, replacing, text, written
+from tests.e2e.documents import META, PLAN_ID, STEPS, codes, context, plan, replacing, text, written
 from tests.protocol.client import PLAIN, Client, ServerUnderTest, environment
 
 WATCHING: dict[str, Any] = {
@@ -251,6 +251,46 @@ def test_a_status_the_lifecycle_does_not_allow_is_measured_against_the_last_save
         client.change(uri, 4, {"text": content})
         assert not is_warned(client.diagnostics(uri, 4))
         assert STEPS[0] in content
+
+
+def test_a_decision_that_was_saved_is_missed_when_it_is_gone_and_a_further_one_is_welcome(
+    tmp_path: Path,
+) -> None:
+    def decision(number: int, status: str) -> dict[str, str]:
+        return {
+            "decision_id": STEPS[number],
+            "status": status,
+            "decided_by_role": "lead",
+            "decided_at": f"2026-03-14T1{number}:00:00Z",
+        }
+
+    def confirm(*decisions: dict[str, str]) -> str:
+        status = decisions[-1]["status"] if decisions else "pending"
+        asked = {"requested_by_role": "lead", "requested_at": "2026-03-14T09:00:00Z", "status": status}
+        target = {"target_type": "plan", "target_id": PLAN_ID, "decisions": list(decisions)}
+        return text({"meta": META, "confirm_id": STEPS[9], **target, **asked})
+
+    with server_of(tmp_path) as server:
+        client = server.client
+        folder, _ = project(tmp_path)
+        begun(client, folder)
+        rejected = decision(1, "rejected")
+        uri = written(folder, "a.confirm.json", confirm(rejected))
+        client.open(uri, confirm(rejected))
+        assert client.diagnostics(uri, 1) == []
+        client.change(uri, 2, {"text": confirm()})
+
+        def is_missed(found: list[dict[str, Any]]) -> bool:
+            return "history-removed" in codes(found)
+
+        client.wait_for_findings(uri, is_missed)
+        (folder / "a.confirm.json").write_text(confirm())
+        client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
+        client.error_of("no/such")
+        client.change(uri, 3, {"text": confirm() + " "})
+        assert is_missed(client.diagnostics(uri, 3))
+        client.change(uri, 4, {"text": confirm(rejected, decision(2, "approved"))})
+        assert client.diagnostics(uri, 4) == []
 
 
 def test_edits_that_are_closed_without_a_save_are_no_change(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Statuses at the last save that the graph knows: what a change of status is measured against (D22)."""
+"""Documents at the last save that the graph knows: what edits are measured against (D22)."""
 
 from __future__ import annotations
 
@@ -8,36 +8,35 @@ from mplp_runtime.rules.world import Baseline
 from mplp_runtime.vsl.interface import Json, Transaction, ValueStateLayer
 
 
-def record_baseline(transaction: Transaction, plan_value: Mapping[str, Json]) -> None:
-    """Keeps the statuses of a saved plan; what is no string is left out, a plan without an id ignored."""
-    plan_id = plan_value.get("plan_id")
-    if not isinstance(plan_id, str) or not _can_be_kept(plan_id):
+def record_baseline(transaction: Transaction, kind: str, document_id: str, kept: Baseline) -> None:
+    """Keeps what of a saved document later edits are measured against."""
+    if not _can_be_kept(document_id):
         return
-    status = plan_value.get("status")
-    steps = plan_value.get("steps")
-    statuses: dict[str, str] = {}
-    for step in steps if isinstance(steps, list) else ():
-        if isinstance(step, Mapping):
-            step_id, word = step.get("step_id"), step.get("status")
-            if isinstance(step_id, str) and isinstance(word, str):
-                statuses[step_id] = word
-    kept = {"status": status if isinstance(status, str) else None, "steps": statuses}
-    if transaction.get(_key(plan_id)) != kept:
-        transaction.set(_key(plan_id), kept)
+    value: dict[str, Json] = {
+        "status": kept.status,
+        "steps": dict(kept.steps),
+        "segments": dict(kept.segments),
+        "sealed": dict(kept.sealed),
+    }
+    if transaction.get(_key(kind, document_id)) != value:
+        transaction.set(_key(kind, document_id), value)
 
 
-def baseline(store: ValueStateLayer, plan_id: str) -> Baseline | None:
-    """The statuses kept for a plan; None if no save of it is known."""
-    if not _can_be_kept(plan_id):
+def baseline(store: ValueStateLayer, kind: str, document_id: str) -> Baseline | None:
+    """What is kept of a document; None if no save of it is known."""
+    if not _can_be_kept(document_id):
         return None
-    kept = store.read(lambda reading: reading.get(_key(plan_id)))
-    return None if kept is None else Baseline(kept["status"], kept["steps"])
+    kept = store.read(lambda reading: reading.get(_key(kind, document_id)))
+    if not isinstance(kept, Mapping):
+        return None
+    # States written before there were segments have only the first two.
+    return Baseline(kept["status"], kept["steps"], kept.get("segments", {}), kept.get("sealed", {}))
 
 
-def _can_be_kept(plan_id: str) -> bool:
-    # The plan is as it was typed: its id may hold half of a surrogate pair, which no store takes as a key.
-    return plan_id.encode("utf-8", "ignore").decode() == plan_id
+def _can_be_kept(document_id: str) -> bool:
+    # A document is as it was typed: its id may hold half of a surrogate pair, which no store takes as a key.
+    return document_id.encode("utf-8", "ignore").decode() == document_id
 
 
-def _key(plan_id: str) -> str:
-    return f"baseline/plan/{plan_id}"
+def _key(kind: str, document_id: str) -> str:
+    return f"baseline/{kind}/{document_id}"

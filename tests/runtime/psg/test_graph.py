@@ -13,6 +13,7 @@ from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.psg.acyclic import cycle_in
 from mplp_runtime.psg.baselines import baseline, record_baseline
 from mplp_runtime.psg.graph import PSG_PATHS
+from mplp_runtime.rules.world import Baseline
 from mplp_runtime.vsl.interface import Edge, ValueStateLayer
 from mplp_runtime.vsl.memory import MemoryStore
 from mplp_runtime.vsl.sqlite import SqliteStore
@@ -225,22 +226,23 @@ def test_a_chain_of_100_000_steps_is_no_problem() -> None:
 
 
 async def test_the_baseline_is_what_was_saved_last(store: ValueStateLayer) -> None:
-    plan = plan_of((1, ()), (2, ()))
-    assert baseline(store, uuid(900)) is None
-    await store.transact(lambda tx: record_baseline(tx, plan))
-    plan["status"] = "in_progress"
-    plan["steps"][0]["status"] = "completed"
-    plan["steps"][1]["status"] = 7
-    plan["steps"].append("no step")
-    await store.transact(lambda tx: record_baseline(tx, plan))
-    kept = baseline(store, uuid(900))
-    assert kept is not None
-    assert (kept.status, kept.steps) == ("in_progress", {uuid(1): "completed"})
+    assert baseline(store, "plan", uuid(900)) is None
+    first = Baseline("draft", {uuid(1): "pending"})
+    last = Baseline("in_progress", {uuid(1): "completed"}, {uuid(2): "running"}, {uuid(3): 7})
+    await store.transact(lambda tx: record_baseline(tx, "plan", uuid(900), first))
+    assert baseline(store, "plan", uuid(900)) == first
+    await store.transact(lambda tx: record_baseline(tx, "plan", uuid(900), last))
+    assert baseline(store, "plan", uuid(900)) == last
+    assert baseline(store, "trace", uuid(900)) is None
 
 
-async def test_a_document_without_an_id_leaves_no_baseline(store: ValueStateLayer) -> None:
-    await store.transact(lambda tx: record_baseline(tx, {"status": "draft"}))
-    await store.transact(lambda tx: record_baseline(tx, {"plan_id": None, "steps": 3}))
-    await store.transact(lambda tx: record_baseline(tx, {"plan_id": "\ud800", "status": "draft"}))
-    assert baseline(store, "\ud800") is None
+async def test_baselines_of_older_states_are_understood(store: ValueStateLayer) -> None:
+    older = {"status": "draft", "steps": {uuid(1): "pending"}}
+    await store.transact(lambda tx: tx.set(f"baseline/plan/{uuid(900)}", older))
+    assert baseline(store, "plan", uuid(900)) == Baseline("draft", {uuid(1): "pending"})
+
+
+async def test_a_document_whose_id_cannot_be_stored_leaves_no_baseline(store: ValueStateLayer) -> None:
+    await store.transact(lambda tx: record_baseline(tx, "plan", "\ud800", Baseline("draft", {})))
+    assert baseline(store, "plan", "\ud800") is None
     assert store.read(lambda reading: reading.keys()) == []
