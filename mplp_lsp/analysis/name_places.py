@@ -50,12 +50,25 @@ def ranges_of(document: Document, spots: Sequence[Spot]) -> list[Range]:
     if is_read(document) or document.kind == SETTINGS:
         return [range_of(document, pointer, part) for pointer, part in spots]
     known = document.cache.setdefault(_KEPT, {})
-    assert isinstance(known, dict)  # noqa: S101 (only this function writes it)
+    assert isinstance(known, dict)  # noqa: S101 (nobody else writes it)
     missing = [spot for spot in spots if spot not in known]
     if missing:
         parsed = Timeline.parse(document.text) if document.kind == TIMELINE else Tree.parse(document.text)
         known.update({spot: parsed.range_of(*spot) for spot in missing})
     return [known[spot] for spot in spots]
+
+
+def keep_places(document: Document, parsed: Tree | Timeline, names: Iterable[Name]) -> None:
+    """Notes where these names of a closed document stand, while it happens to be read."""
+    known = document.cache.setdefault(_KEPT, {})
+    assert isinstance(known, dict)  # noqa: S101 (nobody else writes it)
+    for name in names:
+        place = (
+            _range_in_tree(parsed, name)
+            if isinstance(parsed, Tree)
+            else parsed.range_of(name.pointer, name.part)
+        )
+        known[name.pointer, name.part] = place
 
 
 def element_of(tree: Tree, pointer: Pointer) -> Pointer:

@@ -1,22 +1,23 @@
 """Names in documents: what stands at a place, who declares it, who uses it, in one document and in all.
 
 What an element declares and uses is kept with its block, so an edit costs the block it touched. A closed
-document has no tree; it is read only when its text holds the name that is asked for, and what was found then
-is kept with it (`document.cache["names"]`, which `Document.rest` leaves alone).
+document has no tree; it is read only when its text holds the name that is asked for, and of what was found
+then a little is kept with it (`document.cache`), not the tree.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from mplp_lsp.analysis.document import remembered
-from mplp_lsp.analysis.name_places import element_of, is_read, range_of_names
+from mplp_lsp.analysis.name_places import element_of, is_read, keep_places, range_of_names
 from mplp_lsp.text.elements import Element
 from mplp_lsp.text.ndjson import Line, Timeline
+from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.spans import Block
 from mplp_lsp.text.toml import TomlTree
 from mplp_lsp.text.tree import Tree
@@ -33,14 +34,13 @@ __all__ = ["declarations_of", "name_at", "names_called", "names_of", "range_of_n
 T = TypeVar("T")
 _Item = TypeVar("_Item")
 _KEPT = "names"
+_MOST_REMEMBERED = 16
 _PLAIN = re.compile(r"[A-Za-z0-9 _.:@+-]*\Z")
 _ESCAPED_ASCII = re.compile(r"\\u00[2-7]")
 
 
-class _Inside(NamedTuple):
-    """The names of one block of elements by their text: position in the block, and the name inside it."""
-
-    by_text: dict[str, tuple[tuple[int, Name], ...]]
+_Inside = dict[str, tuple[tuple[int, Name], ...]]
+"""The names of one block of elements by their text: position in the block, and the name inside it."""
 
 
 def names_of(document: Document) -> Iterator[Name]:
@@ -95,13 +95,14 @@ def names_called(document: Document, text: str) -> list[Name]:
     """The names of one document that are spelled `text`, of whatever kind, in the order of `names_of`."""
     if document.kind is None:
         return []
-    if not is_read(document):
-        return list(_kept(document).get(text, ())) if _may_hold(document, text) else []
-    if document.timeline is not None:
-        return _called_in_lines(document.timeline, text)
-    if document.tree is not None:
-        return _called_in_tree(document, document.kind, document.tree, text)
-    return list(_kept(document).get(text, ()))
+    # One request asks several times for the same text.
+    known = _remembered_in_cache(document, "names called", dict[str, tuple[Name, ...]])
+    found = known.get(text)
+    if found is None:
+        if len(known) >= _MOST_REMEMBERED:
+            known.clear()
+        found = known[text] = tuple(_called(document, document.kind, text))
+    return list(found)
 
 
 def declarations_of(
@@ -185,6 +186,18 @@ def _own_declarations(name: Name, seen_from: Document | None) -> list[tuple[Docu
 # One document
 
 
+def _called(document: Document, kind: str, text: str) -> Sequence[Name]:
+    if document.toml is not None:
+        return [name for name in _in_settings(document, document.toml) if name.text == text]
+    if not is_read(document):
+        return _called_in_closed(document, kind, text) if _may_hold(document, text) else ()
+    if document.timeline is not None:
+        return _called_in_lines(document.timeline, text)
+    if document.tree is not None:
+        return _called_in_tree(document, kind, document.tree, text)
+    return ()
+
+
 def _may_hold(document: Document, text: str) -> bool:
     """Whether the text of a document holds this name, perhaps spelled with escapes."""
     raw = document.text.text
@@ -203,25 +216,18 @@ def _remembered_in_cache(document: Document, name: str, make: Callable[[], T]) -
     return known  # type: ignore[return-value]
 
 
-def _kept(document: Document) -> dict[str, tuple[Name, ...]]:
-    """All names of a closed document, or of mplp.toml, by text."""
-
-    def make() -> dict[str, tuple[Name, ...]]:
-        kind = str(document.kind)
-        if document.toml is not None:
-            return _by_text(_in_settings(document, document.toml))
-        if kind == TIMELINE:
-            return _by_text(_in_lines(Timeline.parse(document.text)))
-        return _by_text(names_of_value(kind, Tree.parse(document.text).value))
-
-    return _remembered_in_cache(document, _KEPT, make)
-
-
-def _by_text(found: Iterable[Name]) -> dict[str, tuple[Name, ...]]:
-    grouped: dict[str, list[Name]] = {}
-    for name in found:
-        grouped.setdefault(name.text, []).append(name)
-    return {text: tuple(group) for text, group in grouped.items()}
+def _called_in_closed(document: Document, kind: str, text: str) -> list[Name]:
+    """Read for this once; where the names stand is kept, so that it need not be read again for that."""
+    parsed: Tree | Timeline
+    if kind == TIMELINE:
+        parsed = Timeline.parse(document.text)
+        every: Iterable[Name] = _in_lines(parsed)
+    else:
+        parsed = Tree.parse(document.text)
+        every = names_of_value(kind, parsed.value)
+    found = [name for name in every if name.text == text]
+    keep_places(document, parsed, found)
+    return found
 
 
 def _of_header(document: Document, kind: str, tree: Tree) -> tuple[Name, ...]:
@@ -253,27 +259,43 @@ def _in_lines(timeline: Timeline) -> Iterator[Name]:
 
 def _called_in_lines(timeline: Timeline, text: str) -> list[Name]:
     found: list[Name] = []
-    first = 0
+    first = start = 0
+    may_hold = _search(timeline.text, text)
     for block in timeline.lines.blocks:
-        inside = _inside(block, _KEPT, _of_line)
-        found += [name.below((first + position,)) for position, name in inside.by_text.get(text, ())]
+        if _KEPT in block.cache or may_hold(start, start + block.length):
+            inside = _inside(block, _KEPT, _of_line)
+            found += [name.below((first + position,)) for position, name in inside.get(text, ())]
         first += len(block.elements)
+        start += block.length
     return found
 
 
 def _called_in_tree(document: Document, kind: str, tree: Tree, text: str) -> list[Name]:
     found = [name for name in _of_header(document, kind, tree) if name.text == text]
+    may_hold = _search(tree.text, text)
     for field, table in tree.tables.items():
         of_element = partial(_of_element, kind, field)
         key = f"names {kind} {field}"
-        first = 0
+        first, start = 0, table.start
         for block in table.blocks:
-            inside = _inside(block, key, of_element)
-            found += [
-                name.below((field, first + position)) for position, name in inside.by_text.get(text, ())
-            ]
+            if key in block.cache or may_hold(start, start + block.length):
+                inside = _inside(block, key, of_element)
+                found += [name.below((field, first + position)) for position, name in inside.get(text, ())]
             first += len(block.elements)
+            start += block.length
     return found
+
+
+def _search(whole: TextSnapshot, text: str) -> Callable[[int, int], bool]:
+    """Tells of a stretch of a text whether it may hold a name, perhaps spelled with escapes.
+
+    Most blocks do not: they need not be taken apart before somebody asks for what they hold.
+    """
+    raw = whole.text
+    escape = "\\u00" if _PLAIN.match(text) else "\\"
+    if raw.find(escape) < 0:
+        return lambda start, end: raw.find(text, start, end) >= 0
+    return lambda start, end: raw.find(text, start, end) >= 0 or raw.find(escape, start, end) >= 0
 
 
 def _of_line(line: Line) -> Iterable[Name]:
@@ -286,12 +308,12 @@ def _of_element(kind: str, field: str, element: Element) -> Iterable[Name]:
 
 def _inside(block: Block[_Item], key: str, names: Callable[[_Item], Iterable[Name]]) -> _Inside:
     known = block.cache.get(key)
-    if isinstance(known, _Inside):
+    if isinstance(known, dict):
         return known
     grouped: dict[str, list[tuple[int, Name]]] = {}
     for position, item in enumerate(block.elements):
         for name in names(item):
             grouped.setdefault(name.text, []).append((position, name))
-    fresh = _Inside({text: tuple(group) for text, group in grouped.items()})
+    fresh = {text: tuple(group) for text, group in grouped.items()}
     block.cache[key] = fresh
     return fresh

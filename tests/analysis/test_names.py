@@ -16,6 +16,8 @@ from mplp_lsp.analysis.names import (
     names_of,
     uses_of,
 )
+from mplp_lsp.text.snapshot import TextSnapshot
+from mplp_lsp.text.tree import Tree
 from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
@@ -201,9 +203,32 @@ def test_closed_documents_take_part_and_are_not_kept_in_memory(tmp_path: Path, s
         start, end = place_of(document, name)
         assert document.text.slice(start, end) in {spelling, "tester"}
     assert not any({"tree", "timeline"} & set(d.cache) for d in snapshot.documents.values())
-    other = snapshot.document(uri_of(tmp_path / "other.plan.json"))
-    assert other is not None
-    assert "names" not in other.cache, "a document that does not hold the text is not read"
+
+
+def test_a_closed_document_without_the_text_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, role in (("a", "tester"), ("b", "writer"), ("c", "tester")):
+        (tmp_path / f"{name}.plan.json").write_text(
+            f'{{"plan_id": "x", "steps": [{{"agent_role": "{role}"}}]}}'
+        )
+    workspace = Workspace()
+    workspace.set_folders([tmp_path])
+    workspace.refresh(sorted(tmp_path.iterdir()))
+    snapshot = workspace.snapshot(root=tmp_path)
+    read: list[str] = []
+    parse = Tree.parse
+
+    def counted(text: TextSnapshot) -> Tree:
+        read.append(text.text)
+        return parse(text)
+
+    monkeypatch.setattr(Tree, "parse", counted)
+    tester = Name("role-name", "tester", (), is_declaration=False)
+    assert len(uses_of(snapshot, tester)) == 2
+    assert len(read) == 2
+    assert [place_of(document, name) for document, name in uses_of(snapshot, tester)]
+    assert len(read) == 2, "asking again, also for the places, reads nothing"
 
 
 def test_another_project_has_names_of_its_own(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.facts import OWN_ID
@@ -30,8 +31,7 @@ LOCAL_KINDS = frozenset({STEP, "decision", "segment", "span", "thread", "partici
 """Kinds of names that are declared inside a document. One that is no id (`step-1`) counts only there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """One name at one place. `kind` says what it is the name of; `any` is an id that may be of anything.
 
     `part` is `key` where the key itself is the name, as in `[roles.tester]`.
@@ -45,7 +45,7 @@ class Name:
 
     def below(self, prefix: Pointer) -> Name:
         """The same name, for a value that stands at `prefix` in a larger document."""
-        return replace(self, pointer=prefix + self.pointer) if prefix else self
+        return Name(self.kind, self.text, prefix + self.pointer, self.is_declaration, self.part)
 
     def means(self, other: Name) -> bool:
         """Whether both may be the same thing's name, wherever they stand."""
@@ -219,11 +219,11 @@ def header_names(kind: str, header: object) -> Iterator[Name]:
 
 def element_names(kind: str, field: str, element: object) -> Iterator[Name]:
     """Names in one entry of the list `field`; pointers start inside the entry."""
-    rules = _rules(kind)[1].get(field)
+    top, inside = _rules(kind)
+    rules = inside.get(field)
     if rules is not None:
         return _each_once(name for rule in rules for name in _found(rule, element))
     # In documents of a free shape, lists may hold ids as well.
-    top, _ = _rules(kind)
     is_open = any(not rule.path and rule.meaning == "{}" for rule in top)
     return _each_once(_in_open_object(element, (), field)) if is_open else iter(())
 
@@ -271,6 +271,11 @@ def _found(rule: _Rule, root: object) -> Iterator[Name]:
 
 def _reached(path: Sequence[str], root: object) -> Iterator[tuple[Pointer, object, object]]:
     """Pointer and value of each place a path leads to, with the object or list it is in."""
+    if len(path) == 1 and path[0] != "*":
+        # Most places are members of the object itself, and there may be ten thousand such objects.
+        if isinstance(root, dict) and path[0] in root:
+            yield (path[0],), root[path[0]], root
+        return
     reached: list[tuple[Pointer, object, object]] = [((), root, None)]
     for part in path:
         deeper: list[tuple[Pointer, object, object]] = []
