@@ -93,12 +93,16 @@ def named_by(kind: str, value: object) -> str | None:
 
 def name_of_document(kind: str, header: object, own_id: str | None, file_name: str) -> str:
     """The title, else the name, else the beginning of the id, else the name of the file."""
-    members = header if isinstance(header, dict) else {}
-    for key in _OF_DOCUMENTS:
-        shown = _shown(members.get(key))
-        if shown:
-            return shown
+    member = document_named_by(header)
+    if member is not None and isinstance(header, dict):
+        return _shown(header[member]) or file_name
     return f"{kind} {own_id[:8]}" if own_id else file_name
+
+
+def document_named_by(header: object) -> str | None:
+    """The member that a document's name is taken from; None where it has to be made up."""
+    members = header if isinstance(header, dict) else {}
+    return next((key for key in _OF_DOCUMENTS if _shown(members.get(key))), None)
 
 
 def detail_of_document(kind: str, header: object, own_id: str | None) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from mplp_lsp.features import Stopped, is_stopped
+from mplp_lsp.features.ready_json import ReadyJson
 from mplp_lsp.server.encoded import Encoded, encode
 from mplp_lsp.server.params import structured
 from mplp_lsp.server.process import ServerProcess
@@ -97,6 +98,8 @@ def _guarded(route: Route, call: Callable[[], object], otherwise: object) -> obj
 
 def _encoded(result: object) -> Encoded | None:
     """Encoded in the worker: ten thousand hints would hold the loop up."""
+    if isinstance(result, ReadyJson):
+        return Encoded(result.json)
     return None if result is None else Encoded(encode(result))
 
 

@@ -43,6 +43,11 @@ ROUTES: tuple[Route, ...] = (
         provider="inlayHintProvider",
         options={"resolveProvider": True},
     ),
+    Route(
+        "workspace/textDocumentContent",
+        "mplp_lsp.features.virtual_documents:text_document_content",
+        takes="projects",
+    ),
     Route("inlayHint/resolve", "mplp_lsp.features.inlay_ids:resolve_inlay_hint", takes="item"),
     Route(
         "textDocument/codeAction",
@@ -115,6 +120,11 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route("typeHierarchy/supertypes", "mplp_lsp.features.type_hierarchy:supertypes", takes="item"),
     Route("typeHierarchy/subtypes", "mplp_lsp.features.type_hierarchy:subtypes", takes="item"),
+    Route(
+        "textDocument/documentSymbol",
+        "mplp_lsp.features.document_symbols:document_symbols",
+        provider="documentSymbolProvider",
+    ),
 )
 
 BY_METHOD = {route.method: route for route in ROUTES}
