@@ -23,7 +23,7 @@ _BLANK = " \t"
 
 def completion(
     snapshot: Snapshot, document: Document, offset: int, params: types.CompletionParams
-) -> types.CompletionList | None:
+) -> types.CompletionList | dict[str, object] | None:
     """What can be written at an offset; None where there is nothing, or where nobody asked for it.
 
     LSP 3.17, "Completion Request". A character typed by itself (`"`, `:`, …) asks only where a value or a

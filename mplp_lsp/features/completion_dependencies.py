@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from lsprotocol import types
 
@@ -16,7 +17,7 @@ from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.world import StepFacts
 
 _CHOICE = "completion choice"
-_PASSES = 4
+_NEAREST = 100
 
 
 def is_dependency(kind: str, pointer: Pointer) -> bool:
@@ -36,13 +37,16 @@ def dependency_offers(place: Place) -> tuple[list[Offer], bool]:
     own_id = place.text_at("steps", own, "step_id")
     taken = _named_already(place)
     if own_id is not None:
-        taken |= waiting_for(facts.steps, own_id)
-    typed = place.cursor.typed.casefold() if table.count > MOST_ITEMS else ""
+        taken |= waiting_for(facts.steps, own_id, own)
+    is_long = table.count > MOST_ITEMS
+    # Of a list that has to be asked for again anyway the nearest will do.
+    limit = _NEAREST if is_long else MOST_ITEMS
+    typed = place.cursor.typed.casefold() if is_long else ""
     offers: list[Offer] = []
     for distance, index in enumerate(_from_here(min(own, table.count), table.count)):
         if not distance % 64:
             checkpoint()
-        if len(offers) >= MOST_ITEMS:
+        if len(offers) >= limit:
             return offers, True
         choice = None if index == own else _choice(table.element(index), index)
         if choice is None or choice.id in taken:
@@ -67,20 +71,19 @@ def id_offer(choice: IdChoice, rank: int) -> Offer:
     )
 
 
-def waiting_for(steps: Sequence[StepFacts], step_id: str) -> set[str]:
-    """Ids of the steps that depend on a step, directly or not, and its own.
+def waiting_for(steps: Sequence[StepFacts], step_id: str, own: int = 0) -> set[str]:
+    """Ids of the steps that depend on a step, directly or not, and its own; `own` is where it stands.
 
-    Plans are mostly written in the order of work, so a pass from the front finds all in most of them;
-    another one must confirm it. Only a plan that is badly out of order gets its edges turned round.
+    Plans are mostly written in the order of work, so one pass from the step on finds all in most of them;
+    another must confirm it. Only a plan that is out of order gets its edges turned round.
     """
     found: set[str] = {step_id}
-    for _ in range(_PASSES):
-        before = len(found)
-        for step in steps:
-            if step.dependencies and step.step_id is not None and not found.isdisjoint(step.dependencies):
-                found.add(step.step_id)
-        if len(found) == before:
-            return found
+    for step in islice(steps, own, None):
+        if step.step_id is not None and not found.isdisjoint(step.dependencies):
+            found.add(step.step_id)
+    is_apart = found.isdisjoint
+    if found.issuperset([step.step_id for step in steps if not is_apart(step.dependencies)]):
+        return found
     dependants: defaultdict[str, list[str]] = defaultdict(list)
     for step in steps:
         for dependency in step.dependencies:

@@ -14,7 +14,8 @@ from lsprotocol import types
 
 from mplp_lsp.features.completion_place import Place
 from mplp_lsp.features.completion_text import Layout, Writer, has_holes
-from mplp_lsp.features.places import range_between
+from mplp_lsp.workspace.documents import Document
+from mplp_lsp.workspace.snapshot import Snapshot
 
 MOST_ITEMS = 500
 _AS_IS, _ADJUSTED = types.InsertTextMode.AsIs, types.InsertTextMode.AdjustIndentation
@@ -41,17 +42,30 @@ class Offer:
 
 def completion_list(
     place: Place, offers: Sequence[Offer], *, is_incomplete: bool = False
-) -> types.CompletionList | None:
-    """The list as the client can take it, cut to `MOST_ITEMS`; None where there is nothing to offer."""
+) -> dict[str, object] | None:
+    """The list as plain JSON, cut to `MOST_ITEMS`; None where there is nothing to offer.
+
+    As lsprotocol's values five hundred items would cost ten times as much as all the rest.
+    """
     if not offers:
         return None
     ranked = sorted(offers, key=lambda offer: offer.rank)
     shown = ranked[:MOST_ITEMS]
     frame = _Frame(place)
-    return types.CompletionList(
-        is_incomplete=is_incomplete or len(shown) < len(ranked),
-        items=[frame.item(offer, number) for number, offer in enumerate(shown)],
-    )
+    return {
+        "isIncomplete": is_incomplete or len(shown) < len(ranked),
+        "items": [frame.item(offer, number) for number, offer in enumerate(shown)],
+    }
+
+
+def plain_range(snapshot: Snapshot, document: Document, start: int, end: int) -> dict[str, object]:
+    """Offsets in code points as an LSP range in plain JSON."""
+    first_line, first_character = document.text.position(start, snapshot.encoding)
+    last_line, last_character = document.text.position(end, snapshot.encoding)
+    return {
+        "start": {"line": first_line, "character": first_character},
+        "end": {"line": last_line, "character": last_character},
+    }
 
 
 class _Frame:
@@ -62,51 +76,61 @@ class _Frame:
         self.place = place
         self.client = snapshot.client
         start, end = place.base + cursor.start, place.base + cursor.end
-        self.range = range_between(snapshot, document, start, end)
+        self.range = plain_range(snapshot, document, start, end)
         self.prefix = '"' if cursor.is_quoted else ""
         self.before, self.comma = "", None
         if cursor.comma_before is not None and cursor.comma_before == cursor.start:
             self.before = ", "
         elif cursor.comma_before is not None:
             at = place.base + cursor.comma_before
-            self.comma = types.TextEdit(range=range_between(snapshot, document, at, at), new_text=",")
+            self.comma = {"range": plain_range(snapshot, document, at, at), "newText": ","}
         self.after = self._after()
 
     def _after(self) -> str:
-        """A comma where something follows; and a line end where it would stand on the same line."""
+        """A comma where something follows; and a blank where that stands on the same line."""
         place = self.place
         if not place.cursor.comma_after:
             return ""
         behind = place.document.text.slice(place.base + place.cursor.end, place.base + place.cursor.end + 1)
         return "," if behind in ("\r", "\n", " ", "\t") else ", "
 
-    def item(self, offer: Offer, number: int) -> types.CompletionItem:
-        """One item; the texts that are the same for many are written once."""
+    def item(self, offer: Offer, number: int) -> dict[str, object]:
+        """One item."""
+        item: dict[str, object] = {
+            "label": offer.label,
+            "kind": int(offer.kind),
+            "sortText": f"{number:04}",
+        }
+        filter_text = self.prefix + (offer.words or offer.label)
+        if filter_text != offer.label:
+            item["filterText"] = filter_text
+        if offer.detail:
+            item["detail"] = offer.detail
+        if isinstance(offer.value, str) and offer.key is None:
+            text = f"{self.before}{_quoted(offer.value)}{self.after}"
+        else:
+            text = self._structured(offer, item)
+        item["textEdit"] = {"range": self.range, "newText": text}
+        if self.comma is not None:
+            item["additionalTextEdits"] = [self.comma]
+        if offer.is_obvious:
+            item["preselect"] = True
+        if offer.about:
+            item["data"] = {"uri": self.place.document.uri, **offer.about}
+        return item
+
+    def _structured(self, offer: Offer, item: dict[str, object]) -> str:
+        """The text of a template, and in the item how it is to be read."""
         is_snippet = self.client.snippets and has_holes(offer.value)
         modes = self.client.insert_text_modes
         is_relative = is_snippet or int(_ADJUSTED) in modes
-        is_simple = isinstance(offer.value, str | int | float) and offer.key is None
-        layout = None if is_simple else self.place.layout(is_relative=is_relative)
-        text = self._text(offer, layout, is_snippet=is_snippet)
-        mode = None
-        if "\n" in text:
-            wanted = _ADJUSTED if is_relative else _AS_IS
-            mode = wanted if int(wanted) in modes else None
-        words = offer.words or offer.label
-        filter_text = self.prefix + words
-        return types.CompletionItem(
-            label=offer.label,
-            kind=offer.kind,
-            detail=offer.detail or None,
-            sort_text=f"{number:04}",
-            filter_text=filter_text if filter_text != offer.label else None,
-            insert_text_format=types.InsertTextFormat.Snippet if is_snippet else None,
-            insert_text_mode=mode,
-            text_edit=types.TextEdit(range=self.range, new_text=text),
-            additional_text_edits=[self.comma] if self.comma is not None else None,
-            preselect=True if offer.is_obvious else None,
-            data={"uri": self.place.document.uri, **offer.about} if offer.about else None,
-        )
+        text = self._text(offer, self.place.layout(is_relative=is_relative), is_snippet=is_snippet)
+        if is_snippet:
+            item["insertTextFormat"] = int(types.InsertTextFormat.Snippet)
+        wanted = int(_ADJUSTED if is_relative else _AS_IS)
+        if "\n" in text and wanted in modes:
+            item["insertTextMode"] = wanted
+        return text
 
     def _text(self, offer: Offer, layout: Layout | None, *, is_snippet: bool) -> str:
         writer = Writer(as_snippet=is_snippet)
@@ -124,3 +148,8 @@ class _Frame:
             return writer.value(value, layout)
         inner = layout.inner()
         return f"{inner.line_end}{writer.value(value, inner)}{layout.line_end}"
+
+
+def _quoted(text: str) -> str:
+    # Only with its own settings does `json` keep an encoder ready.
+    return json.dumps(text) if text.isascii() else json.dumps(text, ensure_ascii=False)

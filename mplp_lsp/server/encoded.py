@@ -19,8 +19,10 @@ class Encoded:
 
 def encode(value: Any, *, sort_keys: bool = False) -> bytes:
     """JSON of plain values and lsprotocol's, in ASCII: a lone surrogate must not break the connection."""
-    plain = shared_converter().unstructure(value)
-    return json.dumps(plain, separators=(",", ":"), sort_keys=sort_keys).encode("ascii")
+    # Plain values, which large answers are made of, go through in C; the converter sees lsprotocol's only.
+    unstructured = shared_converter().unstructure
+    text = json.dumps(value, default=unstructured, separators=(",", ":"), sort_keys=sort_keys)
+    return text.encode("ascii")
 
 
 def with_member(head: dict[str, Any], name: str, encoded: bytes) -> Encoded:

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from lsprotocol import types
+from lsprotocol.converters import get_converter
 
 from mplp_lsp.features.completion import completion
 from mplp_lsp.text.edits import apply
 from mplp_lsp.workspace.snapshot import ClientView
 from tests.project import ABLE_CLIENT, Project, project
 
+_CONVERTER = get_converter()
 PLAIN_CLIENT = replace(ABLE_CLIENT, snippets=False)
 
 _STOP = re.compile(r"\\([\\$}])|\$(\d+)|\$\{(\d+):((?:\\[\\$}]|[^}\\])*)\}")
@@ -33,7 +35,8 @@ def asked(seen: Project, typed: str | None = None, offset: int | None = None) ->
         types.TextDocumentIdentifier(uri), types.Position(line, character), context=context
     )
     found = completion(seen.snapshot, document, at, params)
-    assert found is None or isinstance(found, types.CompletionList)
+    if isinstance(found, dict):
+        found = _CONVERTER.structure(found, types.CompletionList)
     return found
 
 

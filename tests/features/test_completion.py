@@ -272,7 +272,7 @@ def test_a_long_list_is_cut_and_asked_for_again() -> None:
     found = asked(project(text))
     assert found is not None
     assert found.is_incomplete
-    assert len(found.items) == 500
+    assert len(found.items) == 100
     assert found.items[0].label == "Task 699"
     narrow = asked(project(dependencies('700:"Task 12$0"', 700, {})))
     assert narrow is not None
@@ -543,8 +543,8 @@ def test_positions_are_in_the_encoding_of_the_client(encoding: Encoding) -> None
 
 
 def test_items_are_found_by_what_is_typed_with_its_quote() -> None:
-    assert [item.filter_text for item in items(project('{"status": "d$0"}'))][0] == '"draft'
-    assert [item.filter_text for item in items(project('{"status": d$0}'))][0] is None
+    assert items(project('{"status": "d$0"}')).pop(0).filter_text == '"draft'
+    assert items(project('{"status": d$0}')).pop(0).filter_text is None
 
 
 def test_texts_of_authors_are_no_snippet_syntax() -> None:
@@ -581,10 +581,12 @@ def test_documentation_comes_when_it_is_asked_for() -> None:
 def test_the_documentation_of_an_id_says_what_it_stands_for() -> None:
     markdown = replace(ABLE_CLIENT, completion_documentation_markdown=True)
     told = resolved(project(dependencies('3:"$0"', 4, {2: [1]}), client=markdown), "Task 2")
-    assert (
-        told
-        == f"**Task 2**\n\nStep 2 of 4, `pending`, done by `tester`.\n\nWaits for 1 step.\n\n`{uuid_of('s2')}`"
-    )
+    assert told.split("\n\n") == [
+        "**Task 2**",
+        "Step 2 of 4, `pending`, done by `tester`.",
+        "Waits for 1 step.",
+        f"`{uuid_of('s2')}`",
+    ]
     context = resolved(project(in_plan(f'"{uuid_of("c1")}"', "$0"), client=markdown), "Site")
     assert context == f"**Site**\n\nContext in `a.context.json`, `active`.\n\n`{uuid_of('c1')}`"
 
