@@ -102,7 +102,7 @@ def _alone(facts: DocumentFacts, memory: Memory | None) -> list[Finding]:
         graph = graph_of(facts.steps, memory)
         found += [*graph_findings(graph, memory), *contradiction_findings(facts, graph, memory)]
     elif facts.kind == "trace":
-        found += trace_findings(facts)
+        found += trace_findings(facts, memory)
     elif facts.kind == "confirm":
         found += confirm_findings(facts)
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.lifecycle import TRANSITIONS
@@ -25,10 +25,9 @@ def confirm_findings(confirm: DocumentFacts) -> list[Finding]:
 
 
 def _finding(
-    code: str, message: str, pointer: Pointer, *related: Related, suggestion: str | None = None
+    code: str, message: str, pointer: Pointer, *related: Related, data: Mapping[str, object] | None = None
 ) -> Finding:
-    data = {"suggestion": suggestion} if suggestion is not None else {}
-    return Finding(code, message, Severity.WARNING, Stage.LIFECYCLE, Place(pointer), related, data=data)
+    return Finding(code, message, Severity.WARNING, Stage.LIFECYCLE, Place(pointer), related, data=data or {})
 
 
 def _status(confirm: DocumentFacts, decisions: tuple[EntryFacts, ...]) -> Iterator[Finding]:
@@ -59,7 +58,8 @@ def _status(confirm: DocumentFacts, decisions: tuple[EntryFacts, ...]) -> Iterat
         f"This Confirm is {quoted(confirm.status)}, but its newest decision is {quoted(latest.status)}.",
         _STATUS,
         Related(Place(("decisions", last, "status")), "The newest decision."),
-        suggestion=latest.status,
+        # Which of the two is wrong only a person knows.
+        data={"allowed": [latest.status]},
     )
 
 

@@ -47,35 +47,35 @@ def entry_facts(field: str, entry: object) -> EntryFacts:
 _NOTHING = EntryFacts()
 
 
-def _text(members: object, name: str) -> str | None:
-    value = members.get(name) if isinstance(members, Mapping) else None
+def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _id(members: object, name: str) -> str | None:
+def _id_in(members: object, name: str) -> str | None:
     """A member of an open object, where it is an id at all: nobody says that it must be one."""
-    value = _text(members, name)
-    return value if value is not None and is_id(value) else None
+    value = members.get(name) if isinstance(members, dict) else None
+    return value if isinstance(value, str) and is_id(value) else None
 
 
 def _segment(entry: Members) -> EntryFacts:
-    status = _text(entry, "status")
+    get = entry.get
+    status = _text(get("status"))
     is_over = status is not None and is_terminal("segment", status)
     return EntryFacts(
-        _text(entry, "segment_id"),
+        _text(get("segment_id")),
         status,
-        _text(entry, "parent_segment_id"),
-        step=_id(entry.get("attributes"), "step_id"),
-        started=instant_of(entry.get("started_at")),
-        ended=instant_of(entry.get("finished_at")),
+        _text(get("parent_segment_id")),
+        step=_id_in(get("attributes"), "step_id"),
+        started=instant_of(get("started_at")),
+        ended=instant_of(get("finished_at")),
         seal=_seal(entry) if is_over else None,
     )
 
 
 def _decision(entry: Members) -> EntryFacts:
     return EntryFacts(
-        _text(entry, "decision_id"),
-        _text(entry, "status"),
+        _text(entry.get("decision_id")),
+        _text(entry.get("status")),
         started=instant_of(entry.get("decided_at")),
         seal=_seal(entry),
     )
@@ -86,28 +86,30 @@ def _message(entry: Members) -> EntryFacts:
 
 
 def _participant(entry: Members) -> EntryFacts:
-    return EntryFacts(_text(entry, "participant_id"), role=_text(entry, "role_id"))
+    return EntryFacts(_text(entry.get("participant_id")), role=_text(entry.get("role_id")))
 
 
 def _node(entry: Members) -> EntryFacts:
-    return EntryFacts(_text(entry, "node_id"), _text(entry, "status"), role=_text(entry, "role_id"))
+    return EntryFacts(
+        _text(entry.get("node_id")), _text(entry.get("status")), role=_text(entry.get("role_id"))
+    )
 
 
 def _module(entry: Members) -> EntryFacts:
-    return EntryFacts(_text(entry, "module_id"), _text(entry, "status"))
+    return EntryFacts(_text(entry.get("module_id")), _text(entry.get("status")))
 
 
 def _event(entry: Members) -> EntryFacts:
     return EntryFacts(
-        _text(entry, "event_id"),
-        parent=_text(entry, "trace_id"),
-        segment=_id(entry.get("data"), "segment_id"),
+        _text(entry.get("event_id")),
+        parent=_text(entry.get("trace_id")),
+        segment=_id_in(entry.get("data"), "segment_id"),
     )
 
 
 def _seal(entry: Members) -> int:
     """A number that changes with the content; the order of members does not count."""
-    return crc32(repr(sorted(entry.items(), key=lambda member: str(member[0]))).encode("utf-8", "replace"))
+    return crc32(repr(sorted(entry.items())).encode("utf-8", "replace"))
 
 
 _BUILDERS: Mapping[str, Callable[[Members], EntryFacts]] = {

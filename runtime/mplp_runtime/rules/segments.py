@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
+from mplp_runtime.rules.graph_changes import Memory
 from mplp_runtime.rules.lifecycle import TRANSITIONS, is_terminal
 from mplp_runtime.rules.near_ids import NearIds
 from mplp_runtime.rules.words import quoted
@@ -18,10 +20,36 @@ MOST_RELATED = 20
 _STATUS: Pointer = ("status",)
 
 
-def trace_findings(trace: DocumentFacts) -> list[Finding]:
-    """What is wrong with the segments of a trace and its events, from its own facts alone."""
+def trace_findings(trace: DocumentFacts, memory: Memory | None = None) -> list[Finding]:
+    """What is wrong with the segments of a trace and its events, from its own facts alone.
+
+    `memory` belongs to one document and all its versions: while only the texts of segments are edited, the
+    answer stays what it was.
+    """
+    known = memory.get("trace") if memory is not None else None
+    if isinstance(known, _Known) and _is_same_tree(known.trace, trace):
+        return list(known.findings)
     tree = _Tree.of(trace.entries.get("segments", ()))
-    return [*_parents(tree), *_circles(tree), *_times(trace, tree), *_statuses(trace), *_events(trace, tree)]
+    found = [*_parents(tree), *_circles(tree), *_times(trace, tree), *_statuses(trace), *_events(trace, tree)]
+    if memory is not None:
+        memory["trace"] = _Known(trace, tuple(found))
+    return found
+
+
+class _Known(NamedTuple):
+    trace: DocumentFacts
+    findings: tuple[Finding, ...]
+
+
+def _is_same_tree(one: DocumentFacts, other: DocumentFacts) -> bool:
+    """Whether two versions differ at most in what no rule here looks at: the content of segments."""
+    ours, theirs = one.entries.get("segments", ()), other.entries.get("segments", ())
+    return (
+        (one.id, one.status, one.started, one.ended) == (other.id, other.status, other.started, other.ended)
+        and len(ours) == len(theirs)
+        and one.entries.get("events") == other.entries.get("events")
+        and all(a is b or a == b._replace(seal=a.seal) for a, b in zip(ours, theirs, strict=True))
+    )
 
 
 @dataclass(frozen=True)

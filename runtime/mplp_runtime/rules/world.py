@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mplp_runtime.rules.findings import Pointer
 
@@ -28,8 +28,7 @@ class StepFacts:
     order_index: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class EntryFacts:
+class EntryFacts(NamedTuple):
     """What rules need of one entry of another list than `steps`. What is absent or of a wrong type is None.
 
     `parent` is the segment around a segment, or the trace that an event says it belongs to; `step` and
