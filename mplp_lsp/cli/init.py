@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from mplp_lsp.cli.style import printable
 from mplp_runtime.errors import MplpError
 from mplp_runtime.sources import NewId, new_uuid
 
@@ -43,9 +45,10 @@ def init_command(folder: str) -> int:
                 file.write(text)
     except OSError as error:
         raise MplpError(f"{folder} cannot be written: {error.strerror}.") from error
-    print(f"Wrote {', '.join(files)} in {root}.")
-    plan = root / "hello.plan.json"
-    print(f"Next: mplp-lsp check {root}  and  mplp-lsp run {plan} --yes --trust")
+    where = "this folder" if root == Path() else printable(str(root))
+    print(f"Wrote {', '.join(files)} in {where}.")
+    folder_word, plan_word = (shlex.quote(str(path)) for path in (root, root / "hello.plan.json"))
+    print(f"Next: mplp-lsp check {folder_word}  and  mplp-lsp run {plan_word} --yes --trust")
     return 0
 
 

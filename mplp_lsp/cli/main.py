@@ -132,6 +132,11 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     run.add_argument("--trust", action="store_true", help="trust this folder for this run only")
     run.add_argument("--resume", action="store_true", help="go on with the interrupted run of this plan")
     run.add_argument(
+        "--anew",
+        action="store_true",
+        help="give up the interrupted run of this plan, and start from the beginning",
+    )
+    run.add_argument(
         "--repeat",
         action="store_true",
         help="with --resume: repeat steps that were under way, even if not idempotent",
@@ -148,6 +153,7 @@ def _add_run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
                 trust=options.trust,
                 resume=options.resume,
                 repeat=options.repeat,
+                anew=options.anew,
             ),
         )
 

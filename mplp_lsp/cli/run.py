@@ -43,6 +43,7 @@ class RunOptions:
     trust: bool = False
     resume: bool = False
     repeat: bool = False
+    anew: bool = False
 
 
 def run_command(
@@ -54,6 +55,8 @@ def run_command(
     """
     if options.repeat and not options.resume:
         raise MplpError("--repeat says how to go on with an interrupted run; it needs --resume.")
+    if options.resume and options.anew:
+        raise MplpError("--resume goes on with the interrupted run, --anew gives it up; say one of them.")
     if options.resume and (options.simulate or options.yes):
         raise MplpError("--resume goes on with a run as it was started; leave out --simulate and --yes.")
     path = absolute(plan)
@@ -75,6 +78,7 @@ def _way_on(code: str, plan: str) -> str:
         "or try the plan with --simulate.",
         "not-approved": "--yes proposes and approves the plan as it stands.",
         "not-valid": f"All findings: mplp-lsp check {plan}",
+        "interrupted": "--resume goes on with it; --anew gives it up and runs the plan from the beginning.",
         "not-bound": "Try the plan without its actions: --simulate.",
     }.get(code, "")
 
@@ -105,6 +109,7 @@ class _Session:
         self._prompt = Prompt()
         self._run_id = ""
         self._root = path.parent
+        self._trusted = False
         self._asked: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._one_question = asyncio.Lock()
         self._unanswerable = asyncio.Event()
@@ -112,13 +117,16 @@ class _Session:
 
     async def run(self) -> int:
         from mplp_runtime.runtime import Runtime
+        from mplp_runtime.trust import Trust
 
         on_disk = read_projects([self._path])
         document = on_disk.document(self._path)
         if document is not None and document.kind != "plan":
             raise MplpError(f"{self._path} is a document of kind {document.kind}; only plans are run.")
         self._root = on_disk.root_for(self._path)
-        runtime = Runtime.open(self._root)
+        # Without trust nothing is written (D23); only a run that is there already can be gone on with.
+        self._trusted = self._options.trust or Trust().is_trusted(self._root)
+        runtime = Runtime.open(self._root, in_memory=not (self._trusted or self._options.resume))
         try:
             unsubscribe = runtime.runs.subscribe(lambda view: self._on_view(runtime, view))
             view = await self._begun(runtime, on_disk)
@@ -138,15 +146,13 @@ class _Session:
 
     async def _begun(self, runtime: Runtime, on_disk: OnDisk) -> RunView:
         from mplp_runtime.orchestrator.manager import StartRequest
-        from mplp_runtime.trust import Trust
 
-        trusted = self._options.trust or Trust().is_trusted(self._root)
         if self._options.resume:
             document = on_disk.document(self._path)
             plan_id = document.facts.id if document is not None and document.facts is not None else None
             interrupted = _interrupted(runtime, plan_id)
             repeat = True if self._options.repeat else None
-            return await runtime.runs.resume(interrupted.run_id, repeat=repeat, trusted=trusted)
+            return await runtime.runs.resume(interrupted.run_id, repeat=repeat, trusted=self._trusted)
         return await runtime.runs.start(
             StartRequest(
                 plan_path=self._path,
@@ -154,7 +160,8 @@ class _Session:
                 world=on_disk.snapshot(self._path).index,
                 simulate=self._options.simulate,
                 approve=self._options.yes,
-                trusted=trusted,
+                trusted=self._trusted,
+                anew=self._options.anew,
             )
         )
 
@@ -238,10 +245,14 @@ class _Session:
         word = "waiting for a person" if is_waiting else view.status
         told = f"{word}{took}: {done} of {len(view.steps)} steps completed"
         self._live.line(self._style.paint(told, colour, "bold"))
-        if view.error and not is_waiting:
+        if view.error and view.status != "cancelled" and not is_waiting:
             self._live.line(f"  {printable(view.error)}")
         if view.trace_path:
             self._live.line(f"  trace: {printable(shown_path(self._root / view.trace_path))}")
+        elif not self._trusted:
+            self._live.line(
+                "  The folder is not trusted, so nothing was written; with --trust a trace is kept."
+            )
         if is_waiting or view.status == "interrupted":
             command = f"mplp-lsp run {shown_path(self._path)} --resume"
             self._live.line(
@@ -267,6 +278,8 @@ def _interrupts(cancel: Callable[[], object]) -> Iterator[None]:
         nonlocal pressed
         pressed += 1
         if pressed > 1:
+            # What is torn down in a hurry complains; the person who asked for that does not want to hear it.
+            loop.set_exception_handler(lambda _loop, _context: None)
             raise KeyboardInterrupt
         cancel()
 

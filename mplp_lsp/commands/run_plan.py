@@ -21,6 +21,7 @@ async def run_plan(services: Services, arguments: Mapping[str, Any]) -> dict[str
         arguments["uri"],
         simulate=bool(arguments.get("simulate")),
         approve=bool(arguments.get("approve")),
+        anew=bool(arguments.get("anew")),
     )
 
 
@@ -29,7 +30,9 @@ async def dry_run_plan(services: Services, arguments: Mapping[str, Any]) -> dict
     return await _start(services, arguments["uri"], simulate=True, approve=False)
 
 
-async def _start(services: Services, uri: str, *, simulate: bool, approve: bool) -> dict[str, Any]:
+async def _start(
+    services: Services, uri: str, *, simulate: bool, approve: bool, anew: bool = False
+) -> dict[str, Any]:
     from mplp_runtime.orchestrator.manager import StartRequest
 
     source = plan_source(services, uri)
@@ -41,6 +44,7 @@ async def _start(services: Services, uri: str, *, simulate: bool, approve: bool)
         approve=approve,
         trusted=services.is_trusted(source.root),
         unsaved=source.unsaved,
+        anew=anew,
     )
     view = await services.on_runtime(source.root, lambda runtime: runtime.runs.start(request))
     services.follow_run(view.run_id)
@@ -60,6 +64,7 @@ RUN_PLAN = Command(
         "approve": Parameter(
             bool, required=False, about="propose and approve it first, as the person who asks"
         ),
+        "anew": Parameter(bool, required=False, about="give up an interrupted run of the plan first"),
     },
 )
 DRY_RUN_PLAN = Command(

@@ -43,7 +43,10 @@ def doors(state: PlanState, uri: str) -> Iterator[Door]:
         return
     if run is not None and run.status == "interrupted":
         yield from _interrupted_doors(run, may_run=state.is_trusted or run.simulated)
-    if state.is_complete:
+        if not run.simulated:
+            # Nothing is run again before somebody has said what becomes of this run.
+            yield Door("Dry run", "mplp.dryRunPlan", {"uri": uri}, is_lens=False)
+    if state.is_complete and (run is None or run.status != "interrupted" or run.simulated):
         yield from _start_doors(state, uri)
     if run is not None and run.trace_path is not None:
         yield Door("Show trace", "mplp.showTrace", {"run": run.run_id})

@@ -6,7 +6,8 @@ MplpError
 │   ├── PlanNotApproved
 │   ├── RoleNotBound
 │   ├── WorkspaceNotTrusted
-│   └── RunInProgress      another process holds a run of the same plan
+│   ├── RunInProgress      another process holds a run of the same plan
+│   └── RunLeftOpen        an interrupted run of the plan is neither resumed nor given up
 ├── RunUnknown             no run with this id
 ├── TransitionIllegal      the lifecycle does not allow this change
 ├── EventRejected          an event that is not valid, or that breaks causality
@@ -64,6 +65,12 @@ class RunInProgress(RunRefused):
     """Another run of the same plan is under way; the message says who holds it (D19)."""
 
     code = "in-progress"
+
+
+class RunLeftOpen(RunRefused):
+    """An interrupted run of the plan has to be resumed or given up first: what was under way is not known."""
+
+    code = "interrupted"
 
 
 class RunUnknown(MplpError):

@@ -122,6 +122,8 @@ def test_a_simulation_starts_nothing_and_needs_no_trust(tmp_path: Path) -> None:
     done = mplp(tmp_path, "run", plan, "--simulate")
     assert done.code == 0
     assert done.out.startswith("Simulating “Work” (2 steps)\n")
+    assert "not trusted, so nothing was written" in done.out
+    assert not (tmp_path / "p" / ".mplp").exists()
     assert not (tmp_path / "p" / "effect.txt").exists()
     assert not (tmp_path / "p" / "a.confirm.json").exists()
 
@@ -149,7 +151,8 @@ def test_ctrl_c_cancels_the_run_and_ends_what_it_started(tmp_path: Path) -> None
         },
     )
     process = started(tmp_path, "run", plan, "--yes", "--trust")
-    child = int(until(lambda: (root / "pid").exists() and (root / "pid").read_text(), "the step's process"))
+    pid_file = root / "pid"
+    child = int(until(lambda: pid_file.read_text() if pid_file.exists() else None, "the process"))
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=LIMIT_S)
     assert process.returncode == 1, out
@@ -171,6 +174,20 @@ def killed_run(home: Path, root: Path, plan: Path) -> None:
     until((root / "begun.txt").exists, "the second step")
     process.kill()
     process.communicate(timeout=LIMIT_S)
+
+
+def test_a_killed_run_is_neither_forgotten_nor_repeated_unasked(tmp_path: Path) -> None:
+    root = tmp_path / "p"
+    plan = write_project(root, {"greeter": GREET, "sleeper": SLEEP})
+    killed_run(tmp_path, root, plan)
+    refused = mplp(tmp_path, "run", plan, "--trust")
+    assert refused.code == 3
+    assert "was interrupted" in refused.err
+    assert "--resume goes on with it; --anew gives it up" in refused.err
+    assert mplp(tmp_path, "run", plan, "--resume", "--anew").code == 2
+    (root / "go").touch()
+    assert mplp(tmp_path, "run", plan, "--trust", "--anew").code == 0
+    assert "cancelled" in mplp(tmp_path, "trace", "--root", root, "--list").out
 
 
 def test_a_killed_run_is_resumed_where_it_was(tmp_path: Path) -> None:
@@ -311,7 +328,7 @@ def test_a_run_of_the_command_line_shows_in_another_process_which_can_cancel_it(
             await runtime.close()
 
     # The state is there before the run, as it is in a project that an editor has open.
-    mplp(tmp_path, "run", plan, "--simulate")
+    mplp(tmp_path, "run", plan, "--simulate", "--trust")
     process = started(tmp_path, "run", plan, "--yes", "--trust")
     asyncio.run(watched(process))
     out, _ = process.communicate(timeout=LIMIT_S)

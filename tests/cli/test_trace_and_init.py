@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import tomllib
 from pathlib import Path
@@ -20,7 +21,7 @@ PASS = {"worker": runs_python("pass")}
 
 def test_a_trace_is_shown_in_words_as_a_document_and_in_a_list(tmp_path: Path) -> None:
     plan = write_project(tmp_path / "p", PASS)
-    mplp(tmp_path, "run", plan, "--simulate")
+    mplp(tmp_path, "run", plan, "--simulate", "--trust")
     mplp(tmp_path, "run", plan, "--yes", "--trust")
     newest = mplp(tmp_path, "trace", "--root", "p").out.splitlines()
     run_id, status = newest[0].split()[:2]
@@ -39,7 +40,7 @@ def test_a_trace_is_shown_in_words_as_a_document_and_in_a_list(tmp_path: Path) -
 
 def test_a_project_below_the_current_folder_is_found_from_within(tmp_path: Path) -> None:
     plan = write_project(tmp_path / "p", PASS)
-    mplp(tmp_path, "run", plan, "--simulate")
+    mplp(tmp_path, "run", plan, "--simulate", "--trust")
     (tmp_path / "p" / "src").mkdir()
     assert "completed" in mplp(tmp_path, "trace", cwd=tmp_path / "p" / "src").out
 
@@ -57,7 +58,7 @@ def test_where_nothing_ran_there_is_no_trace_and_no_state_is_made(
 
 def test_a_run_that_nobody_knows_is_a_mistake_of_the_call(tmp_path: Path) -> None:
     plan = write_project(tmp_path / "p", PASS)
-    mplp(tmp_path, "run", plan, "--simulate")
+    mplp(tmp_path, "run", plan, "--simulate", "--trust")
     done = mplp(tmp_path, "trace", "nobody", "--root", "p")
     assert done.code == 2
     assert "begins with nobody" in done.err
@@ -67,7 +68,7 @@ def test_a_state_that_is_no_database_is_said_in_a_sentence(tmp_path: Path) -> No
     plan = write_project(tmp_path / "p", PASS)
     (tmp_path / "p" / ".mplp").mkdir()
     (tmp_path / "p" / ".mplp" / "state.db").write_bytes(b"no database at all" * 100)
-    for call in (("trace", "--root", "p"), ("run", plan, "--simulate")):
+    for call in (("trace", "--root", "p"), ("run", plan, "--simulate", "--trust")):
         done = mplp(tmp_path, *call)
         assert done.code in {2, 3}
         assert "state.db" in done.err
@@ -80,6 +81,18 @@ def test_a_new_project_checks_clean_and_runs(tmp_path: Path) -> None:
     command = done.out.splitlines()[-1].split("  and  mplp-lsp ")[1].split()
     assert mplp(tmp_path, *command).code == 0
     assert (tmp_path / "new" / "greeting.txt").read_text() == "Hello from MPLP\n"
+
+
+def test_what_init_says_to_do_next_can_be_pasted_whatever_the_folders_name(tmp_path: Path) -> None:
+    out = mplp(tmp_path, "init", "mein projekt ü").out
+    assert out.splitlines()[0] == "Wrote hello.context.json, hello.plan.json, mplp.toml in mein projekt ü."
+    commands = out.partition("Next: ")[2].strip().split("  and  ")
+    assert [shlex.split(command)[2] for command in commands] == [
+        "mein projekt ü",
+        "mein projekt ü/hello.plan.json",
+    ]
+    (tmp_path / "here").mkdir()
+    assert "in this folder.\n" in mplp(tmp_path, "init", cwd=tmp_path / "here").out
 
 
 @pytest.mark.parametrize("names", [(), ("python",), ("python", "python3")])

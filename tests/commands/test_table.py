@@ -18,17 +18,17 @@ from mplp_runtime.settings.table import BINDING_COMMON, BINDING_KEYS, TABLES
 @pytest.mark.parametrize(
     ("name", "arguments", "sentence"),
     [
-        ("runPlan", {}, "mplp.runPlan needs `uri`: {uri, simulate?, approve?}."),
-        ("runPlan", {"uri": 3}, "mplp.runPlan: `uri` is a string: {uri, simulate?, approve?}."),
+        ("runPlan", {}, "mplp.runPlan needs `uri`: {uri, simulate?, approve?, anew?}."),
+        ("runPlan", {"uri": 3}, "mplp.runPlan: `uri` is a string: {uri, simulate?, approve?, anew?}."),
         (
             "runPlan",
             {"uri": "x", "aprove": True},
-            "mplp.runPlan does not know `aprove`: {uri, simulate?, approve?}.",
+            "mplp.runPlan does not know `aprove`: {uri, simulate?, approve?, anew?}.",
         ),
         (
             "runPlan",
             {"uri": "x", "approve": 1},
-            "mplp.runPlan: `approve` is true or false: {uri, simulate?, approve?}.",
+            "mplp.runPlan: `approve` is true or false: {uri, simulate?, approve?, anew?}.",
         ),
         ("cancelRun", [], "mplp.cancelRun takes one JSON object as its only argument: {run}."),
         ("showTrace", None, "mplp.showTrace takes one JSON object as its only argument: {run?, uri?}."),

@@ -138,6 +138,10 @@ export class Commands {
         ["Open mplp.toml", () => openSettings(argument["uri"])],
       ],
       "not-valid": [["Show problems", () => vscode.commands.executeCommand("workbench.actions.view.problems")]],
+      interrupted: [
+        ["Resume", () => this.run("mplp.resumeRun", {})],
+        ["Give up and run anew", () => this.run("mplp.runPlan", { ...argument, anew: true })],
+      ],
       "in-progress": [["Show trace", () => this.run("mplp.showTrace", { uri: argument["uri"] })]],
     };
     if (code === "not-trusted") {

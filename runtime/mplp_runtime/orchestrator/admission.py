@@ -30,6 +30,7 @@ _AUTHORS_WORD = frozenset({"approved", "in_progress"})
 class StartRequest:
     """What a person asks for. `plan_text` is what runs: the open buffer if there is one (D20).
 
+    `anew` gives up an interrupted run of the plan, which is refused otherwise: it may do things twice.
     `approve` proposes and approves first, as the person's own act. `trusted` says that the folder is trusted.
     `unsaved` is kept with the run, because the text is then in no file.
     """
@@ -41,6 +42,7 @@ class StartRequest:
     approve: bool = False
     trusted: bool = False
     unsaved: bool = False
+    anew: bool = False
 
 
 class ContextUnusable(RunRefused):
@@ -77,6 +79,11 @@ def plan_value(text: str) -> dict[str, Any]:
         raise PlanInvalid("The plan is nested too deeply.") from problem
     except UnicodeEncodeError as problem:
         raise PlanInvalid("The plan has half of a surrogate pair in a text.") from problem
+    except json.JSONDecodeError as problem:
+        if not text.strip():
+            raise PlanInvalid("The plan is empty.") from problem
+        where = f"line {problem.lineno}, column {problem.colno}"
+        raise PlanInvalid(f"The plan is not valid JSON ({where}): {problem.msg}.") from problem
     except ValueError as problem:
         raise PlanInvalid(f"The plan is not valid JSON: {problem}.") from problem
     if not isinstance(value, dict):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mplp_runtime.errors import RunInProgress
+from mplp_runtime.errors import RunInProgress, RunLeftOpen
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import Admitted, StartRequest
 from mplp_runtime.orchestrator.chronicle import Chronicle
@@ -14,7 +14,7 @@ from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import load_state
 from mplp_runtime.sources import timestamp
 from mplp_runtime.version import runtime_version
-from mplp_runtime.vsl.interface import Transaction
+from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
 
 if TYPE_CHECKING:
     from mplp_runtime.runtime import Runtime
@@ -75,6 +75,19 @@ async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:
         records.change_run(transaction, run_id, status="running", error=None, questions={})
 
     await runtime.vsl.transact(work)
+
+
+def refuse_if_left_open(store: ValueStateLayer, plan_id: str, request: StartRequest) -> None:
+    """Raises RunLeftOpen where an interrupted run of the plan waits for a person's decision."""
+    if request.simulate or request.anew:
+        return
+    for node in store.read(lambda reading: reading.nodes(records.RUN)):
+        run = node.data
+        if run["plan_id"] == plan_id and run["status"] == "interrupted" and not run["simulated"]:
+            raise RunLeftOpen(
+                f"Run {run['run_id'][:8]} of this plan was interrupted. "
+                "Resume it, or give it up, before the plan is run again."
+            )
 
 
 def held(claim: Mapping[str, Any]) -> RunInProgress:

@@ -24,7 +24,7 @@ from mplp_runtime.orchestrator.admission import (
     needs_approval,
     refuse_unapproved,
 )
-from mplp_runtime.orchestrator.beginning import held
+from mplp_runtime.orchestrator.beginning import held, refuse_if_left_open
 from mplp_runtime.orchestrator.carrying import Carrying
 from mplp_runtime.orchestrator.live import trace_file
 from mplp_runtime.orchestrator.notices import Notices
@@ -63,12 +63,13 @@ class RunManager:
     async def start(self, request: StartRequest) -> RunView:
         """Starts a run and returns once the start is durable.
 
-        Raises RunRefused (PlanInvalid, PlanNotApproved, RoleNotBound, WorkspaceNotTrusted, RunInProgress, …),
-        SettingsInvalid and StoreError.
+        Raises RunRefused (PlanInvalid, PlanNotApproved, RoleNotBound, WorkspaceNotTrusted, RunInProgress,
+        RunLeftOpen, …), SettingsInvalid and StoreError.
         """
         self._refuse_if_closed()
         plan = await asyncio.to_thread(admitted, request, self._runtime.settings())
         self._refuse_if_held(plan.plan["plan_id"], request)
+        refuse_if_left_open(self._runtime.vsl, plan.plan["plan_id"], request)
         confirm_id = await self._approved(request, plan)
         if request.trusted or not request.simulate:
             self._runtime.persist()

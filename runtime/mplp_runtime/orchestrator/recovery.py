@@ -70,7 +70,11 @@ class Recovery:
             records.change_run(transaction, run_id, status="interrupted", questions={}, error=error)
             return True
 
-        return self.store.transact_sync(work)
+        is_done = self.store.transact_sync(work)
+        if is_done and any(attempt["status"] == "cancelled" for attempt in state.attempts.values()):
+            # Its process went while it carried out a person's word to cancel; that word stands.
+            self.abandon(run_id, "The run was cancelled.")
+        return is_done
 
     def abandon(self, run_id: str, why: str, *, is_newest: bool = True) -> bool:
         """An interrupted run that nobody will resume becomes `cancelled`; False if it is not interrupted."""

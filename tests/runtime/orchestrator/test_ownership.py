@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mplp_runtime.errors import PlanNotApproved, StoreError
+from mplp_runtime.errors import PlanNotApproved, RunLeftOpen, StoreError
 from mplp_runtime.orchestrator import records
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.vsl.interface import Transaction
@@ -181,7 +181,10 @@ async def test_a_plan_is_started_in_the_moment_in_which_its_owner_is_gone(tmp_pa
         lost = (await owner.runs.start(project.request())).run_id
         await asked(owner, lost, "handoff")
         goes_at_once(owner)
-        view = await other.runs.start(project.request())
+        with pytest.raises(RunLeftOpen):
+            await other.runs.start(project.request())
+        assert other.runs.view(lost).status == "interrupted"
+        view = await other.runs.start(project.request(anew=True))
         await asked(other, view.run_id, "handoff")
         assert other.runs.view(lost).status == "cancelled"
 

@@ -12,11 +12,12 @@ import pytest
 
 from mplp_runtime.ael.process_table import process_identity
 from mplp_runtime.ael.tool_call import attempt_mark
-from mplp_runtime.errors import RunInProgress, RunRefused, WorkspaceNotTrusted
+from mplp_runtime.errors import RunInProgress, RunLeftOpen, RunRefused, WorkspaceNotTrusted
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.recovery import end_leftovers
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
+from mplp_runtime.vsl.interface import Transaction
 from tests.runtime.orchestrator.projects import (
     Project,
     plan,
@@ -229,12 +230,50 @@ async def test_an_interrupted_run_can_be_given_up(tmp_path: Path) -> None:
         assert trace_of(tmp_path, final)["status"] == "cancelled"
 
 
+async def test_a_plan_whose_run_was_interrupted_is_not_run_again_without_a_word_about_it(
+    tmp_path: Path,
+) -> None:
+    """Else the step that was under way would be repeated, and nobody was asked."""
+    project = Project(tmp_path, plan(*STEPS), role("worker", EFFECT))
+    old = await interrupted(project)
+    async with project.runtime() as runtime:
+        with pytest.raises(
+            RunLeftOpen, match=f"Run {old.run_id[:8]} of this plan was interrupted"
+        ) as refused:
+            await runtime.runs.start(project.request())
+        assert refused.value.code == "interrupted"
+        assert runtime.runs.view(old.run_id).status == "interrupted"
+        simulated = await runtime.runs.start(project.request(simulate=True))
+        assert (await runtime.runs.wait(simulated.run_id)).status == "completed"
+
+
+async def test_a_run_that_was_being_cancelled_when_its_process_went_is_cancelled(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(*STEPS), role("worker", EFFECT))
+    run_id = (await interrupted(project)).run_id
+    async with project.runtime() as runtime:
+
+        def as_the_process_left_it(transaction: Transaction) -> None:
+            attempt = next(
+                node.data
+                for node in transaction.nodes(records.STEP_ATTEMPT)
+                if node.data["step_status"] == "in_progress"
+            )
+            records.change_attempt(transaction, attempt, status="cancelled", step_status="failed")
+            records.change_run(transaction, run_id, status="running")
+
+        await runtime.vsl.transact(as_the_process_left_it)
+        assert runtime.runs.recovery.interrupt(run_id)
+        assert (
+            runtime.vsl.read(lambda reading: records.read_run(reading, run_id) or {})["status"] == "cancelled"
+        )
+
+
 async def test_starting_the_plan_anew_gives_the_interrupted_run_up(tmp_path: Path) -> None:
     project = Project(tmp_path, plan(*STEPS), role("worker", EFFECT))
     old = (await interrupted(project)).run_id
     (tmp_path / "go").touch()
     async with project.runtime() as runtime:
-        new = await runtime.runs.start(project.request())
+        new = await runtime.runs.start(project.request(anew=True))
         assert (await runtime.runs.wait(new.run_id)).status == "completed"
         assert runtime.runs.view(old).status == "cancelled"
         assert "run 2 of the plan was started instead" in str(runtime.runs.view(old).error)
