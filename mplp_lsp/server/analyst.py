@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from mplp_lsp.server.garbage import lasting_objects
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.publish import Publisher, Report, report_of
 from mplp_lsp.server.turns import SMALL_CHARACTERS
@@ -213,7 +214,9 @@ class Analyst:
         document = snapshot.document(uri)
         if document is None or document.kind is None:
             return None
-        return await self._process.work(lambda: _report(snapshot, uri))
+        is_first = self._publisher.report(uri) is None and document.text.length > SMALL_CHARACTERS
+        make = _lasting_report if is_first else _report
+        return await self._process.work(lambda: make(snapshot, uri))
 
     async def _work_off_queue(self) -> None:
         while self._queue:
@@ -275,6 +278,11 @@ def _says_the_same(before: Document | None, after: Document) -> bool:
 def _changed_blocks(old: Tree, new: Tree) -> int:
     known = {id(block) for table in old.tables.values() for block in table.blocks}
     return sum(1 for table in new.tables.values() for block in table.blocks if id(block) not in known)
+
+
+def _lasting_report(snapshot: Snapshot, uri: str) -> Report:
+    with lasting_objects():
+        return _report(snapshot, uri)
 
 
 def _report(snapshot: Snapshot, uri: str) -> Report:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from mplp_lsp.server.garbage import lasting_objects
 from mplp_lsp.server.messages import RequestError
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.text.uris import key_of
@@ -42,8 +43,12 @@ class Turns:
         """Does `work` in a worker and `then` on the loop, before anything else about this document."""
         key = key_of(uri)
 
+        def lasting() -> T:
+            with lasting_objects():
+                return work()
+
         async def both() -> None:
-            then(await self._process.work(work))
+            then(await self._process.work(lasting))
 
         self._slow[key] = both
         if key not in self._lines:

@@ -14,11 +14,12 @@ from urllib.parse import quote, unquote
 _SAFE = "/-._~!$&'()*+,;=:@"
 _DRIVE = re.compile(r"/?([A-Za-z])[:|](?=/|$)")
 # Both directions are asked dozens of times per edit, nearly always about the same few documents.
-_MOST_KEPT = 4_096
+_FEW = 16
+_MANY = 2_048
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 
 
-@lru_cache(maxsize=_MOST_KEPT)
+@lru_cache(maxsize=_FEW)
 def path_of(uri: str) -> Path | None:
     """The path of a `file:` URI, with any drive letter in upper case.
 
@@ -50,7 +51,7 @@ def uri_of(path: Path | PurePosixPath | PureWindowsPath) -> str:
     return "file://" + _quoted(text)
 
 
-@lru_cache(maxsize=_MOST_KEPT)
+@lru_cache(maxsize=_MANY)
 def key_of(uri: str) -> str:
     """One key for all spellings of a URI: percent-encoding, drive letter, scheme and host in one form."""
     parts = _file_parts(uri)
