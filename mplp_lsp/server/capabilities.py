@@ -68,6 +68,7 @@ class Client:
     reports_deleted_files: bool = False
     prepares_renames: bool = False
     reads_code_actions: bool = False
+    reads_virtual_documents: bool = False
     wants_run_notifications: bool = False
 
 
@@ -95,6 +96,7 @@ def client_of(params: Mapping[str, Any]) -> Client:
         reports_deleted_files=_is(asked, "workspace.fileOperations.didDelete"),
         prepares_renames=_is(asked, "textDocument.rename.prepareSupport"),
         reads_code_actions=_has(asked, "textDocument.codeAction.codeActionLiteralSupport"),
+        reads_virtual_documents=_has(asked, "workspace.textDocumentContent"),
         wants_run_notifications=at(params, "initializationOptions.runNotifications") is True,
     )
 
@@ -114,6 +116,7 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
         diagnostic_version=_is(asked, "textDocument.publishDiagnostics.versionSupport"),
         pull_diagnostics=client.pulls_diagnostics,
         diagnostic_refresh=client.refreshes_diagnostics,
+        symbol_resolve="location.range" in _words(asked, "workspace.symbol.resolveSupport.properties"),
         hierarchical_symbols=_is(asked, "textDocument.documentSymbol.hierarchicalDocumentSymbolSupport"),
         markdown_hover="markdown" in _words(asked, "textDocument.hover.contentFormat"),
         snippets=_is(asked, "textDocument.completion.completionItem.snippetSupport"),
@@ -127,6 +130,7 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
         change_annotations=_has(asked, "workspace.workspaceEdit.changeAnnotationSupport"),
         resource_operations=_words(asked, "workspace.workspaceEdit.resourceOperations"),
         code_action_literals=_has(asked, "textDocument.codeAction.codeActionLiteralSupport"),
+        code_action_preferred=_is(asked, "textDocument.codeAction.isPreferredSupport"),
         code_action_disabled=_is(asked, "textDocument.codeAction.disabledSupport"),
         code_action_data=_is(asked, "textDocument.codeAction.dataSupport"),
         code_action_resolve=_words(asked, "textDocument.codeAction.resolveSupport.properties"),
@@ -144,7 +148,7 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
         watches_files=client.watches_files,
         relative_patterns=client.watches_relative_patterns,
         configuration=client.answers_configuration,
-        text_document_content=_has(asked, "workspace.textDocumentContent"),
+        text_document_content=client.reads_virtual_documents,
     )
 
 
@@ -184,6 +188,9 @@ def _either(asked: Mapping[str, Any], name: str) -> bool:
     )
 
 
+VIRTUAL_SCHEMES = ("mplp-graph", "mplp-trace")
+"""As in features/virtual_documents.py, which must not be imported to say hello."""
+
 ANY_FILE = {"filters": [{"scheme": "file", "pattern": {"glob": "**/*"}}]}
 
 
@@ -203,6 +210,8 @@ def server_capabilities(
     workspace: dict[str, object] = {"workspaceFolders": {"supported": True, "changeNotifications": True}}
     if operations:
         workspace["fileOperations"] = operations
+    if client.reads_virtual_documents:
+        workspace["textDocumentContent"] = {"schemes": list(VIRTUAL_SCHEMES)}
     capabilities: dict[str, object] = {
         "positionEncoding": client.encoding,
         "textDocumentSync": {"openClose": True, "change": 2, "save": {"includeText": False}},

@@ -125,6 +125,18 @@ ROUTES: tuple[Route, ...] = (
         "mplp_lsp.features.document_symbols:document_symbols",
         provider="documentSymbolProvider",
     ),
+    Route(
+        "workspace/symbol",
+        "mplp_lsp.features.workspace_symbols:workspace_symbols",
+        takes="projects",
+        provider="workspaceSymbolProvider",
+        options={"resolveProvider": True},
+    ),
+    Route(
+        "workspaceSymbol/resolve",
+        "mplp_lsp.features.workspace_symbols:workspace_symbol_resolve",
+        takes="item",
+    ),
 )
 
 BY_METHOD = {route.method: route for route in ROUTES}

@@ -31,6 +31,7 @@ class ClientView:
     pull_diagnostics: bool = False
     diagnostic_refresh: bool = False
     hierarchical_symbols: bool = False
+    symbol_resolve: bool = False
     markdown_hover: bool = False
     snippets: bool = False
     completion_documentation_markdown: bool = False
@@ -40,6 +41,7 @@ class ClientView:
     change_annotations: bool = False
     resource_operations: frozenset[str] = frozenset()
     code_action_literals: bool = False
+    code_action_preferred: bool = False
     code_action_disabled: bool = False
     code_action_data: bool = False
     code_action_resolve: frozenset[str] = frozenset()

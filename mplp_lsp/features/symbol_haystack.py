@@ -1,0 +1,129 @@
+"""The texts of a document that a search for symbols looks at: one line for the document, one for each entry.
+
+A line is `name TAB id TAB role`. Lines cost a fraction of the objects they stand for, so those of a thousand
+closed documents can be kept; those of an open one are kept block by block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mplp_lsp.analysis.name_places import tree_of
+from mplp_lsp.features.document_symbols import MAIN_LISTS
+from mplp_lsp.features.symbol_words import (
+    document_named_by,
+    name_of_document,
+    name_of_part,
+    named_by,
+)
+from mplp_lsp.text.elements import Element
+from mplp_lsp.text.spans import Block
+from mplp_lsp.text.tree import Tree
+from mplp_lsp.workspace.documents import Document
+from mplp_lsp.workspace.kinds import SETTINGS, TIMELINE
+from mplp_runtime.rules.facts import OWN_ID
+from mplp_runtime.rules.findings import Pointer
+
+_KEPT = "haystack"
+_NAMED_TABLES = {"roles": "role", "steps": "step"}
+_ROLES = {"step": "agent_role", "participant": "role_id", "node": "role_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Straw:
+    """One line, taken apart: the name, the id, the role, what it is, and where its name stands."""
+
+    name: str
+    id: str
+    role: str
+    part: str
+    pointer: Pointer
+
+
+def haystack(document: Document) -> str:
+    """All lines of a document; "" for timelines (too many to be found) and what is not ours."""
+    if document.kind in {None, TIMELINE}:
+        return ""
+    known = document.cache.get(_KEPT)
+    if isinstance(known, str):
+        return known
+    text = "\n".join(_lines(document))
+    document.cache[_KEPT] = text
+    return text
+
+
+def straw(document: Document, number: int, line: str) -> Straw:
+    """What the line with this number stands for."""
+    name, own_id, role = line.split("\t")
+    if document.kind == SETTINGS:
+        table, key = list(_tables(document))[number]
+        return Straw(name, own_id, role, _NAMED_TABLES[table], (table, key))
+    kind = str(document.kind)
+    if number == 0:
+        return Straw(name, own_id, role, kind, ())
+    field, part = MAIN_LISTS[kind]
+    return Straw(name, own_id, role, part, (field, number - 1))
+
+
+def pointer_of_name(tree: Tree, found: Pointer, part: str) -> Pointer:
+    """Where the name of a document or an entry stands: its title, its description, else its id."""
+    if not found:
+        member = document_named_by(tree.header) or OWN_ID.get(part)
+    else:
+        table = tree.tables.get(str(found[0]))
+        index = int(found[1])
+        is_there = table is not None and index < table.count
+        member = named_by(part, table.element(index).value) if table is not None and is_there else None
+    return found if member is None else (*found, member)
+
+
+def _lines(document: Document) -> Iterator[str]:
+    kind = str(document.kind)
+    if kind == SETTINGS:
+        for table, key in _tables(document):
+            yield _line(key, key if table == "steps" else "", key if table == "roles" else "")
+        return
+    tree = tree_of(document)
+    if tree is None:
+        return
+    header = tree.header if isinstance(tree.header, dict) else {}
+    own = header.get(OWN_ID.get(kind, ""))
+    own_id = own if isinstance(own, str) else ""
+    yield _line(name_of_document(kind, header, own_id, document.uri.rpartition("/")[2]), own_id, "")
+    field, part = MAIN_LISTS.get(kind, ("", ""))
+    entries = tree.tables.get(field)
+    for block in () if entries is None else entries.blocks:
+        yield _of_block(block, part)
+
+
+def _of_block(block: Block[Element], part: str) -> str:
+    key = f"{_KEPT} {part}"
+    known = block.cache.get(key)
+    if isinstance(known, str):
+        return known
+    lines: list[str] = []
+    for element in block.elements:
+        value = element.value if isinstance(element.value, dict) else {}
+        own_id, role = value.get(f"{part}_id"), value.get(_ROLES.get(part, ""))
+        name = name_of_part(part, value) or ""
+        lines.append(
+            _line(name, own_id if isinstance(own_id, str) else "", role if isinstance(role, str) else "")
+        )
+    text = "\n".join(lines)
+    block.cache[key] = text
+    return text
+
+
+def _line(name: str, own_id: str, role: str) -> str:
+    return "\t".join(" ".join(word.split()) for word in (name, own_id, role))
+
+
+def _tables(document: Document) -> Iterator[tuple[str, str]]:
+    """Roles and steps of mplp.toml, as (table, key)."""
+    value = document.toml.value if document.toml is not None else {}
+    for table in _NAMED_TABLES:
+        inner = value.get(table)
+        if isinstance(inner, dict):
+            for key in inner:
+                yield table, key
