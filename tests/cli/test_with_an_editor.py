@@ -54,10 +54,10 @@ def test_a_run_of_the_command_line_shows_in_an_open_editor(tmp_path: Path) -> No
         process = started(tmp_path, "run", plan, "--yes", "--trust")
         run_with(client, "running", "in_progress")
         assert titles(client, plan)[0] == "Cancel run (0/1 steps)"
-        assert labels(client, plan) == ["running"]
+        assert "running" in labels(client, plan)
         (root / "go").touch()
         run_with(client, "completed")
-        assert labels(client, plan)[0].startswith("✓ ")
+        assert any(label.startswith("✓ ") for label in labels(client, plan))
         out, _ = process.communicate(timeout=LIMIT_S)
         assert process.returncode == 0, out
 
