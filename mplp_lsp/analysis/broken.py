@@ -16,15 +16,22 @@ _FARTHEST_END = 500
 """In characters: blanks and line ends between a value and what follows it."""
 
 _NEEDS_ALL_STEPS = frozenset({"step-dependency-unknown"})
+_NEEDS_ALL_ENTRIES = {
+    "segment-parent-unknown": "segments",
+    "event-segment-unknown": "segments",
+    "confirm-decision-missing": "decisions",
+}
+_NEEDS_ITS_LIST = frozenset({"history-removed"})
 
 
 def without_echoes(tree: Tree, findings: Sequence[Finding], facts: DocumentFacts | None) -> list[Finding]:
     """The findings that would stand if the broken places were repaired.
 
     Dropped: something missing inside a broken value (it may be in the part that was not understood), any
-    complaint about a broken value itself or about a key that a problem touches, and ids that nobody declares
-    while a step's id could not be read. Where a bracket is missing or too many, members stand in other
-    objects than they were written for: what is missing or not known there is no news.
+    complaint about a broken value itself or about a key that a problem touches, and what nobody declares or
+    what is gone while an entry of the list in question could not be read. Where a bracket is missing or too
+    many, members stand in other objects than they were written for: what is missing or not known there is no
+    news.
     """
     errors = [problem for problem in tree.problems if problem.is_error]
     if not errors:
@@ -51,6 +58,9 @@ def without_echoes(tree: Tree, findings: Sequence[Finding], facts: DocumentFacts
         else:
             is_echo = tree.is_broken(pointer) or (bool(cuts) and tree.range_of(pointer)[1] in cuts)
         if is_echo or (hides_steps and finding.code in _NEEDS_ALL_STEPS):
+            continue
+        needed = pointer[0] if finding.code in _NEEDS_ITS_LIST else _NEEDS_ALL_ENTRIES.get(finding.code)
+        if needed is not None and _hides_entries(tree, str(needed)):
             continue
         kept.append(finding)
     return kept
@@ -94,6 +104,12 @@ def _hides_steps(tree: Tree, facts: DocumentFacts | None) -> bool:
                 return True
         first += len(block.elements)
     return False
+
+
+def _hides_entries(tree: Tree, name: str) -> bool:
+    """Whether a list may have had entries that the tree could not read, or was cut off altogether."""
+    table = tree.tables.get(name)
+    return table is None or tree.is_broken((name,)) or any(map(faulty_positions, table.blocks))
 
 
 def faulty_positions(block: Block[Element]) -> tuple[int, ...]:
