@@ -41,6 +41,7 @@ ABLE_CLIENT = ClientView(
     snippets=True,
     document_changes=True,
     code_action_literals=True,
+    code_action_preferred=True,
     code_lens=True,
     inlay_hints=True,
 )

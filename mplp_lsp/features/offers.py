@@ -44,7 +44,7 @@ def action_of(
         title=offer.title,
         kind=offer.kind,
         diagnostics=[offer.diagnostic] if offer.diagnostic is not None else None,
-        is_preferred=True if offer.is_preferred else None,
+        is_preferred=True if offer.is_preferred and snapshot.client.code_action_preferred else None,
     )
     if offer.refusal is not None:
         if not snapshot.client.code_action_disabled:

@@ -131,6 +131,7 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
         resource_operations=_words(asked, "workspace.workspaceEdit.resourceOperations"),
         code_action_literals=_has(asked, "textDocument.codeAction.codeActionLiteralSupport"),
         code_action_preferred=_is(asked, "textDocument.codeAction.isPreferredSupport"),
+        code_action_preferred=_is(asked, "textDocument.codeAction.isPreferredSupport"),
         code_action_disabled=_is(asked, "textDocument.codeAction.disabledSupport"),
         code_action_data=_is(asked, "textDocument.codeAction.dataSupport"),
         code_action_resolve=_words(asked, "textDocument.codeAction.resolveSupport.properties"),

@@ -42,6 +42,7 @@ class ClientView:
     resource_operations: frozenset[str] = frozenset()
     code_action_literals: bool = False
     code_action_preferred: bool = False
+    code_action_preferred: bool = False
     code_action_disabled: bool = False
     code_action_data: bool = False
     code_action_resolve: frozenset[str] = frozenset()

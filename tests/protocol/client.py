@@ -28,6 +28,8 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "workspace/diagnostic/refresh": ("workspace.diagnostics.refreshSupport",),
     "workspace/inlayHint/refresh": ("workspace.inlayHint.refreshSupport",),
     "workspace/codeLens/refresh": ("workspace.codeLens.refreshSupport",),
+    "workspace/semanticTokens/refresh": ("workspace.semanticTokens.refreshSupport",),
+    "workspace/textDocumentContent/refresh": ("workspace.textDocumentContent",),
     "workspace/applyEdit": ("workspace.applyEdit",),
     "window/showDocument": ("window.showDocument.support",),
     "window/showMessageRequest": ("window.showMessage",),
