@@ -33,6 +33,7 @@ _KEY = re.compile(r"[ \t]*(?P<key>[A-Za-z0-9_.\"-]*)\Z")
 _OPEN_HEADER = re.compile(r"[ \t]*\[(?P<name>[^\[\]\r\n]*)\Z")
 _VALUE = re.compile(r"[ \t]*(?P<key>[A-Za-z0-9_-]+)[ \t]*=[ \t]*(?P<value>.*)\Z", re.DOTALL)
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_WORD = re.compile(r"[A-Za-z0-9_-]*")
 _MEANINGS: Mapping[str, str] = {
     "roles": "What the steps of a role do.",
     "steps": "What one step does, whatever its role.",
@@ -66,7 +67,8 @@ def settings_completion(
         items = settings_values(spot, *array, typed)
     elif (key := _KEY.match(spot.line)) and typed is None:
         at = spot.line_start + key.start("key")
-        items = chain(_keys(spot, at), _headers(spot, at, bracket="["))
+        tables = _headers(spot, at, bracket="[") if not spot.rest.strip() else ()
+        items = chain(_keys(spot, at), tables)
     else:
         items = []
     found = list(islice(items, MOST_ITEMS + 1))
@@ -142,10 +144,16 @@ def _keys(spot: Spot, start: int) -> Iterator[types.CompletionItem]:
     present = spot.value
     needed = list(_needed(spot, present))
     keys = spot.keys
-    has_value = spot.rest.lstrip().startswith("=")
-    end = spot.offset + len(re.match(r"[A-Za-z0-9_-]*", spot.rest)[0])  # type: ignore[index]
+    word = _WORD.match(spot.rest)
+    behind = len(word[0]) if word is not None else 0
+    end = spot.offset + behind
+    rest = spot.rest[behind:].lstrip()
+    has_value = rest.startswith("=")
+    if (has_value and spot.document.text.slice(start, end) in keys) or (rest and rest[0] not in "=#"):
+        # A sound key stays what it is, and one line holds one of them.
+        return
     for name in dict.fromkeys([*needed, *keys]):
-        if name in present or name not in keys:
+        if name in present or name not in keys or _is_taken_by_another(name, present):
             continue
         key = keys[name]
         text = name if has_value else f"{name} = {_written(spot, key)}"
@@ -154,6 +162,13 @@ def _keys(spot: Spot, start: int) -> Iterator[types.CompletionItem]:
             detail = NOT_IN_EFFECT_WORDS
         kind = types.CompletionItemKind.Property
         yield settings_item(spot, (start, end), name, text, kind, detail, name, [*spot.table, name])
+
+
+def _is_taken_by_another(name: str, present: Mapping[str, object]) -> bool:
+    """A tool_call has either a `command` or a `server` with a `tool`."""
+    if name == "command":
+        return "server" in present or "tool" in present
+    return name in ("server", "tool") and "command" in present
 
 
 def _needed(spot: Spot, present: Mapping[str, object]) -> Iterator[str]:

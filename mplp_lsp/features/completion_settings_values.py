@@ -19,6 +19,8 @@ _OPEN_STRING = re.compile(r"(?:[^\"]|\"(?:[^\"\\]|\\.)*\")*?(?P<text>\"(?:[^\"\\
 _VARIABLES = ("PATH", "HOME", "LANG", "USER", "TMPDIR", "TERM", "SHELL", "TZ", "VIRTUAL_ENV", "CI")
 _WORD = re.compile(r"[A-Za-z0-9_.+-]*")
 _LAST_WORD = re.compile(r"[A-Za-z0-9_-]*\Z")
+# What a new value takes the place of; a list that goes on in the next lines is left alone.
+_WHOLE_VALUE = re.compile(r"[ \t]*(?:\"(?:[^\"\\]|\\.)*\"|[A-Za-z0-9_.+-]+)?[ \t]*(?=#|\Z)")
 _REST_OF_STRING = re.compile(r"[^\"\r\n,\]]*\"")
 NOT_IN_EFFECT_WORDS = "not in effect in this version"
 
@@ -59,11 +61,17 @@ def settings_values(
     if inside:
         closing = _REST_OF_STRING.match(spot.rest)
         end += len(closing[0]) if closing else 0
-    elif word := _WORD.match(spot.rest):
+    elif is_list and (word := _WORD.match(spot.rest)):
         end += len(word[0])
+    elif not is_list:
+        value = _WHOLE_VALUE.match(spot.rest)
+        if value is None:
+            return
+        end += len(value[0].rstrip())
     taken = spot.value.get(name)
     listed = set(map(str, taken)) if is_list and isinstance(taken, list) else set()
     written = spot.document.text.slice(at, end).strip('"')
+    before, after = _separators(spot, at, end, text[: at - start] if is_list else "")
     for label, value, detail in _choices(spot, name, key, is_list=is_list):
         if value == "" or (value in listed and value != written):
             continue
@@ -71,10 +79,21 @@ def settings_values(
         if key.kind in ("strings", "command") and not is_list:
             shown = f"[{shown}]"
         words = f'"{label}' if inside else label
+        shown = f"{before}{shown}{after}"
         kind = types.CompletionItemKind.Value
         yield settings_item(
             spot, (at, end), label, shown, kind, detail, words, [*spot.table, name], is_plain=True
         )
+
+
+def _separators(spot: Spot, start: int, end: int, listed: str) -> tuple[str, str]:
+    """Commas that an entry needs around it; a blank for a value that stands close to its sign."""
+    text = spot.document.text
+    if not listed:
+        return (" " if text.slice(start - 1, start) == "=" else ""), ""
+    before = "" if listed.rstrip()[-1:] in "[," else ", "
+    follows = text.slice(end, text.length).lstrip()[:1]
+    return before, "" if follows in ("", ",", "]", "#") else ","
 
 
 def _choices(spot: Spot, name: str, key: Key, *, is_list: bool) -> Iterator[tuple[str, object, str]]:
