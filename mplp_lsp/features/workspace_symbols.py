@@ -16,13 +16,15 @@ from mplp_lsp.features import checkpoint
 from mplp_lsp.features.places import range_between
 from mplp_lsp.features.symbol_haystack import Straw, haystack, pointer_of_name, straw
 from mplp_lsp.features.symbol_words import kind_of_symbol
+from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.findings import Part, Pointer
 
 MOST_SYMBOLS = 128
-_MOST_IN_ONE_DOCUMENT = 2_000
+_MOST_IN_ONE_DOCUMENT = 1_000
+_MOST_SCATTERED = 2_000
 _SHORTEST_ID = 4
 
 _EXACT, _PREFIX, _WORD, _INSIDE, _ID, _ROLE, _SCATTERED = range(7)
@@ -63,7 +65,20 @@ def workspace_symbols(
     ]
     if snapshot.client.symbol_resolve:
         return [_unresolved(document, each, rank) for document, each, rank in found]
-    return [_whole(snapshot, document, each, rank) for document, each, rank in found]
+    trees: dict[str, Tree | None] = {}
+    for document, _, _ in found:
+        checkpoint()
+        if document.uri not in trees:
+            trees[document.uri] = tree_of(document)
+    return [
+        types.SymbolInformation(
+            name=_shown_name(each, rank),
+            kind=kind_of_symbol(each.part),
+            location=_location(snapshot, document, trees[document.uri], each.pointer, each.part),
+            container_name=_container(document, each),
+        )
+        for document, each, rank in found
+    ]
 
 
 def workspace_symbol_resolve(
@@ -74,57 +89,60 @@ def workspace_symbol_resolve(
     if document is None:
         return params
     pointer = _pointer_by_id(document, data) or _pointer(data)
-    params.location = _location(snapshot, document, pointer, str(data.get("part")))
+    params.location = _location(snapshot, document, tree_of(document), pointer, str(data.get("part")))
     return params
 
 
 def _hits(documents: Sequence[Document], query: str) -> Iterator[_Hit]:
-    words = sorted(query.split(), key=len, reverse=True)
-    # The longest word is looked for; the others must stand in the same line.
-    first = re.compile(re.escape(words[0]), re.IGNORECASE) if words else re.compile("^")
-    others = [re.compile(re.escape(word), re.IGNORECASE) for word in words[1:]]
+    words = query.split()
+    if len(words) > 1:
+        # All words in one line, in any order.
+        wanted = re.compile(
+            "^" + "".join(f"(?=[^\n]*{re.escape(word)})" for word in words), re.IGNORECASE | re.MULTILINE
+        )
+    else:
+        wanted = re.compile(re.escape(words[0]), re.IGNORECASE) if words else re.compile("^")
     for document in documents:
         checkpoint()
-        for number, line, start in _lines_with(haystack(document), first, is_one=not words):
+        most = _MOST_IN_ONE_DOCUMENT if words else 1
+        for number, line in _lines_with(haystack(document), wanted, most):
             name, own_id, role = line.split("\t")
-            if all(other.search(line) for other in others):
-                rank = _rank(name, own_id, role, query.strip(), start)
-                if rank is not None:
-                    is_part = number > 0 or document.kind == SETTINGS
-                    yield _Hit(rank, is_part, len(name), document.uri, number, line)
+            rank = _rank(name, own_id, role, words) if words else _PREFIX
+            if rank is not None:
+                is_part = number > 0 or document.kind == SETTINGS
+                yield _Hit(rank, is_part, len(name), document.uri, number, line)
 
 
-def _lines_with(text: str, wanted: re.Pattern[str], *, is_one: bool) -> Iterator[tuple[int, str, int]]:
-    """Number, line, and where in it the pattern stands first; `is_one`: only the first line."""
+def _lines_with(text: str, wanted: re.Pattern[str], most: int) -> Iterator[tuple[int, str]]:
+    """Number and text of the lines that have the pattern, at most so many."""
     number = at = 0
-    for _ in range(1 if is_one else _MOST_IN_ONE_DOCUMENT):
-        match = wanted.search(text, at) if text else None
+    for _ in range(most):
+        match = wanted.search(text, at) if at < len(text) else None
         if match is None:
             return
         start = text.rfind("\n", 0, match.start()) + 1
         end = text.find("\n", match.start())
         end = len(text) if end < 0 else end
         number += text.count("\n", at, start)
-        yield number, text[start:end], match.start() - start
+        yield number, text[start:end]
         number += 1
         at = end + 1
-        if at > len(text):
-            return
 
 
-def _rank(name: str, own_id: str, role: str, query: str, start: int) -> int | None:
-    if not query:
-        return _PREFIX
-    lower = query.lower()
-    if name.lower() == lower:
-        return _EXACT
-    if start < len(name):
-        if not start:
+def _rank(name: str, own_id: str, role: str, words: Sequence[str]) -> int | None:
+    lower, phrase = name.lower(), " ".join(words).lower()
+    at = lower.find(phrase)
+    if at >= 0:
+        if lower == phrase:
+            return _EXACT
+        if not at:
             return _PREFIX
-        return _INSIDE if name[start - 1].isalnum() else _WORD
-    if len(query) >= _SHORTEST_ID and own_id.lower().startswith(lower):
+        return _INSIDE if lower[at - 1].isalnum() else _WORD
+    if len(words) > 1:
+        return _INSIDE if all(word.lower() in lower for word in words) else _ROLE
+    if len(phrase) >= _SHORTEST_ID and own_id.lower().startswith(phrase):
         return _ID
-    return _ROLE if role.lower().startswith(lower) else None
+    return _ROLE if role.lower().startswith(phrase) else None
 
 
 def _scattered(documents: Sequence[Document], query: str) -> Iterator[_Hit]:
@@ -135,13 +153,14 @@ def _scattered(documents: Sequence[Document], query: str) -> Iterator[_Hit]:
     # Each gap excludes the letter it leads to, so there is one way to match and no going back.
     gaps = "".join(f"[^{re.escape(letter)}\t\n]*{re.escape(letter)}" for letter in letters[1:])
     wanted = re.compile(rf"(?:^|(?<=[\W_])){re.escape(letters[0])}{gaps}", re.IGNORECASE | re.MULTILINE)
+    left = _MOST_SCATTERED
     for document in documents:
         checkpoint()
-        for number, line, start in _lines_with(haystack(document), wanted, is_one=False):
-            name = line.split("\t")[0]
+        for number, line in _lines_with(haystack(document), wanted, min(left, MOST_SYMBOLS)):
+            left -= 1
             match = wanted.search(line)
-            if match is not None and match.end() <= len(name):
-                length = match.end() - start
+            if match is not None and match.end() <= line.index("\t"):
+                length = match.end() - match.start()
                 yield _Hit(_SCATTERED, number > 0, length, document.uri, number, line)
 
 
@@ -170,19 +189,10 @@ def _unresolved(document: Document, found: Straw, rank: int) -> types.WorkspaceS
     )
 
 
-def _whole(snapshot: Snapshot, document: Document, found: Straw, rank: int) -> types.SymbolInformation:
-    checkpoint()
-    return types.SymbolInformation(
-        name=_shown_name(found, rank),
-        kind=kind_of_symbol(found.part),
-        location=_location(snapshot, document, found.pointer, found.part),
-        container_name=_container(document, found),
-    )
-
-
-def _location(snapshot: Snapshot, document: Document, pointer: Pointer, part: str) -> types.Location:
+def _location(
+    snapshot: Snapshot, document: Document, tree: Tree | None, pointer: Pointer, part: str
+) -> types.Location:
     """Where the name stands: the title, the description, else the id, else the opening bracket."""
-    tree = tree_of(document)
     if tree is None:
         start, end = range_of(document, pointer, "key")
     else:
