@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from mplp_lsp.commands.names import COMMAND_NAMES
 from mplp_lsp.server import messages
 from mplp_lsp.server.messages import RequestError
 
@@ -32,8 +33,8 @@ def is_debugging() -> bool:
 
 
 def command_names() -> list[str]:
-    """What `executeCommandProvider` announces."""
-    return [*_table(), *([DEBUG_TEXT] if is_debugging() else [])]
+    """What `executeCommandProvider` announces. The commands themselves are imported when one is called."""
+    return [*COMMAND_NAMES, *([DEBUG_TEXT] if is_debugging() else [])]
 
 
 def invocation(params: Any) -> tuple[str, dict[str, Any]]:
