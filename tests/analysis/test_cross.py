@@ -90,6 +90,121 @@ def test_settings_concern_all_plans_and_roles_of_plans_concern_the_settings(seen
     assert uri("mplp.toml") in affected(plan, other, seen.again().index)
 
 
+OTHERS = {
+    "confirm": '"confirm_id": "<k1>", "target_type": "plan", "target_id": "<p1>", "status": "pending", '
+    '"requested_by_role": "lead", "requested_at": "2026-03-14T09:00:00Z"',
+    "trace": '"trace_id": "<t1>", "context_id": "<c1>", "plan_id": "<p1>", "status": "running", '
+    '"root_span": {"trace_id": "<t1>", "span_id": "<x1>"}, "segments": [{"segment_id": "<g1>", '
+    '"label": "L", "status": "running", "attributes": {"step_id": "<s1>"}}]',
+    "extension": '"extension_id": "<e1>", "context_id": "<c1>", "name": "N", "extension_type": "other", '
+    '"version": "1.0.0", "status": "active", "governance": {"lastConfirmRef": {"id": "<k1>", '
+    '"module": "confirm"}}',
+    "collab": '"collab_id": "<l1>", "context_id": "<c1>", "title": "T", "purpose": "P", "mode": "swarm", '
+    '"status": "draft", "participants": [{"participant_id": "a", "role_id": "baker", "kind": "agent"}], '
+    '"created_at": "2026-03-14T09:00:00Z"',
+    "network": '"network_id": "<n1>", "context_id": "<c1>", "name": "N", "topology_type": "mesh", '
+    '"status": "active", "nodes": [{"node_id": "<n2>", "kind": "agent", "role_id": "baker", '
+    '"status": "active"}]',
+    "dialog": '"dialog_id": "<d1>", "context_id": "<c1>", "thread_id": "<h1>", "status": "active", '
+    '"messages": []',
+    "core": '"core_id": "<o1>", "protocol_version": "1.0.0", "status": "active", '
+    '"modules": [{"module_id": "role", "version": "1", "status": "disabled"}]',
+    "role": '"role_id": "<r1>", "name": "baker"',
+}
+CONTEXT_2 = context("c2").replace('"C"', '"D"')
+
+
+def other(kind: str, old: str = "", new: str = "") -> str:
+    text = f"{{{META}, {OTHERS[kind]}}}"
+    assert old in text
+    return text.replace(old, new) if old else text
+
+
+@pytest.fixture
+def everything() -> Project:
+    """One document of each kind, all of them sound, and a context that nobody names."""
+    texts = {
+        "a.context.json": context(),
+        "b.context.json": CONTEXT_2,
+        "a.plan.json": PLAN.replace("in_progress", "draft"),
+    }
+    texts |= {f"a.{kind}.json": other(kind) for kind in OTHERS}
+    return project("\n".join(f"-- {name} --\n{text}" for name, text in texts.items()))
+
+
+@pytest.mark.parametrize(
+    ("gone", "kind", "code"),
+    [
+        *(("a.context.json", kind, "context-unknown") for kind in ("trace", "extension", "collab")),
+        *(("a.context.json", kind, "context-unknown") for kind in ("network", "dialog")),
+        ("a.plan.json", "confirm", "confirm-target-unknown"),
+        ("a.plan.json", "trace", "trace-plan-unknown"),
+        ("a.confirm.json", "extension", "confirm-reference-unknown"),
+    ],
+)
+def test_what_is_deleted_is_missed_at_once_and_what_comes_back_elsewhere_is_known(
+    everything: Project, gone: str, kind: str, code: str
+) -> None:
+    name = f"a.{kind}.json"
+    assert code not in codes(everything, name)
+    text = everything.workspace.store.documents[uri(gone)].text.text
+    (update,) = everything.workspace.close(uri(gone))
+    assert update.before is not None
+    assert uri(name) in affected(update.before.facts, None, everything.again().index)
+    assert code in codes(everything, name)
+    everything.write(f"moved/{gone}", text)
+    facts = everything.workspace.store.documents[uri(f"moved/{gone}")].facts
+    assert uri(name) in affected(None, facts, everything.again().index)
+    assert code not in codes(everything, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "concerned", "code"),
+    [
+        ("a.plan.json", PLAN.replace("<s1>", "<s9>"), "trace", "trace-step-unknown"),
+        ("a.plan.json", PLAN.replace("<c1>", "<c2>"), "trace", "trace-context-mismatch"),
+        ("a.role.json", other("role", "baker", "cook"), "collab", "role-unknown"),
+        ("a.role.json", other("role", "baker", "cook"), "network", "role-unknown"),
+        ("a.plan.json", PLAN.replace("in_progress", "approved"), "plan", "plan-approval-contradicts"),
+        (
+            "0.dialog.json",
+            other("dialog", "<d1>", "<d0>").replace("<c1>", "<c2>"),
+            "dialog",
+            "dialog-thread-context",
+        ),
+    ],
+)
+def test_an_edit_elsewhere_is_told_at_once_where_it_matters(
+    everything: Project, name: str, text: str, concerned: str, code: str
+) -> None:
+    target = f"a.{concerned}.json"
+    assert code not in codes(everything, target)
+    document = everything.workspace.store.document(uri(name))
+    before = document.facts if document is not None else None
+    everything.write(name, text)
+    after = everything.workspace.store.documents[uri(name)].facts
+    assert name == target or uri(target) in affected(before, after, everything.again().index)
+    assert code in codes(everything, target)
+
+
+def test_a_confirm_that_is_decided_is_told_at_its_plan(everything: Project) -> None:
+    everything.write("a.plan.json", PLAN.replace("in_progress", "approved"))
+    assert "plan-approval-contradicts" in codes(everything)
+    before = everything.workspace.store.documents[uri("a.confirm.json")].facts
+    everything.write("a.confirm.json", other("confirm", '"pending"', '"cancelled"'))
+    after = everything.workspace.store.documents[uri("a.confirm.json")].facts
+    assert uri("a.plan.json") in affected(before, after, everything.again().index)
+    assert "plan-approval-contradicts" not in codes(everything)
+
+
+def test_the_first_document_of_a_disabled_module_is_told_at_the_core(everything: Project) -> None:
+    assert "core-module-in-use" in codes(everything, "a.core.json")
+    (update,) = everything.workspace.close(uri("a.role.json"))
+    assert update.before is not None
+    assert uri("a.core.json") in affected(update.before.facts, None, everything.again().index)
+    assert "core-module-in-use" not in codes(everything, "a.core.json")
+
+
 def test_equal_facts_concern_nobody(seen: Project) -> None:
     facts = seen.workspace.store.documents[uri("a.context.json")].facts
     assert facts is not None
