@@ -66,6 +66,7 @@ class Client:
     reports_created_files: bool = False
     reports_renamed_files: bool = False
     reports_deleted_files: bool = False
+    asks_before_renames: bool = False
     prepares_renames: bool = False
     reads_code_actions: bool = False
     reads_virtual_documents: bool = False
@@ -94,6 +95,7 @@ def client_of(params: Mapping[str, Any]) -> Client:
         reports_created_files=_is(asked, "workspace.fileOperations.didCreate"),
         reports_renamed_files=_is(asked, "workspace.fileOperations.didRename"),
         reports_deleted_files=_is(asked, "workspace.fileOperations.didDelete"),
+        asks_before_renames=_is(asked, "workspace.fileOperations.willRename"),
         prepares_renames=_is(asked, "textDocument.rename.prepareSupport"),
         reads_code_actions=_has(asked, "textDocument.codeAction.codeActionLiteralSupport"),
         reads_virtual_documents=_has(asked, "workspace.textDocumentContent"),
@@ -130,7 +132,6 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
         change_annotations=_has(asked, "workspace.workspaceEdit.changeAnnotationSupport"),
         resource_operations=_words(asked, "workspace.workspaceEdit.resourceOperations"),
         code_action_literals=_has(asked, "textDocument.codeAction.codeActionLiteralSupport"),
-        code_action_preferred=_is(asked, "textDocument.codeAction.isPreferredSupport"),
         code_action_preferred=_is(asked, "textDocument.codeAction.isPreferredSupport"),
         code_action_disabled=_is(asked, "textDocument.codeAction.disabledSupport"),
         code_action_data=_is(asked, "textDocument.codeAction.dataSupport"),
@@ -205,6 +206,7 @@ def server_capabilities(
             ("didCreate", client.reports_created_files),
             ("didRename", client.reports_renamed_files),
             ("didDelete", client.reports_deleted_files),
+            ("willRename", client.asks_before_renames),
         )
         if is_reported
     }

@@ -137,6 +137,13 @@ ROUTES: tuple[Route, ...] = (
         "mplp_lsp.features.workspace_symbols:workspace_symbol_resolve",
         takes="item",
     ),
+    Route(
+        "textDocument/documentLink",
+        "mplp_lsp.features.document_links:document_links",
+        provider="documentLinkProvider",
+        options={"resolveProvider": False},
+    ),
+    Route("workspace/willRenameFiles", "mplp_lsp.features.file_renames:will_rename_files", takes="projects"),
 )
 
 BY_METHOD = {route.method: route for route in ROUTES}
