@@ -77,7 +77,7 @@ class _Frame:
         self.client = snapshot.client
         start, end = place.base + cursor.start, place.base + cursor.end
         self.range = plain_range(snapshot, document, start, end)
-        self.prefix = '"' if cursor.is_quoted else ""
+        self.range_in_quotes = plain_range(snapshot, document, start + 1, end) if cursor.is_quoted else None
         self.before, self.comma = "", None
         if cursor.comma_before is not None and cursor.comma_before == cursor.start:
             self.before = ", "
@@ -101,16 +101,21 @@ class _Frame:
             "kind": int(offer.kind),
             "sortText": f"{number:04}",
         }
-        filter_text = self.prefix + (offer.words or offer.label)
-        if filter_text != offer.label:
-            item["filterText"] = filter_text
         if offer.detail:
             item["detail"] = offer.detail
         if isinstance(offer.value, str) and offer.key is None:
             text = f"{self.before}{_quoted(offer.value)}{self.after}"
         else:
             text = self._structured(offer, item)
-        item["textEdit"] = {"range": self.range, "newText": text}
+        words, where = offer.words or offer.label, self.range
+        if self.range_in_quotes is not None and text.startswith('"'):
+            # The quote that stands there already stays: some clients look for what is typed behind it only.
+            where, text = self.range_in_quotes, text[1:]
+        elif self.range_in_quotes is not None:
+            words = f'"{words}'
+        if words != offer.label:
+            item["filterText"] = words
+        item["textEdit"] = {"range": where, "newText": text}
         if self.comma is not None:
             item["additionalTextEdits"] = [self.comma]
         if offer.is_obvious:

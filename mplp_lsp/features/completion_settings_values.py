@@ -64,10 +64,10 @@ def settings_values(
     elif is_list and (word := _WORD.match(spot.rest)):
         end += len(word[0])
     elif not is_list:
-        value = _WHOLE_VALUE.match(spot.rest)
-        if value is None:
+        whole = _WHOLE_VALUE.match(spot.rest)
+        if whole is None:
             return
-        end += len(value[0].rstrip())
+        end += len(whole[0].rstrip())
     taken = spot.value.get(name)
     listed = set(map(str, taken)) if is_list and isinstance(taken, list) else set()
     written = spot.document.text.slice(at, end).strip('"')
@@ -78,11 +78,16 @@ def settings_values(
         shown = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value).lower()
         if key.kind in ("strings", "command") and not is_list:
             shown = f"[{shown}]"
-        words = f'"{label}' if inside else label
         shown = f"{before}{shown}{after}"
+        first, words = at, label
+        if inside and shown.startswith('"'):
+            # The quote that stands there already stays, so that what is typed behind it finds the item.
+            first, shown = at + 1, shown[1:]
+        elif inside:
+            words = f'"{label}'
         kind = types.CompletionItemKind.Value
         yield settings_item(
-            spot, (at, end), label, shown, kind, detail, words, [*spot.table, name], is_plain=True
+            spot, (first, end), label, shown, kind, detail, words, [*spot.table, name], is_plain=True
         )
 
 

@@ -53,7 +53,7 @@ def test_a_dependency_is_chosen_by_its_description(server: ServerUnderTest, tmp_
     assert told["documentation"]["value"].startswith("**Step 1**\n\nStep 2 of 3, `pending`.")
     edit = told["textEdit"]
     assert edit == found["items"][0]["textEdit"]
-    assert edit["range"]["start"] == {"line": line, "character": character - 1}
+    assert edit["range"]["start"] == {"line": line, "character": character}
     lines = content.split("\n")
     start, end = edit["range"]["start"]["character"], edit["range"]["end"]["character"]
     lines[line] = lines[line][:start] + edit["newText"] + lines[line][end:] + "]"

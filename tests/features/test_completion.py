@@ -241,7 +241,7 @@ def test_dependencies_are_offered_by_description_and_inserted_by_id() -> None:
     offered = items(seen)
     assert [item.label for item in offered] == ["Task 2", "Task 1", "Task 4"]
     assert offered[0].detail == f"{uuid_of('s2')[:8]} · pending · tester"
-    assert offered[0].filter_text == f'"Task 2 {uuid_of("s2")}'
+    assert offered[0].filter_text == f"Task 2 {uuid_of('s2')}"
     assert json.loads(accepted(seen, offered[0]))["steps"][2]["dependencies"] == [uuid_of("s2")]
 
 
@@ -318,13 +318,13 @@ def test_a_segment_is_no_parent_of_what_it_is_inside() -> None:
 
 
 def test_an_own_id_is_a_fresh_one() -> None:
-    (fresh,) = items(project('{"plan_id": "$0"}'))
-    assert fresh.label == "new id"
-    assert isinstance(fresh.text_edit, types.TextEdit)
-    assert is_id(json.loads(fresh.text_edit.new_text))
-    (other,) = items(project('{"title": "T", "plan_id": "$0"}'))
-    assert isinstance(other.text_edit, types.TextEdit)
-    assert other.text_edit.new_text != fresh.text_edit.new_text
+    seen, other = project('{"plan_id": "$0"}'), project('{"title": "T", "plan_id": "$0"}')
+    assert labels(seen) == ["new id"]
+    first = json.loads(accepted(seen, items(seen)[0]))["plan_id"]
+    second = json.loads(accepted(other, items(other)[0]))["plan_id"]
+    assert is_id(first)
+    assert is_id(second)
+    assert first != second
 
 
 def test_roles_are_those_declared_bound_or_used() -> None:
@@ -542,9 +542,15 @@ def test_positions_are_in_the_encoding_of_the_client(encoding: Encoding) -> None
     assert accepted(seen, proposed) == '{"title": "😀é", "status": "proposed", "objective": "😀"}'
 
 
-def test_items_are_found_by_what_is_typed_with_its_quote() -> None:
-    assert items(project('{"status": "d$0"}')).pop(0).filter_text == '"draft'
-    assert items(project('{"status": d$0}')).pop(0).filter_text is None
+def test_the_quote_that_is_typed_stays_so_that_words_behind_it_find_the_item() -> None:
+    for text in ('{"status": "d$0"}', '{"status": d$0}'):
+        seen = project(text)
+        first = items(seen)[0]
+        assert (first.label, first.filter_text) == ("draft", None)
+        assert isinstance(first.text_edit, types.TextEdit)
+        assert first.text_edit.range.start.character == text.index("d$0")
+    # Where the quote has to go, it is part of what is looked for.
+    assert items(project('-- a.role.json --\n{"governance": {"locked": "$0"}}'))[0].filter_text == '"true'
 
 
 def test_texts_of_authors_are_no_snippet_syntax() -> None:
