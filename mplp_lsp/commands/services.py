@@ -96,5 +96,11 @@ class Services(Protocol):
     def refresh(self) -> None:
         """Has the client ask again for everything that shows runs, approvals and trust."""
 
+    def look_again(self) -> None:
+        """Has every document of all projects looked at anew, and what is found published."""
+
+    async def in_worker(self, work: Callable[[], T]) -> T:
+        """Runs long work on a thread, away from the loop; `work` sees snapshots, never `services`."""
+
     def log(self, message: str, *, level: LogLevel = "info") -> None:
         """One line for the editor's log of this server. Never document text."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mplp_lsp.commands.command import Command, Parameter
 from mplp_lsp.commands.runs import root_of_run
 from mplp_lsp.commands.services import Services
+from mplp_lsp.commands.views import shown_view
+from mplp_lsp.features.trace_text import trace_text
+from mplp_lsp.features.virtual_documents import TRACE, plan_of_run, trace_uri
 from mplp_lsp.text.uris import uri_of
-from mplp_runtime.errors import RunUnknown
+from mplp_runtime.errors import MplpError, RunUnknown
 from mplp_runtime.orchestrator.views import RunView
 
 if TYPE_CHECKING:
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 async def show_trace(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Answers with the path, also where the editor cannot open documents by itself."""
     uri, run_id = arguments.get("uri"), arguments.get("run")
+    if arguments.get("format") not in {None, "json", "text"}:
+        raise MplpError("mplp.showTrace knows the formats `json` and `text`.")
     root = await root_of_run(services, run_id) if run_id else services.project_root(uri)
     if root is None:
         raise RunUnknown("No folder is open, so there is no trace to show.")
@@ -37,11 +43,31 @@ async def show_trace(services: Services, arguments: Mapping[str, Any]) -> dict[s
         return views[-1]
 
     view = await services.on_runtime(root, chosen)
+    if arguments.get("format") == "text":
+        return await _show_text(services, root, view)
     if view.trace_path is None:
         raise RunUnknown(f"Run {view.run_id} has left no trace document.")
     trace = root / view.trace_path
     shown = await services.show_document(uri_of(trace))
     return {"trace_path": str(trace), "run_id": view.run_id, "shown": shown}
+
+
+async def _show_text(services: Services, root: Path, view: RunView) -> dict[str, Any]:
+    """The trace as lines to read, which follow the run where the editor can show virtual documents."""
+    snapshot = services.snapshot(uri_of(root / view.plan_path))
+    text = await services.in_worker(lambda: trace_text(view, plan_of_run(snapshot, view)))
+    newest = snapshot.runs.get(view.plan_id)
+    # Only of the newest run of a plan can the text be made again at any time.
+    is_newest = newest is not None and newest.run_id == view.run_id
+    shown = await shown_view(
+        services,
+        snapshot,
+        text,
+        virtual_uri=trace_uri(view) if is_newest else None,
+        file_name=f"{view.trace_id}.{TRACE}",
+    )
+    path = None if view.trace_path is None else str(root / view.trace_path)
+    return {"trace_path": path, "run_id": view.run_id, "text": text, **shown}
 
 
 SHOW_TRACE = Command(
@@ -52,5 +78,8 @@ SHOW_TRACE = Command(
     {
         "run": Parameter(str, required=False, about="the run's id"),
         "uri": Parameter(str, required=False, about="a plan document"),
+        "format": Parameter(
+            str, required=False, about="`json`, the trace document (default), or `text`, lines to read"
+        ),
     },
 )

@@ -37,6 +37,29 @@ def doors(state: PlanState, uri: str) -> Iterator[Door]:
 
     While documents are still being read, nothing is offered that an approval decides about.
     """
+    yield from _next_doors(state, uri)
+    yield from _looking_doors(state, uri)
+
+
+def _looking_doors(state: PlanState, uri: str) -> Iterator[Door]:
+    """What changes nothing, or only the text in the editor: in the menu, below all else."""
+    run = state.run
+    if run is not None and run.trace_path is not None:
+        yield Door(
+            "Show trace as text", "mplp.showTrace", {"run": run.run_id, "format": "text"}, is_lens=False
+        )
+    yield Door("Show graph", "mplp.showGraph", {"uri": uri}, is_lens=False)
+    if (
+        run is not None
+        and run.status in TERMINAL
+        and not run.simulated
+        and state.plan.get("status") != run.status
+    ):
+        title = "Write the statuses of the run into the plan"
+        yield Door(title, "mplp.writeBackStatus", {"run": run.run_id}, is_lens=False)
+
+
+def _next_doors(state: PlanState, uri: str) -> Iterator[Door]:
     run = state.run
     if run is not None and run.is_live:
         yield from _live_doors(run)

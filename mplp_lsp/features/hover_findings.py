@@ -32,6 +32,11 @@ def entry_for(code: str) -> Entry | None:
     return _entries().get(code)
 
 
+def known_codes() -> tuple[str, ...]:
+    """All codes of the catalogue, in its order."""
+    return tuple(_entries())
+
+
 def findings_at(snapshot: Snapshot, document: Document, offset: int, pointer: Pointer) -> list[Located]:
     """The findings whose range holds the offset, the gravest first.
 

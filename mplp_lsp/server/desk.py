@@ -24,23 +24,22 @@ from mplp_lsp.server.params import structured
 from mplp_lsp.server.progress import Progress
 from mplp_lsp.server.publish import Publisher
 from mplp_lsp.server.pull import Pulls
+from mplp_lsp.server.refresh import Refresh
 from mplp_lsp.server.routes import BY_METHOD
 from mplp_lsp.server.runs import Runs
-from mplp_lsp.server.services import Refresh, SessionServices
+from mplp_lsp.server.services import SessionServices
 from mplp_lsp.server.turns import SMALL_CHARACTERS, Turns
 from mplp_lsp.server.watching import Watching
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.edits import Change
 from mplp_lsp.text.uris import path_of, uri_of
 from mplp_lsp.workspace.documents import Document
-from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_lsp.workspace.store import Update
 from mplp_runtime.orchestrator.views import RunView
 
 if TYPE_CHECKING:
     from mplp_lsp.server.session import Session
 
-SHOWN_IN_LENSES = frozenset({"confirm", SETTINGS})
 LONGEST_PATH = 4_096
 LONGEST_NAME = 255
 
@@ -154,8 +153,7 @@ class Desk:
         """Findings follow documents, whatever changed them; lenses of plans follow approvals and settings."""
         changed = list(updates)
         self.analyst.changed(changed)
-        if any(update.kinds & SHOWN_IN_LENSES and update.has_new_text for update in changed):
-            self.refresh.soon(diagnostics=False, hints=False)
+        self.refresh.after(changed)
 
     def _opened(self, params: Any) -> None:
         item = structured(types.TEXT_DOCUMENT_DID_OPEN, params).text_document

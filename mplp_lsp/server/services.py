@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -130,38 +129,14 @@ class SessionServices:
     def refresh(self) -> None:
         self._desk.refresh.soon()
 
+    def look_again(self) -> None:
+        self._desk.analyst.look_at_all()
+        self._desk.refresh.soon(hints=False, lenses=False)
+
+    async def in_worker(self, work: Callable[[], T]) -> T:
+        return await self._desk.session.process.work(work)
+
     def log(self, message: str, *, level: LogLevel = "info") -> None:
         self._protocol.notify(
             "window/logMessage", {"type": _LOG_TYPES[level], "message": message}, droppable=True
         )
-
-
-class Refresh:
-    """Has the client ask again for what shows runs, trust or other documents; at most ten times a second."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._timer: asyncio.TimerHandle | None = None
-        self._wanted: set[str] = set()
-
-    def soon(self, *, diagnostics: bool = True, hints: bool = True, lenses: bool = True) -> None:
-        client = self._desk.session.client
-        if diagnostics and client.pulls_diagnostics and client.refreshes_diagnostics:
-            self._wanted.add("workspace/diagnostic/refresh")
-        if hints and client.refreshes_inlay_hints:
-            self._wanted.add("workspace/inlayHint/refresh")
-        if lenses and client.refreshes_code_lenses:
-            self._wanted.add("workspace/codeLens/refresh")
-        if self._wanted and self._timer is None:
-            self._timer = self._desk.session.process.loop.call_later(0.1, self._send)
-
-    def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._wanted.clear()
-
-    def _send(self) -> None:
-        self._timer = None
-        wanted, self._wanted = self._wanted, set()
-        for method in sorted(wanted):
-            self._desk.session.protocol.send_request(method)

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from mplp_lsp.server.capabilities import Client, client_of
+from mplp_lsp.server.capabilities import Client, at, client_of
 from mplp_lsp.server.greeting import initialize_result
 from mplp_lsp.server.life import parent_gone
 from mplp_lsp.server.outbox import Outbox
@@ -99,6 +99,8 @@ class Session:
 
     def request(self, method: str, params: Any) -> object | Awaitable[object]:
         self.process.heard()
+        if method == "workspace/textDocumentContent" and isinstance(uri := at(params, "uri"), str):
+            self.desk.refresh.content_read(uri)
         return self.desk.request(method, params)
 
     def notification(self, method: str, params: Any) -> None:

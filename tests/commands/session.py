@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from mplp_lsp.commands.services import LogLevel, Reporter
 from mplp_lsp.commands.table import COMMANDS
 from mplp_lsp.text.uris import key_of, path_of, uri_of
 from mplp_lsp.workspace.scan import candidates, project_files
-from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_lsp.workspace.snapshot import ClientView, Snapshot
 from mplp_lsp.workspace.workspace import Workspace
 from mplp_runtime.runtime import Runtime
 
@@ -43,6 +44,10 @@ class Session:
         self.shown: list[str] = []
         self.logged: list[str] = []
         self.followed: list[str] = []
+        self.edits: list[WorkspaceEdit] = []
+        self.applies_edits = True
+        self.client = ClientView(show_document=True, document_changes=True)
+        self.looked_again = 0
         self.refreshed = 0
         self._answer = answer
         self._can_ask = can_ask
@@ -71,7 +76,9 @@ class Session:
         runs = (
             {view.plan_id: view for view in self.runtimes[root].runs.all()} if root in self.runtimes else {}
         )
-        return self.workspace.snapshot(root=root, runs=runs, is_trusted=root in self.trusted)
+        return self.workspace.snapshot(
+            root=root, runs=runs, client=self.client, is_trusted=root in self.trusted
+        )
 
     def project_root(self, uri: str | None = None) -> Path | None:
         found = self.workspace.root_of(uri) if uri is not None else None
@@ -122,7 +129,8 @@ class Session:
         return True
 
     async def apply_edit(self, edit: WorkspaceEdit, label: str) -> bool:
-        return False
+        self.edits.append(edit)
+        return self.applies_edits
 
     @asynccontextmanager
     async def progress(
@@ -137,6 +145,12 @@ class Session:
 
     def refresh(self) -> None:
         self.refreshed += 1
+
+    def look_again(self) -> None:
+        self.looked_again += 1
+
+    async def in_worker(self, work: Callable[[], T]) -> T:
+        return await asyncio.to_thread(work)
 
     def log(self, message: str, *, level: LogLevel = "info") -> None:
         self.logged.append(message)

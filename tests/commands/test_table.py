@@ -31,7 +31,11 @@ from mplp_runtime.settings.table import BINDING_COMMON, BINDING_KEYS, TABLES
             "mplp.runPlan: `approve` is true or false: {uri, simulate?, approve?, anew?}.",
         ),
         ("cancelRun", [], "mplp.cancelRun takes one JSON object as its only argument: {run}."),
-        ("showTrace", None, "mplp.showTrace takes one JSON object as its only argument: {run?, uri?}."),
+        (
+            "showTrace",
+            None,
+            "mplp.showTrace takes one JSON object as its only argument: {run?, uri?, format?}.",
+        ),
         ("showTrace", {"run": None}, None),
         ("serverStatus", {}, None),
     ],

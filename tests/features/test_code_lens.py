@@ -53,7 +53,9 @@ def commands_of(seen: Project, line: int = 0) -> set[str]:
             (argument,) = command.arguments
             assert COMMANDS[command.command].problem(argument) is None
             names.add(command.command)
-    return names
+    # Looking at the graph is possible at any time.
+    assert "mplp.showGraph" in names
+    return names - {"mplp.showGraph"}
 
 
 def with_confirm(status: str, text: str | None = None, **more: object) -> Project:
@@ -209,8 +211,18 @@ def test_every_command_of_a_plan_is_offered_in_some_state() -> None:
         with_confirm("pending"),
         project(plan_text(), runs=run_view("interrupted", pending)),
         project(plan_text(), runs=run_view("running", asks=["handoff"])),
+        project(plan_text(), runs=run_view("completed")),
     ]
-    assert set().union(*map(commands_of, states)) == set(COMMANDS) - {"mplp.serverStatus"}
+    of_no_plan = {"mplp.serverStatus", "mplp.validateWorkspace", "mplp.explain"}
+    offered = set().union(*map(commands_of, states)) | {"mplp.showGraph"}
+    assert offered == set(COMMANDS) - of_no_plan
+
+
+def test_statuses_are_offered_to_be_written_only_where_they_differ() -> None:
+    assert "mplp.writeBackStatus" in commands_of(project(plan_text(), runs=run_view("failed")))
+    assert "mplp.writeBackStatus" not in commands_of(project(plan_text("failed"), runs=run_view("failed")))
+    dry = run_view("completed", simulated=True)
+    assert "mplp.writeBackStatus" not in commands_of(project(plan_text(), runs=dry))
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -217,6 +217,21 @@ M.commands = {
   trace = function()
     M.execute('mplp.showTrace', this_plan())
   end,
+  graph = function(rest)
+    M.execute('mplp.showGraph', vim.tbl_extend('force', this_plan(), { format = rest ~= '' and rest or nil }))
+  end,
+  write_back = function()
+    with_run(function(run)
+      return not is_live(run) and not run.simulated
+    end, function(run)
+      M.execute('mplp.writeBackStatus', { run = run.run_id })
+    end)
+  end,
+  check_all = function()
+    M.execute('mplp.validateWorkspace', vim.empty_dict(), function(found)
+      say(('%d documents: %d errors, %d warnings'):format(found.documents, found.errors, found.warnings))
+    end)
+  end,
   propose = function()
     M.execute('mplp.proposePlan', this_plan())
   end,

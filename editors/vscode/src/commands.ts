@@ -8,6 +8,7 @@
 import * as vscode from "vscode";
 import { ResponseError } from "vscode-languageclient/node";
 import { choosePlan, openBeside } from "./documents";
+import { count } from "./lines";
 import { isLive, shortId, type Question, type Run, type ServerStatus } from "./protocol";
 import type { Server } from "./server";
 import { runPick, type TraceView } from "./trace";
@@ -40,6 +41,12 @@ export class Commands {
       complete: (argument) => this.withTrace(argument),
       after: (answer) => this.showTrace(answer),
     },
+    "mplp.showGraph": { complete: withPlan },
+    "mplp.writeBackStatus": {
+      complete: (argument) => this.withRun(argument, "Write back the statuses of which run?", (run) => !run.simulated),
+      after: (answer) => this.written(answer),
+    },
+    "mplp.validateWorkspace": { complete: async (argument) => argument, after: (answer) => counted(answer) },
     "mplp.proposePlan": { complete: withPlan, after: () => say("The plan is proposed: it now waits for an approval.") },
     "mplp.approvePlan": { complete: (argument) => withReason(argument, false), after: () => say("The plan is approved.") },
     "mplp.rejectPlan": { complete: (argument) => withReason(argument, true), after: () => say("The plan is rejected.") },
@@ -112,10 +119,20 @@ export class Commands {
   }
 
   private async showTrace(answer: unknown): Promise<void> {
+    if (typeof (answer as { text?: string } | null)?.text === "string") {
+      // The server has opened the text by itself.
+      return;
+    }
     this.trace.show();
     const path = (answer as { trace_path?: string } | null)?.trace_path;
     if (typeof path === "string") {
       await openBeside(vscode.Uri.file(path));
+    }
+  }
+
+  private written(answer: unknown): void {
+    if ((answer as { changed?: number } | null)?.changed === 0) {
+      say("The plan already says what this run left.");
     }
   }
 
@@ -297,6 +314,11 @@ async function withReason(argument: Argument, isRequired: boolean): Promise<Argu
 }
 
 /** VS Code hands menus a Uri, lenses an object, the palette nothing. */
+function counted(answer: unknown): void {
+  const { documents, errors, warnings } = answer as { documents: number; errors: number; warnings: number };
+  say(`${count(documents, "document")} checked: ${count(errors, "error")}, ${count(warnings, "warning")}.`);
+}
+
 function asArgument(given: unknown): Argument {
   if (given instanceof vscode.Uri) {
     return { uri: given.toString() };
