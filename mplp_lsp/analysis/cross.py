@@ -12,7 +12,6 @@ from mplp_runtime.rules.check import world_findings
 from mplp_runtime.rules.findings import Finding, Place, Severity, Stage
 from mplp_runtime.rules.graph_changes import Memory, window_between
 from mplp_runtime.rules.order import order_of
-from mplp_runtime.rules.settings import settings_findings
 from mplp_runtime.rules.world import DocumentFacts, StepFacts
 
 _KEPT = "all findings"
@@ -31,6 +30,8 @@ def cross_findings(analysis: Analysis, index: Index) -> tuple[Finding, ...]:
         value = toml.value if toml is not None else None
         if not isinstance(value, dict):
             return ()
+        from mplp_runtime.rules.settings import settings_findings
+
         return remembered(
             analysis.document, "cross", (facts, index), lambda: tuple(settings_findings(value, world=index))
         )

@@ -1,7 +1,7 @@
 """Does the server keep what it should forget? `python -m tests.perf.leak` prints memory as it goes.
 
-One cycle opens a plan under a name of its own, changes it, waits for its findings and closes it. After the
-first fifth, which warms caches up, resident memory must stay flat.
+One cycle opens a plan under a name of its own (with `--same` always under one), changes it, waits for its
+findings and closes it. After the first fifth, which warms caches up, resident memory must stay flat.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def cycle(server: Server, uri: str, text: str) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cycles", type=int, default=5_000)
-    cycles = parser.parse_args().cycles
+    parser.add_argument("--same", action="store_true", help="open one and the same document every time")
+    options = parser.parse_args()
+    cycles = options.cycles
     with tempfile.TemporaryDirectory(prefix="mplp-leak-") as folder:
         root = Path(folder)
         _, plan = context_and_plan(STEPS)
@@ -60,7 +62,8 @@ def main() -> int:
             if number % max(1, cycles // 10) == 0:
                 sys.stdout.write(f"{number:7} documents  {resident_mib(server.process_id):6.1f} MiB\n")
                 sys.stdout.flush()
-            cycle(server, (root / f"{number}.plan.json").as_uri(), text)
+            name = "same" if options.same else str(number)
+            cycle(server, (root / f"{name}.plan.json").as_uri(), text)
         sys.stdout.write(f"{cycles:7} documents  {resident_mib(server.process_id):6.1f} MiB\n")
         # The collector walks over everything when nobody has typed for a while.
         time.sleep(QUIET_S)
