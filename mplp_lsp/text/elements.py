@@ -102,6 +102,21 @@ class Rows(NamedTuple):
         """How much text the elements take."""
         return self.spans.length
 
+    @property
+    def error_count(self) -> int:
+        """How many errors are in and before the elements."""
+        return sum(
+            problem.is_error
+            for block in self.spans.blocks
+            for index in _faulty(block)
+            for problem in block.elements[index].problems
+        )
+
+    @property
+    def begins_badly(self) -> bool:
+        """Whether the first element has errors."""
+        return bool(self.spans.count) and any(problem.is_error for problem in self.spans[0].problems)
+
     def safe_until(self, first: int, offset: int) -> int:
         """The end of the run of elements from `first` on that only text before `offset` decided about."""
         spans = self.spans
@@ -110,7 +125,11 @@ class Rows(NamedTuple):
         last, start = spans.locate(min(offset, spans.length))
         if start + spans[last].length <= offset:
             last += 1
-        for number, block in enumerate(spans.blocks[: spans.place(last - 1)[0] + 1] if last else ()):
+        follower = spans.start_of(last) + (spans[last].lead if last < spans.count else self.end_reach)
+        if follower >= offset:
+            # What follows an element decides whether its last bracket is believed.
+            last -= 1
+        for number, block in enumerate(spans.blocks[: spans.place(last - 1)[0] + 1] if last > 0 else ()):
             for inner in _far_reaching(block):
                 index = spans.index_in(number, inner)
                 if first <= index < last and spans.start_of(index) + block.elements[inner].reach > offset:

@@ -98,6 +98,13 @@ class GapLexer:
                 return offset
             offset = stop
 
+    def first_sign(self, offset: int) -> int:
+        """Where the first character that is no white space in JSON stands."""
+        match = _SPACE.match(self.text, offset)
+        offset = match.end() if match else offset
+        self.note(offset + 1)
+        return offset
+
     def _strange_gap(self, offset: int, report: bool) -> int:
         text = self.text
         char = text[offset]

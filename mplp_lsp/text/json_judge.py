@@ -119,6 +119,13 @@ class Judge:
             if is_own and char == '"' and not has_comma and not self.kind(level):
                 # `"tags": [] "a", "b"]`: the list goes on, and ends further behind.
                 return self.lexer.unbalanced(at)[1] != "]"
+            if is_own and char in "{[":
+                # Unless that bracket opens nothing.
+                inner = self.lexer.skip(at + 1, report=False)
+                follows = self.lexer.char(inner)
+                if has_comma:
+                    return char == "[" and self.lexer.is_key(inner)
+                return not follows or (follows == "}" and parent)
             return char not in "{[" and (is_own or (char == "}" and not has_comma))
         return is_own or (char != "}" and (has_comma or char in "{[]"))
 
@@ -281,6 +288,9 @@ class Judge:
         at = lexer.skip(offset + 1, report=False)
         if not lexer.is_key(at):
             return lexer.char(at) == "}" and frame.gap is Gap.MISSING
+        if self.kind(self.level - 1) is False and lexer.string_at(at) in frame.keys:
+            # A key that is there already begins the next object of the list.
+            return False
         column = lexer.column(offset)
         is_first = not frame.value and frame.gap is Gap.FIRST
         if is_first and (

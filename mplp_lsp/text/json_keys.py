@@ -8,6 +8,7 @@ from mplp_lsp.text.json_containers import Containers
 from mplp_lsp.text.json_judge import Frame, Gap
 
 _NO_COLON = re.compile(r"[=:]?=>?|->")
+_SIGNS = re.compile(r"[{}\[\],:]")
 _REST_OF_KEY = re.compile(r'([^"\\\s,:{}\[\]]{0,100}")[ \t]{0,20}:')
 
 
@@ -35,6 +36,11 @@ class Keys(Containers):
         if colon and name.strip():
             del lexer.problems[known:]
             stop = at + 1 + len(name.rstrip())
+            last = lexer.text[stop - 1]
+            if last in "{}[],\\":
+                message = f'`"` expected here, not `{last}`.'
+                lexer.expected('"', message, stop - 1, stop)
+                return name.rstrip()[:-1], stop, at + 2 + len(name)
             message = "This key has no closing quote."
             lexer.add("json-string-unterminated", message, at, stop, expected='"')
             return name.rstrip(), stop, at + 2 + len(name)
@@ -63,7 +69,7 @@ class Keys(Containers):
         lexer = self.lexer
         rest = _REST_OF_KEY.match(lexer.text, token_stop)
         lexer.note_line(token_stop)
-        if rest is None:
+        if rest is None or _SIGNS.search(lexer.text, at, token_stop):
             return None
         stop = rest.end(1)
         name = lexer.text[at + 1 : stop - 1].replace('"', "")

@@ -101,6 +101,16 @@ class Lexer(GapLexer):
             return self._run_together(offset, stop, value)
         return Token(value, stop)
 
+    def string_at(self, offset: int) -> str | None:
+        """The sound string that starts here; None where there is none."""
+        try:
+            value, stop = scanstring(self.text, offset + 1, True)
+        except ValueError:
+            self.line_end(offset)
+            return None
+        self.note(stop + 1)
+        return str(value)
+
     def _loose_string(self, offset: int, *, is_key: bool) -> Token:
         """Character by character, where the C scanner has something against it or surrogates stand alone."""
         text = self.text

@@ -337,6 +337,11 @@ class Reader(Keys):
             if self.kind(self.level - 1) is False:
                 return self.close_to(self.level - 1, at)
             if isinstance(frame.last_value, dict) and frame.last_key is not None:
+                inner = lexer.skip(at + 1, report=False)
+                if lexer.is_key(inner) and lexer.string_at(inner) not in frame.last_value:
+                    # No second one of the same kind: `"meta": {…}, { "title": …`.
+                    self.opening_extra(at, char)
+                    return at + 1
                 return self.imply_list(frame, at)
         lexer.expected("key", f"Key expected before this `{char}`.", at, at + 1)
         frame.key = None

@@ -39,6 +39,20 @@ def _scanner(
     return decoder.scan_once  # type: ignore[no-any-return,attr-defined]
 
 
+def plain_scanner(
+    real: Callable[[str], float], integer: Callable[[str], int | float]
+) -> Callable[[str, int], tuple[Any, int]]:
+    """A scanner that takes RFC 8259 only and sees no more; it raises as `json` does.
+
+    Raises StopIteration with the place, `JSONDecodeError`, ValueError, or RecursionError.
+    """
+
+    def not_json(word: str) -> None:
+        raise ValueError(word)
+
+    return JSONDecoder(parse_constant=not_json, parse_float=real, parse_int=integer).scan_once  # type: ignore[no-any-return,attr-defined]
+
+
 class SoundScanner:
     """Scans values of one lexer's text; None for whatever is not RFC 8259.
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from mplp_lsp.text.edits import Stretch
 from mplp_lsp.text.elements import BLOCK_SIZE, Element, LooseElement, Rows, text_length
 from mplp_lsp.text.json_containers import Reading
+from mplp_lsp.text.json_element_slips import comma_missing, ends_well, is_doubtful, mended_element
 from mplp_lsp.text.json_gaps import PATIENCE
 from mplp_lsp.text.json_judge import Gap, Outer
 from mplp_lsp.text.json_lexer import Lexer
@@ -180,8 +181,8 @@ class TableReader:
         space = _SPACE.match
         append = elements.append
         flags.clear()
+        lead = space(window, at).end()  # type: ignore[union-attr]
         while at < stop_at:
-            lead = space(window, at).end()  # type: ignore[union-attr]
             try:
                 value, stop = scan(window, lead)
                 if window[stop] == ",":
@@ -190,6 +191,10 @@ class TableReader:
                     after = space(window, stop).end() + 1  # type: ignore[union-attr]
                     if window[after - 1] != ",":
                         break
+                behind = space(window, after).end()  # type: ignore[union-attr]
+                if window[behind] == '"' and window[lead] == "{":
+                    # A key there would say that the object has been closed too early.
+                    break
             except (StopIteration, ValueError, RecursionError, IndexError):
                 break
             if flags or (
@@ -197,7 +202,7 @@ class TableReader:
             ):
                 break
             append(Element(value, lead - at, stop - lead, after - at))
-            at = after
+            at, lead = after, behind
         return at
 
     def element(
@@ -211,18 +216,30 @@ class TableReader:
         at, now, _ = lead_in(reader, start, gap)
         char = lexer.char(at)
         spot = Spot(()) if placing is not None else None
-        if not char or char in "}]":
+        if not char:
             return None
-        if char not in "{[" and lexer.is_key(at):
-            if reader.owner_of_key(at) is not None:
+        is_key = char not in "{[" and lexer.is_key(at)
+        if char in "}]" or (is_key and reader.owner_of_key(at) is not None):
+            if char == "]" and ends_well(lexer, at):
                 return None
+            mended = mended_element(lexer, at)
+            if mended is None or not mended.text.startswith("{" if is_key else ("{", '"')):
+                return None
+            return mended.element(lexer, self._outer, (start, at), (gap, now), placing)
+        if is_key:
             reading = reader.read_members(at, spot)
         else:
             if now is Gap.MISSING:
-                message = "Comma expected before this value."
-                lexer.add("json-comma-missing", message, at, lexer.token_end(at), expected=",")
+                comma_missing(lexer, at)
             reading = self._value(reader, at, spot)
         stop, leave = self._trail(lexer, reading, at)
+        errors = sum(problem.is_error for problem in lexer.problems)
+        if is_doubtful(lexer, at, stop, leave, is_empty=reading.value in ({}, [])):
+            # What was passed over before the element may be part of the slip.
+            begin = lexer.first_sign(start) if gap in (Gap.FIRST, Gap.COMMA) else at
+            mended = mended_element(lexer, begin, is_certain=errors == 1)
+            if mended is not None:
+                return mended.element(lexer, self._outer, (start, begin), (gap, now), placing)
         problems = tuple(problem.moved(-at) for problem in lexer.problems)
         size = max(min(reading.stop, stop) - at, 0)
         extent = (at - start, size, stop - start)
@@ -240,6 +257,12 @@ class TableReader:
             return careful_or_tolerant(reader, at, spot)
         after = lexer.skip(scan.stop, report=False)
         char = lexer.char(after)
+        if char == "," and isinstance(scan.value, dict):
+            behind = lexer.skip(after + 1, report=False)
+            is_other = lexer.is_key(behind) and lexer.string_at(behind) not in scan.value
+            if is_other and reader.owner_of_key(behind) is None:
+                # The object was closed too early: these are no keys of another one like it.
+                return reader.read(at, spot)
         if char in ("{", "[", ",", "]") or (char and char not in "}:" and not lexer.is_key(after)):
             return reader.checked(scan, at, spot)
         return reader.read(at, spot)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from mplp_runtime.rules.findings import Part, Pointer
 
 
@@ -88,6 +90,15 @@ class Placing:
             if spot.key_stop >= 0:
                 spot.key_start += distance
                 spot.key_stop += distance
+
+    def remap(self, place: Callable[[int], int]) -> None:
+        """Count in another text, where `place` says for each offset where it is there."""
+        for spot in self.spots:
+            spot.start, spot.stop = place(spot.start), place(spot.stop)
+            if spot.open_stop >= 0:
+                spot.open_stop = place(spot.open_stop)
+            if spot.key_stop >= 0:
+                spot.key_start, spot.key_stop = place(spot.key_start), place(spot.key_stop)
 
     def find(self, pointer: Pointer) -> Spot | None:
         """The spot of a pointer; None where nothing stands there."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import chain, islice
 from typing import NamedTuple
 
 from mplp_lsp.text.edits import Edit, Stretch, stretches
 from mplp_lsp.text.elements import ElementTable, Rows
 from mplp_lsp.text.json_parser import Cut, Root, read_root
+from mplp_lsp.text.json_root_slips import Span, root_slips
+from mplp_lsp.text.json_slips import Slip, problem_of
 from mplp_lsp.text.json_table import Before, OldTable, TableReader
 from mplp_lsp.text.places import Placing, Spot
 from mplp_lsp.text.problems import Problem
@@ -30,8 +33,20 @@ class Hit(NamedTuple):
 class Tree:
     """A JSON document, sound or not. It never changes; `edited` gives the tree of a changed text."""
 
-    def __init__(self, text: TextSnapshot, root: Root, rows: tuple[Rows, ...], size_bytes: int) -> None:
+    def __init__(
+        self,
+        text: TextSnapshot,
+        root: Root,
+        rows: tuple[Rows, ...],
+        size_bytes: int,
+        slip: Slip | None = None,
+        meant: TextSnapshot | None = None,
+    ) -> None:
         self.text = text
+        # Where one slip explains what is wrong with the root, root and tables are those of the text as it
+        # was meant.
+        self._slip = slip
+        self._meant = meant or text
         self._root = root
         self._rows = rows
         self._size_bytes = size_bytes
@@ -47,7 +62,7 @@ class Tree:
         if size > SIZE_LIMIT:
             return _too_large(text, size)
         root, rows = read_root(text.text)
-        return cls(text, root, rows, size)
+        return cls(text, root, rows, size).explained()
 
     def edited(self, edits: Sequence[Edit], after: TextSnapshot) -> Tree:
         """The tree of `after`, the text that `edits` make of this one's, in the order they were applied.
@@ -57,19 +72,61 @@ class Tree:
         """
         changed = stretches(edits)
         if not changed:
-            return Tree(after, self._root, self._rows, self._size_bytes)
+            return Tree(after, self._root, self._rows, self._size_bytes, self._slip, self._meant)
         size = self._size_bytes + sum(
             size_bytes(after.slice(s.new_start, s.new_end)) - size_bytes(self.text.slice(s.start, s.end))
             for s in changed
         )
         if max(size, self._size_bytes) > SIZE_LIMIT:
             return Tree.parse(after)
-        inside = self._edited_inside(changed, after, size)
-        if inside is not None:
-            return inside
-        old = [OldTable(rows, self._cut.table_start(index)) for index, rows in enumerate(self._rows)]
-        root, fresh = read_root(after.text, Before(old, changed))
-        return Tree(after, root, fresh, size)
+        if self._slip is None:
+            inside = self._edited_inside(changed, after, size)
+            if inside is not None:
+                return inside.explained()
+        else:
+            # What is known is the text as it was meant: the slip is made again before the edits.
+            slip = self._slip
+            again = Edit(slip.start, slip.start + len(slip.new_text), self.text.slice(slip.start, slip.end))
+            changed = stretches([again, *edits])
+        root, fresh = read_root(after.text, Before(self._old_tables, changed))
+        return Tree(after, root, fresh, size).explained()
+
+    def explained(self) -> Tree:
+        """The same document read as it was meant, where one slip explains several problems of the root."""
+        if not (self._has_root_error or any(rows.begins_badly for rows in self._rows)):
+            return self
+        errors = _error_count(self._root, self._rows)
+        if errors < 2:
+            return self
+        best, fewest = self, errors - 1
+        for slip in islice(root_slips(self.text.text, self._spans), _MOST_TRIED):
+            meant = self.text.edited(slip.start, slip.end, slip.new_text)
+            change = Stretch(slip.start, slip.end, slip.start, slip.start + len(slip.new_text))
+            root, rows = read_root(meant.text, Before(self._old_tables, [change]))
+            left = _error_count(root, rows)
+            tree = Tree(self.text, root, rows, self._size_bytes, slip, meant)
+            if left < fewest and not any(span.holds(slip) for span in tree._spans):
+                best, fewest = tree, left
+                if not left:
+                    break
+        return best
+
+    @property
+    def _has_root_error(self) -> bool:
+        tails = (problem for frame in self._root.frames for problem in frame.tail)
+        return any(problem.is_error for problem in chain(self._root.problems, tails))
+
+    @property
+    def _old_tables(self) -> list[OldTable]:
+        return [OldTable(rows, self._cut.table_start(index)) for index, rows in enumerate(self._rows)]
+
+    @property
+    def _spans(self) -> list[Span]:
+        """Where the elements of the tables stand in the text as it was meant."""
+        return [
+            Span(start, start + rows.length, start + rows.spans.start_of(max(rows.spans.count - 1, 0)))
+            for rows, start in self._old_tables
+        ]
 
     def _edited_inside(self, changed: Sequence[Stretch], after: TextSnapshot, size: int) -> Tree | None:
         """The tree where all edits are among the elements of one table and stay there; else None."""
@@ -112,7 +169,7 @@ class Tree:
     def _all_tables(self) -> list[ElementTable]:
         pairs = zip(self._root.frames, self._rows, strict=True)
         return [
-            ElementTable(frame.key, rows, self._cut.table_start(index))
+            ElementTable(frame.key, rows, self._start_here(self._cut.table_start(index)))
             for index, (frame, rows) in enumerate(pairs)
         ]
 
@@ -129,9 +186,11 @@ class Tree:
     @cached_property
     def root_problems(self) -> Sequence[Problem]:
         """What is wrong outside the elements, in absolute offsets and in text order."""
-        found = [self._cut.problem(problem) for problem in self._root.problems]
-        for frame, table in zip(self._root.frames, self._all_tables, strict=True):
-            found.extend(problem.moved(table.end) for problem in frame.tail)
+        found = [self._here(self._cut.problem(problem)) for problem in self._root.problems]
+        if self._slip is not None:
+            found.append(problem_of(self._slip, self.text.text))
+        for frame, span in zip(self._root.frames, self._spans, strict=True):
+            found.extend(self._here(problem.moved(span.end)) for problem in frame.tail)
         return sorted(found, key=_place)
 
     @cached_property
@@ -157,7 +216,11 @@ class Tree:
         if any(frame.is_quiet for frame in self._root.frames):
             return True
         if not pointer:
-            return any(problem.is_error for problem in self._root.problems)
+            return self._slip is not None or any(problem.is_error for problem in self._root.problems)
+        if self._slip is not None:
+            first, last = self.range_of(pointer)
+            if first <= self._slip.start and self._slip.end <= last:
+                return True
         place, is_own = self._root_placing.nearest(pointer)
         return place is not None and is_own and _has_error(self._root.problems, place)
 
@@ -172,8 +235,9 @@ class Tree:
 
     def places_in(self, table: ElementTable, index: int) -> Placing:
         """Where everything in one element stands, counted from the start of its value."""
-        start = table.start + table.rows.spans.start_of(index)
-        reader = TableReader(self.text.slice, self.text.length, table.rows.indent)
+        before = table.start if self._slip is None else self._slip.start_meant(table.start)
+        start = before + table.rows.spans.start_of(index)
+        reader = TableReader(self._meant.slice, self._meant.length, table.rows.indent)
         return reader.places(table.element(index), start)
 
     @property
@@ -181,8 +245,7 @@ class Tree:
         """Where everything outside the elements stands, in cut offsets."""
         if self._root.placing is None:
             placing = Placing()
-            old = [OldTable(rows, self._cut.table_start(index)) for index, rows in enumerate(self._rows)]
-            read_root(self.text.text, Before(old, ()), placing)
+            read_root(self._meant.text, Before(self._old_tables, ()), placing)
             self._root.placing = placing
         return self._root.placing
 
@@ -220,9 +283,20 @@ class Tree:
             if part == "open" and width:
                 return table.start - width, table.start
             if part != "open":
-                return table.start - width, max(self._cut.stop(last), table.end)
-        start = self._cut.start(first)
-        return start, max(self._cut.stop(last), start)
+                return table.start - width, max(self._stop_here(self._cut.stop(last)), table.end)
+        start = self._start_here(self._cut.start(first))
+        return start, max(self._stop_here(self._cut.stop(last)), start)
+
+    def _start_here(self, meant: int) -> int:
+        """The place in this text of something that starts at an offset of the text as it was meant."""
+        return meant if self._slip is None else self._slip.start_back(meant)
+
+    def _stop_here(self, meant: int) -> int:
+        """The same for something that ends there."""
+        return meant if self._slip is None else self._slip.back(meant)
+
+    def _here(self, problem: Problem) -> Problem:
+        return problem if self._slip is None else self._slip.in_text(problem)
 
     def at(self, offset: int) -> Hit:
         """The innermost key or value at an offset; where two touch, the later one."""
@@ -253,12 +327,21 @@ class Tree:
         return best or Hit((), "value", 0, self.text.length)
 
 
+# How many slips are tried on the whole document.
+_MOST_TRIED = 8
 _PARTS: tuple[Part, Part] = ("key", "value")
 
 
 def _has_error(problems: Sequence[Problem], spot: Spot) -> bool:
     stop = max(spot.stop, spot.key_stop)
     return any(p.is_error and spot.start <= p.start and p.end <= stop for p in problems)
+
+
+def _error_count(root: Root, rows: Sequence[Rows]) -> int:
+    """How many errors there are in all."""
+    found = sum(problem.is_error for problem in root.problems)
+    found += sum(problem.is_error for frame in root.frames for problem in frame.tail)
+    return found + sum(row.error_count for row in rows)
 
 
 def _place(problem: Problem) -> tuple[int, int]:

@@ -63,11 +63,12 @@ def test_a_step_that_goes_or_comes_leaves_the_others() -> None:
     start, end = TREE.range_of(("steps", 400))
     tree = edited(start, end + 1, "")
     assert tree.tables["steps"].count == 999
-    assert kept(tree) >= 998
+    # The one before is read again: what follows decides whether its last bracket is believed.
+    assert kept(tree) >= 997
     assert not tree.problems
     tree = edited(start, start, '{"step_id": "new"},\n    ')
     assert tree.tables["steps"].count == 1001
-    assert kept(tree) >= 999
+    assert kept(tree) >= 998
     assert not tree.problems
 
 
