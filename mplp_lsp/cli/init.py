@@ -38,12 +38,17 @@ def init_command(folder: str) -> int:
     if taken:
         verb = "exists" if len(taken) == 1 else "exist"
         raise MplpError(f"{', '.join(taken)} {verb} already in {folder}; nothing was written.")
+    begun: list[Path] = []
     try:
         root.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             with (root / name).open("x", encoding="utf-8") as file:
+                begun.append(root / name)
                 file.write(text)
     except OSError as error:
+        for path in begun:
+            # Half a project would be in the way of the next attempt.
+            path.unlink(missing_ok=True)
         raise MplpError(f"{folder} cannot be written: {error.strerror}.") from error
     where = "this folder" if root == Path() else printable(str(root))
     print(f"Wrote {', '.join(files)} in {where}.")

@@ -65,6 +65,7 @@ class Live:
         self._told: dict[str, tuple[str, int]] = {}
         self._last: RunView | None = None
         self._is_held = False
+        self._is_unread = False
 
     @property
     def ticks(self) -> bool:
@@ -96,7 +97,7 @@ class Live:
             self._told[step.step_id] = mark
         if self._redraws and view.is_live:
             self._draw(view)
-        self._stream.flush()
+        self._put("")
 
     def line(self, text: str) -> None:
         """A line of its own above the moving block."""
@@ -104,14 +105,13 @@ class Live:
             self._line("")
         self._clear()
         self._line(text)
-        self._stream.flush()
+        self._put("")
 
     @contextlib.contextmanager
     def held(self, prompt: str) -> Iterator[None]:
         """Nothing moves while a person answers behind `prompt`; what changed is shown afterwards."""
         self._clear()
-        write(self._stream, prompt)
-        self._stream.flush()
+        self._put(prompt)
         self._is_held = True
         is_answered = False
         try:
@@ -144,8 +144,19 @@ class Live:
 
     def _clear(self) -> None:
         if self._drawn:
-            write(self._stream, f"\x1b[{self._drawn}A\x1b[J")
+            self._put(f"\x1b[{self._drawn}A\x1b[J", now=False)
             self._drawn = 0
 
     def _line(self, text: str) -> None:
-        write(self._stream, text + "\n")
+        self._put(text + "\n", now=False)
+
+    def _put(self, text: str, *, now: bool = True) -> None:
+        """The run goes on also when the reader (`head`, a pager) has left, or the disk is full."""
+        if self._is_unread:
+            return
+        try:
+            write(self._stream, text)
+            if now:
+                self._stream.flush()
+        except OSError:
+            self._is_unread = True

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from mplp_lsp.cli.complaints import complain, log_in_sentences, report_bug
 from mplp_runtime.errors import MplpError
@@ -35,19 +38,49 @@ def main(argv: Sequence[str] | None = None) -> int:
     else:
         # The server has a log of its own.
         log_in_sentences()
+        _replace_closed_output()
     try:
-        return command(options)
+        return _serve(options) if command is _serve else _with_last_output(command(options))
     except MplpError as error:
         complain(str(error))
         return USAGE
-    except BrokenPipeError:
-        # The reader (`head`, a pager) has left: that is its right, and no error of ours.
-        sys.stderr.close()
-        return 0
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        if not _is_about_output(error):
+            return report_bug(error)
+        return _with_last_output(0)
     except Exception as error:
         return report_bug(error)
+
+
+def _replace_closed_output() -> None:
+    """`>&-` leaves no stream at all."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - for the whole process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+
+
+def _is_about_output(error: OSError) -> bool:
+    """Whether standard output is what failed: errors of files name the file."""
+    return error.filename is None and (
+        isinstance(error, BrokenPipeError) or error.errno in {errno.ENOSPC, errno.EIO, errno.EPIPE}
+    )
+
+
+def _with_last_output(code: int) -> int:
+    """The exit code once everything is written. A reader that has left (`head`, a pager) had the right to."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        # What is still in the buffer would fail once more when Python ends.
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            complain(f"The output cannot be written: {error.strerror}.")
+            return USAGE
+    return code
 
 
 def _is_terminal() -> bool:

@@ -249,10 +249,9 @@ class _Session:
             self._live.line(f"  {printable(view.error)}")
         if view.trace_path:
             self._live.line(f"  trace: {printable(shown_path(self._root / view.trace_path))}")
-        elif not self._trusted:
-            self._live.line(
-                "  The folder is not trusted, so nothing was written; with --trust a trace is kept."
-            )
+        else:
+            why = "cannot be written to" if self._trusted else "is not trusted (see --trust)"
+            self._live.line(f"  No trace was kept: the folder {why}.")
         if is_waiting or view.status == "interrupted":
             command = f"mplp-lsp run {shown_path(self._path)} --resume"
             self._live.line(

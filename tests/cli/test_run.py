@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
 from tests.cli.process import (
@@ -122,7 +124,7 @@ def test_a_simulation_starts_nothing_and_needs_no_trust(tmp_path: Path) -> None:
     done = mplp(tmp_path, "run", plan, "--simulate")
     assert done.code == 0
     assert done.out.startswith("Simulating “Work” (2 steps)\n")
-    assert "not trusted, so nothing was written" in done.out
+    assert "No trace was kept: the folder is not trusted" in done.out
     assert not (tmp_path / "p" / ".mplp").exists()
     assert not (tmp_path / "p" / "effect.txt").exists()
     assert not (tmp_path / "p" / "a.confirm.json").exists()
@@ -174,6 +176,51 @@ def killed_run(home: Path, root: Path, plan: Path) -> None:
     until((root / "begun.txt").exists, "the second step")
     process.kill()
     process.communicate(timeout=LIMIT_S)
+
+
+def test_a_run_whose_record_cannot_be_kept_says_so(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"greeter": GREET}, status="approved")
+    (tmp_path / "p" / ".mplp").write_text("no folder")
+    done = mplp(tmp_path, "run", plan, "--trust")
+    assert done.code == 0
+    assert "No trace was kept: the folder cannot be written to." in done.out
+
+
+def test_a_run_goes_on_when_nobody_reads_on_and_ends_with_its_own_code(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"greeter": GREET, "broken": runs_python("raise SystemExit(1)")})
+    process = started(tmp_path, "run", plan, "--yes", "--trust")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(LIMIT_S) == 1
+    assert (tmp_path / "p" / "effect.txt").read_text() == "x"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_output_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"greeter": GREET})
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "check", str(plan)],
+            env=environment(tmp_path),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "mplp-lsp: The output cannot be written: No space left on device.\n"
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_closed_output_is_no_trouble(tmp_path: Path, command: str) -> None:
+    plan = write_project(tmp_path / "p", {"greeter": GREET}, status="approved")
+    more = ["--simulate"] if command == "run" else []
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", *PROGRAM, command, str(plan), *more]
+    done = subprocess.run(
+        shell, env=environment(tmp_path), stderr=subprocess.PIPE, text=True, timeout=LIMIT_S, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_killed_run_is_neither_forgotten_nor_repeated_unasked(tmp_path: Path) -> None:
