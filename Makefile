@@ -53,6 +53,7 @@ lock: setup ## new pinned versions of all dependencies
 docs: setup ## the generated parts of docs/
 	$(BIN)/python -m mplp_runtime.rules.docs
 	$(BIN)/python -m mplp_lsp.commands.docs
+	$(BIN)/python -m tests.clients.support
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

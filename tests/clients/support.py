@@ -1,0 +1,141 @@
+"""docs/support.md: which feature shows in which editor, from the routes table and the captured profiles.
+
+`python -m tests.clients.support` writes the page; a test compares it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mplp_lsp.server.capabilities import client_of
+from mplp_lsp.server.routes import BY_METHOD
+from tests.clients.profiles import Profile, profiles
+from tests.clients.promises import CAPABILITY
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "support.md"
+YES, PARTLY, NO = "●", "◐", "○"
+
+FEATURES = {
+    "textDocument/completion": "Completion",
+    "completionItem/resolve": "Completion: documentation on demand",
+    "textDocument/hover": "Hover",
+    "textDocument/definition": "Go to definition",
+    "textDocument/references": "Find references",
+    "textDocument/documentHighlight": "Highlight",
+    "textDocument/rename": "Rename",
+    "textDocument/prepareRename": "Rename: refusal before typing",
+    "textDocument/documentSymbol": "Outline",
+    "workspace/symbol": "Search in the project",
+    "workspaceSymbol/resolve": "Search: places on demand",
+    "textDocument/codeAction": "Quick fixes and refactorings",
+    "codeAction/resolve": "Code actions: edits on demand",
+    "textDocument/codeLens": "Lenses",
+    "textDocument/inlayHint": "Inlay hints",
+    "inlayHint/resolve": "Inlay hints: details on demand",
+    "textDocument/formatting": "Format document",
+    "textDocument/rangeFormatting": "Format selection",
+    "textDocument/onTypeFormatting": "Format while typing",
+    "textDocument/foldingRange": "Folding",
+    "textDocument/selectionRange": "Expand selection",
+    "textDocument/documentLink": "Links",
+    "documentLink/resolve": "Links: targets on demand",
+    "textDocument/semanticTokens/full": "Semantic colours",
+    "textDocument/semanticTokens/full/delta": "Semantic colours: changes only",
+    "textDocument/semanticTokens/range": "Semantic colours: visible part first",
+    "textDocument/prepareCallHierarchy": "Call hierarchy (dependencies of steps)",
+    "textDocument/prepareTypeHierarchy": "Type hierarchy (context, plan, trace)",
+    "workspace/willRenameFiles": "References follow renamed files",
+    "workspace/textDocumentContent": "Trace and graph as virtual documents",
+}
+"""What people call a method. Those that only continue another have no row of their own."""
+
+CONTINUED = frozenset(
+    {
+        "callHierarchy/incomingCalls",
+        "callHierarchy/outgoingCalls",
+        "typeHierarchy/supertypes",
+        "typeHierarchy/subtypes",
+    }
+)
+
+_INSTEAD = {
+    "workspace/textDocumentContent": "a read-only file instead",
+    "textDocument/codeLens": "code actions and commands instead",
+    "textDocument/prepareRename": "the refusal comes after typing",
+}
+"""Where an editor without the method still gets the thing."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    title: str
+    marks: tuple[str, ...]
+    note: str = ""
+
+
+def rows(editors: list[Profile]) -> Iterator[Row]:
+    """Everything the server does, in the order of the page."""
+    clients = {
+        editor.word: client_of({"capabilities": editor.capabilities, "clientInfo": {"name": editor.client}})
+        for editor in editors
+    }
+
+    def marks(of: Callable[[Profile], str]) -> tuple[str, ...]:
+        return tuple(map(of, editors))
+
+    yield Row("Diagnostics while typing", marks(lambda _: YES))
+    yield Row(
+        "Diagnostics of closed documents, pulled",
+        marks(lambda editor: YES if clients[editor.word].pulls_diagnostics else PARTLY),
+        "pushed instead",
+    )
+    for method, title in FEATURES.items():
+        if method in BY_METHOD:
+            instead = _INSTEAD.get(method, "")
+            without = PARTLY if instead else NO
+            found = marks(lambda editor, m=method, w=without: YES if editor.has(CAPABILITY[m]) else w)  # type: ignore[misc]
+            yield Row(title, found, instead if PARTLY in found else "")
+    yield Row("Commands", marks(lambda _: YES), "as code actions, or `workspace/executeCommand`")
+    for title, has in (
+        ("Progress of a run", "window.workDoneProgress"),
+        ("Documents opened by commands", "window.showDocument.support"),
+        ("Questions of a run", "window.showMessage"),
+    ):
+        found = marks(lambda editor, path=has: YES if editor.has(path) else PARTLY)  # type: ignore[misc]
+        yield Row(title, found, "code actions instead" if PARTLY in found else "")
+    yield Row(
+        "Files changed outside the editor",
+        marks(lambda editor: YES if clients[editor.word].watches_files else PARTLY),
+        "watched by the server instead",
+    )
+
+
+def page() -> str:
+    """The text of docs/support.md."""
+    editors = profiles()
+    lines = [
+        "# What works in which editor",
+        "",
+        "<!-- Generated by `make docs` from the routes table and tests/clients; a test compares them. -->",
+        "",
+        f"{YES} works · {PARTLY} works in another way · {NO} the editor does not ask for it.",
+        "Every feature is run under each of these editors' capabilities in the tests.",
+        "",
+        f"| Feature | {' | '.join(editor.client for editor in editors)} | Note |",
+        f"|---|{'---|' * len(editors)}---|",
+        *(f"| {row.title} | {' | '.join(row.marks)} | {row.note} |" for row in rows(editors)),
+        "",
+        "Where the capabilities come from:",
+        "",
+        *(f"- {editor.client}: {editor.source}" for editor in editors),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
