@@ -255,7 +255,9 @@ def random_facts(chance: random.Random, name: str) -> DocumentFacts:
         an_id(kind),
         (f"{kind}_id",),
         title=chance.choice(["tester", "writer", "One"]),
-        status=chance.choice(["draft", "active", "in_progress", "approved", "pending"]),
+        status=chance.choice(
+            ["draft", "active", "in_progress", "approved", "pending", "running", "suspended"]
+        ),
         references=tuple(references),
         steps=steps if kind == "plan" else (),
         entries=entries,

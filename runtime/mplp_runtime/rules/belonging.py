@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.facts import LAST_CONFIRM, THREAD
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
-from mplp_runtime.rules.lifecycle import is_terminal
+from mplp_runtime.rules.lifecycle import TRANSITIONS, is_terminal
 from mplp_runtime.rules.near_ids import NearIds
 from mplp_runtime.rules.neighbours import (
     described,
@@ -72,6 +72,7 @@ def _contexts(facts: DocumentFacts, world: World) -> Iterator[Finding]:
             # The spans are measured against an id that is wrong itself.
             yield fault
             return
+    yield from _inactive_context(facts, world)
     for span in spans:
         if span.id != own:
             yield finding(
@@ -83,6 +84,24 @@ def _contexts(facts: DocumentFacts, world: World) -> Iterator[Finding]:
                 [Related(Place(_CONTEXT), f"The {facts.kind}'s own context.")],
                 data={"suggestion": own},
             )
+
+
+def _inactive_context(trace: DocumentFacts, world: World) -> Iterator[Finding]:
+    """A run under way in a context that is not active; where its plan says that it runs, it is told there."""
+    context = document_of(trace, _CONTEXT, world) if trace.kind == "trace" else None
+    if trace.status != "running" or context is None or context.status not in TRANSITIONS["context"]:
+        return
+    plan = document_of(trace, _PLAN, world)
+    if context.status == "active" or (plan is not None and plan.status == "in_progress"):
+        return
+    yield finding(
+        "trace-context-inactive",
+        f"The trace is running, but its context is {quoted(context.status)}.",
+        _CONTEXT,
+        Severity.WARNING,
+        [Related(Place(_STATUS, "value", context.uri), "The context's status.")],
+        Stage.INVARIANT,
+    )
 
 
 def _span_name(span: Reference, kind: str) -> str:
@@ -109,9 +128,21 @@ def _context_of_plan(trace: DocumentFacts, reference: Reference, world: World) -
 
 def _last_confirm(facts: DocumentFacts, world: World) -> Iterator[Finding]:
     reference = reference_at(facts, LAST_CONFIRM)
-    if reference is None or reference.kind is None or world.declarations("confirm", reference.id):
+    if reference is None or reference.kind is None:
         return
-    yield unknown_document("confirm-reference-unknown", facts, reference, world)
+    confirm = document_of(facts, LAST_CONFIRM, world)
+    if confirm is None:
+        yield unknown_document("confirm-reference-unknown", facts, reference, world)
+        return
+    target = reference_at(confirm, _TARGET)
+    if target is not None and target.kind == facts.kind and facts.id is not None and target.id != facts.id:
+        yield finding(
+            "confirm-reference-other",
+            f"The Confirm in {described(confirm)} is about another {facts.kind}.",
+            LAST_CONFIRM,
+            Severity.WARNING,
+            [Related(Place(_TARGET, "value", confirm.uri), "What that Confirm is about.")],
+        )
 
 
 def _target(confirm: DocumentFacts, world: World) -> Iterator[Finding]:

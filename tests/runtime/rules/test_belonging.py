@@ -215,3 +215,32 @@ def test_a_disabled_module_that_is_used_is_worth_knowing():
     assert told(found) == [("core-module-in-use", "/modules/0/status")]
     assert found[0].severity is Severity.INFORMATION
     assert loud(core("draft"), the_plan()) == []
+
+
+def test_a_confirm_of_another_document_is_not_the_last_one_of_this():
+    reference = {"lastConfirmRef": {"id": identifier(10), "module": "confirm"}}
+    own = facts("context", context(governance=reference))
+    assert loud(own, facts("confirm", confirm("context", CONTEXT))) == []
+    assert loud(own, facts("confirm", confirm("plan", PLAN))) == []
+    found = loud(own, facts("confirm", confirm("context", OTHER)))
+    assert told(found) == [("confirm-reference-other", "/governance/lastConfirmRef/id")]
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "plan_status", "is_told"),
+    [
+        ("running", "suspended", "draft", True),
+        ("running", "active", "draft", False),
+        ("running", "dunno", "draft", False),
+        ("completed", "suspended", "draft", False),
+    ],
+)
+def test_a_trace_runs_in_an_active_context(status: str, word: str, plan_status: str, is_told: bool):
+    found = loud(facts("trace", trace(status=status)), the_context(status=word), the_plan(status=plan_status))
+    assert told(found) == ([("trace-context-inactive", "/context_id")] if is_told else [])
+
+
+def test_a_run_in_a_sleeping_context_is_told_once():
+    asleep, running = the_context(status="suspended"), the_plan(status="in_progress")
+    assert loud(facts("trace", trace()), asleep, running) == []
+    assert told(loud(running, asleep)) == [("plan-context-inactive", "/context_id")]

@@ -11,6 +11,11 @@ _PLAN = Document(
 )
 _WRITER = Document(f'{{"role_id": "{FIRST}", "name": "writer"}}', "role")
 _CONFIRM = Document(f'{{"confirm_id": "{FIRST}"}}', "confirm")
+_OF_CONTEXT = Document(
+    f'{{"confirm_id": "{FIRST}", "target_type": "context", "target_id": "{THIRD}"}}', "confirm"
+)
+_ASLEEP = Document(f'{{"context_id": "{FIRST}", "status": "suspended"}}', "context")
+_AWAKE = Document(f'{{"context_id": "{FIRST}", "status": "active"}}', "context")
 _PENDING = Document(
     f'{{"confirm_id": "{SECOND}", "target_type": "plan", "target_id": "{FIRST}", "status": "pending"}}',
     "confirm",
@@ -38,8 +43,8 @@ def _collab(role: str) -> Document:
     return Document(f'{{"participants": [{{"participant_id": "a", "role_id": "{role}"}}]}}', "collab")
 
 
-def _reference(module: str, confirm_id: str) -> str:
-    return f'{{"governance": {{"lastConfirmRef": {{"module": "{module}", "id": "{confirm_id}"}}}}}}'
+def _reference(module: str, confirm_id: str, own: str = "") -> str:
+    return f'{{{own}"governance": {{"lastConfirmRef": {{"module": "{module}", "id": "{confirm_id}"}}}}}}'
 
 
 def _core(status: str) -> Document:
@@ -108,6 +113,16 @@ BELONGING_SECTION = Section(
             Example(_traced(SECOND), (_PLAN,)),
         ),
         Entry(
+            "trace-context-inactive",
+            "warning",
+            "A trace is running in a context that is not active. Where its plan is in progress it is told "
+            "there, as "
+            "`plan-context-inactive`.",
+            "Activate the context, or end the trace.",
+            Example(Document(f'{{"context_id": "{FIRST}", "status": "running"}}', "trace"), (_ASLEEP,)),
+            Example(Document(f'{{"context_id": "{FIRST}", "status": "running"}}', "trace"), (_AWAKE,)),
+        ),
+        Entry(
             "role-unknown",
             "warning",
             "The workspace has Role documents, and none of them has the id or the name that a participant "
@@ -140,6 +155,20 @@ BELONGING_SECTION = Section(
             "Write `confirm`, and the id of the Confirm. A fix does the former.",
             one(_reference("plan", FIRST), "role"),
             one(_reference("confirm", FIRST), "role"),
+        ),
+        Entry(
+            "confirm-reference-other",
+            "warning",
+            "`governance.lastConfirmRef` names a Confirm that is about another document of the same kind.",
+            "Name the Confirm of this document.",
+            Example(
+                Document(_reference("confirm", FIRST, f'"context_id": "{SECOND}", '), "context"),
+                (_OF_CONTEXT, _CONTEXT),
+            ),
+            Example(
+                Document(_reference("confirm", FIRST, f'"context_id": "{THIRD}", '), "context"),
+                (_OF_CONTEXT, _CONTEXT),
+            ),
         ),
         Entry(
             "core-module-in-use",
