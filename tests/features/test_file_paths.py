@@ -80,9 +80,6 @@ def test_settings_lead_to_documents_and_headers_to_the_web() -> None:
         ("plans/a.plan.json", "plans/a.plan.json"),
         ("site.context.json", "site.context.json"),
     ]
-    event = (
-        '-- a.ci.json --\n{"ci_provider": "x", "run_url": "https://ci.example/1", "x": "https://not a.url"}'
-    )
     rules = '-- a.plan.json --\n{"$schema": "https://schemas.mplp.dev/v1.0/mplp-plan.schema.json", "steps": ['
     assert links(rules) == [("https://schemas.mplp.dev/v1.0/mplp-plan.schema.json",) * 2]
 
