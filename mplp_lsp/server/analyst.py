@@ -18,6 +18,7 @@ from mplp_lsp.server.garbage import lasting_objects
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.publish import Publisher, Report, report_of
 from mplp_lsp.server.turns import SMALL_CHARACTERS
+from mplp_lsp.server.warming import import_answers
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.text.uris import key_of
@@ -68,6 +69,7 @@ class Analyst:
         self._took_s: dict[str, float] = {}
         self._queue: dict[str, str] = {}
         self._queue_task: asyncio.Task[Any] | None = None
+        self._is_warm = False
 
     def changed(self, updates: Iterable[Update]) -> None:
         """Looks at changed documents now or soon, and afterwards at those that depend on them."""
@@ -174,6 +176,13 @@ class Analyst:
             work.is_stale = True
             return
         self._publisher.put(_report(self._snapshot(uri), uri))
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Whoever sees the first findings will ask for something next."""
+        if not self._is_warm:
+            self._is_warm = True
+            self._spawn(import_answers(self._process), "importing what answers requests")
 
     def _snapshot(self, uri: str) -> Snapshot:
         """The project as it stands; what is looked at before all is read is looked at again afterwards."""
@@ -205,6 +214,7 @@ class Analyst:
                 if not self._working[key].is_stale:
                     if report is not None:
                         self._publisher.put(report)
+                        self._warm_up()
                     return
         finally:
             self._working.pop(key, None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
 from mplp_lsp.commands.names import COMMAND_NAMES
 from mplp_lsp.commands.table import COMMANDS
+from mplp_lsp.server.warming import answering_modules
 
 HEAVY = ("lsprotocol", "pygls", "attrs", "pydantic", "jsonschema_rs", "jsonschema", "tree_sitter")
 
@@ -29,3 +31,9 @@ def test_the_answer_to_initialize_imports_none_of_the_large_libraries():
 
 def test_the_commands_that_are_announced_are_those_that_exist():
     assert tuple(COMMANDS) == COMMAND_NAMES
+
+
+def test_everything_that_answers_requests_can_be_imported_ahead():
+    names = answering_modules()
+    assert len(names) == len(set(names)) > 10
+    assert all(importlib.import_module(name) for name in names)

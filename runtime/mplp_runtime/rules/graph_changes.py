@@ -89,9 +89,9 @@ class Users:
             for name in {*old.dependencies, *new.dependencies}:
                 if name is None:
                     continue
-                places = patches.get(name)
-                places = {*(self._base.get(name, ()) if places is None else places)} - {index}
-                patches[name] = tuple(sorted(places | {index} if name in new.dependencies else places))
+                known = patches.get(name)
+                others = {*(self._base.get(name, ()) if known is None else known)} - {index}
+                patches[name] = tuple(sorted(others | {index} if name in new.dependencies else others))
         if len(patches) > self.MOST_PATCHES:
             return Users({**self._base, **patches}, {})
         return Users(self._base, patches)
