@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from mplp_lsp.server.connection import Inlet
 from mplp_lsp.server.outbox import Sink
+from mplp_runtime.errors import MplpError
 
 CHUNK_BYTES = 256 * 1024
 
@@ -19,8 +20,10 @@ def claimed_standard_streams() -> tuple[BinaryIO, BinaryIO]:
     """Private copies of standard input and output.
 
     Afterwards descriptor 1 is standard error and descriptor 0 is empty, so that no `print`, warning or child
-    process can put a stray byte between two messages, or eat one.
+    process can put a stray byte between two messages, or eat one. Raises MplpError where one is closed.
     """
+    if sys.stdin is None or sys.stdout is None:
+        raise MplpError("Standard input and output are closed; a language server on --stdio needs both.")
     sys.stdout.flush()
     incoming = os.fdopen(os.dup(0), "rb", buffering=0)
     outgoing = os.fdopen(os.dup(1), "wb", buffering=0)

@@ -210,3 +210,14 @@ def test_a_session_may_come_from_a_file_and_go_to_a_file(tmp_path: Any) -> None:
         )
     assert done.returncode == 0, done.stderr
     assert out.read_bytes().count(b"Content-Length") == 2
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-"])
+def test_a_closed_standard_stream_is_one_sentence(closed: str) -> None:
+    shell = ["sh", "-c", f'exec "$@" {closed}', "sh", *server_command("--stdio")]
+    done = subprocess.run(
+        shell, env=environment(), input="", capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("mplp-lsp: Standard input and output are closed")
+    assert done.stderr.count("\n") == 1
