@@ -23,7 +23,7 @@ _BLANK = " \t"
 
 def completion(
     snapshot: Snapshot, document: Document, offset: int, params: types.CompletionParams
-) -> types.CompletionList | dict[str, object] | None:
+) -> dict[str, object] | None:
     """What can be written at an offset; None where there is nothing, or where nobody asked for it.
 
     LSP 3.17, "Completion Request". A character typed by itself (`"`, `:`, …) asks only where a value or a
@@ -40,7 +40,8 @@ def completion(
     if place.cursor.role == "key":
         return completion_list(place, key_offers(place))
     offers, is_incomplete = value_offers(place)
-    return completion_list(place, offers, is_incomplete=is_incomplete)
+    # While the project is being read more may come.
+    return completion_list(place, offers, is_incomplete=is_incomplete or not snapshot.is_complete)
 
 
 def typed_character(context: types.CompletionContext | None) -> str | None:

@@ -9,7 +9,7 @@ from itertools import islice
 from lsprotocol import types
 
 from mplp_lsp.features import checkpoint
-from mplp_lsp.features.completion_ids import IdChoice, step_choice
+from mplp_lsp.features.completion_ids import IdChoice, matches, step_choice
 from mplp_lsp.features.completion_items import MOST_ITEMS, Offer
 from mplp_lsp.features.completion_place import Place
 from mplp_lsp.text.elements import Element
@@ -17,7 +17,8 @@ from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.world import StepFacts
 
 _CHOICE = "completion choice"
-_NEAREST = 100
+NEAREST = 100
+"""How many of a list that is too long to be sent whole: it is asked for again with every letter."""
 
 
 def is_dependency(kind: str, pointer: Pointer) -> bool:
@@ -39,9 +40,8 @@ def dependency_offers(place: Place) -> tuple[list[Offer], bool]:
     if own_id is not None:
         taken |= waiting_for(facts.steps, own_id, own)
     is_long = table.count > MOST_ITEMS
-    # Of a list that has to be asked for again anyway the nearest will do.
-    limit = _NEAREST if is_long else MOST_ITEMS
-    typed = place.cursor.typed.casefold() if is_long else ""
+    limit = NEAREST if is_long else MOST_ITEMS
+    typed = place.cursor.typed if is_long else ""
     offers: list[Offer] = []
     for distance, index in enumerate(_from_here(min(own, table.count), table.count)):
         if not distance % 64:
@@ -51,7 +51,7 @@ def dependency_offers(place: Place) -> tuple[list[Offer], bool]:
         choice = None if index == own else _choice(table.element(index), index)
         if choice is None or choice.id in taken:
             continue
-        if typed and typed not in f"{choice.title} {choice.id}".casefold():
+        if typed and not matches(choice, typed):
             continue
         taken.add(choice.id)
         offers.append(id_offer(choice, len(offers)))

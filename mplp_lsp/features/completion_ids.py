@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from mplp_lsp.analysis.names import names_of
 from mplp_lsp.features import checkpoint
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.facts import OWN_ID
 from mplp_runtime.rules.findings import Pointer
-from mplp_runtime.rules.names import ANY, STEP
+from mplp_runtime.rules.names import ANY, STEP, element_names, header_names
 from mplp_runtime.rules.world import DocumentFacts
 
 if TYPE_CHECKING:
@@ -32,20 +31,20 @@ class IdChoice(NamedTuple):
     """Kind and id, for the documentation of the item."""
 
 
-def id_choices(place: Place, kind: str, pointer: Pointer, limit: int) -> list[IdChoice]:
-    """At most `limit` things of a kind that the id at `pointer` may stand for."""
-    found: Iterator[IdChoice]
+def id_choices(place: Place, kind: str, pointer: Pointer) -> Iterator[IdChoice]:
+    """Things of a kind that the id at `pointer` may stand for."""
     if kind in OWN_ID:
-        found = _documents(place, kind, pointer)
-    elif kind == ANY:
-        found = (choice for each in OWN_ID for choice in _documents(place, each, pointer, with_kind=True))
-    elif kind == STEP:
-        found = _steps(place)
-    elif kind == "segment":
-        found = _segments(place, pointer)
-    else:
-        found = _declared_here(place, kind)
-    return list(islice(found, limit))
+        return _documents(place, kind, pointer)
+    if kind == ANY:
+        return (choice for each in OWN_ID for choice in _documents(place, each, pointer, with_kind=True))
+    if kind == STEP:
+        return _steps(place)
+    return _segments(place, pointer) if kind == "segment" else _declared_here(place, kind)
+
+
+def matches(choice: IdChoice, typed: str) -> bool:
+    """Whether letters that are typed stand in the title or the id; for lists too long to be sent whole."""
+    return typed.casefold() in f"{choice.title} {choice.id}".casefold()
 
 
 def _documents(place: Place, kind: str, pointer: Pointer, *, with_kind: bool = False) -> Iterator[IdChoice]:
@@ -191,6 +190,10 @@ def _is_inside(segment_id: str, own: str | None, parents: dict[str, object]) -> 
 
 def _declared_here(place: Place, kind: str) -> Iterator[IdChoice]:
     """What this document itself declares of a kind: participants, nodes, spans, threads."""
-    for name in names_of(place.document):
+    found = list(header_names(place.kind, place.tree.header))
+    table = place.tree.tables.get(f"{kind}s")
+    for index, value in enumerate(table.values() if table is not None else ()):
+        found += [name.below((f"{kind}s", index)) for name in element_names(place.kind, f"{kind}s", value)]
+    for name in found:
         if name.kind == kind and name.is_declaration and name.pointer != place.cursor.pointer:
             yield IdChoice(name.text, name.text, f"{kind} of this document", (kind, name.text))

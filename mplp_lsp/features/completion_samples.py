@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import islice
 
 import mplp_schemas
 from mplp_lsp.features.completion_ids import id_choices
@@ -106,7 +107,7 @@ def _text(place: Place, pointer: Pointer, said: Mapping[str, object], *, is_requ
     if "-4[0-9a-f]{3}-" in pattern or form == "uuid":
         if name is None or name.is_declaration or (name.kind == ANY and pointer[-1] != "target_id"):
             return place.fresh.id()
-        found = id_choices(place, name.kind, pointer, 2)
+        found = list(islice(id_choices(place, name.kind, pointer), 2))
         if not found:
             return place.fresh.id()
         return Hole(found[0].id) if len(found) > 1 else found[0].id

@@ -10,12 +10,10 @@ from itertools import chain, islice
 from lsprotocol import types
 
 from mplp_lsp.features.completion_ids import steps_of_all
-from mplp_lsp.features.completion_items import MOST_ITEMS
 from mplp_lsp.features.completion_roles import known_roles
 from mplp_lsp.features.completion_settings_spot import Spot, settings_item, spot_at
 from mplp_lsp.features.completion_settings_values import NOT_IN_EFFECT_WORDS, open_array, settings_values
 from mplp_lsp.features.completion_text import Hole, Writer
-from mplp_lsp.features.places import range_between
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.settings.table import (
@@ -33,6 +31,7 @@ _KEY = re.compile(r"[ \t]*(?P<key>[A-Za-z0-9_.\"-]*)\Z")
 _OPEN_HEADER = re.compile(r"[ \t]*\[(?P<name>[^\[\]\r\n]*)\Z")
 _VALUE = re.compile(r"[ \t]*(?P<key>[A-Za-z0-9_-]+)[ \t]*=[ \t]*(?P<value>.*)\Z", re.DOTALL)
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_MOST = 200
 _WORD = re.compile(r"[A-Za-z0-9_-]*")
 _MEANINGS: Mapping[str, str] = {
     "roles": "What the steps of a role do.",
@@ -49,12 +48,12 @@ _MEANINGS: Mapping[str, str] = {
 
 def settings_completion(
     snapshot: Snapshot, document: Document, offset: int, typed: str | None
-) -> types.CompletionList | None:
+) -> dict[str, object] | None:
     """What can be written at an offset of mplp.toml; `typed` is the trigger character, if one asked."""
     spot = spot_at(snapshot, document, offset)
     if "#" in re.sub(r"\"(?:[^\"\\]|\\.)*\"?", "", spot.line):
         return None
-    items: Iterable[types.CompletionItem]
+    items: Iterable[dict[str, object]]
     if not document.text.text.strip():
         items = [] if typed else [_skeleton(spot)]
     elif header := _OPEN_HEADER.match(spot.line):
@@ -71,14 +70,8 @@ def settings_completion(
         items = chain(_keys(spot, at), tables)
     else:
         items = []
-    found = list(islice(items, MOST_ITEMS + 1))
-    for number, item in enumerate(found):
-        item.sort_text = f"{number:04}"
-        if item.data is not None:
-            item.data = {"uri": document.uri, **item.data}
-    if not found:
-        return None
-    return types.CompletionList(is_incomplete=len(found) > MOST_ITEMS, items=found[:MOST_ITEMS])
+    found = [item | {"sortText": f"{number:04}"} for number, item in enumerate(islice(items, _MOST + 1))]
+    return {"isIncomplete": len(found) > _MOST, "items": found[:_MOST]} if found else None
 
 
 def setting_documentation(path: list[str]) -> str:
@@ -96,7 +89,7 @@ def setting_documentation(path: list[str]) -> str:
 # Tables
 
 
-def _headers(spot: Spot, start: int, bracket: str = "") -> Iterator[types.CompletionItem]:
+def _headers(spot: Spot, start: int, bracket: str = "") -> Iterator[dict[str, object]]:
     """Tables that are not there yet; roles that steps name and nothing binds come first."""
     value = spot.document.toml.value if spot.document.toml is not None else {}
     is_closed = spot.rest.lstrip().startswith("]")
@@ -127,7 +120,7 @@ def _tables(spot: Spot, value: Mapping[str, object]) -> Iterator[tuple[str, str,
     for name in sorted(tables, key=lambda each: each in idle):
         about = f" ({NOT_IN_EFFECT_WORDS})" if name in idle else ""
         yield name, _MEANINGS.get(name, "") + about, [name]
-    for choice in islice(steps_of_all(spot.snapshot, spot.document.uri), MOST_ITEMS):
+    for choice in steps_of_all(spot.snapshot, spot.document.uri):
         if choice.id not in special:
             yield f'steps."{choice.id}"', choice.title, ["steps"]
 
@@ -139,7 +132,7 @@ def _name(name: str) -> str:
 # Keys
 
 
-def _keys(spot: Spot, start: int) -> Iterator[types.CompletionItem]:
+def _keys(spot: Spot, start: int) -> Iterator[dict[str, object]]:
     """Keys this table does not have yet, those its action needs first."""
     present = spot.value
     needed = list(_needed(spot, present))
@@ -197,23 +190,16 @@ def _written(spot: Spot, key: Key) -> str:
     )
 
 
-def _skeleton(spot: Spot) -> types.CompletionItem:
-    """A whole mplp.toml: every role that steps name, bound to a command that says what is to be written."""
+def _skeleton(spot: Spot) -> dict[str, object]:
+    """A whole mplp.toml: every role that steps name, handed to a person until somebody says what it does."""
     lines: list[str] = []
     for role in known_roles(spot.snapshot, spot.document):
-        command = json.dumps(["echo", role.name], ensure_ascii=False)
-        lines += [f"[roles.{_name(role.name)}]", 'action = "tool_call"', f"command = {command}", ""]
+        lines += [f"[roles.{_name(role.name)}]", 'action = "agent_handoff"', 'to = "human"', ""]
+    detail = "every role of the plans here, done by a person for now" if lines else "how plans run"
     if not lines:
         lines = ["[run]", 'on_failure = "continue-independent"', ""]
-    return types.CompletionItem(
-        label="new mplp.toml",
-        kind=types.CompletionItemKind.Snippet,
-        detail="every role of the plans here, bound to a command",
-        filter_text="new mplp.toml",
-        preselect=True,
-        text_edit=types.TextEdit(
-            range=range_between(spot.snapshot, spot.document, spot.offset, spot.offset),
-            new_text="\n".join(lines),
-        ),
-        data={"setting": ["run" if lines[0] == "[run]" else "roles"]},
-    )
+    where = (spot.offset, spot.offset)
+    kind, label = types.CompletionItemKind.Snippet, "new mplp.toml"
+    about = ["run" if lines[0] == "[run]" else "roles"]
+    item = settings_item(spot, where, label, "\n".join(lines), kind, detail, label, about, is_plain=True)
+    return item | {"preselect": True}

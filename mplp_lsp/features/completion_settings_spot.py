@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lsprotocol import types
 
-from mplp_lsp.features.places import range_between
+from mplp_lsp.features.completion_items import plain_range
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.settings.table import TABLES, Key, binding_keys
@@ -75,15 +75,18 @@ def settings_item(
     about: list[str],
     *,
     is_plain: bool = False,
-) -> types.CompletionItem:
-    """One item that puts `text` between two offsets; `about` is the path of what its documentation is of."""
-    is_snippet = spot.snapshot.client.snippets and not is_plain and "$" in text
-    return types.CompletionItem(
-        label=label,
-        kind=kind,
-        detail=detail or None,
-        filter_text=words if words != label else None,
-        insert_text_format=types.InsertTextFormat.Snippet if is_snippet else None,
-        text_edit=types.TextEdit(range=range_between(spot.snapshot, spot.document, *where), new_text=text),
-        data={"setting": about},
-    )
+) -> dict[str, object]:
+    """One item as plain JSON: puts `text` between two offsets; `about` is what its documentation is of."""
+    item: dict[str, object] = {
+        "label": label,
+        "kind": int(kind),
+        "textEdit": {"range": plain_range(spot.snapshot, spot.document, *where), "newText": text},
+        "data": {"uri": spot.document.uri, "setting": about},
+    }
+    if detail:
+        item["detail"] = detail
+    if words != label:
+        item["filterText"] = words
+    if spot.snapshot.client.snippets and not is_plain and "$" in text:
+        item["insertTextFormat"] = int(types.InsertTextFormat.Snippet)
+    return item

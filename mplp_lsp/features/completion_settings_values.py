@@ -40,7 +40,7 @@ def open_array(spot: Spot) -> tuple[str, int, str] | None:
 
 def settings_values(
     spot: Spot, name: str, start: int, text: str, typed: str | None
-) -> Iterator[types.CompletionItem]:
+) -> Iterator[dict[str, object]]:
     """What may stand behind the equals sign, or as an entry of the list that was opened there."""
     key = spot.keys.get(name)
     if key is None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from lsprotocol import types
 
-from mplp_lsp.features.completion_dependencies import dependency_offers, id_offer, is_dependency
+from mplp_lsp.features.completion_dependencies import NEAREST, dependency_offers, id_offer, is_dependency
 from mplp_lsp.features.completion_events import event_type_offers
-from mplp_lsp.features.completion_ids import id_choices
+from mplp_lsp.features.completion_ids import id_choices, matches
 from mplp_lsp.features.completion_items import MOST_ITEMS, Offer
 from mplp_lsp.features.completion_keys import about
 from mplp_lsp.features.completion_place import Place
@@ -16,6 +17,7 @@ from mplp_lsp.features.completion_samples import object_sample, sample
 from mplp_lsp.features.completion_status import status_offers
 from mplp_lsp.features.completion_text import Hole, plain
 from mplp_lsp.features.skeletons import skeleton_offers
+from mplp_runtime.rules.choice import SAMPLE_FAMILIES
 from mplp_runtime.rules.facts import OWN_ID
 from mplp_runtime.rules.names import ANY, ROLE_NAME, Name
 
@@ -40,15 +42,17 @@ def value_offers(place: Place) -> tuple[list[Offer], bool]:
     if types_of_events:
         return types_of_events, False
     said = place.describe(pointer)
-    if "const" in said:
-        return [_plain(place, said["const"], "the only value here")], False
+    if place.kind == "sample" and pointer == ("sample_family",):
+        return _words(place, (*SAMPLE_FAMILIES, "pipeline_outcome")), False
     if isinstance(said.get("enum"), list):
         return _words(place, said["enum"]), False
+    if "const" in said:
+        return [_plain(place, said["const"], "the only value here")], False
     name = place.meaning(pointer)
     if name is not None and said.get("type", "string") == "string":
-        named = _named(place, name, said)
-        if named:
-            return named, len(named) >= MOST_ITEMS
+        named, is_cut = _named(place, name, said)
+        if named or is_cut:
+            return named, is_cut
     return _of_type(place, said), False
 
 
@@ -83,25 +87,28 @@ def _words(place: Place, allowed: Sequence[str]) -> list[Offer]:
     ]
 
 
-def _named(place: Place, name: Name, said: Mapping[str, object]) -> list[Offer]:
+def _named(place: Place, name: Name, said: Mapping[str, object]) -> tuple[list[Offer], bool]:
     """Ids and role names; a place that declares an id gets a fresh one."""
     wants_id = "-4[0-9a-f]{3}-" in str(said.get("pattern", "")) or said.get("format") == "uuid"
     if not wants_id and ("format" in said or "pattern" in said):
-        return []
+        return [], False
     if name.kind == ANY and place.cursor.pointer[-1] != "target_id":
         # Nothing is known of it but that it is an id.
-        return [_fresh_id(place)] if wants_id else []
+        return ([_fresh_id(place)] if wants_id else []), False
     if name.is_declaration:
-        return [_fresh_id(place)] if wants_id else []
+        return ([_fresh_id(place)] if wants_id else []), False
     if name.kind in ("role", ROLE_NAME):
-        return _roles(place)
-    offers = [
-        id_offer(choice, rank)
-        for rank, choice in enumerate(id_choices(place, name.kind, place.cursor.pointer, MOST_ITEMS))
-    ]
+        return _roles(place), False
+    pointer, typed = place.cursor.pointer, place.cursor.typed
+    found = list(islice(id_choices(place, name.kind, pointer), MOST_ITEMS + 1))
+    is_cut = len(found) > MOST_ITEMS
+    if is_cut:
+        fitting = (each for each in id_choices(place, name.kind, pointer) if matches(each, typed))
+        found = list(islice(fitting, NEAREST))
+    offers = [id_offer(choice, rank) for rank, choice in enumerate(found)]
     if wants_id and (name.kind in _MAY_BE_NEW or (name.kind in OWN_ID and not offers)):
         offers.append(_fresh_id(place))
-    return offers
+    return offers, is_cut
 
 
 def _roles(place: Place) -> list[Offer]:
@@ -160,7 +167,7 @@ def _text(place: Place, said: Mapping[str, object]) -> list[Offer]:
         return [_plain(place, place.fresh.now, "now", label="now", words=f"now {place.fresh.now}")]
     if said.get("format") == "uuid" or "-4[0-9a-f]{3}-" in str(said.get("pattern", "")):
         return [_fresh_id(place)]
-    if "pattern" in said and str(place.cursor.pointer[-1]).endswith("version"):
+    if str(place.cursor.pointer[-1]).endswith("version"):
         examples = said.get("examples")
         return [
             _plain(place, each, "for example") for each in (examples if isinstance(examples, list) else ())

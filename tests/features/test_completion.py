@@ -279,6 +279,19 @@ def test_a_long_list_is_cut_and_asked_for_again() -> None:
     assert {item.label for item in narrow.items} == {"Task 12", *(f"Task 12{digit}" for digit in range(10))}
 
 
+def test_of_very_many_documents_those_are_offered_that_fit_the_letters() -> None:
+    contexts = "".join(
+        f'-- c{number}.context.json --\n{{"context_id": "<c{number}>", "title": "Site {number}"}}\n'
+        for number in range(520)
+    )
+    whole = asked(project(contexts + '-- a.plan.json --\n{"context_id": "$0"}'))
+    assert whole is not None
+    assert (len(whole.items), whole.is_incomplete) == (100, True)
+    fitting = asked(project(contexts + '-- a.plan.json --\n{"context_id": "site 51$0"}'))
+    assert fitting is not None
+    assert {item.label for item in fitting.items} == {"Site 51", *(f"Site 51{digit}" for digit in range(10))}
+
+
 # Ids, roles, times
 
 
@@ -395,6 +408,25 @@ def test_types_of_events_fit_the_family() -> None:
     ]
 
 
+def test_the_family_of_an_event_can_be_changed() -> None:
+    offered = labels(project('-- a.event.json --\n{"event_family": "graph_up$0date"}'))
+    assert {"graph_update", "pipeline_stage", "intent"} <= set(offered)
+    assert labels(project('-- a.sample.json --\n{"sample_family": "$0"}')) == [
+        "intent_resolution",
+        "delta_impact",
+        "pipeline_outcome",
+    ]
+
+
+def test_while_the_project_is_read_the_list_may_grow() -> None:
+    seen = project(in_plan(f'"{uuid_of("c1")}"', "$0"))
+    reading = replace(seen, snapshot=replace(seen.snapshot, is_complete=False))
+    complete, growing = asked(seen), asked(reading)
+    assert complete is not None
+    assert growing is not None
+    assert (complete.is_incomplete, growing.is_incomplete) == (False, True)
+
+
 # Whole objects
 
 
@@ -486,6 +518,14 @@ def test_a_new_confirm_is_about_a_plan_that_is_there() -> None:
     assert confirm.detail == "for the plan “Release”"
     value = json.loads(accepted(seen, confirm))
     assert (value["target_type"], value["target_id"]) == ("plan", PLAN)
+
+
+def test_an_empty_line_of_a_timeline_becomes_an_event_on_that_line() -> None:
+    seen = at_time('-- a.events.ndjson --\n{"event_id": "<e1>"}\n$0\n')
+    assert labels(seen)[0] == "new event"
+    lines = accepted(seen, items(seen)[0]).split("\n")
+    assert len(lines) == 3
+    assert json.loads(lines[1])["timestamp"] == "2026-03-14T09:26:53.000Z"
 
 
 def test_nothing_is_put_before_a_document_that_is_there() -> None:
