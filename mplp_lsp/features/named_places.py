@@ -28,11 +28,18 @@ def locations(snapshot: Snapshot, found: Found) -> list[types.Location]:
     result: list[types.Location] = []
     for document, names in _by_document(found):
         checkpoint()
-        result += [
-            types.Location(uri=document.uri, range=range_between(snapshot, document, start, end))
-            for start, end in sorted(places_of(document, names))
-        ]
+        for start, end in sorted(places_of(document, names)):
+            result.append(types.Location(uri=document.uri, range=_range(snapshot, document, start, end)))
     return result
+
+
+def _range(snapshot: Snapshot, document: Document, start: int, end: int) -> types.Range:
+    """As `range_between`; a plain text on one line is placed by its start alone."""
+    text = document.text.slice(start, end)
+    if not (text.isascii() and text.isprintable()):
+        return range_between(snapshot, document, start, end)
+    line, character = document.text.position(start, snapshot.encoding)
+    return types.Range(types.Position(line, character), types.Position(line, character + end - start))
 
 
 def links(snapshot: Snapshot, found: Found, origin: types.Range) -> list[types.LocationLink]:

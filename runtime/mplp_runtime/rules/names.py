@@ -5,6 +5,7 @@ One table says it for every kind of document. What it says of a place is short f
 - `+step`: declares a step; `step`: uses one
 - `?role`: an id is that of a Role document, any other text is the name of a role
 - `?step`: the same for lists that hold steps and roles (`[gates] confirm_steps`)
+- `?handoff`: a role's name, but for `human`, which is nobody's name
 - `=target_type`: the kind stands in that member beside it
 - `{}`: an open object; whatever in it looks like an id is a use, of the kind its member's name tells
 - `@`: not the value is the name but its key (tables of mplp.toml)
@@ -23,6 +24,7 @@ from mplp_runtime.rules.findings import Part, Pointer
 
 STEP, ROLE_NAME, ANY = "step", "role-name", "any"
 _SETTINGS = "settings"
+_A_PERSON = "human"
 
 DOCUMENT_KINDS = frozenset({*OWN_ID, "event", "sample"})
 """Kinds of names that stand for whole documents (or lines of a timeline)."""
@@ -133,8 +135,8 @@ PLACES: Mapping[str, Mapping[str, str]] = {
     _SETTINGS: {
         "roles/*": "+role-name@",
         "steps/*": "step@",
-        "roles/*/to": "?role",
-        "steps/*/to": "?role",
+        "roles/*/to": "?handoff",
+        "steps/*/to": "?handoff",
         "gates/confirm_steps/*": "?step",
         "drift/snapshot_before/*": "role-name",
     },
@@ -264,9 +266,14 @@ def _found(rule: _Rule, root: object) -> Iterator[Name]:
     for pointer, value, around in _reached(rule.path, root):
         if rule.part == "key" and isinstance(around, Mapping):
             yield Name(rule.meaning, str(pointer[-1]), pointer, rule.declares, "key")
-        elif rule.part == "value" and isinstance(value, str) and value and not value.isspace():
-            kind = _kind_of(rule.meaning, value, around)
-            yield Name(kind, value, pointer, rule.declares)
+        elif rule.part == "value" and _is_name(rule.meaning, value):
+            yield Name(_kind_of(rule.meaning, str(value), around), str(value), pointer, rule.declares)
+
+
+def _is_name(meaning: str, value: object) -> bool:
+    if not isinstance(value, str) or not value or value.isspace():
+        return False
+    return meaning != "?handoff" or value != _A_PERSON
 
 
 def _reached(path: Sequence[str], root: object) -> Iterator[tuple[Pointer, object, object]]:
@@ -292,7 +299,7 @@ def _reached(path: Sequence[str], root: object) -> Iterator[tuple[Pointer, objec
 
 
 def _kind_of(meaning: str, text: str, around: object) -> str:
-    if meaning == "?role":
+    if meaning in {"?role", "?handoff"}:
         return "role" if is_id(text) else ROLE_NAME
     if meaning == "?step":
         return STEP if is_id(text) else ROLE_NAME

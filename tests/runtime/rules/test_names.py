@@ -93,20 +93,21 @@ def test_events_of_any_shape_use_the_ids_they_hold() -> None:
 
 def test_settings_bind_roles_and_steps_by_their_keys() -> None:
     settings = {
-        "roles": {"tester": {"action": "tool_call"}, "writer": {"to": "human"}},
+        "roles": {"tester": {"action": "tool_call"}, "writer": {"to": "human"}, "b": {"to": "tester"}},
         "steps": {A: {}},
         "gates": {"confirm_steps": [B, "deployer"]},
     }
     assert told("settings", settings) == {
         ("roles/tester", "role-name", "tester", True),
         ("roles/writer", "role-name", "writer", True),
-        ("roles/writer/to", "role-name", "human", False),
+        ("roles/b", "role-name", "b", True),
+        ("roles/b/to", "role-name", "tester", False),
         (f"steps/{A}", "step", A, False),
         ("gates/confirm_steps/0", "step", B, False),
         ("gates/confirm_steps/1", "role-name", "deployer", False),
     }
     keys = {name.text for name in names("settings", settings) if name.part == "key"}
-    assert keys == {"tester", "writer", A}
+    assert keys == {"tester", "writer", "b", A}
 
 
 @pytest.mark.parametrize(
