@@ -8,13 +8,14 @@ from datetime import datetime
 from itertools import pairwise
 
 from mplp_runtime.rules.entry_facts import OWN_ENTRY_ID
-from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.words import ENTRY_NAMES
 from mplp_runtime.rules.world import DocumentFacts, EntryFacts
 
 _IN_ORDER = {"decisions": "decided_at", "messages": "timestamp"}
 """Lists that only ever grow at their end, and the member that tells when an entry was added."""
+
+_NAMED_BY_WORDS = ("participants", "modules")
 
 FEWEST_REVERSED = 3
 
@@ -43,15 +44,15 @@ def _duplicates(field: str, entries: Sequence[EntryFacts]) -> Iterator[Finding]:
             continue
         name = ENTRY_NAMES[field]
         # Ids of our own making tell things apart wherever they are named; the others are words people chose.
-        is_own = is_id(entry.id) and field != "participants"
+        is_word = field in _NAMED_BY_WORDS
         yield Finding(
-            "entry-id-duplicate",
+            "entry-repeated" if is_word else "entry-id-duplicate",
             f"This {name} has the same `{member}` as {name} {first + 1}.",
-            Severity.ERROR if is_own else Severity.WARNING,
+            Severity.WARNING if is_word else Severity.ERROR,
             Stage.GRAPH,
             Place((field, index, member)),
             (Related(Place((field, first, member)), f"{name.capitalize()} {first + 1} has it too."),),
-            data={"insert_format": "uuid"} if is_own else {},
+            data={} if is_word else {"insert_format": "uuid"},
         )
 
 

@@ -51,7 +51,7 @@ def test_of_two_equal_ids_the_second_is_told_and_the_first_linked():
 def test_words_that_stand_twice_are_a_warning_and_need_no_fresh_id():
     value = {"participants": [{"participant_id": "a"}, {"participant_id": "a"}, {"participant_id": "b"}]}
     finding = alone("collab", value)[0]
-    assert told([finding]) == [("entry-id-duplicate", "/participants/1/participant_id")]
+    assert told([finding]) == [("entry-repeated", "/participants/1/participant_id")]
     assert (finding.severity, finding.data) == (Severity.WARNING, {})
 
 

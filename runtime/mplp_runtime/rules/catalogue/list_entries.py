@@ -50,11 +50,19 @@ LIST_SECTION = Section(
     (
         Entry(
             "entry-id-duplicate",
-            "error; warning for participants and modules",
+            "error",
             "Two entries of a list have the same id, so whatever names it could mean either.",
             "Give one of them an id of its own, or remove it. The other one is linked.",
             one(_trace(_segment(FIRST), _segment(FIRST)), "trace"),
             _TWO,
+        ),
+        Entry(
+            "entry-repeated",
+            "warning",
+            "A participant of a collab or a module of a Core is listed twice.",
+            "Remove one of them. The other one is linked.",
+            one('{"participants": [{"participant_id": "ada"}, {"participant_id": "ada"}]}', "collab"),
+            one('{"participants": [{"participant_id": "ada"}, {"participant_id": "bob"}]}', "collab"),
         ),
         Entry(
             "entry-out-of-order",
