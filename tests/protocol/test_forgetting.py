@@ -9,69 +9,26 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from mplp_lsp.server.outbox import Outbox
 from mplp_lsp.server.process import ServerProcess
+from mplp_lsp.server.warming import import_answers
+from tests.protocol.in_process import Editor
 
 LIMIT_S = 30
 TEXT = json.dumps({"plan_id": "6f7d2a3e-0d7c-4d3c-9d3b-2f6b8c1f4a10", "steps": [{"step_id": "a"}]}, indent=2)
 
 
-class KeptBytes:
-    """A sink for one connection; forgets on demand."""
-
-    def __init__(self) -> None:
-        self.data = b""
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.data += data
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def close(self) -> None:
-        self.closed = True
-
-    def abort(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-
-class Editor:
-    """Types into one session without a socket between."""
-
-    def __init__(self, process: ServerProcess, root: Path) -> None:
-        session = process.session()
-        self.sink = KeptBytes()
-        session.attach(Outbox(self.sink), lambda: None)
-        self._session = session
-        self.root = root
-        folders = [{"uri": root.as_uri(), "name": "work"}]
-        self.send("initialize", {"capabilities": {}, "workspaceFolders": folders}, id=1)
-        self.send("initialized", {})
-
-    def send(self, method: str, params: Any, **more: Any) -> None:
-        message = {"jsonrpc": "2.0", "method": method, "params": params, **more}
-        self._session.protocol.receive(json.dumps(message).encode())
-        self._session.catch_up()
-
-    async def open_change_and_close(self, name: str) -> None:
-        uri = (self.root / name).as_uri()
-        document = {"uri": uri, "languageId": "json", "version": 1, "text": TEXT}
-        self.send("textDocument/didOpen", {"textDocument": document})
-        place = {"line": 0, "character": 0}
-        edit = {"range": {"start": place, "end": place}, "text": "\n"}
-        change = {"textDocument": {"uri": uri, "version": 2}, "contentChanges": [edit]}
-        self.sink.data = b""
-        self.send("textDocument/didChange", change)
-        await until(lambda: b'"version":2' in self.sink.data)
-        self.send("textDocument/didClose", {"textDocument": {"uri": uri}})
+async def open_change_and_close(editor: Editor, name: str) -> None:
+    uri = editor.open(name, TEXT)
+    place = {"line": 0, "character": 0}
+    edit = {"range": {"start": place, "end": place}, "text": "\n"}
+    change = {"textDocument": {"uri": uri, "version": 2}, "contentChanges": [edit]}
+    editor.sink.data = b""
+    editor.send("textDocument/didChange", change)
+    await until(lambda: b'"version":2' in editor.sink.data)
+    editor.send("textDocument/didClose", {"textDocument": {"uri": uri}})
 
 
 async def until(is_so: Callable[[], bool]) -> None:
@@ -95,12 +52,14 @@ async def test_documents_that_were_opened_changed_and_closed_leave_no_objects(
     name: str, tmp_path: Path
 ) -> None:
     process = ServerProcess()
+    # Else the objects of modules that are imported meanwhile are counted.
+    await import_answers(process)
     editor = Editor(process, tmp_path)
     for number in range(20):
-        await editor.open_change_and_close(name.format(number))
+        await open_change_and_close(editor, name.format(number))
     before = kept_objects()
     for number in range(20, 120):
-        await editor.open_change_and_close(name.format(number))
+        await open_change_and_close(editor, name.format(number))
 
     def grown() -> Counter[str]:
         return Counter({kind: more for kind, more in (kept_objects() - before).items() if more > 20})

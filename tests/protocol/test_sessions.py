@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from mplp_lsp.server.outbox import Outbox
 from mplp_lsp.server.process import ServerProcess
 from tests.protocol.client import Client, ServerUnderTest, Wire, environment, server_command
+from tests.protocol.in_process import Editor
 
 
 def wired(connection: socket.socket) -> Client:
@@ -138,51 +138,19 @@ def test_nobody_listening_is_said_in_one_sentence(tmp_path: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
-class MemorySink:
-    def __init__(self) -> None:
-        self.data = b""
-        self.closed = False
-
-    def write(self, data: bytes) -> None:
-        self.data += data
-
-    def get_write_buffer_size(self) -> int:
-        return 0
-
-    def close(self) -> None:
-        self.closed = True
-
-    def abort(self) -> None:
-        self.closed = True
-
-    def is_closing(self) -> bool:
-        return self.closed
-
-
 async def test_a_session_that_has_ended_is_freed(tmp_path: Path) -> None:
     """P12: pygls' caches keep every protocol object for ever."""
     process = ServerProcess()
     references = []
     for _ in range(3):
-        session = process.session()
-        sink = MemorySink()
-        session.attach(Outbox(sink), lambda: None)
-        receive = session.protocol.receive
-        folder = f'[{{"uri":"{tmp_path.as_uri()}","name":"w"}}]'
-        receive(
-            b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"capabilities":{},"workspaceFolders":%b}}'
-            % folder.encode()
-        )
-        receive(b'{"jsonrpc":"2.0","method":"initialized","params":{}}')
-        receive(
-            b'{"jsonrpc":"2.0","method":"textDocument/didOpen","params":{"textDocument":'
-            b'{"uri":"file:///a.plan.json","languageId":"json","version":1,"text":"{"}}}'
-        )
-        assert b"capabilities" in sink.data
+        editor = Editor(process, tmp_path)
+        editor.open("a.plan.json", "{")
+        assert b"capabilities" in editor.sink.data
+        session = editor.session
         references += [weakref.ref(session), weakref.ref(session.protocol), weakref.ref(session.desk)]
-        receive(b'{"jsonrpc":"2.0","method":"exit"}')
-        assert sink.closed
-        del session, receive
+        editor.send("exit")
+        assert editor.sink.closed
+        del session, editor
     deadline = time.monotonic() + 10
     while any(reference() is not None for reference in references):
         assert time.monotonic() < deadline, [reference() for reference in references]
