@@ -77,7 +77,11 @@ class _Frame:
         self.client = snapshot.client
         start, end = place.base + cursor.start, place.base + cursor.end
         self.range = plain_range(snapshot, document, start, end)
-        self.range_in_quotes = plain_range(snapshot, document, start + 1, end) if cursor.is_quoted else None
+        self.range_behind_quote = (
+            plain_range(snapshot, document, start + 1, end) if cursor.is_quoted else None
+        )
+        is_closed = cursor.is_quoted and cursor.end - cursor.start == len(cursor.written) + 2
+        self.range_in_quotes = plain_range(snapshot, document, start + 1, end - 1) if is_closed else None
         self.before, self.comma = "", None
         if cursor.comma_before is not None and cursor.comma_before == cursor.start:
             self.before = ", "
@@ -100,6 +104,7 @@ class _Frame:
             "label": offer.label,
             "kind": int(offer.kind),
             "sortText": f"{number:04}",
+            "data": {"uri": self.place.document.uri, **offer.about},
         }
         if offer.detail:
             item["detail"] = offer.detail
@@ -108,10 +113,13 @@ class _Frame:
         else:
             text = self._structured(offer, item)
         words, where = offer.words or offer.label, self.range
-        if self.range_in_quotes is not None and text.startswith('"'):
-            # The quote that stands there already stays: some clients look for what is typed behind it only.
-            where, text = self.range_in_quotes, text[1:]
-        elif self.range_in_quotes is not None:
+        # Quotes that stand there already stay where they can: some clients look only for what is typed behind
+        # the first one, and leave the last one standing.
+        if self.range_behind_quote is not None and text.startswith('"'):
+            where, text = self.range_behind_quote, text[1:]
+            if self.range_in_quotes is not None and text.endswith('"') and text.count('"') == 1:
+                where, text = self.range_in_quotes, text[:-1]
+        elif self.range_behind_quote is not None:
             words = f'"{words}'
         if words != offer.label:
             item["filterText"] = words
@@ -120,8 +128,6 @@ class _Frame:
             item["additionalTextEdits"] = [self.comma]
         if offer.is_obvious:
             item["preselect"] = True
-        if offer.about:
-            item["data"] = {"uri": self.place.document.uri, **offer.about}
         return item
 
     def _structured(self, offer: Offer, item: dict[str, object]) -> str:

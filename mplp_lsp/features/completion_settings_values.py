@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from lsprotocol import types
 
@@ -38,66 +39,78 @@ def open_array(spot: Spot) -> tuple[str, int, str] | None:
     return (found[1], at + found.start(2), text) if plain.count("[") > plain.count("]") else None
 
 
+class _Extent(NamedTuple):
+    """What is typed of a value, and whether it is a string whose closing quote stands there."""
+
+    start: int
+    end: int
+    is_string: bool
+    is_closed: bool
+
+
 def settings_values(
     spot: Spot, name: str, start: int, text: str, typed: str | None
 ) -> Iterator[dict[str, object]]:
     """What may stand behind the equals sign, or as an entry of the list that was opened there."""
-    key = spot.keys.get(name)
-    if key is None:
+    key, extent = spot.keys.get(name), _extent(spot, start, text)
+    if key is None or extent is None:
+        return
+    has_begun = (typed == '"' and text.endswith('"') and extent.is_string) or (typed == " " and not text)
+    if typed is not None and not has_begun:
         return
     is_list = text.startswith("[")
-    if not is_list and text and not text.startswith('"') and not _BARE.match(text):
-        return
-    opened = _OPEN_STRING.match(text)
-    at = start + (opened.start("text") if opened else len(text) if is_list else 0)
-    inside = opened is not None
-    if is_list and not inside:
-        at = start + len(text) - len(_LAST_WORD.findall(text)[0])
-    if typed is not None and not (
-        (typed == '"' and text.endswith('"') and inside) or (typed == " " and not text)
-    ):
-        return
-    end = spot.offset
-    if inside:
-        closing = _REST_OF_STRING.match(spot.rest)
-        end += len(closing[0]) if closing else 0
-    elif is_list and (word := _WORD.match(spot.rest)):
-        end += len(word[0])
-    elif not is_list:
-        whole = _WHOLE_VALUE.match(spot.rest)
-        if whole is None:
-            return
-        end += len(whole[0].rstrip())
     taken = spot.value.get(name)
     listed = set(map(str, taken)) if is_list and isinstance(taken, list) else set()
-    written = spot.document.text.slice(at, end).strip('"')
-    before, after = _separators(spot, at, end, text[: at - start] if is_list else "")
+    written = spot.document.text.slice(extent.start, extent.end).strip('"')
+    separators = _separators(spot, extent, text[: extent.start - start] if is_list else "")
     for label, value, detail in _choices(spot, name, key, is_list=is_list):
         if value == "" or (value in listed and value != written):
             continue
         shown = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else str(value).lower()
         if key.kind in ("strings", "command") and not is_list:
             shown = f"[{shown}]"
-        shown = f"{before}{shown}{after}"
-        first, words = at, label
-        if inside and shown.startswith('"'):
-            # The quote that stands there already stays, so that what is typed behind it finds the item.
-            first, shown = at + 1, shown[1:]
-        elif inside:
-            words = f'"{label}'
-        kind = types.CompletionItemKind.Value
-        yield settings_item(
-            spot, (first, end), label, shown, kind, detail, words, [*spot.table, name], is_plain=True
-        )
+        yield _value(spot, extent, label, shown.join(separators), detail, [*spot.table, name])
 
 
-def _separators(spot: Spot, start: int, end: int, listed: str) -> tuple[str, str]:
+def _extent(spot: Spot, start: int, text: str) -> _Extent | None:
+    """What a value at the cursor takes the place of; None where something else stands there."""
+    is_list = text.startswith("[")
+    if not is_list and text and not text.startswith('"') and not _BARE.match(text):
+        return None
+    opened = _OPEN_STRING.match(text)
+    if opened is not None:
+        closing = _REST_OF_STRING.match(spot.rest)
+        end = spot.offset + (len(closing[0]) if closing else 0)
+        return _Extent(start + opened.start("text"), end, True, closing is not None)
+    behind = (_WORD if is_list else _WHOLE_VALUE).match(spot.rest)
+    if behind is None:
+        return None
+    typed = len(_LAST_WORD.findall(text)[0]) if is_list else len(text)
+    return _Extent(start + len(text) - typed, spot.offset + len(behind[0].rstrip()), False, False)
+
+
+def _value(
+    spot: Spot, extent: _Extent, label: str, text: str, detail: str, path: list[str]
+) -> dict[str, object]:
+    """One item. Quotes that stand there already stay where they can, as in JSON."""
+    start, end, words = extent.start, extent.end, label
+    if extent.is_string and text.startswith('"'):
+        start, text = start + 1, text[1:]
+        if extent.is_closed and text.endswith('"'):
+            end, text = end - 1, text[:-1]
+    elif extent.is_string:
+        words = f'"{label}'
+    kind = types.CompletionItemKind.Value
+    return settings_item(spot, (start, end), label, text, kind, detail, words, path, is_plain=True)
+
+
+def _separators(spot: Spot, extent: _Extent, listed: str) -> tuple[str, str]:
     """Commas that an entry needs around it; a blank for a value that stands close to its sign."""
     text = spot.document.text
     if not listed:
-        return (" " if text.slice(start - 1, start) == "=" else ""), ""
+        return (" " if text.slice(extent.start - 1, extent.start) == "=" else ""), ""
     before = "" if listed.rstrip()[-1:] in "[," else ", "
-    follows = text.slice(end, text.length).lstrip()[:1]
+    follows = text.slice(extent.end, text.length).lstrip()[:1]
     return before, "" if follows in ("", ",", "]", "#") else ","
 
 

@@ -582,6 +582,16 @@ def test_positions_are_in_the_encoding_of_the_client(encoding: Encoding) -> None
     assert accepted(seen, proposed) == '{"title": "😀é", "status": "proposed", "objective": "😀"}'
 
 
+def test_a_value_between_quotes_leaves_the_quotes_alone() -> None:
+    seen = project('{"status": "dr$0"}')
+    edit = items(seen)[0].text_edit
+    assert isinstance(edit, types.TextEdit)
+    assert (edit.range.start.character, edit.range.end.character, edit.new_text) == (12, 14, "draft")
+    unclosed = items(project('{"status": "dr$0'))[0].text_edit
+    assert isinstance(unclosed, types.TextEdit)
+    assert unclosed.new_text == 'draft"'
+
+
 def test_the_quote_that_is_typed_stays_so_that_words_behind_it_find_the_item() -> None:
     for text in ('{"status": "d$0"}', '{"status": d$0}'):
         seen = project(text)
@@ -635,6 +645,14 @@ def test_the_documentation_of_an_id_says_what_it_stands_for() -> None:
     ]
     context = resolved(project(in_plan(f'"{uuid_of("c1")}"', "$0"), client=markdown), "Site")
     assert context == f"**Site**\n\nContext in `a.context.json`, `active`.\n\n`{uuid_of('c1')}`"
+
+
+def test_every_item_can_be_resolved() -> None:
+    for text in ('{"title": "T", $0}', '{"steps": $0}', '{"events": [{"data": $0}]}'):
+        seen = project(text)
+        for item in items(seen):
+            assert item.data["uri"] == seen.uri
+            assert completion_resolve(seen.snapshot, seen.snapshot.document(seen.uri), item) is item
 
 
 def test_an_item_of_a_document_that_is_gone_is_answered_as_it_came() -> None:
