@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from mplp_lsp.commands.editor_settings import EDITOR_SETTINGS, SECTION
 from mplp_lsp.commands.table import COMMANDS
 from mplp_runtime.ael.layer import action_problem
 from mplp_runtime.settings.table import (
@@ -83,40 +84,6 @@ _NOT_YET: Mapping[str, tuple[Mapping[str, object], ...]] = {
     "agent_handoff": ({"to": "reviewer"},),
 }
 
-EDITOR_SETTINGS: tuple[tuple[str, str, str, str], ...] = (
-    (
-        "mplp.trusted",
-        "boolean",
-        "not set",
-        "Whether plans may start processes. Not set: the user's own list decides (`mplp-lsp trust DIR`).",
-    ),
-    (
-        "mplp.validation.maxFindings",
-        "number",
-        "1000",
-        "How many findings of one document are shown; errors come first.",
-    ),
-    (
-        "mplp.inlayHints.ids",
-        "boolean",
-        "true",
-        "Whether ids are followed by the name of what they point to.",
-    ),
-    (
-        "mplp.files.associations",
-        "object",
-        "{}",
-        'Which files are of which kind, by glob: `{"plans/*.json": "plan"}`. Overrules names and contents.',
-    ),
-    (
-        "mplp.files.exclude",
-        "list or object",
-        "[]",
-        'Globs of files that are never ours: `["**/fixtures/**"]` or `{"**/fixtures/**": true}`.',
-    ),
-)
-"""Key, type, default and meaning of what the server reads from an editor (server/configuration.py)."""
-
 
 def page() -> str:
     """The page of commands, as Markdown."""
@@ -182,8 +149,11 @@ def _editor() -> Iterator[str]:
     yield "## In the editor\n"
     yield "The server asks for these (`workspace/configuration`, `workspace/didChangeConfiguration`).\n"
     yield "| Setting | Type | Default | Meaning |\n|---|---|---|---|"
-    for name, kind, default, meaning in EDITOR_SETTINGS:
-        yield f"| `{name}` | {kind} | {default} | {meaning} |"
+    for setting in EDITOR_SETTINGS:
+        name = f"{SECTION}.{setting.name}"
+        yield f"| `{name}` | {setting.kind} | {setting.default} | {setting.meaning} |"
+    yield "\nEach project folder may have values of its own, where the editor keeps settings by folder."
+    yield "A setting that nobody knows, or whose value does not fit, is told once in the server's log."
     yield ""
 
 

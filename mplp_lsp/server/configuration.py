@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mplp_lsp.commands.editor_settings import SECTION, setting_complaints
 from mplp_lsp.server.capabilities import at
 from mplp_lsp.workspace.kinds import NO_RULES, FileRules
 
-SECTION = "mplp"
 DEFAULT_MAX_FINDINGS = 1_000
 
 
@@ -25,10 +25,7 @@ class Options:
 
 def configured(options: Options, settings: object) -> Options:
     """`options` after settings came, with or without the `mplp` level around them."""
-    inner = at(settings, SECTION)
-    found = inner if isinstance(inner, Mapping) else settings
-    if not isinstance(found, Mapping):
-        return options
+    found = _ours(settings)
     trusted = found.get("trusted")
     count = at(found, "validation.maxFindings")
     id_hints = at(found, "inlayHints.ids")
@@ -41,6 +38,18 @@ def configured(options: Options, settings: object) -> Options:
         shows_id_hints=id_hints if isinstance(id_hints, bool) else options.shows_id_hints,
         trusted=trusted if isinstance(trusted, bool) else options.trusted,
     )
+
+
+def complaints(settings: object) -> list[str]:
+    """What is wrong with settings as the client sent them, a sentence each."""
+    return setting_complaints(_ours(settings))
+
+
+def _ours(settings: object) -> Mapping[str, Any]:
+    """With or without the `mplp` level around them; whatever is no object says nothing."""
+    inner = at(settings, SECTION)
+    found = inner if isinstance(inner, Mapping) else settings
+    return found if isinstance(found, Mapping) else {}
 
 
 def _rules(settings: Mapping[str, Any], before: FileRules) -> FileRules:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
 
+from mplp_lsp.commands.editor_settings import SECTION
 from mplp_lsp.server.analyst import Analyst
 from mplp_lsp.server.answering import answer_of
 from mplp_lsp.server.backlog import Backlog
 from mplp_lsp.server.baselines import BaselineKeeper
 from mplp_lsp.server.capabilities import at, client_view
+from mplp_lsp.server.client_settings import ClientSettings
 from mplp_lsp.server.commands import DEBUG_TEXT, invocation, run_command
-from mplp_lsp.server.configuration import SECTION
 from mplp_lsp.server.file_events import FileEvents
-from mplp_lsp.server.messages import RequestError
 from mplp_lsp.server.params import structured
 from mplp_lsp.server.progress import Progress
 from mplp_lsp.server.publish import Publisher
@@ -69,7 +69,8 @@ class Desk:
         self.runs = Runs(self)
         self.baselines = BaselineKeeper(self)
         self.file_events = FileEvents(session.process, self.bench, session.spawn, self.runs.on_runtime)
-        self.bench.configure(params.get("initializationOptions"))
+        self.client_settings = ClientSettings(self)
+        self.client_settings.begin(params.get("initializationOptions"))
         self._notices: dict[str, Callable[[Any], None]] = {
             types.INITIALIZED: self._initialized,
             types.TEXT_DOCUMENT_DID_OPEN: self._opened,
@@ -284,7 +285,7 @@ class Desk:
             }
             self.session.protocol.send_request("client/registerCapability", {"registrations": [registration]})
         if client.answers_configuration:
-            self.session.spawn(self._pull_configuration(), "reading settings")
+            self.client_settings.ask()
 
     def _folders_changed(self, params: Any) -> None:
         event = structured(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, params).event
@@ -297,33 +298,7 @@ class Desk:
         self.analyst.look_at_all()
 
     def _configuration_changed(self, params: Any) -> None:
-        settings = at(params, "settings")
-        if settings:
-            self._configure(settings)
-        if self.session.client.answers_configuration:
-            self.session.spawn(self._pull_configuration(), "reading settings")
-
-    async def _pull_configuration(self) -> None:
-        try:
-            answer = await self.session.protocol.ask(
-                "workspace/configuration", {"items": [{"section": SECTION}]}
-            )
-        except RequestError as error:
-            logger.info("The client's settings cannot be read: %s", error.message)
-            return
-        if isinstance(answer, list) and answer:
-            self._configure(answer[0])
-
-    def _configure(self, settings: object) -> None:
-        rules_before = self.bench.options.rules
-        updates = self.bench.configure(settings)
-        if updates is None:
-            return
-        self.documents_changed(updates)
-        if self.bench.options.rules != rules_before:
-            # Files that were foreign under the old globs are found by looking again.
-            self.watching.start()
-        self.trust_changed()
+        self.client_settings.pushed(at(params, "settings"))
 
     def trust_changed(self) -> None:
         """Trust came or went, or settings changed: everything may look different."""

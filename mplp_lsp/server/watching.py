@@ -123,7 +123,7 @@ class Watching:
 
     async def _scan(self, root: Path, only_folder: Path | None) -> None:
         bench = self._desk.bench
-        rules = bench.options.rules
+        rules = bench.workspace.rules_of(root)
         if only_folder is not None:
             await self._refresh(
                 await self._desk.session.process.work(lambda: sorted(only_folder.glob("*.json")))

@@ -32,6 +32,7 @@ class Workbench:
         self.client = client
         self.view = view
         self.options = Options()
+        self._own_options: dict[Path, Options] = {}
         self._clock = clock
         self.trust_list = trust_list or Trust()
         self.workspace = Workspace(encoding=client.encoding)
@@ -75,13 +76,14 @@ class Workbench:
         return [self._seen_from(root, root) for root in self.roots] or [self.snapshot()]
 
     def _seen_from(self, root: Path | None, seen_from: Path | None) -> Snapshot:
+        options = self.options_of(root)
         snapshot = self.workspace.snapshot(
             root=seen_from,
             runs=dict(self._runs.get(root, {})) if root is not None else {},
             client=self.view,
             is_trusted=root is not None and self.is_trusted(root),
-            max_findings=self.options.max_findings,
-            shows_id_hints=self.options.shows_id_hints,
+            max_findings=options.max_findings,
+            shows_id_hints=options.shows_id_hints,
         )
         return replace(snapshot, taken_at=self._clock())
 
@@ -101,8 +103,9 @@ class Workbench:
 
     def is_trusted(self, root: Path) -> bool:
         """The client's word, else the user's list (D25). The list is read once until something changes."""
-        if self.options.trusted is not None:
-            return self.options.trusted
+        trusted = self.options_of(root).trusted
+        if trusted is not None:
+            return trusted
         known = self._trusted.get(root)
         if known is None:
             known = self._trusted[root] = self.trust_list.is_trusted(root)
@@ -111,11 +114,22 @@ class Workbench:
     def trust_changed(self) -> None:
         self._trusted.clear()
 
-    def configure(self, settings: object) -> list[Update] | None:
-        """Takes over `mplp.*` settings; documents whose kind changed by that, None if nothing is new."""
-        options = configured(self.options, settings)
-        if options == self.options:
+    def options_of(self, root: Path | None) -> Options:
+        """What the user has set for one project, else for all."""
+        return self._own_options.get(root, self.options) if root is not None else self.options
+
+    def configure(self, settings: object, root: Path | None = None) -> list[Update] | None:
+        """Takes over `mplp.*` settings of one project, or (None) of all that have no own.
+
+        Documents whose kind changed by that; None if nothing is new.
+        """
+        before = self.options_of(root)
+        options = configured(before, settings)
+        if options == before:
             return None
-        self.options = options
+        if root is None:
+            self.options = options
+        else:
+            self._own_options[root] = options
         self.trust_changed()
-        return self.workspace.set_rules(options.rules)
+        return self.workspace.set_rules(options.rules, root)

@@ -31,7 +31,7 @@ class Workspace:
 
     def __init__(self, *, rules: FileRules = NO_RULES, encoding: Encoding = "utf-16") -> None:
         self.projects = Projects()
-        self.rules = rules
+        self._rules: dict[Path | None, FileRules] = {None: rules}
         self.store = Store(self._setting_for, encoding)
         self._indexes: dict[Path | None, Index] = {}
         self._baselines: dict[Path, Baselines] = {}
@@ -148,12 +148,20 @@ class Workspace:
         self._rebuild()
         return noted
 
-    def set_rules(self, rules: FileRules) -> list[Update]:
-        """`mplp.files.*` changed. Files that were foreign so far are found by the next scan."""
-        if rules == self.rules:
+    def rules_of(self, root: Path | None) -> FileRules:
+        """The globs of one project: its own, else those of the session."""
+        return self._rules.get(root, self._rules[None])
+
+    def set_rules(self, rules: FileRules, root: Path | None = None) -> list[Update]:
+        """`mplp.files.*` changed, of one project or (None) of all that have no own.
+
+        Files that were foreign so far are found by the next scan.
+        """
+        if rules == self.rules_of(root) and (root is None or root in self._rules):
             return []
-        self.rules = rules
-        return self._noted(self.store.judge_again(list(self.store.documents)))
+        is_news = rules != self.rules_of(root)
+        self._rules[root] = rules
+        return self._noted(self.store.judge_again(list(self.store.documents))) if is_news else []
 
     def set_baselines(self, root: Path, baselines: Baselines) -> None:
         """Where the graph's last known statuses come from; call again when the graph has changed (D22)."""
@@ -162,7 +170,7 @@ class Workspace:
 
     def _setting_for(self, path: Path | None) -> Setting:
         root = None if path is None else self._root_for(path)
-        return Setting(self.rules, root, self._has_ours_beside)
+        return Setting(self.rules_of(root), root, self._has_ours_beside)
 
     def _root_for(self, path: Path) -> Path:
         folder = path.parent

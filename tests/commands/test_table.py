@@ -7,7 +7,8 @@ import tomllib
 
 import pytest
 
-from mplp_lsp.commands.docs import EDITOR_SETTINGS, SETTINGS_TARGET, TARGET, page, settings_page
+from mplp_lsp.commands.docs import SETTINGS_TARGET, TARGET, page, settings_page
+from mplp_lsp.commands.editor_settings import EDITOR_SETTINGS, SECTION, setting_complaints
 from mplp_lsp.commands.table import COMMANDS
 from mplp_lsp.server.configuration import Options, configured
 from mplp_runtime.settings import load_settings
@@ -100,9 +101,32 @@ def test_every_setting_of_the_editor_is_read_by_the_server() -> None:
         "mplp.files.associations": {"plans/*.json": "plan"},
         "mplp.files.exclude": ["**/old/**"],
     }
-    assert [name for name, *_ in EDITOR_SETTINGS] == list(samples)
+    assert [f"{SECTION}.{setting.name}" for setting in EDITOR_SETTINGS] == list(samples)
     for name, sample in samples.items():
         value = sample
         for part in reversed(name.split(".")):
             value = {part: value}
         assert configured(Options(), value) != Options(), name
+        assert isinstance(value, dict)
+        assert setting_complaints(value["mplp"]) == []
+
+
+def test_settings_that_nobody_knows_or_that_do_not_fit_are_named() -> None:
+    settings: dict[str, object] = {
+        "validation": {"maxFindngs": 5},
+        "inlayHints.ids": "yes",
+        "files": {"exclude": {"old/**": True}, "associations": {"a/*.json": 5}},
+        "trace": {"server": "verbose"},
+        "trusted": None,
+    }
+    assert setting_complaints(settings) == [
+        (
+            "The setting `mplp.files.associations` is an object whose values are strings; "
+            "what is there is ignored."
+        ),
+        "The setting `mplp.inlayHints.ids` is true or false; what is there is ignored.",
+        (
+            "There is no setting `mplp.validation.maxFindngs`; it is ignored. "
+            "Did you mean `mplp.validation.maxFindings`?"
+        ),
+    ]
