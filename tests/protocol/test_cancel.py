@@ -13,7 +13,7 @@ from lsprotocol import types
 from mplp_lsp.server.outbox import Outbox
 from mplp_lsp.server.protocol import SessionProtocol, connection_server
 from mplp_runtime.errors import MplpError, WorkspaceNotTrusted
-from tests.protocol.test_sessions import MemorySink
+from tests.protocol.in_process import KeptBytes
 
 
 class Slow:
@@ -76,7 +76,7 @@ class Slow:
 
 class Conversation:
     def __init__(self) -> None:
-        self.sink = MemorySink()
+        self.sink = KeptBytes()
         self.endpoint = Slow()
         protocol = connection_server("0").protocol
         assert isinstance(protocol, SessionProtocol)
@@ -237,7 +237,7 @@ async def test_an_answer_nobody_waits_for_is_ignored() -> None:
 
 
 async def test_messages_that_only_inform_give_way_when_the_client_does_not_read() -> None:
-    class Full(MemorySink):
+    class Full(KeptBytes):
         def get_write_buffer_size(self) -> int:
             return 100_000_000
 

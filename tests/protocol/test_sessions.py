@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,7 +142,7 @@ def test_nobody_listening_is_said_in_one_sentence(tmp_path: Path) -> None:
 async def test_a_session_that_has_ended_is_freed(tmp_path: Path) -> None:
     """P12: pygls' caches keep every protocol object for ever."""
     process = ServerProcess()
-    references = []
+    references: list[weakref.ref[Any]] = []
     for _ in range(3):
         editor = Editor(process, tmp_path)
         editor.open("a.plan.json", "{")
