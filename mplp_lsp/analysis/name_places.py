@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from mplp_lsp.analysis.located import range_of
 from mplp_lsp.text.ndjson import Timeline
@@ -94,6 +95,12 @@ def _ends_escaped(text: str) -> bool:
     return text[0] == '"' and (len(body) - len(body.rstrip("\\"))) % 2 == 1
 
 
+@lru_cache(maxsize=64)
+def _token(text: str) -> str:
+    """How JSON spells a text without escapes that nobody needs; a role may be asked for at each step."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def _range_in_tree(tree: Tree, name: Name) -> Range:
     """As `Tree.range_of`; in a sound element that spells the text once, without reading the element again."""
     prefix = element_of(tree, name.pointer)
@@ -104,7 +111,7 @@ def _range_in_tree(tree: Tree, name: Name) -> Range:
         if not element.problems and element.placing is None:
             start = table.start_of(index)
             text = tree.text.slice(start, start + element.size)
-            token = json.dumps(name.text, ensure_ascii=False)
+            token = _token(name.text)
             if "\\" not in text and text.count(token) == 1:
                 start += text.index(token)
                 return start, start + len(token)
