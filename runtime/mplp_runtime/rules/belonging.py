@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from mplp_runtime.rules.confirm_targets import (
+    approval_findings,
+    last_confirm_findings,
+    target_findings,
+)
 from mplp_runtime.rules.explain import is_id
-from mplp_runtime.rules.facts import LAST_CONFIRM, THREAD
+from mplp_runtime.rules.facts import THREAD
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.lifecycle import TRANSITIONS, is_terminal
 from mplp_runtime.rules.near_ids import NearIds
@@ -13,7 +18,6 @@ from mplp_runtime.rules.neighbours import (
     described,
     document_of,
     finding,
-    nearest_to,
     reference_at,
     unknown_document,
 )
@@ -24,21 +28,18 @@ STATE_FOLDER = "/.mplp/"
 
 _CONTEXT: Pointer = ("context_id",)
 _PLAN: Pointer = ("plan_id",)
-_TARGET: Pointer = ("target_id",)
 _STATUS: Pointer = ("status",)
-_TARGET_KINDS = ("context", "plan", "trace", "extension")
 _SPANS: tuple[Pointer, ...] = (("trace", "context_id"), ("root_span", "context_id"))
-_AHEAD_OF_APPROVAL = ("approved", "in_progress")
 
 
 def belonging_findings(facts: DocumentFacts, world: World) -> list[Finding]:
     """What is wrong between this document and the others; the context of a plan and its roles apart."""
     found = list(_contexts(facts, world))
-    found += _last_confirm(facts, world)
+    found += last_confirm_findings(facts, world)
     if facts.kind == "plan":
-        found += _approval(facts, world)
+        found += approval_findings(facts, world)
     elif facts.kind == "confirm":
-        found += _target(facts, world)
+        found += target_findings(facts, world)
     elif facts.kind == "trace":
         found += _plan_of_trace(facts, world)
     elif facts.kind == "collab":
@@ -124,76 +125,6 @@ def _context_of_plan(trace: DocumentFacts, reference: Reference, world: World) -
         [Related(Place(context.pointer, "value", plan.uri), "The plan's context.")],
         data={"suggestion": context.id},
     )
-
-
-def _last_confirm(facts: DocumentFacts, world: World) -> Iterator[Finding]:
-    reference = reference_at(facts, LAST_CONFIRM)
-    if reference is None or reference.kind is None:
-        return
-    confirm = document_of(facts, LAST_CONFIRM, world)
-    if confirm is None:
-        yield unknown_document("confirm-reference-unknown", facts, reference, world)
-        return
-    target = reference_at(confirm, _TARGET)
-    if target is not None and target.kind == facts.kind and facts.id is not None and target.id != facts.id:
-        yield finding(
-            "confirm-reference-other",
-            f"The Confirm in {described(confirm)} is about another {facts.kind}.",
-            LAST_CONFIRM,
-            Severity.WARNING,
-            [Related(Place(_TARGET, "value", confirm.uri), "What that Confirm is about.")],
-        )
-
-
-def _target(confirm: DocumentFacts, world: World) -> Iterator[Finding]:
-    reference = reference_at(confirm, _TARGET)
-    if reference is None or reference.kind is None or world.declarations(reference.kind, reference.id):
-        return
-    for kind in _TARGET_KINDS:
-        target = nearest_to(confirm.uri, world.declarations(kind, reference.id))
-        if target is not None:
-            yield finding(
-                "confirm-target-type",
-                f"The target is a {kind}, {described(target)}, and not a {reference.kind}.",
-                ("target_type",),
-                Severity.WARNING,
-                [Related(Place(target.id_pointer, "value", target.uri), "The target.")],
-                data={"suggestion": kind},
-            )
-            return
-    yield unknown_document("confirm-target-unknown", confirm, reference, world)
-
-
-def _approval(plan: DocumentFacts, world: World) -> Iterator[Finding]:
-    """A plan that goes ahead although the newest Confirm about it has not let it."""
-    if plan.status not in _AHEAD_OF_APPROVAL or plan.id is None:
-        return
-    about = [
-        confirm
-        for confirm in world.documents("confirm")
-        if (target := reference_at(confirm, _TARGET)) is not None
-        and target.kind == "plan"
-        and target.id == plan.id
-    ]
-    newest = max(about, key=_latest_word, default=None)
-    if newest is None or newest.status not in ("pending", "rejected"):
-        return
-    word = plan.status.replace("_", " ")
-    yield finding(
-        "plan-approval-contradicts",
-        f"The plan is {word}, but its Confirm in {described(newest)} is {quoted(newest.status)}.",
-        _STATUS,
-        Severity.WARNING,
-        [Related(Place(_STATUS, "value", newest.uri), "The status of the Confirm.")],
-        Stage.LIFECYCLE,
-    )
-
-
-def _latest_word(confirm: DocumentFacts) -> tuple[float, str]:
-    """By what one Confirm is newer than another: when it was last asked for or decided."""
-    decided = (decision.started for decision in confirm.entries.get("decisions", ()))
-    times = [each.timestamp() for each in (confirm.started, *decided) if each is not None]
-    return (max(times, default=0.0), confirm.uri)
 
 
 def _plan_of_trace(trace: DocumentFacts, world: World) -> Iterator[Finding]:
