@@ -68,6 +68,17 @@ def test_a_role_is_used_by_steps_and_gates() -> None:
     assert where("[roles.$0tester]", declared=True) == [*used, "mplp.toml:3", "tester.role.json:1"]
 
 
+def test_a_role_is_found_by_its_name_and_by_its_id() -> None:
+    text = (
+        '-- a.plan.json --\n{"steps": [{"agent_role": "tester"},\n{"agent_role": "<r1>"},\n'
+        '{"agent_role": "x"}]}\n'
+        '-- t.role.json --\n{"role_id": "<r1>",\n"name": "tester"}'
+    )
+    for spot in ('"name": "$0tester"', '"role_id": "$0<r1>"', '"agent_role": "$0<r1>"'):
+        here = asked(text.replace(spot.replace("$0", ""), spot))
+        assert told(here.snapshot, found(here)) == ["a.plan.json:1", "a.plan.json:2"]
+
+
 def test_a_name_that_nobody_declares_is_used_all_the_same() -> None:
     assert where('"context_id": "$0<c1>"', declared=True) == ["a.plan.json:1"]
 
