@@ -11,6 +11,7 @@ from lsprotocol import types
 from mplp_lsp.features.completion_items import completion_list
 from mplp_lsp.features.completion_keys import key_offers
 from mplp_lsp.features.completion_place import Place, place_at
+from mplp_lsp.features.completion_resolve import documented
 from mplp_lsp.features.completion_values import value_offers
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
@@ -29,6 +30,12 @@ def completion(
     LSP 3.17, "Completion Request". A character typed by itself (`"`, `:`, …) asks only where a value or a
     key has just begun, so that nothing pops up in the middle of a text.
     """
+    return documented(snapshot, document, _found(snapshot, document, offset, params))
+
+
+def _found(
+    snapshot: Snapshot, document: Document, offset: int, params: types.CompletionParams
+) -> dict[str, object] | None:
     typed = typed_character(params.context)
     if document.toml is not None:
         from mplp_lsp.features.completion_settings import settings_completion

@@ -21,14 +21,37 @@ def completion_resolve(
 ) -> types.CompletionItem:
     """The same item with its documentation; everything needed is in its `data` (invariant 6)."""
     data = params.data
-    text = _told(snapshot, document, data) if isinstance(data, Mapping) else ""
-    if text:
-        is_markdown = snapshot.client.completion_documentation_markdown
-        params.documentation = types.MarkupContent(
-            kind=types.MarkupKind.Markdown if is_markdown else types.MarkupKind.PlainText,
-            value=text if is_markdown else text.replace("`", "").replace("**", ""),
-        )
+    told = _shown(snapshot, _told(snapshot, document, data) if isinstance(data, Mapping) else "")
+    if told is not None:
+        params.documentation = types.MarkupContent(types.MarkupKind(told["kind"]), told["value"])
     return params
+
+
+def documented(
+    snapshot: Snapshot, document: Document, found: dict[str, object] | None
+) -> dict[str, object] | None:
+    """The list with the documentation in it, for clients that never ask for it (Neovim 0.11 among them).
+
+    What ids stand for is left out: that costs a search for each.
+    """
+    items = found["items"] if found is not None else None
+    if snapshot.client.completion_documentation_resolve or not isinstance(items, list):
+        return found
+    for item in items:
+        data = item["data"]
+        told = _shown(snapshot, _told(snapshot, document, data)) if "id" not in data else None
+        if told is not None:
+            item["documentation"] = told
+    return found
+
+
+def _shown(snapshot: Snapshot, text: str) -> dict[str, str] | None:
+    """A text in Markdown as the client can show it."""
+    if not text:
+        return None
+    if snapshot.client.completion_documentation_markdown:
+        return {"kind": "markdown", "value": text}
+    return {"kind": "plaintext", "value": text.replace("`", "").replace("**", "")}
 
 
 def _told(snapshot: Snapshot, document: Document | None, data: Mapping[str, object]) -> str:

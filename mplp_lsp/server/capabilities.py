@@ -124,6 +124,10 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
         snippets=_is(asked, "textDocument.completion.completionItem.snippetSupport"),
         completion_documentation_markdown="markdown"
         in _words(asked, "textDocument.completion.completionItem.documentationFormat"),
+        completion_documentation_resolve="documentation"
+        in _words(asked, "textDocument.completion.completionItem.resolveSupport.properties")
+        # Silence is a yes: before LSP 3.16 there was nothing to announce.
+        or not _has(asked, "textDocument.completion.completionItem.resolveSupport"),
         insert_text_modes=_numbers(
             asked, "textDocument.completion.completionItem.insertTextModeSupport.valueSet"
         ),

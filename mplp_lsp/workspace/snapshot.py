@@ -35,13 +35,13 @@ class ClientView:
     markdown_hover: bool = False
     snippets: bool = False
     completion_documentation_markdown: bool = False
+    completion_documentation_resolve: bool = True
     insert_text_modes: frozenset[int] = frozenset()
     link_support: bool = False
     document_changes: bool = False
     change_annotations: bool = False
     resource_operations: frozenset[str] = frozenset()
     code_action_literals: bool = False
-    code_action_preferred: bool = False
     code_action_preferred: bool = False
     code_action_disabled: bool = False
     code_action_data: bool = False

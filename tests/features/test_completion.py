@@ -634,6 +634,15 @@ def test_documentation_comes_when_it_is_asked_for() -> None:
     )
 
 
+def test_clients_that_never_ask_for_documentation_get_it_at_once() -> None:
+    eager = replace(ABLE_CLIENT, completion_documentation_resolve=False)
+    first = items(project('{"title": "T", $0}', client=eager))[0]
+    assert isinstance(first.documentation, types.MarkupContent)
+    assert first.documentation.kind is types.MarkupKind.PlainText
+    assert first.documentation.value
+    assert items(project(in_plan('"draft"', '"draft$0"'), client=eager))[0].documentation is not None
+
+
 def test_the_documentation_of_an_id_says_what_it_stands_for() -> None:
     markdown = replace(ABLE_CLIENT, completion_documentation_markdown=True)
     told = resolved(project(dependencies('3:"$0"', 4, {2: [1]}), client=markdown), "Task 2")
