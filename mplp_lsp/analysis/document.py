@@ -29,7 +29,6 @@ from mplp_runtime.rules.check import (
 )
 from mplp_runtime.rules.choice import has_schema, schema_for
 from mplp_runtime.rules.findings import Finding, Place, Severity, Stage
-from mplp_runtime.rules.settings import settings_findings
 from mplp_runtime.rules.world import DocumentFacts
 
 MAX_FINDINGS = 1_000
@@ -138,8 +137,11 @@ def _parts(document: Document, limit: int) -> tuple[tuple[Finding, ...], int]:
     if kind is None:
         return (), 0
     if document.timeline is not None:
-        return line_findings(document.timeline, limit)
+        return line_findings(document.timeline, limit, document.lineage)
     if document.toml is not None:
+        # With it comes what reads settings, which most documents never need.
+        from mplp_runtime.rules.settings import settings_findings
+
         value = document.toml.value
         found = tuple(settings_findings(value)) if isinstance(value, dict) else ()
         return found, len(found)

@@ -1,19 +1,45 @@
-"""Findings of NDJSON timelines: each line is an event of its own, checked once and kept with the line."""
+"""Findings of NDJSON timelines: each line by itself, kept with the line, and the events together.
+
+An edit of one line costs that line and its block; the events are only looked at together again if the edit
+changed something that the rules about sequences look at.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import chain
 
 from mplp_lsp.analysis.broken import without_echoes
 from mplp_lsp.text.ndjson import Line, Timeline
 from mplp_lsp.text.spans import Block
-from mplp_runtime.rules.check import own_findings
-from mplp_runtime.rules.findings import Finding
+from mplp_runtime.rules.check import first_voice, own_findings
+from mplp_runtime.rules.event_facts import UNREAD, EventFacts, event_facts
+from mplp_runtime.rules.findings import Finding, Severity
+from mplp_runtime.rules.timelines import timeline_findings
 
 _KEY = "own event"
+_FACTS = "event facts"
 _Found = tuple[tuple[int, tuple[Finding, ...]], ...]
+_Facts = tuple[EventFacts | None, ...]
+
+# Integration events may stand in a timeline without an envelope; one of these keys tells which it is.
+_BARE_KINDS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("file-update", frozenset({"file_path", "change_type"})),
+    ("git", frozenset({"repo_url", "ref_name", "event_kind"})),
+    ("ci", frozenset({"ci_provider", "run_id"})),
+    ("tool", frozenset({"tool_id", "tool_kind", "invocation_id"})),
+    ("sample", frozenset({"sample_id", "sample_family"})),
+)
+_OF_EVENTS = frozenset({"event_id", "event_type", "event_family"})
 
 
-def line_findings(timeline: Timeline, limit: int) -> tuple[tuple[Finding, ...], int]:
-    """Findings whose pointers start with the line (from 0), about `limit` of them, and how many there are."""
+def line_findings(
+    timeline: Timeline, limit: int, lineage: dict[str, object] | None = None
+) -> tuple[tuple[Finding, ...], int]:
+    """Findings whose pointers start with the line (from 0), about `limit` of them, and how many there are.
+
+    `lineage` carries what the last version gave together with what it was made from.
+    """
     found: list[Finding] = []
     total = 0
     first = 0
@@ -23,7 +49,10 @@ def line_findings(timeline: Timeline, limit: int) -> tuple[tuple[Finding, ...], 
             if len(found) < limit:
                 found += [finding.below((first + position,)) for finding in findings]
         first += len(block.elements)
-    return tuple(found), total
+    together = _together(timeline, {} if lineage is None else lineage)
+    if not together:
+        return tuple(found), total
+    return tuple(first_voice([*found, *together[:limit]])), total + len(together)
 
 
 def _block_findings(block: Block[Line]) -> _Found:
@@ -45,6 +74,49 @@ def _of_line(line: Line) -> tuple[Finding, ...]:
     if isinstance(known, tuple):
         return known
     tree = line.tree
-    found = tuple(without_echoes(tree, own_findings("event", tree.value), None))
+    value = tree.value
+    found = tuple(without_echoes(tree, own_findings(kind_of_line(value), value), None))
     line.cache[_KEY] = found
     return found
+
+
+def kind_of_line(value: object) -> str:
+    """The kind of what one line holds: an event, unless it is an integration event or a sample by itself."""
+    if isinstance(value, Mapping) and _OF_EVENTS.isdisjoint(value):
+        for kind, keys in _BARE_KINDS:
+            if not keys.isdisjoint(value):
+                return kind
+    return "event"
+
+
+def _together(timeline: Timeline, lineage: dict[str, object]) -> list[Finding]:
+    """What the events say together; made again only if the facts of one have changed."""
+    blocks = tuple(_block_facts(block) for block in timeline.lines.blocks)
+    known = lineage.get("sequence")
+    if isinstance(known, tuple) and known[0] == blocks:
+        before: list[Finding] = known[1]
+        return before
+    found = timeline_findings(tuple(chain.from_iterable(blocks)))
+    lineage["sequence"] = (blocks, found)
+    return found
+
+
+def _block_facts(block: Block[Line]) -> _Facts:
+    known = block.cache.get(_FACTS)
+    if isinstance(known, tuple):
+        return known
+    facts = tuple(_facts_of(line) for line in block.elements)
+    block.cache[_FACTS] = facts
+    return facts
+
+
+def _facts_of(line: Line) -> EventFacts | None:
+    """None for a blank line; of a line that is found fault with, nothing may be concluded about others."""
+    if line.is_blank:
+        return None
+    known = line.cache.get(_FACTS)
+    if not isinstance(known, EventFacts):
+        is_sound = not line.problems and all(each.severity > Severity.WARNING for each in _of_line(line))
+        known = event_facts(line.tree.value) or UNREAD
+        known = line.cache[_FACTS] = known if is_sound else known._replace(is_sound=False)
+    return known

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from mplp_lsp.analysis.located import Located
+from mplp_lsp.analysis.timeline import kind_of_line
 from mplp_lsp.features.cycle_cuts import cycle_cuts
 from mplp_lsp.features.id_repairs import fresh_uuid, malformed_id_repairs
 from mplp_lsp.features.json_edits import item_added, item_removed, member_added
 from mplp_lsp.features.member_edits import member_moved, member_removed
+from mplp_lsp.features.text_repairs import text_repair
 from mplp_lsp.text.edits import Edit
+from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.workspace.documents import Document
-from mplp_runtime.rules.words import nearest
 
 _LONGEST_SHOWN = 60
 _MOST_OPTIONS = 8
@@ -29,13 +31,10 @@ _REMOVABLE = {
     "step-dependency-self": "Remove this dependency",
     "step-dependency-unknown": "Remove this dependency",
 }
-_OWN_IDS = frozenset({"document-id-duplicate", "step-id-duplicate"})
-_LITERALS = {
-    **{word: word for word in ("true", "false", "null")},
-    **dict.fromkeys(("yes", "on"), "true"),
-    **dict.fromkeys(("no", "off"), "false"),
-    **dict.fromkeys(("none", "nil", "undefined"), "null"),
-}
+_OWN_IDS = frozenset({"document-id-duplicate", "step-id-duplicate", "entry-id-duplicate"})
+_NO_IDS = frozenset(
+    ("id-malformed", "format-uuid", "id-version-other", "obs-event-id-is-uuid", "learning-sample-id-is-uuid")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +48,14 @@ class Fix:
 
 def fixes(document: Document, found: Located) -> Iterator[Fix]:
     """What can be offered for one finding, the best first; nothing where no repair is mechanical."""
+    if document.timeline is not None:
+        yield from _fixes_of_line(document, document.timeline, found)
+        return
     data, code = found.finding.data, found.finding.code
-    repair = _TEXT_REPAIRS.get(code)
-    if repair is not None:
-        fix = repair(document, found)
-        if fix is not None:
-            yield fix
+    if code.startswith("json-"):
+        repair = text_repair(document, found)
+        if repair is not None:
+            yield Fix(repair.title, (repair.edit,), is_preferred=True)
         return
     if "suggestion" in data and document.toml is None:
         yield _replaced(found, data["suggestion"], is_preferred=True)
@@ -65,7 +66,7 @@ def fixes(document: Document, found: Located) -> Iterator[Fix]:
     yield from _other_options(found, data)
     if code in _OWN_IDS:
         yield _fresh_id(document, found)
-    elif code == "id-malformed" and "suggestion" not in data:
+    elif code in _NO_IDS and "suggestion" not in data:
         for title, edits in malformed_id_repairs(document, found.finding.place.pointer):
             yield Fix(title, edits, is_preferred=True)
     if data.get("removable"):
@@ -76,6 +77,29 @@ def fixes(document: Document, found: Located) -> Iterator[Fix]:
             yield Fix(_REMOVABLE[code], (removal,), is_preferred="suggestion" not in data)
     elif code == "plan-cycle":
         yield from (Fix(title, (edit,)) for title, edit in cycle_cuts(document, found))
+
+
+def _fixes_of_line(document: Document, timeline: Timeline, found: Located) -> Iterator[Fix]:
+    """Each line of a timeline is repaired as a document of its own."""
+    index, start = timeline.lines.locate(found.start)
+    line = timeline.lines[index]
+    alone = replace(
+        document,
+        uri=f"{document.uri}#{index}",
+        kind=kind_of_line(line.tree.value),
+        text=line.tree.text,
+        cache={"tree": line.tree},
+        lineage={},
+    )
+    place = replace(found.finding.place, pointer=found.finding.place.pointer[1:])
+    data = {
+        key: value - start if isinstance(value, int) and key.endswith(("_start", "_end")) else value
+        for key, value in found.finding.data.items()
+    }
+    inside = Located(replace(found.finding, place=place, data=data), found.start - start, found.end - start)
+    for fix in fixes(alone, inside):
+        edits = (Edit(edit.start + start, edit.end + start, edit.new_text) for edit in fix.edits)
+        yield replace(fix, edits=tuple(edits))
 
 
 # Faults of values
@@ -138,66 +162,3 @@ def _without_member(document: Document, found: Located, home: object) -> Iterato
 
 def _shown(text: str) -> str:
     return f"`{text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + '…'}`"
-
-
-# Faults of the text
-
-
-def _comma_missing(document: Document, found: Located) -> Fix | None:
-    """The comma belongs to what stands before it, not to the line of the next entry."""
-    at = len(document.text.slice(0, found.start).rstrip(" \t\r\n"))
-    return Fix("Insert a comma", (Edit(at, at, ","),), is_preferred=True)
-
-
-def _removed(title: str) -> Callable[[Document, Located], Fix | None]:
-    def repair(_document: Document, found: Located) -> Fix | None:
-        return Fix(title, (Edit(found.start, found.end, ""),), is_preferred=True)
-
-    return repair
-
-
-def _quote_missing(document: Document, found: Located) -> Fix | None:
-    text = document.text.slice(found.start, found.end)
-    if not text.startswith('"'):
-        return Fix("Insert the opening quote", (Edit(found.start, found.start, '"'),), is_preferred=True)
-    return Fix("Insert the closing quote", (Edit(found.end, found.end, '"'),), is_preferred=True)
-
-
-def _control_escaped(document: Document, found: Located) -> Fix | None:
-    escaped = json.dumps(document.text.slice(found.start, found.end))[1:-1]
-    return Fix(f"Write `{escaped}`", (Edit(found.start, found.end, escaped),), is_preferred=True)
-
-
-def _literal(document: Document, found: Located) -> Fix | None:
-    word = document.text.slice(found.start, found.end)
-    if found.finding.data.get("expected") == '"':
-        return _quoted(word, found)
-    literal = _LITERALS.get(word.casefold()) or nearest(word, ("true", "false", "null"))
-    if literal is None:
-        return None
-    return Fix(f"Change to `{literal}`", (Edit(found.start, found.end, literal),), is_preferred=True)
-
-
-def _syntax(document: Document, found: Located) -> Fix | None:
-    if found.finding.data.get("expected") == '"':
-        return _quoted(document.text.slice(found.start, found.end), found)
-    return None
-
-
-def _quoted(word: str, found: Located) -> Fix:
-    inner = word[1:-1] if len(word) > 1 and word[0] == word[-1] and word[0] in "'`" else word.strip("'`")
-    text = json.dumps(inner, ensure_ascii=False)
-    return Fix(f"Change to {_shown(text)}", (Edit(found.start, found.end, text),), is_preferred=True)
-
-
-_TEXT_REPAIRS: Mapping[str, Callable[[Document, Located], Fix | None]] = {
-    "json-comma-trailing": _removed("Remove the comma"),
-    "json-comma-missing": _comma_missing,
-    "json-comment": _removed("Remove the comment"),
-    "json-bracket-extra": _removed("Remove the bracket"),
-    "json-bom": _removed("Remove the byte order mark"),
-    "json-string-unterminated": _quote_missing,
-    "json-string-control": _control_escaped,
-    "json-literal-invalid": _literal,
-    "json-syntax": _syntax,
-}

@@ -63,9 +63,7 @@ def _is_id_place(pointer: Pointer) -> bool:
 
 def _declares(document: Document, pointer: Pointer) -> bool:
     """Whether the id at `pointer` is the document's own or that of a part of it, no mention of another's."""
-    if len(pointer) == 1:
-        return pointer[0] == OWN_ID.get(document.kind or "", "event_id")
-    return pointer[-1] in _SECTION_IDS
+    return pointer[-1] in _SECTION_IDS or pointer == (OWN_ID.get(document.kind or ""),)
 
 
 def _step_meant(tree: Tree, word: str) -> str | None:

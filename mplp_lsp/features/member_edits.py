@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from mplp_lsp.features.json_edits import member_added, value_at
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
@@ -25,13 +27,24 @@ def member_removed(document: Document, pointer: Pointer) -> Edit | None:
 
 
 def member_moved(document: Document, pointer: Pointer, home: str) -> tuple[Edit, Edit] | None:
-    """Takes the member at `pointer` into its sibling object `home`; None where there is no such object, or
-    where that has the member already."""
+    """Takes the member at `pointer` into its sibling object `home`, which is made where it is not there yet.
+
+    None where `home` is no object, or has the member already.
+    """
     tree = document.tree
     removal = member_removed(document, pointer)
     if tree is None or removal is None or pointer[0] in tree.tables:
         # The entries of a list at the top are not held together, so it is not copied.
         return None
-    target = (*pointer[:-1], home)
-    addition = member_added(document, target, str(pointer[-1]), value_at(tree, pointer))
+    owner, name = value_at(tree, pointer[:-1]), str(pointer[-1])
+    moved = value_at(tree, pointer)
+    if isinstance(owner, dict) and home not in owner:
+        if next(reversed(owner)) == name:
+            # What is written goes where the last member is, and that is the one to be moved.
+            start, end = tree.range_of(pointer, "key")[0], tree.range_of(pointer)[1]
+            text = json.dumps({home: {name: moved}}, ensure_ascii=False)[1:-1]
+            return Edit(start, end, text), Edit(end, end, "")
+        addition = member_added(document, pointer[:-1], home, {name: moved})
+    else:
+        addition = member_added(document, (*pointer[:-1], home), name, moved)
     return None if addition is None else (removal, addition)

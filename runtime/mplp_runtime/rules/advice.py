@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mplp_runtime.rules.choice import has_schema
+from mplp_runtime.rules import shape
+from mplp_runtime.rules.choice import BASE_EVENT, has_schema, schema_for
+from mplp_runtime.rules.event_sense import event_sense
 from mplp_runtime.rules.findings import Finding, Place, Severity, Stage
+from mplp_runtime.rules.integration_sense import integration_sense, payload_findings
 from mplp_runtime.rules.sense import element_sense, header_sense
 from mplp_runtime.rules.words import quoted
 
@@ -40,7 +43,9 @@ def header_advice(kind: str, header: object, counts: Mapping[str, int]) -> list[
     """
     if not isinstance(header, Mapping) or not has_schema(kind):
         return []
-    found = list(header_sense(kind, header))
+    found = [*header_sense(kind, header), *integration_sense(kind, header)]
+    if kind == "event" and shape.root(schema_for(kind, header)).base != BASE_EVENT:
+        found += [*event_sense(header), *payload_findings(header)]
     if kind == "collab" and counts.get("participants") == 1:
         found.append(_alone(header))
     return found

@@ -28,6 +28,9 @@ SAMPLE_FAMILIES = {
     "delta_impact": f"{_LEARNING}mplp-learning-sample-delta.schema.json",
 }
 
+_ONLY_ON_ENVELOPES = frozenset({"payload", "project_id", "signature", "lamport_timestamp", "extensions"})
+"""What tells an envelope, which names its source too, from an event embedded in a document."""
+
 KINDS_BY_CONTENT = frozenset({"event", "sample"})
 
 
@@ -58,19 +61,45 @@ def has_schema(kind: str) -> bool:
 def _event_schema(value: object) -> str:
     if not isinstance(value, Mapping):
         return EVENT_CORE
-    if "event_family" in value:
-        family = value["event_family"]
-        return EVENT_FAMILIES.get(family, EVENT_CORE) if isinstance(family, str) else EVENT_CORE
     event_type = value.get("event_type")
     known_type = event_type if isinstance(event_type, str) else ""
+    if "sa_id" in value and known_type.startswith("SA"):
+        return SA_EVENT
+    if "session_id" in value and known_type.startswith("MAP"):
+        return MAP_EVENT
+    if "event_family" in value:
+        family = value["event_family"]
+        if not isinstance(family, str) or family_by_members(value) not in (None, family):
+            return EVENT_CORE
+        return EVENT_FAMILIES.get(family, EVENT_CORE)
     if "sa_id" in value or known_type.startswith("SA"):
         return SA_EVENT
     if "session_id" in value or known_type.startswith("MAP"):
         return MAP_EVENT
-    if "source" in value:
+    if "source" in value and _ONLY_ON_ENVELOPES.isdisjoint(value):
         # An event as it stands inside a module's own `events` list.
         return BASE_EVENT
     return EVENT_CORE
+
+
+_MEMBERS_OF_FAMILIES = {
+    "pipeline_stage": frozenset({"pipeline_id", "stage_id", "stage_status"}),
+    "graph_update": frozenset({"graph_id", "update_kind", "node_delta", "edge_delta"}),
+    "runtime_execution": frozenset({"execution_id", "executor_kind", "status"}),
+}
+
+
+def family_by_members(event: Mapping[str, object]) -> str | None:
+    """The family whose members an event has, all of them; None where it has none or those it says itself.
+
+    An event of the family `graph_update` that has all of a stage and nothing of a graph says the wrong word.
+    """
+    declared = event.get("event_family")
+    own = _MEMBERS_OF_FAMILIES.get(declared) if isinstance(declared, str) else None
+    if own is not None and not own.isdisjoint(event):
+        return None
+    found = [family for family, members in _MEMBERS_OF_FAMILIES.items() if members <= event.keys()]
+    return found[0] if len(found) == 1 else None
 
 
 def _sample_schema(value: object) -> str:

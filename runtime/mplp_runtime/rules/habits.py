@@ -9,11 +9,16 @@ from collections.abc import Iterator, Mapping
 
 from mplp_runtime.rules import shape
 from mplp_runtime.rules.choice import has_schema, schema_for
-from mplp_runtime.rules.explain import is_id
+from mplp_runtime.rules.explain import explain_uuid, is_id
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Severity, Stage
 from mplp_runtime.rules.order import order_of
 from mplp_runtime.rules.words import label, quoted, snake_case
+from mplp_schemas.formats import is_uuid
 
+# Fields of which an invariant says that they are a UUID of version 4.
+_IDS_OF_INVARIANTS = tuple(
+    (name,) for name in ("event_id", "pipeline_id", "graph_id", "execution_id", "sample_id")
+)
 SUPPORTED_VERSION = "1.0.0"
 
 MODULES = frozenset(
@@ -69,8 +74,8 @@ def _walk(
     elif isinstance(value, list):
         for index, entry in enumerate(value):
             yield from _walk(name, prefix, entry, (*pointer, index), table)
-    elif _is_upper_case_id(value) and _wants_id(name, prefix + pointer):
-        yield _upper_case_id(str(value), pointer, table)
+    elif isinstance(value, str):
+        yield from _id(name, prefix, value, pointer, table)
 
 
 def _not_there(known: tuple[str, ...], owner: Mapping[str, object]) -> tuple[str, ...]:
@@ -103,24 +108,23 @@ def _key(
     yield Finding(code, message, severity, Stage.HABIT, Place((*pointer, key), "key"), data=data)
 
 
-def _is_upper_case_id(value: object) -> bool:
-    return isinstance(value, str) and value != value.lower() and is_id(value.lower())
-
-
-def _wants_id(name: str, pointer: Pointer) -> bool:
-    pattern = shape.keyword(name, pointer, "pattern")
-    return isinstance(pattern, str) and "-4[0-9a-f]{3}-" in pattern
-
-
-def _upper_case_id(value: str, pointer: Pointer, table: str | None) -> Finding:
-    return Finding(
-        "id-upper-case",
-        f"{label(pointer, table)} is {quoted(value)}. Ids are written in lower case.",
-        Severity.ERROR,
-        Stage.HABIT,
-        Place(pointer),
-        data={"suggestion": value.lower()},
-    )
+def _id(name: str, prefix: Pointer, value: str, pointer: Pointer, table: str | None) -> Iterator[Finding]:
+    """Ids in upper case, and where a schema takes any UUID, those that no MPLP document can have."""
+    pattern = shape.keyword(name, prefix + pointer, "pattern")
+    is_strict = isinstance(pattern, str) and "-4[0-9a-f]{3}-" in pattern
+    if is_id(value) or (not is_strict and shape.keyword(name, prefix + pointer, "format") != "uuid"):
+        return
+    if is_id(value.lower()):
+        told = "Ids are written in lower case."
+        severity = Severity.ERROR if is_strict or pointer[-1:] in _IDS_OF_INVARIANTS else Severity.WARNING
+        code, data = "id-upper-case", {"suggestion": value.lower()}
+    elif not is_strict and is_uuid(value) and pointer[-1:] not in _IDS_OF_INVARIANTS:
+        told = f"It {explain_uuid(value).reason}, as all ids of documents are."
+        code, severity, data = "id-version-other", Severity.WARNING, {}
+    else:
+        return
+    message = f"{label(pointer, table)} is {quoted(value)}. {told}"
+    yield Finding(code, message, severity, Stage.HABIT, Place(pointer), data=data)
 
 
 def _version(kind: str, value: object) -> Iterator[Finding]:

@@ -13,7 +13,14 @@ from typing import Literal, Protocol
 
 import mplp_schemas
 from mplp_runtime.rules import shape
-from mplp_runtime.rules.choice import BASE_EVENT, MAP_EVENT, SA_EVENT, SAMPLE_OLDER, schema_for
+from mplp_runtime.rules.choice import (
+    BASE_EVENT,
+    MAP_EVENT,
+    SA_EVENT,
+    SAMPLE_OLDER,
+    family_by_members,
+    schema_for,
+)
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Severity, Stage
 from mplp_runtime.rules.lifecycle import is_terminal
 from mplp_runtime.rules.map_events import EventFault, unanswered_turns, unheard_broadcasts
@@ -216,7 +223,11 @@ def code_of(invariant_id: str) -> str:
 def _of_kind(kind: str, value: object, moment: Moment) -> Sequence[mplp_schemas.Invariant]:
     if kind in ("event", "sample") and shape.root(schema_for(kind, value)).base in _EXEMPT:
         return ()
-    return _by_kind(kind, MOMENTS.index(moment))
+    found = _by_kind(kind, MOMENTS.index(moment))
+    if kind == "event" and isinstance(value, Mapping) and family_by_members(value) is not None:
+        # The family it says is not the one it is of: that family's rules would each repeat this one fault.
+        return tuple(each for each in found if each.when.equals != value.get("event_family"))
+    return found
 
 
 @cache

@@ -5,9 +5,11 @@ Events are multi-agent events as the protocol's MAP schema has them, in the orde
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
+
+from mplp_runtime.rules.event_facts import EventFacts, event_facts
 
 
 class EventFault(NamedTuple):
@@ -19,8 +21,8 @@ class EventFault(NamedTuple):
 
 class _Turn(NamedTuple):
     position: int
-    role_id: object
-    number: object
+    role_id: str | None
+    number: int | None
     instant: datetime | None
 
 
@@ -30,15 +32,19 @@ def unanswered_turns(events: Iterable[object]) -> list[EventFault]:
     Matched one to one per session and role, in order; where both sides number their turns the numbers
     have to agree, and a completion never comes before its dispatch.
     """
-    open_turns: dict[object, list[_Turn]] = {}
+    return unanswered_turns_of([event_facts(event) for event in events])
+
+
+def unanswered_turns_of(events: Sequence[EventFacts | None]) -> list[EventFault]:
+    """The same from the facts of the events."""
+    open_turns: dict[str | None, list[_Turn]] = {}
     faults: list[EventFault] = []
     for index, event in enumerate(events):
-        event_type, session, payload, instant = _read(event)
-        if event_type not in ("MAPTurnDispatched", "MAPTurnCompleted"):
+        if event is None or event.type not in ("MAPTurnDispatched", "MAPTurnCompleted"):
             continue
-        turn = _Turn(index, payload.get("role_id"), payload.get("turn_number"), instant)
-        waiting = open_turns.setdefault(session, [])
-        if event_type == "MAPTurnDispatched":
+        turn = _Turn(index, event.role, event.turn, event.time)
+        waiting = open_turns.setdefault(event.run, [])
+        if event.type == "MAPTurnDispatched":
             waiting.append(turn)
             continue
         match = next((dispatched for dispatched in waiting if _completes(dispatched, turn)), None)
@@ -67,37 +73,22 @@ def _completes(dispatched: _Turn, completed: _Turn) -> bool:
 
 def unheard_broadcasts(events: Iterable[object]) -> list[EventFault]:
     """Broadcasts of a session in which nobody receives anything afterwards; the first of each session."""
-    sent: dict[object, int] = {}
-    heard: set[object] = set()
+    return unheard_broadcasts_of([event_facts(event) for event in events])
+
+
+def unheard_broadcasts_of(events: Sequence[EventFacts | None]) -> list[EventFault]:
+    """The same from the facts of the events."""
+    sent: dict[str | None, int] = {}
+    heard: set[str | None] = set()
     for index, event in enumerate(events):
-        event_type, session, _payload, _instant = _read(event)
-        if event_type == "MAPBroadcastSent":
-            sent.setdefault(session, index)
-        elif event_type == "MAPBroadcastReceived" and session in sent:
-            heard.add(session)
+        if event is None:
+            continue
+        if event.type == "MAPBroadcastSent":
+            sent.setdefault(event.run, index)
+        elif event.type == "MAPBroadcastReceived" and event.run in sent:
+            heard.add(event.run)
     return [
         EventFault(index, "is a broadcast that nobody received")
         for session, index in sent.items()
         if session not in heard
     ]
-
-
-def _read(event: object) -> tuple[object, object, Mapping[str, object], datetime | None]:
-    if not isinstance(event, Mapping):
-        return None, None, {}, None
-    payload = event.get("payload")
-    session = event.get("session_id")
-    return (
-        event.get("event_type"),
-        session if isinstance(session, str) else None,
-        payload if isinstance(payload, Mapping) else {},
-        _instant(event.get("timestamp")),
-    )
-
-
-def _instant(text: object) -> datetime | None:
-    try:
-        instant = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    return instant if instant is not None and instant.tzinfo is not None else None

@@ -11,6 +11,13 @@ from mplp_runtime.rules.meant_values import fits
 from mplp_runtime.rules.synonyms import meant_property
 from mplp_runtime.rules.words import snake_case
 
+_BAGS = ("payload", "data", "attributes")
+"""The open members of events and spans, in which anything may stand."""
+
+
+_NOWHERE = frozenset({"$schema", "$comment", "event_family"})
+"""Keys that are to be removed rather than moved."""
+
 
 class Meant(NamedTuple):
     """`name`: the key that was meant; `home`: the member of the object in which the key belongs."""
@@ -29,7 +36,10 @@ def meant_by(schema: str, pointer: Pointer, owner: Mapping[str, object], key: st
     home = next((name for name in known if _takes(schema, (*pointer, name), key)), None)
     if home is not None:
         return Meant(home=home)
-    return Meant(_only_gap(schema, pointer, owner, known, key))
+    gap = _only_gap(schema, pointer, owner, known, key)
+    if gap is not None or key in _NOWHERE:
+        return Meant(gap)
+    return Meant(home=next((name for name in _BAGS if name in known), None))
 
 
 def _takes(schema: str, pointer: Pointer, key: str) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mplp_runtime.rules import shape
+from mplp_runtime.rules.choice import family_by_members
+from mplp_runtime.rules.event_sense import family_of_type
 from mplp_runtime.rules.explain import (
     Explanation,
     explain_email,
@@ -34,6 +36,10 @@ _FORMS = (
     (SEMANTIC_VERSION_PATTERN_MARK, "must be a semantic version, as in `1.4.0` or `2.0.0-beta.1`"),
     ("^[0-9]+", "must be three numbers joined by dots, as in `1.0.0`"),
 )
+_ON_ENVELOPES = frozenset(
+    ("source", "signature", "content_hash", "editor_source", "file_paths", "duration_ms", "lamport_timestamp")
+)
+"""What other texts ask of integration events, and their closed schemas have no place for."""
 _OTHER_FORM = "does not have the form that is asked for here"
 
 
@@ -105,6 +111,9 @@ def _required(speaker: Speaker, fault: Fault) -> Sequence[Finding]:
             data: dict[str, object] = {"missing": name, "suggestion": name}
             return [_error("property-missing", message, (*fault.pointer, misspelt), "key", data)]
     data = {"missing": name} | shape.insertion_for(speaker.schema, (*speaker.prefix, *fault.pointer, name))
+    if name == "event_family" and isinstance(members, Mapping):
+        known = family_by_members(members) or family_of_type(members.get("event_type"))
+        data["insert_default"] = known or data["insert_default"]
     return [_error("property-missing", f"{owner} needs `{name}`.", fault.pointer, "open", data)]
 
 
@@ -124,14 +133,17 @@ def _unknown_property(speaker: Speaker, pointer: Pointer, key: str) -> Finding:
         hint = f" Did you mean `{meant.name}`?"
     elif meant.home is not None:
         data |= {"home": meant.home, "removable": True}
+        is_bag = not shape.known_properties(speaker.schema, (*speaker.prefix, *pointer, meant.home))
         hint = f" It belongs into `{meant.home}`."
+        if is_bag:
+            hint = f" Known here: {listed(known, joiner='and')}. Anything else belongs into `{meant.home}`."
     else:
         data["removable"] = True
-        hint = _why_unknown(key, known)
+        hint = _why_unknown(key, known, speaker.schema)
     return _error("property-unknown", f"{quoted(key)} is not known here.{hint}", (*pointer, key), "key", data)
 
 
-def _why_unknown(key: str, known: Sequence[str]) -> str:
+def _why_unknown(key: str, known: Sequence[str], schema: str) -> str:
     near = nearest(key, known)
     if near is not None:
         return f" `{near}` is there already."
@@ -139,8 +151,12 @@ def _why_unknown(key: str, known: Sequence[str]) -> str:
         return " MPLP documents name no schema; remove it."
     if key == "$comment":
         return " A `$comment` is let pass only at the top of a document."
+    if key == "event_family":
+        return " Events of the profiles, and those embedded in documents, have no family."
     if key.startswith("x_"):
         return " Own data belongs into an open place: `meta.tags`, `root`, `constraints`, `attributes`."
+    if schema.startswith("integration/") and key in _ON_ENVELOPES:
+        return " It belongs onto the envelope, the event whose payload this is."
     return f" Known here: {listed(known, joiner='and')}." if known else ""
 
 

@@ -17,9 +17,11 @@ from mplp_lsp.text.tree import Tree
 from mplp_runtime.rules import docs
 from mplp_runtime.rules.catalogue import Document, Entry, Example, sections
 from mplp_runtime.rules.check import check
+from mplp_runtime.rules.event_facts import event_facts
 from mplp_runtime.rules.findings import Finding
 from mplp_runtime.rules.history import baseline_of
 from mplp_runtime.rules.invariants import code_of, evaluate
+from mplp_runtime.rules.timelines import timeline_findings
 from mplp_runtime.rules.world import Baseline
 from mplp_runtime.settings import Settings
 from tests.runtime.rules.documents import SmallWorld, facts
@@ -48,11 +50,18 @@ RULES = of_section(
     "Statuses of confirms, traces and others",
     "Across documents",
     "Between documents",
+    "Advice",
+    "Events",
+    "Timelines",
 )
 TEXTS = of_section("Text")
 
 
 def findings(example: Example) -> list[Finding]:
+    if example.document.kind == "lines":
+        return timeline_findings(
+            [event_facts(json.loads(line)) for line in example.document.text.splitlines()]
+        )
     value = json.loads(example.document.text)
     kind = example.document.kind
     own = facts(kind, value, uri_of(example.document, 0))
@@ -94,7 +103,8 @@ def test_every_code_that_is_written_anywhere_is_documented():
         "property type value const id pattern format text list number comment key protocol step plan trace "
         "document status order json toml encoding findings run settings segment confirm decision entry "
         "context "
-        "message span event dialog core module network time history"
+        "message span event dialog core module network time history profile stage graph file-rename sample "
+        "integration text times"
     )
     code = rf'"((?:{"|".join(first_words.split())})(?:-[a-z]+)+)"'
     folders = [ROOT / "runtime/mplp_runtime/rules", ROOT / "mplp_lsp/text", ROOT / "mplp_lsp/analysis"]

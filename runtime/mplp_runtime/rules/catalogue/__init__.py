@@ -5,6 +5,7 @@ from __future__ import annotations
 from mplp_runtime.rules.catalogue.advice_entries import ADVICE_SECTION
 from mplp_runtime.rules.catalogue.belonging_entries import BELONGING_SECTION
 from mplp_runtime.rules.catalogue.entry import Document, Entry, Example, Section
+from mplp_runtime.rules.catalogue.event_entries import EVENT_SECTION, TIMELINE_SECTION
 from mplp_runtime.rules.catalogue.invariant_entries import invariant_section
 from mplp_runtime.rules.catalogue.list_entries import DECISION_SECTION, LIST_SECTION
 from mplp_runtime.rules.catalogue.plan_entries import GRAPH_SECTION, STATUS_SECTION, WORLD_SECTION
@@ -29,6 +30,8 @@ def sections() -> tuple[Section, ...]:
         WORLD_SECTION,
         BELONGING_SECTION,
         ADVICE_SECTION,
+        EVENT_SECTION,
+        TIMELINE_SECTION,
         settings_section(),
         SESSION_SECTION,
         invariant_section(),

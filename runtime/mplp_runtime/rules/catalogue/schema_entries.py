@@ -7,6 +7,8 @@ from mplp_runtime.rules.catalogue.entry import FIRST, SECOND, Entry, Section, on
 _ID = f'{{"plan_id": "{FIRST}"}}'
 _TITLED = one('{"title": "Release"}')
 
+_VERSION_1 = "123e4567-e89b-12d3-a456-426614174000"
+
 HABIT_SECTION = Section(
     "Habits",
     "Spellings that come from elsewhere. Each is told instead of the schema's complaint about the same "
@@ -31,12 +33,21 @@ HABIT_SECTION = Section(
         ),
         Entry(
             "id-upper-case",
-            "error",
+            "error; warning where the schema takes any UUID",
             "An id is a UUID with upper-case letters. Ids are compared letter by letter and written in "
             "lower case.",
             "Write it in lower case. A fix does it.",
             one(f'{{"plan_id": "{FIRST.upper()}"}}'),
             one(_ID),
+        ),
+        Entry(
+            "id-version-other",
+            "warning",
+            "An event names something by a UUID that is not of version 4. Its schema takes any UUID, but no "
+            "plan, context or session can have such an id.",
+            "Write the id of what is meant.",
+            one(f'{{"event_type": "SACompleted", "sa_id": "{_VERSION_1}"}}', "event"),
+            one(f'{{"event_type": "SACompleted", "sa_id": "{FIRST}"}}', "event"),
         ),
         Entry(
             "protocol-version-unsupported",
