@@ -177,7 +177,7 @@ local function scenario()
     wait('a hint at each step', function()
       facts.hints_at_the_end = hints()
       return #vim.tbl_filter(function(label)
-        return label:match('✓')
+        return label:match('^✓ [%d.]+ m?s$')
       end, facts.hints_at_the_end) == 3
     end)
   end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -83,7 +84,7 @@ def step(step_id: str, description: str, *, role: str, after: Sequence[str] = ()
 
 
 def bindings() -> str:
-    """The tester takes two seconds, so that an editor can be looked at while a run goes on."""
+    """The tester takes five seconds, so that an editor can be looked at while a run goes on."""
 
     def command(code: str) -> str:
         return f'action = "tool_call"\ncommand = {json.dumps([sys.executable, "-c", code])}\n'
@@ -92,7 +93,7 @@ def bindings() -> str:
         "[roles.formatter]\n"
         + command("print('2 files left unchanged')")
         + "\n[roles.tester]\n"
-        + command("import time; time.sleep(2); print('4 passed')")
+        + command("import time; time.sleep(5); print('4 passed')")
         + "\n[roles.packager]\n"
         + command(
             "import pathlib; pathlib.Path('greeter.tar').write_text('greeter'); print('greeter.tar written')"
@@ -105,3 +106,8 @@ def bindings() -> str:
 
 def write(path: Path, document: dict[str, Any]) -> None:
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def is_duration(hint: str) -> bool:
+    """Whether an inlay hint says how long a step of its own took, and not what a step waits for."""
+    return re.fullmatch(r"✓ [\d.]+ m?s", hint) is not None

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.editors.installation import NEOVIM, REPOSITORY, SERVER, need
-from tests.editors.project import UNKNOWN, write_project
+from tests.editors.project import UNKNOWN, is_duration, write_project
 
 pytestmark = [pytest.mark.editors, pytest.mark.timeout(120)]
 
@@ -117,7 +117,7 @@ def test_a_run_reports_its_progress_from_begin_to_end(neovim: dict[str, Any]) ->
 
 def test_each_step_shows_how_it_fares(neovim: dict[str, Any]) -> None:
     assert any("running" in label for label in neovim["hints"]), neovim["hints"]
-    assert sum(label.startswith("✓") for label in neovim["hints_at_the_end"]) == 3
+    assert sum(is_duration(label) for label in neovim["hints_at_the_end"]) == 3
 
 
 def test_a_failing_step_is_a_problem_with_its_last_lines(neovim: dict[str, Any]) -> None:
