@@ -73,7 +73,7 @@ def schema_card(kind: str, header: object, pointer: Pointer) -> Card | None:
     """The card of a key, or of a value nothing better is known about."""
     said = description(kind, header, pointer)
     if said is None:
-        return None
+        return _open_card(kind, header, pointer)
     name = next((part for part in reversed(pointer) if isinstance(part, str)), None)
     title = str(said.get("title") or name or kind.capitalize())
     head: list[Piece | str] = [strong(title)]
@@ -82,6 +82,23 @@ def schema_card(kind: str, header: object, pointer: Pointer) -> Card | None:
     meaning = said.get("description")
     sentences = [line(meaning)] if isinstance(meaning, str) else []
     return Card(line(*head), sentences, list(facts(said)))
+
+
+def _open_card(kind: str, header: object, pointer: Pointer) -> Card | None:
+    """For what stands in an open object: whose it is, since nothing else is known about it."""
+    for length in range(len(pointer) - 1, -1, -1):
+        around = description(kind, header, pointer[:length])
+        if around is None:
+            continue
+        name = next((part for part in reversed(pointer[:length]) if isinstance(part, str)), None)
+        word = next((part for part in reversed(pointer) if isinstance(part, str)), None)
+        # A closed object has no other members; a key that is not its own is a finding, and said as such.
+        if name is None or word is None or around.get("additionalProperties") is False:
+            return None
+        meaning = around.get("description")
+        sentences = [line(meaning)] if isinstance(meaning, str) else []
+        return Card(line(code(word), " · free member of ", code(name)), sentences)
+    return None
 
 
 def facts(said: Mapping[str, Any]) -> Iterator[Line]:

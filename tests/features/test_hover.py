@@ -94,6 +94,14 @@ def test_a_key_named_status_shows_the_whole_life() -> None:
     assert "- `completed` is final" in text
 
 
+def test_a_member_of_an_open_object_says_whose_it_is() -> None:
+    extension = json.dumps({"extension_id": uuid_of("x"), "config": {"depth": {"limit": 3}}})
+    at = extension.index('"limit') + 3
+    text = text_of(project(f"-- a.extension.json --\n{extension[:at]}$0{extension[at:]}"))
+    assert text.splitlines()[0] == "`limit` · free member of `config`"
+    assert len(text.splitlines()) == 3
+
+
 def test_a_status_says_what_may_follow_it() -> None:
     seen = seen_at(plan_text(status="proposed"), '"status": "prop')
     assert place_of(seen) == '"proposed"'

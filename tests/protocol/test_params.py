@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mplp_lsp.server.routes import ROUTES
 from tests.protocol.client import PLAIN, PULLING, ServerUnderTest, environment
 
 POSITION = {"line": 0, "character": 0}
@@ -53,17 +54,28 @@ def test_every_announced_provider_has_a_method_that_answers(tmp_path: Path) -> N
     with ServerUnderTest(env=environment(tmp_path)) as server:
         announced = server.client.initialize(tmp_path)["capabilities"]
         providers = {name for name in announced if name.endswith("Provider")}
-        assert providers == {
-            "codeLensProvider",
-            "inlayHintProvider",
-            "codeActionProvider",
-            "executeCommandProvider",
-        }
+        behind = {route.provider: route for route in ROUTES if route.provider is not None}
+        assert providers - {"executeCommandProvider"} <= set(behind)
+        assert {"codeLensProvider", "hoverProvider", "codeActionProvider"} <= providers
         uri = (tmp_path / "a.plan.json").as_uri()
         server.client.open(uri, "{")
-        context = {"diagnostics": []}
-        for method in METHODS:
-            server.client.request(method, {"textDocument": {"uri": uri}, "range": RANGE, "context": context})
+        # What any of them may ask for, at once.
+        everything = {
+            "textDocument": {"uri": uri},
+            "range": RANGE,
+            "position": POSITION,
+            "positions": [POSITION],
+            "ranges": [RANGE],
+            "context": {"diagnostics": [], "includeDeclaration": True, "triggerKind": 1},
+            "options": {"tabSize": 2, "insertSpaces": True},
+            "newName": "x",
+            "ch": "}",
+            "query": "a",
+        }
+        for name in sorted(providers & set(behind)):
+            answer = server.client.answer(server.client.begin(behind[name].method, everything))
+            # A refusal with a sentence is an answer too: there is nothing to rename here.
+            assert "result" in answer or answer["error"]["code"] == -32803, (behind[name].method, answer)
 
 
 @pytest.mark.parametrize("place", [-1, 2**31, 2**40, 10**30])
