@@ -259,7 +259,9 @@ class _Look:
         is_alone = frame.seen == "open" and mark in ("}" if frame.is_object else "]") and bool(mark)
         keys = self._keys(frame, written if is_key else frame.key, end)
         has_value = is_key and mark == ":"
-        follows_more = mark not in ("", ",", "}", "]", ":")
+        # Behind a member only a key calls for a comma; a bracket there means that one is not closed.
+        next_ones = ("string", "word") if frame.is_object else ("string", "word", "mark")
+        follows_more = follows is not None and follows.kind in next_ones and mark not in (",", "}", "]", ":")
         pointer = self._pointer if is_key else (*self._pointer, self._index(frame))
         return Cursor(
             "key" if is_key else "value",

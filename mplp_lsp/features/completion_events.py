@@ -14,7 +14,7 @@ from mplp_lsp.features.completion_place import Place
 from mplp_lsp.workspace.documents import Document
 
 # What the runtime records, and what the examples of the protocol show, by family.
-_OF_FAMILY: Mapping[str, tuple[str, ...]] = {
+TYPES_OF_FAMILY: Mapping[str, tuple[str, ...]] = {
     "pipeline_stage": (
         "plan_execution_started",
         "plan_execution_completed",
@@ -43,11 +43,11 @@ def event_type_offers(place: Place) -> list[Offer]:
     if "pattern" in said:
         return _embedded(place)
     family = place.text_at("event_family")
-    families = [family] if family in _OF_FAMILY else [] if family else list(_OF_FAMILY)
+    families = [family] if family in TYPES_OF_FAMILY else [] if family else list(TYPES_OF_FAMILY)
     return [
         _offer(place, word, f"of family {each}", rank)
         for rank, (each, word) in enumerate(
-            (each, word) for each in families for word in _OF_FAMILY[str(each)]
+            (each, word) for each in families for word in TYPES_OF_FAMILY[str(each)]
         )
     ]
 

@@ -10,6 +10,7 @@ import mplp_schemas
 from mplp_lsp.features.completion_ids import id_choices
 from mplp_lsp.features.completion_place import Place
 from mplp_lsp.features.completion_text import Hole, plain
+from mplp_lsp.workspace.kinds import MODULES
 from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.lifecycle import TRANSITIONS
 from mplp_runtime.rules.names import ANY, ROLE_NAME
@@ -22,7 +23,7 @@ _NOT_REQUIRED_BUT_USUAL: Mapping[tuple[str, str], tuple[str, ...]] = {
 }
 _CHOSEN: Mapping[str, str] = {
     "target_type": "plan",
-    "event_family": "external_integration",
+    "event_family": "intent",
     "module": "confirm",
 }
 
@@ -118,6 +119,8 @@ def _text(place: Place, pointer: Pointer, said: Mapping[str, object], *, is_requ
     key = str(pointer[-1])
     if key in ("protocol_version", "schema_version"):
         return example
+    if key == "source" and place.kind in MODULES:
+        return Hole(place.kind)
     if pattern:
         return Hole(example)
     if form is not None or key.endswith(("_version", "_path", "_url")):

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from lsprotocol import types
 
+from mplp_lsp.features.completion_events import TYPES_OF_FAMILY
 from mplp_lsp.features.completion_items import Offer
 from mplp_lsp.features.completion_place import Place
 from mplp_lsp.features.completion_samples import object_sample
@@ -60,6 +61,9 @@ def skeleton(place: Place, members: Mapping[str, str]) -> object:
     value = object_sample(_like(place, members), ())
     if place.kind == "trace" and isinstance(value, dict) and isinstance(value["root_span"], dict):
         value["root_span"]["trace_id"] = value["trace_id"]
+    family = plain(value.get("event_family")) if isinstance(value, dict) else None
+    if isinstance(value, dict) and isinstance(family, str) and family in TYPES_OF_FAMILY:
+        value["event_type"] = Hole(TYPES_OF_FAMILY[family][0])
     if isinstance(value, dict) and "sample_family" in value and not members:
         value["sample_family"] = Hole("pipeline_outcome")
     return value

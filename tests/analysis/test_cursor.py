@@ -113,6 +113,7 @@ def test_the_other_keys_of_the_object_are_known_on_both_sides() -> None:
         ('{"a": [1\n|, 2]}', True, False),
         ('{"a": [|{}]}', False, True),
         ('{"a": [{} "|"]}', True, False),
+        ('{"a": [{"b": 1,\n"|\n{"b": 2}]}', False, False),
     ],
 )
 def test_missing_commas_are_seen(text: str, before: bool, after: bool) -> None:
