@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from mplp_lsp.text.json_gaps import repair_data
 from mplp_lsp.text.json_judge import Frame, Gap, Judge, Outer
 from mplp_lsp.text.json_lexer import Lexer
 from mplp_lsp.text.places import Placing, Spot
+from mplp_runtime.rules.findings import Severity
 
 
 class Reading(NamedTuple):
@@ -53,7 +55,8 @@ class Containers(Judge):
 
     def imply_object(self, offset: int, spot: Spot | None) -> None:
         self.open(offset, is_object=True, spot=spot, is_implied=True)
-        self.lexer.expected("{", "`{` expected before this key.", offset, self.lexer.token_end(offset))
+        message, end = "`{` expected before this key.", self.lexer.token_end(offset)
+        self.lexer.expected("{", message, offset, end, (None, offset, "{"))
 
     def put(self, value: object, start: int, stop: int, spot: Spot | None, *, quiet: bool = False) -> None:
         """Hand a finished value to the container it stands in."""
@@ -85,7 +88,7 @@ class Containers(Judge):
         """Report semicolons where a comma belongs; gives where reading goes on."""
         stop = self.lexer.run_end(at)
         message = "`,` expected here, not `;`."
-        self.lexer.expected(",", message, at, stop)
+        self.lexer.expected(",", message, at, stop, (at, stop, ","))
         return self.lexer.skip(stop)
 
     def bracket_extra(self, at: int, char: str) -> None:
@@ -93,6 +96,12 @@ class Containers(Judge):
 
     def opening_extra(self, at: int, char: str) -> None:
         self.lexer.add("json-bracket-extra", f"This `{char}` opens nothing.", at, at + 1)
+
+    def bracket_unclosed(self, message: str, opener: int, end: int, closer: str) -> None:
+        repair = repair_data(end, None, closer)
+        severity = Severity.ERROR
+        code = "json-bracket-unclosed"
+        self.lexer.add(code, message, opener, opener + 1, severity, expected=closer, **repair)
 
     def close_to(self, owner: int, at: int) -> int:
         """Containers inside the level `owner` are never closed: one fault, however many there are."""
@@ -104,9 +113,10 @@ class Containers(Judge):
             bracket = self.lexer.text[start]
             message = f"This `{bracket}` is never closed."
             closer = "}" if bracket == "{" else "]"
-            self.lexer.add("json-bracket-unclosed", message, start, start + 1, expected=closer)
+            self.bracket_unclosed(message, start, self.last_stop, closer)
         resume = frame.comma + 1 if frame.gap is Gap.COMMA else self.last_stop
         while self.frames and self.level > owner:
+            self.forced += not self.frames[-1].is_implied
             self.close(self.last_stop, quiet=True)
         if self.frames:
             return at

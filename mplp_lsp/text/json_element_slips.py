@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from mplp_lsp.text.elements import Element, LooseElement
 from mplp_lsp.text.json_judge import Gap, Outer
+from mplp_lsp.text.json_keys import HALF_KEY
 from mplp_lsp.text.json_lexer import Lexer
 from mplp_lsp.text.json_reader import Reader
 from mplp_lsp.text.json_slips import (
@@ -22,6 +23,7 @@ from mplp_lsp.text.json_slips import (
     window_start,
 )
 from mplp_lsp.text.places import Placing, Spot
+from mplp_lsp.text.problems import Problem
 
 # A file with this many of them in one element is no JSON with a slip, but another language.
 _FOREIGN_LIMIT = 2
@@ -29,14 +31,20 @@ _FOREIGN = frozenset({"Keys stand in double quotes.", "Strings stand in double q
 
 
 class MendedElement(NamedTuple):
-    """An element as it was meant: its text from the value on, and the slip in it.
+    """An element as it was meant: its text, where in it the value starts, and the slip in it.
 
     `landing` is the comma or closing bracket that follows it, in the text as it was meant.
     """
 
     text: str
+    first: int
     slip: Slip
     landing: int
+
+    @property
+    def opener(self) -> str:
+        """The first character of the value."""
+        return self.text[self.first]
 
     def element(
         self,
@@ -52,12 +60,12 @@ class MendedElement(NamedTuple):
         and behind what was passed over.
         """
         start, at = places
-        text, slip, landing = self
+        text, first, slip, landing = self
         if placing is not None:
             placing.spots.clear()
         inner = Lexer(text, starts_line=False)
         spot = Spot(()) if placing is not None else None
-        reading = Reader(inner, outer, careful=True, placing=placing).read(0, spot)
+        reading = Reader(inner, outer, careful=True, placing=placing).read(first, spot)
         if placing is not None:
             placing.remap(lambda offset: slip.back(offset) + at)
         lexer.problems = []
@@ -82,18 +90,19 @@ def comma_missing(lexer: Lexer, at: int) -> None:
     lexer.add("json-comma-missing", message, at, lexer.token_end(at), expected=",")
 
 
-def is_doubtful(lexer: Lexer, at: int, stop: int, leave: Gap, *, is_empty: bool) -> bool:
+def is_doubtful(reader: Reader, at: int, stop: int, leave: Gap, *, is_empty: bool) -> bool:
     """Whether one slip may explain more: several problems, or something behind that does not follow.
 
     The element starts at `at`, its text ends at `stop` in the state `leave`; `is_empty`: as `{` and `[` that
     have only been typed are.
     """
+    lexer = reader.lexer
     errors = sum(problem.is_error for problem in lexer.problems)
     if any(problem.code == "json-comment" for problem in lexer.problems):
         return False
     if sum(problem.message in _FOREIGN for problem in lexer.problems) >= _FOREIGN_LIMIT:
         return False
-    if errors > 1:
+    if errors > 1 or reader.forced > 1 or any(_is_cut_off(lexer, problem) for problem in lexer.problems):
         return True
     behind = lexer.skip(stop, report=False)
     char = lexer.char(behind)
@@ -110,6 +119,12 @@ def is_doubtful(lexer: Lexer, at: int, stop: int, leave: Gap, *, is_empty: bool)
     if char == "{":
         return errors > 0 and lexer.char(lexer.skip(behind + 1, report=False)) not in ('"', "}")
     return char in "}:," or (errors > 0 and lexer.is_key(behind))
+
+
+def _is_cut_off(lexer: Lexer, problem: Problem) -> bool:
+    """Whether a word with a quote behind it, but none before it, was taken for a key being typed."""
+    text = lexer.text[problem.start : problem.end]
+    return problem.message == HALF_KEY and text.endswith('"') and not text.startswith('"')
 
 
 def ends_well(lexer: Lexer, bracket: int) -> bool:
@@ -136,14 +151,18 @@ def mended_element(lexer: Lexer, start: int, *, is_certain: bool = False) -> Men
     fault -= start
     best: tuple[tuple[int, int], MendedElement] | None = None
     for number, slip in enumerate(slips(region, window_start(region, fault), fault)):
+        if slip.end == 0 and region[:1] in ("{", "["):
+            # A list around an element is no slip.
+            continue
         meant = slip.mend(region)
-        _, stop, _ = scanned(meant, 0)
-        landing = _landing(meant, stop) if stop >= 0 else -1
+        first = past_blanks(meant, 0)
+        _, stop, _ = scanned(meant, first)
+        landing = _landing(meant, stop, meant[first]) if stop >= 0 else -1
         if landing < 0 or not _is_before(slip, meant, landing):
             continue
-        rank = (doubts(slip, meant) + 2 * has_duplicates(meant), number)
+        rank = (doubts(slip, meant) + 2 * has_duplicates(meant, first), number)
         if best is None or rank < best[0]:
-            best = rank, MendedElement(meant, slip, landing)
+            best = rank, MendedElement(meant, first, slip, landing)
     return best[1] if best and not (is_certain and best[0][0]) else None
 
 
@@ -152,15 +171,15 @@ def _token_behind(text: str, stop: int) -> int:
     return past_blanks(text, at + 1) if char_at(text, at) == "," else at
 
 
-def _landing(text: str, stop: int) -> int:
+def _landing(text: str, stop: int, opener: str) -> int:
     """Where the comma or bracket behind an element stands, if what follows it follows an element; else -1.
 
-    The element is what `text` starts with, up to `stop`.
+    The element starts with `opener` and ends at `stop`.
     """
     at = past_blanks(text, stop)
     behind = past_blanks(text, at + 1)
     if char_at(text, at) == ",":
-        return at if _is_like(text, behind, text[0]) else -1
+        return at if _is_like(text, behind, opener) else -1
     if char_at(text, at) != "]":
         return -1
     if char_at(text, behind) == "}":

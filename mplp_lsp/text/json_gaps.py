@@ -31,6 +31,20 @@ BALANCE_LIMIT = 20_000
 PATIENCE = 200_000
 
 
+def repair_data(start: int | None, end: int | None, new_text: str) -> dict[str, object]:
+    """The edit that repairs a problem, as its data.
+
+    Only a start: something belongs behind all that stands there; only an end: before it. The two differ
+    where a table stands at that place.
+    """
+    data: dict[str, object] = {"repair_text": new_text}
+    if start is not None:
+        data["repair_start"] = start
+    if end is not None:
+        data["repair_end"] = end
+    return data
+
+
 class GapLexer:
     """Reads tokens of `text` and collects problems, in offsets of `text`.
 
@@ -73,9 +87,17 @@ class GapLexer:
             return
         self.problems.append(Problem(code, message, start, end, data, severity))
 
-    def expected(self, what: str, message: str, start: int, end: int) -> None:
-        """Report that something else should stand here; `what` is for the fix."""
-        self.add("json-syntax", message, start, end, expected=what)
+    def expected(
+        self,
+        what: str,
+        message: str,
+        start: int,
+        end: int,
+        repair: tuple[int | None, int | None, str] | None = None,
+    ) -> None:
+        """Report that something else should stand here; `what` is for the fix, as is `repair`: see there."""
+        data = {} if repair is None else repair_data(*repair)
+        self.add("json-syntax", message, start, end, Severity.ERROR, expected=what, **data)
 
     # Gaps
 

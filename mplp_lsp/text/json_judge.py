@@ -68,6 +68,8 @@ class Judge:
         self.last_stop = 0
         # Nothing before this place is looked at to learn how far a line is indented.
         self.floor = 0
+        # How many containers ended without a bracket of their own.
+        self.forced = 0
 
     def kind(self, index: int) -> bool | None:
         """Whether the container at a level is an object; None outside all of them."""

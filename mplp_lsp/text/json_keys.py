@@ -7,6 +7,7 @@ import re
 from mplp_lsp.text.json_containers import Containers
 from mplp_lsp.text.json_judge import Frame, Gap
 
+HALF_KEY = "Colon and value expected after this key."
 _NO_COLON = re.compile(r"[=:]?=>?|->")
 _SIGNS = re.compile(r"[{}\[\],:]")
 _REST_OF_KEY = re.compile(r'([^"\\\s,:{}\[\]]{0,100}")[ \t]{0,20}:')
@@ -39,7 +40,7 @@ class Keys(Containers):
             last = lexer.text[stop - 1]
             if last in "{}[],\\":
                 message = f'`"` expected here, not `{last}`.'
-                lexer.expected('"', message, stop - 1, stop)
+                lexer.expected('"', message, stop - 1, stop, (stop - 1, stop, '"'))
                 return name.rstrip()[:-1], stop, at + 2 + len(name)
             message = "This key has no closing quote."
             lexer.add("json-string-unterminated", message, at, stop, expected='"')
@@ -48,19 +49,22 @@ class Keys(Containers):
         sign = _NO_COLON.match(lexer.text, after)
         if sign:
             lexer.note(sign.end() + 1)
-            lexer.expected(":", f"`:` expected here, not `{sign.group()}`.", after, sign.end())
+            message = f"`:` expected here, not `{sign.group()}`."
+            lexer.expected(":", message, after, sign.end(), (after, sign.end(), ":"))
             return str(token.value), token.stop, sign.end()
         if char and char in "{}[],":
             behind = lexer.skip(after + 1, report=False)
             if lexer.char(behind) == ":":
                 if char == ",":
-                    lexer.expected(":", "A key and its colon have no comma between them.", after, after + 1)
+                    message = "A key and its colon have no comma between them."
+                    lexer.expected(":", message, after, after + 1, (after, after + 1, ""))
                 else:
                     self.bracket_extra(after, char)
                 return str(token.value), token.stop, behind + 1
         gap = lexer.text[token.stop : after]
         if char and char not in ",}]" and "\n" not in gap and "\r" not in gap and not lexer.is_key(after):
-            lexer.expected(":", "Colon expected after this key.", at, token.stop)
+            repair = (token.stop, token.stop, ":")
+            lexer.expected(":", "Colon expected after this key.", at, token.stop, repair)
             return str(token.value), token.stop, token.stop
         return None
 
@@ -74,7 +78,7 @@ class Keys(Containers):
         stop = rest.end(1)
         name = lexer.text[at + 1 : stop - 1].replace('"', "")
         extra = at + 1 if token_stop == at + 2 else token_stop - 1
-        lexer.expected("", "This quote is one too many.", extra, extra + 1)
+        lexer.expected("", "This quote is one too many.", extra, extra + 1, (extra, extra + 1, ""))
         return name, stop, rest.end()
 
     def _unquoted_key(self, at: int) -> tuple[str, int, int] | None:
@@ -83,6 +87,9 @@ class Keys(Containers):
         after = lexer.skip(stop, report=False)
         if not name or lexer.char(after) != ":":
             return None
+        if has_quote and name.startswith("\\"):
+            lexer.expected('"', '`"` expected here, not `\\`.', at, at + 1, (at, at + 1, '"'))
+            return name[1:], stop, after + 1
         if has_quote:
             message = "This key has no opening quote."
             lexer.add("json-string-unterminated", message, at, stop, expected='"')
@@ -106,7 +113,7 @@ class Keys(Containers):
         if unclosed and unclosed[0].code == "json-string-unterminated":
             lexer.problems.append(unclosed[0]._replace(message="This key has no closing quote."))
         else:
-            lexer.expected(":", "Colon and value expected after this key.", at, stop)
+            lexer.expected(":", HALF_KEY, at, stop)
         if self.placing is not None and frame.spot is not None:
             self.placing.missing(frame.spot.member(name, at, stop), stop)
         frame.gap = Gap.QUIET

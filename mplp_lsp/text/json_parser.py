@@ -155,7 +155,7 @@ class RootReader(Reader):
         start = frame.last_start
         self.lexer.forget(start)
         name = frame.keys.get(key, (start - 1, start))
-        self.lexer.expected("[", "`[` expected before the value of this key.", *name)
+        self.lexer.expected("[", "`[` expected before the value of this key.", *name, (None, start, "["))
         spot = frame.last_spot
         if self.placing is not None and spot is not None:
             del self.placing.spots[self.placing.spots.index(spot) :]
@@ -179,7 +179,7 @@ class RootReader(Reader):
         quiet = False
         if char and char in "}]" and (char == "]" or judge.owner_of_closer(at, is_object=True) is None):
             if char == "}":
-                lexer.expected("]", "`]` expected here, not `}`.", at, at + 1)
+                lexer.expected("]", "`]` expected here, not `}`.", at, at + 1, (at, at + 1, "]"))
             elif gap is Gap.COMMA:
                 message = "JSON has no comma after the last entry."
                 tail = (Problem("json-comma-trailing", message, comma - end, comma - end + 1),)
@@ -190,9 +190,7 @@ class RootReader(Reader):
             stop = end
             lexer.forget(resume)
             if gap is not Gap.QUIET and width:
-                lexer.add(
-                    "json-bracket-unclosed", "This `[` is never closed.", offset, offset + 1, expected="]"
-                )
+                self.bracket_unclosed("This `[` is never closed.", offset, end, "]")
                 # In text order, though what was found behind the table was read first.
                 lexer.problems.insert(known, lexer.problems.pop())
         found = _Found(key, start, rows, is_peeked, bool(width), quiet, tail)

@@ -83,7 +83,8 @@ class Reader(Keys):
         if slip is None:
             return offset
         self.lexer.note(slip.end() + 1)
-        self.lexer.expected("", "This quote is one too many.", offset, offset + 1)
+        repair = (offset, offset + 1, "")
+        self.lexer.expected("", "This quote is one too many.", offset, offset + 1, repair)
         return slip.end() - 1
 
     def _sound(self, offset: int, spot: Spot | None) -> int | None:
@@ -150,7 +151,8 @@ class Reader(Keys):
             if frame.gap in (Gap.FIRST, Gap.COMMA):
                 what = "Key" if frame.is_object else "Value"
                 stop = lexer.run_end(at)
-                lexer.expected(what.lower(), f"{what} expected before this comma.", at, stop)
+                message = f"{what} expected before this comma."
+                lexer.expected(what.lower(), message, at, stop, (at, stop, ""))
                 at = stop - 1
             frame.gap = Gap.COMMA
             frame.comma = at
@@ -188,7 +190,8 @@ class Reader(Keys):
             return self.close_to(owner, at)
         if self.fits(self.level, at + 1, is_own=False):
             right = "}" if frame.is_object else "]"
-            self.lexer.expected(right, f"`{right}` expected here, not `{char}`.", at, at + 1)
+            message = f"`{right}` expected here, not `{char}`."
+            self.lexer.expected(right, message, at, at + 1, (at, at + 1, right))
             self.close(at + 1)
         else:
             self.bracket_extra(at, char)
@@ -207,7 +210,7 @@ class Reader(Keys):
     def _item(self, frame: Frame, at: int, char: str) -> int:
         if char == ":":
             stop = self.lexer.run_end(at)
-            self.lexer.expected(",", "A list has no `:`.", at, stop)
+            self.lexer.expected(",", "A list has no `:`.", at, stop, (at, stop, ","))
             frame.gap = Gap.QUIET
             return stop
         spot = frame.spot.item(len(frame.value)) if frame.spot is not None else None
@@ -284,13 +287,13 @@ class Reader(Keys):
         if char == "," and not self.careful:
             inner = lexer.skip(at + 1, report=False)
             if lexer.column(inner) is None and self._is_value(inner):
-                lexer.expected("value", "Value expected before this comma.", at, at + 1)
+                lexer.expected("value", "Value expected before this comma.", at, at + 1, (at, at + 1, ""))
                 after = at + 1
                 at = lexer.skip(after)
                 char = lexer.char(at)
         while char == ":":
             after = lexer.run_end(at)
-            lexer.expected("value", "One colon is enough.", at, after)
+            lexer.expected("value", "One colon is enough.", at, after, (at, after, ""))
             at = lexer.skip(after)
             char = lexer.char(at)
         if char and char in "}]" and not self.careful:
@@ -316,7 +319,7 @@ class Reader(Keys):
             if stop is not None:
                 return stop
         if char == "]" and not self.careful and self.list_was_meant(at):
-            lexer.expected("[", "`[` expected before this `]`.", at, at + 1)
+            lexer.expected("[", "`[` expected before this `]`.", at, at + 1, (None, at, "["))
             self.put([], at, at + 1, spot)
             return at + 1
         if self.placing is not None and spot is not None:
@@ -350,7 +353,7 @@ class Reader(Keys):
     def imply_list(self, frame: Frame, at: int) -> int:
         """The last value of an object turns out to be the first of a list that was never opened."""
         start, spot = frame.last_start, frame.last_spot
-        self.lexer.expected("[", "`[` expected before this value.", start, start + 1)
+        self.lexer.expected("[", "`[` expected before this value.", start, start + 1, (None, start, "["))
         whole = self.placing.wrapped(spot, start) if self.placing is not None and spot is not None else None
         gap = Gap.QUIET if frame.gap is Gap.MISSING else frame.gap
         frame.key = frame.last_key

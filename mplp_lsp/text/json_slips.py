@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from json import JSONDecodeError, JSONDecoder
 from typing import NamedTuple
 
+from mplp_lsp.text.json_gaps import repair_data
 from mplp_lsp.text.json_lexer import real_number, whole_number
 from mplp_lsp.text.json_scan import plain_scanner
 from mplp_lsp.text.problems import Problem
@@ -96,15 +97,15 @@ def scanned(text: str, at: int) -> tuple[object, int, int]:
     return value, stop, stop
 
 
-def has_duplicates(text: str) -> bool:
-    """Whether an object of the sound value that `text` starts with has a key twice."""
+def has_duplicates(text: str, at: int) -> bool:
+    """Whether an object of the sound value at `at` has a key twice."""
     found: list[bool] = []
 
     def whole(pairs: list[tuple[str, object]]) -> None:
         if len({key for key, _ in pairs}) != len(pairs):
             found.append(True)
 
-    JSONDecoder(object_pairs_hook=whole, parse_int=whole_number).raw_decode(text)
+    JSONDecoder(object_pairs_hook=whole, parse_int=whole_number).raw_decode(text, at)
     return bool(found)
 
 
@@ -193,36 +194,34 @@ def window_start(text: str, fault: int) -> int:
 
 def problem_of(slip: Slip, text: str) -> Problem:
     """How a slip in `text` is told: what it is, where it shows, and what would repair it."""
+    code, message, start, end = _told(slip, text)
+    data = {"expected": slip.new_text, **repair_data(*slip)}
+    return Problem(code, message, start, end, data)
+
+
+def _told(slip: Slip, text: str) -> tuple[str, str, int, int]:
+    """Code, sentence and range."""
     wrong, right = text[slip.start : slip.end], slip.new_text
-    data: dict[str, object] = {
-        "expected": right,
-        "repair_start": slip.start,
-        "repair_end": slip.end,
-    }
     if wrong and right:
-        message = f"`{right}` expected here, not `{wrong}`."
-        return Problem("json-syntax", message, slip.start, slip.end, data)
+        return "json-syntax", f"`{right}` expected here, not `{wrong}`.", slip.start, slip.end
     if wrong:
-        code, message = _EXTRA[wrong]
-        return Problem(code, message, slip.start, slip.end, data)
+        return *_EXTRA[wrong], slip.start, slip.end
     meant = slip.mend(text)
     if right == '"':
-        return _quote_missing(slip, meant, data)
+        return _quote_missing(slip, meant)
     if right in "}]":
         opener = _opener_of(meant, slip.start)
-        message = f"This `{meant[opener]}` is never closed."
-        return Problem("json-bracket-unclosed", message, opener, opener + 1, data)
+        return "json-bracket-unclosed", f"This `{meant[opener]}` is never closed.", opener, opener + 1
     if right == ":":
-        start, stop = _string_before(meant, slip.start)
-        return Problem("json-syntax", "Colon expected after this key.", start, stop, data)
+        return "json-syntax", "Colon expected after this key.", *_string_before(meant, slip.start)
     start = past_blanks(text, slip.start)
     match = _TOKEN.match(text, start)
     stop = max(match.end() if match else start, min(start + 1, len(text)))
-    behind = char_at(text, past_blanks(text, stop))
-    what = "key" if behind == ":" and char_at(text, start) == '"' else "value"
+    is_key = char_at(text, start) == '"' and char_at(text, past_blanks(text, stop)) == ":"
+    what = "key" if is_key else "value"
     if right == ",":
-        return Problem("json-comma-missing", f"Comma expected before this {what}.", start, stop, data)
-    return Problem("json-syntax", f"`{right}` expected before this {what}.", start, stop, data)
+        return "json-comma-missing", f"Comma expected before this {what}.", start, stop
+    return "json-syntax", f"`{right}` expected before this {what}.", start, stop
 
 
 _EXTRA = {
@@ -239,7 +238,7 @@ _TOKEN = re.compile(r'"(?:[^"\\\r\n]|\\.)*"|[^\s{}\[\]:,"]+|.')
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 
 
-def _quote_missing(slip: Slip, meant: str, data: dict[str, object]) -> Problem:
+def _quote_missing(slip: Slip, meant: str) -> tuple[str, str, int, int]:
     start, stop = slip.start, slip.start + 1
     for match in _TOKENS.finditer(meant):
         if match.end() > slip.start:
@@ -248,9 +247,9 @@ def _quote_missing(slip: Slip, meant: str, data: dict[str, object]) -> Problem:
     what = "key" if char_at(meant, past_blanks(meant, stop)) == ":" else "string"
     if start == slip.start:
         message = f"This {what} has no opening quote."
-        return Problem("json-string-unterminated", message, start, max(stop - 1, start + 1), data)
+        return "json-string-unterminated", message, start, max(stop - 1, start + 1)
     message = f"This {what} has no closing quote."
-    return Problem("json-string-unterminated", message, start, max(slip.start, start + 1), data)
+    return "json-string-unterminated", message, start, max(slip.start, start + 1)
 
 
 def _opener_of(meant: str, closer: int) -> int:

@@ -223,7 +223,7 @@ class TableReader:
             if char == "]" and ends_well(lexer, at):
                 return None
             mended = mended_element(lexer, at)
-            if mended is None or not mended.text.startswith("{" if is_key else ("{", '"')):
+            if mended is None or mended.opener not in ("{" if is_key else '{"'):
                 return None
             return mended.element(lexer, self._outer, (start, at), (gap, now), placing)
         if is_key:
@@ -234,10 +234,10 @@ class TableReader:
             reading = self._value(reader, at, spot)
         stop, leave = self._trail(lexer, reading, at)
         errors = sum(problem.is_error for problem in lexer.problems)
-        if is_doubtful(lexer, at, stop, leave, is_empty=reading.value in ({}, [])):
+        if is_doubtful(reader, at, stop, leave, is_empty=reading.value in ({}, [])):
             # What was passed over before the element may be part of the slip.
             begin = lexer.first_sign(start) if gap in (Gap.FIRST, Gap.COMMA) else at
-            mended = mended_element(lexer, begin, is_certain=errors == 1)
+            mended = mended_element(lexer, begin, is_certain=errors < 2)
             if mended is not None:
                 return mended.element(lexer, self._outer, (start, begin), (gap, now), placing)
         problems = tuple(problem.moved(-at) for problem in lexer.problems)
@@ -318,7 +318,7 @@ def lead_in(reader: Reader, start: int, gap: Gap) -> tuple[int, Gap, int]:
         if char == ",":
             if gap in (Gap.FIRST, Gap.COMMA):
                 stop = lexer.run_end(at)
-                lexer.expected("value", "Value expected before this comma.", at, stop)
+                lexer.expected("value", "Value expected before this comma.", at, stop, (at, stop, ""))
                 at = stop - 1
             gap, comma = Gap.COMMA, at
         elif char == ";":
@@ -327,7 +327,7 @@ def lead_in(reader: Reader, start: int, gap: Gap) -> tuple[int, Gap, int]:
             continue
         elif char == ":":
             stop = lexer.run_end(at)
-            lexer.expected(",", "A list has no `:`.", at, stop)
+            lexer.expected(",", "A list has no `:`.", at, stop, (at, stop, ","))
             at = stop - 1
             gap = Gap.QUIET
         elif char and char in "}]" and not closes_table(reader, at, char):
