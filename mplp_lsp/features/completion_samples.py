@@ -123,7 +123,7 @@ def _text(place: Place, pointer: Pointer, said: Mapping[str, object], *, is_requ
         return Hole(place.kind)
     if pattern:
         return Hole(example)
-    if form is not None or key.endswith(("_version", "_path", "_url")):
+    if form is not None or key.endswith(("version", "_path", "_url", "_id")):
         return Hole(example)
     if is_required or said.get("minLength") or (place.kind, key) in _never_blank():
         return Hole(key.replace("_", " ").capitalize())

@@ -18,6 +18,7 @@ from mplp_lsp.features.completion_status import status_offers
 from mplp_lsp.features.completion_text import Hole, plain
 from mplp_lsp.features.skeletons import skeleton_offers
 from mplp_runtime.rules.choice import SAMPLE_FAMILIES
+from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.facts import OWN_ID
 from mplp_runtime.rules.names import ANY, ROLE_NAME, Name
 
@@ -180,7 +181,8 @@ def _object(place: Place) -> Offer:
     pointer = place.cursor.pointer
     value = object_sample(place, pointer)
     noun = _noun(pointer[:-1]) if isinstance(pointer[-1], int) else str(pointer[-1])
-    has_ids = isinstance(value, Mapping) and any(str(key).endswith("_id") for key in value)
+    members = value.values() if isinstance(value, Mapping) else ()
+    has_ids = any(isinstance(each, str) and is_id(each) for each in members)
     return Offer(
         f"new {noun}",
         value,
