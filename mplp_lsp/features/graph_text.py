@@ -11,7 +11,7 @@ from typing import Any, Literal
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.hover_markup import cut
 from mplp_lsp.features.hover_runs import run_of_plan, status_sign
-from mplp_lsp.features.hover_things import state_of_step
+from mplp_lsp.features.hover_steps import state_of_step
 from mplp_lsp.features.places import STEPS
 from mplp_lsp.features.plan_steps import steps_by_id
 from mplp_lsp.workspace.documents import Document

@@ -14,7 +14,8 @@ from mplp_lsp.features.hover_roles import role_card
 from mplp_lsp.features.hover_schema import schema_card
 from mplp_lsp.features.hover_settings import settings_cards
 from mplp_lsp.features.hover_spot import Spot, spot_at
-from mplp_lsp.features.hover_things import document_card, document_cards, step_card, step_cards, thing_card
+from mplp_lsp.features.hover_steps import step_card, step_cards
+from mplp_lsp.features.hover_things import document_card, document_cards, thing_card
 from mplp_lsp.features.hover_values import moment_card, status_card, status_facts
 from mplp_lsp.features.places import STEPS, range_between
 from mplp_lsp.text.toml import TomlTree
@@ -22,7 +23,7 @@ from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.facts import OWN_ID
 from mplp_runtime.rules.findings import Pointer
-from mplp_runtime.rules.names import DOCUMENT_KINDS, ROLE_NAME, STEP, Name
+from mplp_runtime.rules.names import DOCUMENT_KINDS, LOCAL_KINDS, ROLE_NAME, STEP, Name, element_names
 
 
 def hover(
@@ -81,7 +82,8 @@ def _cards(
         name = name_at(document, offset) if spot.part == "value" else None
         found = list(_named(spot, name)) if name is not None else list(_valued(spot))
         yield from found
-        if not found:
+        # Of an id that nobody uses there is nothing to tell but what it is for.
+        if not any(card.sentences or card.facts for card in found):
             yield from _schema(spot)
 
 
@@ -100,7 +102,8 @@ def _named(spot: Spot, name: Name) -> Iterator[Card]:
     else:
         declared = [(document, name)] if name.is_declaration else declarations_of(snapshot, name, document)
         for where, each in declared[:1]:
-            yield thing_card(snapshot, where, each, document)
+            is_here = name.is_declaration
+            yield thing_card(snapshot, where, each, document, is_here=is_here)
         if not declared and name.kind not in DOCUMENT_KINDS:
             yield Card(
                 line(code(name.text), f" · {name.kind}"), (), [line("Declared nowhere in this project")]
@@ -120,6 +123,13 @@ def _valued(spot: Spot) -> Iterator[Card]:
     pointer = spot.pointer
     if spot.kind == "plan" and _is_step(pointer) and (len(pointer) == 2 or pointer[2:] == ("description",)):
         yield step_card(spot.snapshot, spot.document, int(pointer[1]), spot.document)
+    elif len(pointer) == 2 and isinstance(spot.value, dict):
+        field, index = str(pointer[0]), pointer[1]
+        for name in element_names(spot.kind, field, spot.value):
+            if name.is_declaration and name.kind in LOCAL_KINDS:
+                declared = name.below((field, index))
+                yield thing_card(spot.snapshot, spot.document, declared, spot.document, is_here=True)
+                return
     elif pointer in {(), ("title",), ("name",), ("objective",)} and spot.document.timeline is None:
         facts = spot.snapshot.index.facts(spot.document.uri) or spot.document.facts
         if facts is not None:

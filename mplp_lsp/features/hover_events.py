@@ -9,7 +9,7 @@ import mplp_schemas
 from mplp_lsp.features.hover_markup import Card, Line, code, line, said, strong
 from mplp_lsp.features.hover_schema import description
 from mplp_lsp.features.hover_spot import Spot
-from mplp_lsp.features.hover_values import moment_of
+from mplp_lsp.features.moments import moment_of
 
 _FAMILIES: Mapping[str, str] = {
     "pipeline_stage": "A plan or a step enters or leaves a stage.",

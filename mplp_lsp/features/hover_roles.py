@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from mplp_lsp.features.hover_markup import Card, Line, Piece, code, line, listing, said, strong
+from mplp_lsp.features.hover_places import place_of
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.world import DocumentFacts
 
@@ -103,23 +104,24 @@ def shown_address(address: str) -> str:
 def role_card(snapshot: Snapshot, role: str) -> Card:
     """A role name: what its steps do, the Role document behind it, and how many steps use it."""
     facts: list[Line] = []
-    bound = binding_line(snapshot, None, role)
-    if bound is not None:
-        facts.append(bound)
+    using = list(steps_with_role(snapshot, role))
+    settings = snapshot.settings
+    # Who decides or takes part need not be bound to anything; only steps are.
+    if using or (settings is not None and role in settings.roles):
+        bound = binding_line(snapshot, None, role)
+        facts.extend([bound] if bound is not None else [])
     documents = [one for one in snapshot.index.documents("role") if role in {one.title, one.id}]
     if documents:
-        from mplp_lsp.features.hover_things import place_of
-
         names = (line(place_of(snapshot, one)) for one in documents)
         facts.append(line("Role document: ", *listing(names, len(documents))))
     elif snapshot.is_complete and any(True for _ in snapshot.index.documents("role")):
         facts.append(line("No Role document of this project has this name"))
-    facts.extend(steps_with_role(snapshot, role))
+    facts.extend(using or [line("No step has this role")])
     return Card(line(strong(role), " · role"), (), facts)
 
 
 def steps_with_role(snapshot: Snapshot, role: str) -> Iterator[Line]:
-    """How many steps have the role, by plan."""
+    """How many steps have the role, by plan; nothing where none has."""
     counts: list[tuple[DocumentFacts, int]] = []
     for plan in snapshot.index.documents("plan"):
         count = sum(1 for step in plan.steps if step.agent_role == role)
@@ -127,7 +129,6 @@ def steps_with_role(snapshot: Snapshot, role: str) -> Iterator[Line]:
             counts.append((plan, count))
     total = sum(count for _, count in counts)
     if not total:
-        yield line("No step has this role")
         return
     names = (line(said(plan.title or plan.uri.rpartition("/")[2]), f" ({count:,})") for plan, count in counts)
     yield line(

@@ -115,6 +115,9 @@ def facts(said: Mapping[str, Any]) -> Iterator[Line]:
 def _form(said: Mapping[str, Any]) -> Line | None:
     if "const" in said:
         return line("Always ", code(_json(said["const"])))
+    if said.get("properties"):
+        # The names of its members say more than that it is an object.
+        return None
     options = said.get("enum")
     if isinstance(options, list):
         shown = (line(code(_json(option))) for option in options)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from mplp_lsp.features.durations import seconds
@@ -12,13 +11,13 @@ from mplp_lsp.features.hover_markup import Card, Line, code, line
 from mplp_lsp.features.hover_runs import step_run_lines
 from mplp_lsp.features.hover_schema import description, facts
 from mplp_lsp.features.hover_spot import Spot
+from mplp_lsp.features.moments import moment_of
 from mplp_runtime.rules.lifecycle import TRANSITIONS, is_terminal, targets_sentence
 from mplp_runtime.rules.words import listed
 
 _CLAUSE = re.compile(r"((?:`\w+`(?:, | and )?)+): ([^`]*?)(?=[.;](?:\s|$))")
 _BEGINNINGS = ("started_at", "requested_at", "created_at", "joined_at")
 _ENDS = ("finished_at", "ended_at", "updated_at", "decided_at")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)\Z")
 
 
 def lifecycle_kind(kind: str, pointer: tuple[str | int, ...]) -> str | None:
@@ -105,18 +104,3 @@ def _duration(spot: Spot, name: str) -> Iterator[Line]:
         first, last = moment_of(spot.around.get(begin)), moment_of(spot.around.get(end))
         if first is not None and last is not None and last >= first:
             yield line(f"From `{begin}` to `{end}`: {seconds((last - first).total_seconds())}")
-
-
-def moment_of(value: object) -> datetime | None:
-    """A moment as documents write it, in UTC; None for everything else.
-
-    >>> moment_of("2026-03-14T10:26:53+01:00").isoformat()
-    '2026-03-14T09:26:53+00:00'
-    """
-    if not isinstance(value, str) or len(value) > 40 or not _MOMENT.match(value):
-        return None
-    try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
-    except (ValueError, OverflowError):
-        # Year 0000, a leap second, a thirteenth month: nothing a calendar could show.
-        return None

@@ -12,14 +12,8 @@ from mplp_lsp.analysis.names import declarations_of, names_called, range_of_name
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.hover_markup import Card, cut, markdown, plain
 from mplp_lsp.features.hover_runs import status_sign
-from mplp_lsp.features.hover_things import (
-    document_card,
-    plan_of,
-    state_of_step,
-    step_card,
-    step_value,
-    thing_card,
-)
+from mplp_lsp.features.hover_steps import plan_of, state_of_step, step_card, step_value
+from mplp_lsp.features.hover_things import document_card, thing_card
 from mplp_lsp.features.places import STEPS, range_between
 from mplp_lsp.features.plan_steps import steps_by_id
 from mplp_lsp.text.ndjson import Timeline

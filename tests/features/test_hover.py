@@ -490,3 +490,37 @@ def test_a_step_of_a_run_that_is_under_way_shows_its_state_to_others() -> None:
     view = StepView(STEP, "Step 1", "in_progress", attempt=1, started_at=NOW)
     text = text_of(seen_at(plan_text(), f'"step_id": "{uuid_of("s2")}', runs=run_view("running", view)))
     assert "- Waits for: “Step 1” (in progress)" in text
+
+
+def test_a_role_that_only_decides_is_not_called_unbound() -> None:
+    confirm = json.dumps({"confirm_id": uuid_of("k"), "decisions": [{"decided_by_role": "human"}]})
+    at = confirm.index("human") + 1
+    text = text_of(project(f"-- a.confirm.json --\n{confirm[:at]}$0{confirm[at:]}"))
+    assert text.splitlines() == ["**human** · role", "", "- No step has this role"]
+
+
+def test_a_segment_shows_how_long_it_took_and_who_names_it() -> None:
+    times = {"started_at": "2026-01-01T00:00:00Z", "finished_at": "2026-01-01T00:01:15Z"}
+    segments = [
+        {"segment_id": uuid_of("g1"), "label": "Build", "status": "completed", **times},
+        {"segment_id": uuid_of("g2"), "label": "Test", "parent_segment_id": uuid_of("g1")},
+    ]
+    trace = json.dumps({"trace_id": uuid_of("t"), "segments": segments}, indent=1)
+    for before in ('"parent_segment_id": "', '"segments": [\n  '):
+        at = trace.index(before) + len(before)
+        lines = (
+            text_of(project(f"-- a.trace.json --\n{trace[:at]}$0{trace[at:]}"))
+            .split("---\n")[-1]
+            .splitlines()
+        )
+        assert "**Build** · segment · `completed`" in lines
+        assert "- Took 1 min 15 s" in lines
+        assert "- Used 1 time in this document" in lines
+
+
+def test_an_own_id_that_nobody_uses_says_what_it_is_for() -> None:
+    trace = json.dumps({"trace_id": uuid_of("t"), "root_span": {"span_id": uuid_of("sp")}})
+    at = trace.index(uuid_of("sp")) + 1
+    text = text_of(project(f"-- a.trace.json --\n{trace[:at]}$0{trace[at:]}"))
+    assert "· span" in text
+    assert "`span_id`, required" in text
