@@ -71,6 +71,18 @@ def _request(confirm: DocumentFacts, decisions: tuple[EntryFacts, ...]) -> Itera
         return
     if last in out_of_order(decisions):
         return
+    if last and all(each.started is not None and each.started < asked for each in decisions):
+        # Several decisions agree against the one time of the request.
+        yield _finding(
+            "decision-before-request",
+            "All decisions were made before they were asked for.",
+            ("requested_at",),
+            *(
+                Related(Place(("decisions", at, "decided_at")), f"Decision {at + 1}.")
+                for at in range(last + 1)
+            ),
+        )
+        return
     yield _finding(
         "decision-before-request",
         "This decision was made before it was asked for.",

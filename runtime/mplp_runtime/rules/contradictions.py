@@ -35,8 +35,6 @@ def header_contradictions(kind: str, header: object, counts: Mapping[str, int]) 
     for member in ("trace", "root_span"):
         found += [each.below((member,)) for each in _own_parent(header.get(member))]
     found += _last_confirm(header)
-    if kind == "trace":
-        found += _root_span(header)
     if kind == "network":
         found += _topology(header, counts)
     if kind == "confirm":
@@ -123,19 +121,6 @@ def _last_confirm(header: Members) -> Iterator[Finding]:
             f"`lastConfirmRef` names a Confirm, so its `module` is `confirm` and not {quoted(module)}.",
             ("governance", "lastConfirmRef", "module"),
             data={"suggestion": "confirm"},
-        )
-
-
-def _root_span(header: Members) -> Iterator[Finding]:
-    span, own = header.get("root_span"), header.get("trace_id")
-    named = span.get("trace_id") if isinstance(span, Mapping) else None
-    if is_id(own) and is_id(named) and named != own:
-        yield _finding(
-            "trace-span-mismatch",
-            f"The root span names another trace than the one it stands in, {quoted(own)}.",
-            ("root_span", "trace_id"),
-            (Related(Place(("trace_id",)), "The trace's own id."),),
-            data={"suggestion": own},
         )
 
 

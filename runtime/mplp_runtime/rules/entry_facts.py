@@ -41,10 +41,11 @@ def entry_lists(kind: str) -> tuple[str, ...]:
 
 def entry_facts(field: str, entry: object) -> EntryFacts:
     """The facts of one entry of the top-level list `field`; empty ones where it is no object."""
-    return _BUILDERS[field](entry) if isinstance(entry, Mapping) else _NOTHING
+    return _BUILDERS[field](entry) if isinstance(entry, Mapping) else NOTHING
 
 
-_NOTHING = EntryFacts()
+NOTHING = EntryFacts()
+"""Of an entry that says nothing."""
 
 
 def _text(value: object) -> str | None:

@@ -25,6 +25,7 @@ OWN_ID = {
 
 LAST_CONFIRM: Pointer = ("governance", "lastConfirmRef", "id")
 THREAD: Pointer = ("thread_id",)
+ROOT_TRACE: Pointer = ("root_span", "trace_id")
 
 _NAMED_REFERENCES: dict[str, tuple[tuple[Pointer, str], ...]] = {
     "trace": ((("context_id",), "context"), (("plan_id",), "plan"), (("root_span", "context_id"), "context")),
@@ -142,6 +143,10 @@ def _references(kind: str, members: Mapping[str, object]) -> Iterator[Reference]
     if isinstance(last_confirm, Mapping) and isinstance(confirm_id, str) and is_id(confirm_id):
         is_confirm = last_confirm.get("module") == "confirm"
         yield Reference("confirm" if is_confirm else None, confirm_id, LAST_CONFIRM)
+    span = members.get("root_span") if kind == "trace" else None
+    trace_id = span.get("trace_id") if isinstance(span, Mapping) else None
+    if isinstance(trace_id, str) and is_id(trace_id):
+        yield Reference(None, trace_id, ROOT_TRACE)
     thread_id = members.get("thread_id") if kind == "dialog" else None
     if isinstance(thread_id, str) and is_id(thread_id):
         yield Reference(None, thread_id, THREAD)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from mplp_runtime.rules.entry_facts import OWN_ENTRY_ID
+from mplp_runtime.rules.entry_facts import NOTHING, OWN_ENTRY_ID
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.words import ENTRY_NAMES
 from mplp_runtime.rules.world import DocumentFacts, EntryFacts
@@ -26,10 +26,15 @@ def list_findings(facts: DocumentFacts) -> list[Finding]:
     for field, entries in facts.entries.items():
         if field in OWN_ENTRY_ID:
             found += _duplicates(field, entries)
-        if field in _IN_ORDER:
+        if field in _IN_ORDER and facts.kind != "dialog":
             found += _order(field, entries)
     if facts.kind == "dialog":
-        found += _outside_dialog(facts)
+        outside = list(_outside_dialog(facts))
+        found += outside
+        told = {each.place.pointer[1] for each in outside if len(each.place.pointer) == 3}
+        # What is told already cannot be right; the order of the others is what counts.
+        messages = facts.entries.get("messages", ())
+        found += _order("messages", [NOTHING if at in told else each for at, each in enumerate(messages)])
     return found
 
 
@@ -61,22 +66,39 @@ def out_of_order(entries: Sequence[EntryFacts]) -> list[int]:
     times = [(index, entry.started) for index, entry in enumerate(entries) if entry.started is not None]
     if all(one[1] <= other[1] for one, other in pairwise(times)):
         return []
-    # From the end, so that of two entries in the wrong order the later one is the one to be told.
-    keys = [-instant.timestamp() for _, instant in reversed(times)]
+    # From the end, so that of two entries in the wrong order the later one is the one to be told; unless that
+    # would keep one that is far from all others.
+    last = len(times) - 1
+    late = {last - at for at in _longest_rising([-instant.timestamp() for _, instant in reversed(times)])}
+    early = set(_longest_rising([instant.timestamp() for _, instant in times]))
+    kept = early if _span(times, early) * FAR < _span(times, late) else late
+    return [index for number, (index, _) in enumerate(times) if number not in kept]
+
+
+FAR = 10
+"""An instant that makes what is kept so many times as long is taken for the wrong one."""
+
+
+def _span(times: Sequence[tuple[int, datetime]], kept: set[int]) -> float:
+    return (times[max(kept)][1] - times[min(kept)][1]).total_seconds()
+
+
+def _longest_rising(keys: Sequence[float]) -> list[int]:
+    """Positions of a longest part of `keys` that never falls; of several the one with the least last key."""
     tails: list[float] = []
     tail_at: list[int] = []
     before: list[int] = []
     for position, key in enumerate(keys):
         slot = bisect_right(tails, key)
         before.append(tail_at[slot - 1] if slot else -1)
-        tails[slot:] = [key] if slot == len(tails) else [key, *tails[slot + 1 :]]
-        tail_at[slot:] = [position] if slot == len(tail_at) else [position, *tail_at[slot + 1 :]]
-    kept: set[int] = set()
+        tails[slot : slot + 1] = [key]
+        tail_at[slot : slot + 1] = [position]
+    kept: list[int] = []
     position = tail_at[-1]
     while position >= 0:
-        kept.add(len(times) - 1 - position)
+        kept.append(position)
         position = before[position]
-    return [index for number, (index, _) in enumerate(times) if number not in kept]
+    return kept
 
 
 def _order(field: str, entries: Sequence[EntryFacts]) -> Iterator[Finding]:
@@ -126,28 +148,23 @@ def _outside_dialog(dialog: DocumentFacts) -> Iterator[Finding]:
     if dialog.started is not None and dialog.ended is not None and dialog.ended < dialog.started:
         return
     timed = [(index, each.started) for index, each in enumerate(messages) if each.started is not None]
-    wrong = set(out_of_order(messages))
     early = [index for index, at in timed if dialog.started is not None and at < dialog.started]
     late = [index for index, at in timed if dialog.ended is not None and at > dialog.ended]
     for indexes, member, word in (
         (early, "started_at", "before it began"),
         (late, "ended_at", "after it ended"),
     ):
-        # What is out of order among the others is told as that.
-        told = [index for index in indexes if index not in wrong]
-        if not told:
-            continue
-        if len(told) == len(timed) - len(wrong) and len(told) > 1:
+        if len(indexes) == len(timed) and len(indexes) > 1:
             yield Finding(
                 "message-outside-dialog",
                 f"All messages of this dialog are from {word}.",
                 Severity.WARNING,
                 Stage.GRAPH,
                 Place((member,)),
-                (Related(Place(("messages", told[0], "timestamp")), f"Message {told[0] + 1}."),),
+                (Related(Place(("messages", indexes[0], "timestamp")), f"Message {indexes[0] + 1}."),),
             )
             continue
-        for index in told:
+        for index in indexes:
             yield Finding(
                 "message-outside-dialog",
                 f"This message is from {word.replace('it', 'the dialog')}.",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from mplp_runtime.rules.explain import is_id
+from mplp_runtime.rules.facts import ROOT_TRACE
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.graph_changes import Memory
 from mplp_runtime.rules.lifecycle import TRANSITIONS, is_terminal
@@ -46,6 +47,7 @@ def _is_same_tree(one: DocumentFacts, other: DocumentFacts) -> bool:
     ours, theirs = one.entries.get("segments", ()), other.entries.get("segments", ())
     return (
         (one.id, one.status, one.started, one.ended) == (other.id, other.status, other.started, other.ended)
+        and one.references == other.references
         and len(ours) == len(theirs)
         and one.entries.get("events") == other.entries.get("events")
         and all(a is b or a == b._replace(seal=a.seal) for a, b in zip(ours, theirs, strict=True))
@@ -62,6 +64,11 @@ class _Tree:
     repeated: frozenset[str]
     parents: list[int | None]
     circles: list[list[int]]
+
+    @property
+    def has_malformed(self) -> bool:
+        """Whether a segment's id cannot be right: it may be any that is looked for."""
+        return not all(each.id is not None and is_id(each.id) for each in self.segments)
 
     @staticmethod
     def of(segments: Sequence[EntryFacts]) -> _Tree:
@@ -105,27 +112,37 @@ def _finding(
 
 
 def _parents(tree: _Tree) -> Iterator[Finding]:
-    lost = [
-        index
-        for index, segment in enumerate(tree.segments)
-        if segment.parent is not None and segment.parent not in tree.first_of and is_id(segment.parent)
-    ]
-    if not lost:
+    lost: dict[str, list[int]] = {}
+    for index, segment in enumerate(tree.segments):
+        if segment.parent is not None and segment.parent not in tree.first_of and is_id(segment.parent):
+            lost.setdefault(segment.parent, []).append(index)
+    if not lost or tree.has_malformed:
         return
     near = NearIds(tree.first_of)
-    for index in lost:
-        parent = str(tree.segments[index].parent)
-        if near.is_meant_by_malformed(parent):
-            continue
+    named = {segment.parent for segment in tree.segments}
+    for parent, children in lost.items():
+        places = [("segments", index, "parent_segment_id") for index in children]
+        related = [Related(Place(place), f"Segment {place[1] + 1} names it too.") for place in places[1:]]
         suggestion = near.meant(parent)
-        if suggestion == tree.segments[index].id:
-            suggestion = None
+        if suggestion is not None and suggestion not in named and len(children) > 1:
+            # Several agree against one id that nobody names: the slip is there.
+            yield _finding(
+                "segment-parent-unknown",
+                f"No segment names this one as its parent, but {len(children)} name `{parent}`, "
+                "which is nearly the same.",
+                ("segments", tree.first_of[suggestion], "segment_id"),
+                [Related(Place(places[0]), f"Segment {children[0] + 1} names it."), *related],
+                Severity.ERROR,
+                suggestion=parent,
+            )
+            continue
         message = f"No segment of this trace is `{parent}`."
+        if suggestion == tree.segments[children[0]].id:
+            suggestion = None
         if suggestion is not None:
             message += f" Did you mean segment {tree.first_of[suggestion] + 1}?"
-        pointer = ("segments", index, "parent_segment_id")
         yield _finding(
-            "segment-parent-unknown", message, pointer, severity=Severity.ERROR, suggestion=suggestion
+            "segment-parent-unknown", message, places[0], related, Severity.ERROR, suggestion=suggestion
         )
 
 
@@ -235,21 +252,53 @@ def _status_finding(
 
 
 def _events(trace: DocumentFacts, tree: _Tree) -> Iterator[Finding]:
-    """Events that say that they belong to another trace, or to a segment that is not there."""
+    """What says that it belongs to another trace, and events of segments that are not there."""
+    events = trace.entries.get("events", ())
+    yield from _other_traces(trace, events)
     near: NearIds | None = None
-    for index, event in enumerate(trace.entries.get("events", ())):
-        if event.parent is not None and event.parent != trace.id and is_id(event.parent) and is_id(trace.id):
-            related = [Related(Place(("trace_id",)), "The trace's own id.")]
+    for index, event in enumerate(events):
+        if event.segment is None or event.segment in tree.first_of:
+            continue
+        if not tree.segments or tree.has_malformed:
+            return
+        near = near or NearIds(tree.first_of)
+        suggestion = near.meant(event.segment)
+        pointer = ("events", index, "data", "segment_id")
+        message = "No segment of this trace has this id."
+        yield _finding("event-segment-unknown", message, pointer, suggestion=suggestion)
+
+
+def _other_traces(trace: DocumentFacts, events: Sequence[EntryFacts]) -> Iterator[Finding]:
+    own = trace.id
+    if own is None or not is_id(own):
+        return
+    root = next((each.id for each in trace.references if each.pointer == ROOT_TRACE), None)
+    named = {each.parent for each in events if each.parent is not None} | {root}
+    if len(named) == 1 and root not in (None, own) and any(each.parent for each in events):
+        # Root span and events agree against the one id of the trace.
+        yield _finding(
+            "trace-span-mismatch",
+            f"The root span and the events of this trace say that they belong to another one, `{root}`.",
+            ("trace_id",),
+            [Related(Place(ROOT_TRACE), "The trace of the root span.")],
+            suggestion=root,
+        )
+        return
+    related = [Related(Place(("trace_id",)), "The trace's own id.")]
+    if root not in (None, own):
+        yield _finding(
+            "trace-span-mismatch",
+            f"The root span names another trace than the one it stands in, `{own}`.",
+            ROOT_TRACE,
+            related,
+            suggestion=own,
+        )
+    for index, event in enumerate(events):
+        if event.parent not in (None, own) and is_id(event.parent):
             yield _finding(
                 "event-trace-mismatch",
-                f"This event says that it belongs to another trace than the one it stands in, `{trace.id}`.",
+                f"This event says that it belongs to another trace than the one it stands in, `{own}`.",
                 ("events", index, "trace_id"),
                 related,
-                suggestion=trace.id,
+                suggestion=own,
             )
-        if event.segment is not None and tree.segments and event.segment not in tree.first_of:
-            near = near or NearIds(tree.first_of)
-            suggestion = near.meant(event.segment)
-            pointer = ("events", index, "data", "segment_id")
-            message = "No segment of this trace has this id."
-            yield _finding("event-segment-unknown", message, pointer, suggestion=suggestion)

@@ -78,6 +78,7 @@ def order(*minutes: int | None) -> list[int]:
         ((1, 3, 2, 4), [2]),
         ((5, None, 6, None, 4), [4]),
         ((1, 2, 9, 8, 3, 4), [2, 3]),
+        ((1, 59, 2), [1]),
     ],
 )
 def test_as_few_entries_as_possible_are_out_of_order(minutes: tuple[int | None, ...], astray: list[int]):
@@ -112,6 +113,14 @@ def test_messages_outside_their_dialog_are_told_one_by_one_or_as_one_wrong_time(
     assert alone("dialog", dialog(at(9), started_at=at(9, 30), ended_at=at(8))) == []
 
 
+def test_a_message_outside_its_dialog_says_nothing_about_the_order_of_the_others():
+    value = dialog(at(9), at(20), at(10), at(9, 30), started_at=at(9), ended_at=at(11))
+    assert told(alone("dialog", value)) == [
+        ("message-outside-dialog", "/messages/1/timestamp"),
+        ("entry-out-of-order", "/messages/3/timestamp"),
+    ]
+
+
 def test_parents_are_resolved_and_a_slip_is_recognised():
     near = identifier(0)[:-1] + "2"
     finding = alone("trace", trace(segment(0), segment(1, parent_segment_id=near)))[0]
@@ -121,6 +130,37 @@ def test_parents_are_resolved_and_a_slip_is_recognised():
     # The damage is at the id that was meant, where the schema speaks.
     damaged = trace(segment(0, segment_id=identifier(0).upper()), segment(1, 0))
     assert alone("trace", damaged) == []
+
+
+def test_an_id_that_several_miss_is_one_fault():
+    children = [segment(number, parent_segment_id=identifier(9)) for number in (1, 2, 3)]
+    findings = alone("trace", trace(segment(0), *children))
+    assert told(findings) == [("segment-parent-unknown", "/segments/1/parent_segment_id")]
+    assert [each.place.pointer[1] for each in findings[0].related] == [2, 3]
+
+
+def test_where_several_agree_against_one_id_the_slip_is_in_that():
+    slip = identifier(9)[:-1] + "1"
+    children = [segment(number, parent_segment_id=identifier(9)) for number in (1, 2)]
+    findings = alone("trace", trace(segment(0, segment_id=slip), *children))
+    assert told(findings) == [("segment-parent-unknown", "/segments/0/segment_id")]
+    assert findings[0].data == {"suggestion": identifier(9)}
+
+
+@pytest.mark.parametrize("broken", ["", identifier(9).replace("-", ""), None])
+def test_while_a_segment_has_no_sound_id_no_parent_is_called_unknown(broken: str | None):
+    events = [{"data": {"segment_id": identifier(9)}}]
+    value = trace(segment(0, segment_id=broken), segment(1, parent_segment_id=identifier(9)), events=events)
+    assert alone("trace", value) == []
+
+
+def test_a_trace_id_against_which_all_others_agree_is_the_wrong_one():
+    events = [{"trace_id": identifier(9)}, {"trace_id": identifier(9)}]
+    root = {"trace_id": identifier(9)}
+    findings = alone("trace", trace(root_span=root, events=events))
+    assert told(findings) == [("trace-span-mismatch", "/trace_id")]
+    assert findings[0].data == {"suggestion": identifier(9)}
+    assert told(alone("trace", trace(root_span=root))) == [("trace-span-mismatch", "/root_span/trace_id")]
 
 
 def test_each_circle_is_told_once_where_a_parent_stands_after_its_child():
@@ -252,6 +292,7 @@ YES, NO = decision(0, "approved", 11), decision(1, "rejected", 10)
     [
         (confirm("approved", NO, YES), []),
         (confirm("approved", decision(0, "approved", 8)), ["decision-before-request"]),
+        (confirm("approved", NO, YES, requested_at=at(12)), ["decision-before-request"]),
         (confirm("approved", NO), ["confirm-status-contradicts"]),
         (confirm("rejected", NO, YES), ["confirm-status-contradicts"]),
         (confirm("approved"), ["confirm-decision-missing"]),
