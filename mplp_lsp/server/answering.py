@@ -8,9 +8,11 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from mplp_lsp.features import Stopped, is_stopped
+from lsprotocol import types
+
+from mplp_lsp.features import Stopped, checkpoint, is_stopped
 from mplp_lsp.features.ready_json import ReadyJson
-from mplp_lsp.server.encoded import Encoded, encode
+from mplp_lsp.server.encoded import Encoded, encode, with_member
 from mplp_lsp.server.params import structured
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.routes import Route, answering
@@ -19,12 +21,16 @@ from mplp_runtime.errors import MplpError
 
 logger = logging.getLogger(__name__)
 
+ITEMS_PER_PART = 200
+Notify = Callable[[str, object], None]
+
 
 def answer_of(
-    process: ServerProcess, bench: Workbench, route: Route, params: Any
+    process: ServerProcess, bench: Workbench, route: Route, params: Any, notify: Notify | None = None
 ) -> object | Awaitable[object]:
     """The result of one feature request on the documents as they stand now.
 
+    `notify` sends the parts of a long list where the client asked for parts (LSP 3.17, partial results).
     Raises RequestError for params that do not fit, MplpError where the feature refuses. A bug in the feature
     is logged and answers null.
     """
@@ -36,7 +42,29 @@ def answer_of(
     otherwise = shaped if route.method.endswith("/resolve") else None
     if route.runs == "now":
         return _guarded(route, call, otherwise)
+    token = getattr(shaped, "partial_result_token", None) if route.in_parts else None
+    if token is not None and notify is not None:
+        call = _in_parts(process, call, token, notify)
     return _in_worker(process, route, call, otherwise)
+
+
+def _in_parts(
+    process: ServerProcess, call: Callable[[], object], token: int | str, notify: Notify
+) -> Callable[[], object]:
+    """The same call, whose list leaves piece by piece from the worker; what is left to answer is empty."""
+
+    def piece_by_piece() -> object:
+        result = call()
+        if not isinstance(result, list):
+            return result
+        for first in range(0, len(result), ITEMS_PER_PART):
+            checkpoint()
+            part = Encoded(encode(result[first : first + ITEMS_PER_PART]))
+            progress = with_member({"token": token}, "value", part.json)
+            process.loop.call_soon_threadsafe(notify, types.PROGRESS, progress)
+        return []
+
+    return piece_by_piece
 
 
 def _call(bench: Workbench, route: Route, params: Any) -> Callable[[], object] | None:

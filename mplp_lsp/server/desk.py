@@ -111,11 +111,15 @@ class Desk:
         if method == types.TEXT_DOCUMENT_CODE_LENS and not self.watching.is_complete(str(uri)):
             # What a plan offers depends on its approval, which may still be on its way from the disk.
             return self._answer_when_read(str(uri), method, params)
-        return answer_of(self.session.process, self.bench, BY_METHOD[method], params)
+        return answer_of(
+            self.session.process, self.bench, BY_METHOD[method], params, self.session.protocol.notify
+        )
 
     async def _answer_when_read(self, uri: str, method: str, params: Any) -> object:
         await self.watching.until_read(uri, can_ask_again=self.session.client.refreshes_code_lenses)
-        answer = answer_of(self.session.process, self.bench, BY_METHOD[method], params)
+        answer = answer_of(
+            self.session.process, self.bench, BY_METHOD[method], params, self.session.protocol.notify
+        )
         return await answer if isinstance(answer, Awaitable) else answer
 
     async def _pull_workspace(self, params: Any) -> object:

@@ -19,7 +19,10 @@ Runs = Literal["now", "worker"]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method: who answers it, where, and how the server announces it (`provider`: `options`)."""
+    """One method: who answers it, where, and how the server announces it (`provider`: `options`).
+
+    `in_parts`: the answer is a list, and a client that gave a `partialResultToken` gets it piece by piece.
+    """
 
     method: str
     answer: str
@@ -27,6 +30,7 @@ class Route:
     runs: Runs = "worker"
     provider: str | None = None
     options: object = True
+    in_parts: bool = False
 
 
 ROUTES: tuple[Route, ...] = (
@@ -77,6 +81,7 @@ ROUTES: tuple[Route, ...] = (
         "mplp_lsp.features.references:references",
         takes="position",
         provider="referencesProvider",
+        in_parts=True,
     ),
     Route(
         "textDocument/documentHighlight",
@@ -131,6 +136,7 @@ ROUTES: tuple[Route, ...] = (
         takes="projects",
         provider="workspaceSymbolProvider",
         options={"resolveProvider": True},
+        in_parts=True,
     ),
     Route(
         "workspaceSymbol/resolve",

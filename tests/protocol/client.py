@@ -30,7 +30,6 @@ NEEDS: Mapping[str, tuple[str, ...]] = {
     "workspace/codeLens/refresh": ("workspace.codeLens.refreshSupport",),
     "workspace/semanticTokens/refresh": ("workspace.semanticTokens.refreshSupport",),
     "workspace/textDocumentContent/refresh": ("workspace.textDocumentContent",),
-    "workspace/textDocumentContent/refresh": ("workspace.textDocumentContent",),
     "workspace/applyEdit": ("workspace.applyEdit",),
     "window/showDocument": ("window.showDocument.support",),
     "window/showMessageRequest": ("window.showMessage",),

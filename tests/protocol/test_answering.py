@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -132,3 +133,29 @@ def test_what_is_written_fresh_gets_the_time_of_the_snapshot(tmp_path: Path) -> 
     moment = datetime(2026, 1, 1, 12, tzinfo=UTC)
     made = Workbench(Client(), client_view({"capabilities": {}}), [tmp_path], clock=lambda: moment)
     assert made.snapshot().taken_at == moment
+
+
+async def test_a_long_list_leaves_in_parts_where_the_client_asked_for_parts(tmp_path: Path) -> None:
+    process = ServerProcess()
+    sent: list[tuple[str, Any]] = []
+
+    def notify(method: str, params: Any) -> None:
+        sent.append((method, json.loads(params.json)))
+
+    route = Route("workspace/symbol", "tests.protocol.fake_features:many", takes="projects", in_parts=True)
+
+    async def answered(params: dict[str, Any]) -> object:
+        answer = answer_of(process, bench(tmp_path), route, params, notify)
+        assert inspect.isawaitable(answer)
+        result = await answer
+        return json.loads(result.json)
+
+    assert await answered({"query": "", "partialResultToken": "parts"}) == []
+    assert {method for method, _ in sent} == {"$/progress"}
+    assert {part["token"] for _, part in sent} == {"parts"}
+    assert [value for _, part in sent for value in part["value"]] == list(range(450))
+    assert len(sent) == 3
+    sent.clear()
+    assert await answered({"query": ""}) == list(range(450))
+    assert sent == []
+    await process.close()
