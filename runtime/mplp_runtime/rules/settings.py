@@ -110,7 +110,10 @@ def _binding(pointer: Pointer, value: object, handlers: Collection[str] | None) 
         place = (*pointer, name)
         if name == "action" and isinstance(item, str):
             continue
-        if name not in keys:
+        if name not in keys and "action" not in value and isinstance(item, str) and item in ACTIONS:
+            message = f"What a step does is called `action`, not `{name}`."
+            yield setting_finding("settings-key-unknown", message, place, "key", {"replacement": "action"})
+        elif name not in keys:
             yield _misplaced(place, name, known, keys)
         else:
             yield from value_findings(place, name, item, keys[name])
@@ -192,7 +195,8 @@ def _wider(
 ) -> Iterator[Finding]:
     for key, default in _DEFAULT_LIMITS.items():
         given, wanted = limits.get(key, default), binding.get(key)
-        if _is_number(given) and _is_number(wanted) and wanted > given:  # type: ignore[operator]
+        is_limit = _is_number(given) and given > 0  # type: ignore[operator]
+        if is_limit and _is_number(wanted) and wanted > given:  # type: ignore[operator]
             message = f"`{key}` = {wanted} is more than [limits] gives; {given} counts."
             yield setting_finding("settings-limit-wider", message, (*pointer, key))
     for key, strict in (("network", False), ("hardened", True)):
@@ -231,12 +235,30 @@ def _unused(data: Mapping[str, object], world: World) -> Iterator[Finding]:
         if name not in roles_used:
             known = sorted(role for role in roles_used if role)
             message = f"No step of any plan here has the role `{name}`.{did_you_mean(name, known)}"
-            yield setting_finding("settings-role-unused", message, ("roles", name), "key", unnecessary=True)
+            data = guess(
+                name, [role for role in known if not isinstance(roles, Mapping) or role not in roles]
+            )
+            place = ("roles", name)
+            yield setting_finding("settings-role-unused", message, place, "key", data, unnecessary=True)
     ids = {step.step_id for step in steps}
+    yield from _gates(data, sorted(word for word in {*roles_used, *ids} if word))
     for name in overrides if isinstance(overrides, Mapping) else ():
         if name not in ids:
             message = f"No plan here has a step with the id {name}."
             yield setting_finding("settings-step-unknown", message, ("steps", name), "key")
+
+
+def _gates(data: Mapping[str, object], known: Collection[str]) -> Iterator[Finding]:
+    """A gate for what is not there never closes: nobody would be asked."""
+    for table, name in (("gates", "confirm_steps"), ("drift", "snapshot_before")):
+        values = data.get(table)
+        entries = values.get(name) if isinstance(values, Mapping) else None
+        for index, entry in enumerate(entries if isinstance(entries, list) else ()):
+            if isinstance(entry, str) and entry not in known:
+                message = f"`{entry}` is neither the role nor the id of a step of any plan here."
+                message += did_you_mean(entry, known)
+                place = (table, name, index)
+                yield setting_finding("settings-gate-unknown", message, place, data=guess(entry, known))
 
 
 def _handoffs(data: Mapping[str, object]) -> Iterator[str]:
@@ -253,5 +275,6 @@ def _is_number(value: object) -> bool:
 
 
 def _unknown(pointer: Pointer, name: str, known: Iterable[str], subject: str) -> Finding:
-    message = f"{subject} `{name}`.{did_you_mean(name, known)}"
+    names = list(known)
+    message = f"{subject} `{name}`.{did_you_mean(name, names) or ' Possible: ' + ', '.join(names) + '.'}"
     return setting_finding("settings-key-unknown", message, pointer, "key", guess(name, known))

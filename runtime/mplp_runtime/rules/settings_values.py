@@ -15,6 +15,8 @@ from mplp_runtime.settings.table import Key
 _SEVERITIES = {entry.code: entry.severity for entry in SETTINGS_CODES}
 _MOST = 1_000_000_000
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_SPAN = re.compile(r"(?P<number>\d{1,9})\s*(?P<unit>[smh]?)", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 _SHELL = re.compile(r"[|&;<>$`*?]")
 
 
@@ -108,6 +110,12 @@ def _strings(pointer: Pointer, name: str, value: object, key: Key) -> Iterator[F
     for index, entry in enumerate(value):
         if not isinstance(entry, str):
             yield _wrong_type((*pointer, index), f"{name}[{index}]", entry, "a text", key)
+        elif name == "env_allow" and not _VARIABLE.match(entry):
+            meant = entry.strip().lstrip("$").strip("{}").partition("=")[0]
+            data: dict[str, object] = {"replacement": meant} if _VARIABLE.match(meant) else {}
+            # The text is not repeated: it may hold a secret.
+            message = f"`{name}` takes names of variables, such as PATH, and nothing else."
+            yield setting_finding("settings-type-invalid", message, (*pointer, index), data=data)
         elif "\x00" in entry or (key.kind == "command" and index == 0 and not entry.strip()):
             yield _wrong_type(
                 (*pointer, index), f"{name}[{index}]", entry, "a text that names something", key
@@ -122,7 +130,30 @@ def _wrong_type(pointer: Pointer, name: str, value: object, expected: str, key: 
         shown = repr(value) if abs(value) <= _MOST or value != value else "too large a number"
     form = f"{name.partition('[')[0]} = {key.example}"
     message = f"`{name}` must be {expected}; this is {shown}. For example: {form}"
-    return setting_finding("settings-type-invalid", message, pointer, data={"example": key.example})
+    data: dict[str, object] = {"example": key.example}
+    meant = _meant(value, key)
+    if meant is not None:
+        data["replacement"] = meant
+    return setting_finding("settings-type-invalid", message, pointer, data=data)
+
+
+def _meant(value: object, key: Key) -> object | None:
+    """The value that was meant where a text stands for a number or for true, or one text for a list of it."""
+    if not isinstance(value, str):
+        return None
+    if key.kind == "boolean":
+        return {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(
+            value.lower()
+        )
+    if key.kind == "strings":
+        return [value] if value.strip() else None
+    match = _SPAN.fullmatch(value.strip())
+    if match is None or key.kind not in {"positive", "number", "count", "count0"}:
+        return None
+    number, unit = int(match["number"]), match["unit"]
+    if key.kind in {"count", "count0"}:
+        return None if unit else number
+    return number * _SECONDS[unit or "s"]
 
 
 def _type_word(value: object) -> str:

@@ -120,6 +120,14 @@ SETTINGS_CODES: tuple[SettingsCode, ...] = (
         "Use the role in a plan, correct its name, or remove it.",
     ),
     SettingsCode(
+        "settings-gate-unknown",
+        Severity.WARNING,
+        "A gate or a snapshot for a role or step that no plan in the project has, so nobody is ever asked.",
+        '[gates]\nconfirm_steps = ["deployr"]\n' + _TESTER,
+        '[gates]\nconfirm_steps = ["tester"]\n' + _TESTER,
+        "Correct the role or the id, or remove it.",
+    ),
+    SettingsCode(
         "settings-step-unknown",
         Severity.WARNING,
         "An entry in [steps] for a step that no plan in the project has.",
