@@ -9,4 +9,5 @@ if [ ! -e "$peer" ]; then
   (cd "$cache" && npm install --no-audit --no-fund --silent --prefix . vscode-langservers-extracted@4.10.0)
 fi
 exec .venv/bin/python -m tests.perf.lsp_bench --peer "node $peer --stdio" \
-  --schemas schemas/mplp_schemas/data "$@"
+  --peer-name "vscode-json-language-server 4.10.0" \
+  --schemas schemas/mplp_schemas/data --output docs/benchmarks.md "$@"

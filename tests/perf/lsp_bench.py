@@ -1,7 +1,7 @@
 """How quick is the server? Ours beside VS Code's JSON server, in turn, in one run: `make bench`.
 
-Each edit flips one fault inside a step. The clock runs from the first byte of `didChange` to the last byte of
-the message that shows, or no longer shows, the fault. Absolute times are noise; the ratios are the result.
+Each edit flips one fault. The clock runs from the first byte of `didChange` to the last byte of the message
+that shows, or no longer shows, the fault. Absolute times are noise; the ratios are the result.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import argparse
 import json
 import os
 import shlex
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -19,9 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.perf import tables
 from tests.perf.plans import SETTINGS, context_and_plan, text_of
 
 LIMIT_S = 60.0
+WARM_OPENS = 4
+BURSTS = 3
+BURST_KEYS = 50
+BURST_GAP_S = 0.01
+REQUESTS = 15
 
 
 class Server:
@@ -31,11 +36,16 @@ class Server:
         self.pull = pull
         self._ids = 0
         self._settings = options.get("settings")
-        began = time.perf_counter()
+        began = self.began = time.perf_counter()
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=root
         )
-        document: dict[str, Any] = {"publishDiagnostics": {"versionSupport": True}}
+        document: dict[str, Any] = {
+            "publishDiagnostics": {"versionSupport": True},
+            "hover": {"contentFormat": ["markdown"]},
+            "completion": {"completionItem": {"snippetSupport": True}},
+            "documentSymbol": {"hierarchicalDocumentSymbolSupport": True},
+        }
         if pull:
             document["diagnostic"] = {}
         self.request(
@@ -47,7 +57,11 @@ class Server:
                 "capabilities": {
                     "general": {"positionEncodings": ["utf-16"]},
                     "textDocument": document,
-                    "workspace": {"configuration": True, "workspaceFolders": True},
+                    "workspace": {
+                        "configuration": True,
+                        "workspaceFolders": True,
+                        "diagnostics": {"refreshSupport": True},
+                    },
                 },
                 "initializationOptions": options.get("initializationOptions", {}),
             },
@@ -147,13 +161,6 @@ class Samples:
     def add(self, figure: str, seconds: float) -> None:
         self.values.setdefault(figure, []).append(seconds)
 
-    def p50(self, figure: str) -> float:
-        return statistics.median(self.values[figure]) * 1000
-
-    def p95(self, figure: str) -> float:
-        ordered = sorted(self.values[figure])
-        return ordered[min(len(ordered) - 1, round(len(ordered) * 0.95))] * 1000
-
 
 @dataclass
 class Session:
@@ -166,26 +173,48 @@ class Session:
     version: int = 1
 
     def open(self) -> None:
-        began = time.perf_counter()
-        self.server.notify(
-            "textDocument/didOpen",
-            {"textDocument": {"uri": self.uri, "languageId": "json", "version": 1, "text": self.text}},
-        )
-        _found, moment = self.server.diagnostics(self.uri, 1)
-        self.samples.add("open", moment - began)
+        """The first document, and then others of that size, which need no imports any more."""
+        moment = self._open(self.uri)
+        self.samples.add("spawn to first findings", moment - self.server.began)
+        for number in range(WARM_OPENS):
+            other = self.uri.replace("bench.", f"bench-{number}.")
+            began = time.perf_counter()
+            self.samples.add("open", self._open(other) - began)
+            self.server.notify("textDocument/didClose", {"textDocument": {"uri": other}})
+            time.sleep(0.05)
 
-    def edit(self, figure: str, line: int, start: int, end: int, text: str, *, faulty: bool) -> None:
-        """One change; done when the diagnostics show (or no longer show) a fault on or near that line."""
+    def _open(self, uri: str) -> float:
+        document = {"uri": uri, "languageId": "json", "version": 1, "text": self.text}
+        self.server.notify("textDocument/didOpen", {"textDocument": document})
+        return self.server.diagnostics(uri, 1)[1]
+
+    def change(self, line: int, start: int, end: int, text: str) -> None:
+        """Sends one change and waits for nothing."""
         self.version += 1
         change = {
             "range": {"start": {"line": line, "character": start}, "end": {"line": line, "character": end}},
             "text": text,
         }
-        began = time.perf_counter()
         self.server.notify(
             "textDocument/didChange",
             {"textDocument": {"uri": self.uri, "version": self.version}, "contentChanges": [change]},
         )
+
+    def ask(self, figure: str, method: str, line: int = 0, character: int = 0, began: float = 0.0) -> None:
+        """One request; the clock runs from `began`, or from now."""
+        began = began or time.perf_counter()
+        place = {"position": {"line": line, "character": character}} if line else {}
+        _result, moment = self.server.request(method, {"textDocument": {"uri": self.uri}, **place})
+        self.samples.add(figure, moment - began)
+
+    def edit(self, figure: str, line: int, start: int, end: int, text: str, *, faulty: bool) -> None:
+        """One change; done when the diagnostics show (or no longer show) a fault on or near that line."""
+        began = time.perf_counter()
+        self.change(line, start, end, text)
+        self.settle(figure, began, faulty=faulty)
+
+    def settle(self, figure: str, began: float, *, faulty: bool) -> None:
+        """Waits for the diagnostics of the newest text."""
         while True:
             found, moment = self.server.diagnostics(self.uri, self.version)
             errors = [one for one in found if one.get("severity", 1) <= 2]  # the peer warns of schema faults
@@ -211,9 +240,45 @@ def measure(sessions: list[Session], edits: int) -> None:
         line = status_lines[(turn * 104729) % len(status_lines)]
         end = len(lines[line].rstrip(","))
         for session in sessions:
-            session.edit("break the JSON", line, end - 1, end, "", faulty=True)
+            session.edit("break or repair the JSON", line, end - 1, end, "", faulty=True)
         for session in sessions:
-            session.edit("repair the JSON", line, end - 1, end - 1, '"', faulty=False)
+            session.edit("break or repair the JSON", line, end - 1, end - 1, '"', faulty=False)
+    dependencies = [
+        number for number, line in enumerate(lines) if line.startswith(" " * 8 + '"') and '": ' not in line
+    ]
+    for turn in range(max(2, edits // 2) if dependencies else 0):
+        line = dependencies[(turn * 104729) % len(dependencies)]
+        digit = len(lines[line].rstrip(",")) - 2
+        # The other server has no idea of ids.
+        sessions[0].edit("edit of a dependency", line, digit, digit + 1, "x", faulty=True)
+        sessions[0].edit("edit of a dependency", line, digit, digit + 1, lines[line][digit], faulty=False)
+    for turn in range(BURSTS):
+        line = status_lines[(turn * 104729) % len(status_lines)]
+        for session in sessions:
+            burst(session, line, lines[line].index('"pending"') + 1)
+    for turn in range(REQUESTS):
+        line = status_lines[(turn * 7919) % len(status_lines)]
+        column = lines[line].index('"pending"') + 1
+        for session in sessions:
+            began = time.perf_counter()
+            session.change(line, column, column, "x")
+            session.ask("completion after an edit", "textDocument/completion", line, column, began)
+            session.edit("edit in a step", line, column, column + 1, "", faulty=False)
+            session.ask("hover", "textDocument/hover", line, column)
+            session.ask("document symbols", "textDocument/documentSymbol")
+
+
+def burst(session: Session, line: int, column: int) -> None:
+    """Fifty keys in one word, without a pause to look at the findings; a hover in the middle."""
+    for key in range(BURST_KEYS):
+        began = time.perf_counter()
+        session.change(line, column, column, "x")
+        if key == BURST_KEYS // 2:
+            session.ask("hover in a burst", "textDocument/hover", line, column)
+        if key < BURST_KEYS - 1:
+            time.sleep(BURST_GAP_S)
+    session.settle("burst: last key", began, faulty=True)
+    session.edit("edit in a step", line, column, column + BURST_KEYS, "", faulty=False)
 
 
 def peer_options(schemas: Path) -> dict[str, Any]:
@@ -247,7 +312,7 @@ def run(
             session.open()
         measure(sessions, edits)
         for (_name, server), session in zip(servers, sessions, strict=True):
-            session.samples.add("start", server.start_s)
+            session.samples.add("spawn to initialize", server.start_s)
             session.samples.add("memory", server.memory_mib() / 1000)
             server.close()
         return [
@@ -255,40 +320,31 @@ def run(
         ]
 
 
-def table(size: int, results: list[tuple[str, Samples, Server]]) -> list[str]:
-    first = results[0][1]
-    rows = [f"\n### {size} steps\n"]
-    names = " | ".join(f"{name} p50 / p95" for name, _, _ in results)
-    ratio = " | ratio p50" if len(results) > 1 else ""
-    rows.append(f"| figure, ms | {names}{ratio} |")
-    rows.append("|" + "---|" * (1 + len(results) + (1 if ratio else 0)))
-    for figure in first.values:
-        cells = [f"{samples.p50(figure):.1f} / {samples.p95(figure):.1f}" for _, samples, _ in results]
-        if ratio:
-            cells.append(f"{first.p50(figure) / max(results[1][1].p50(figure), 1e-9):.3f}")
-        shown = "memory, MiB" if figure == "memory" else figure
-        rows.append(f"| {shown} | " + " | ".join(cells) + " |")
-    return rows
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--ours", default=f"{shlex.quote(str(Path(sys.executable).parent / 'mplp-lsp'))} --stdio"
-    )
+    ours = f"{shlex.quote(str(Path(sys.executable).parent / 'mplp-lsp'))} --stdio"
+    parser.add_argument("--ours", default=ours)
     parser.add_argument("--peer", help="command of vscode-json-language-server")
+    parser.add_argument("--peer-name", default="vscode-json")
     parser.add_argument("--schemas", type=Path, required=True, help="folder of mplp-plan.schema.json")
     parser.add_argument("--sizes", default="10,1000,10000")
     parser.add_argument("--edits", type=int, default=30)
+    parser.add_argument("--no-workspace", action="store_true", help="leave out the 1,000 documents")
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     peer = shlex.split(options.peer) if options.peer else None
-    rows: list[str] = []
+    rows = tables.heading(options.peer_name if peer else None)
     for size in (int(word) for word in options.sizes.split(",")):
-        rows.extend(table(size, run(size, shlex.split(options.ours), peer, options.edits, options.schemas)))
-    print("\n".join(rows))
+        results = run(size, shlex.split(options.ours), peer, options.edits, options.schemas)
+        rows += tables.of_size(size, [(name, samples.values) for name, samples, _ in results])
+    if not options.no_workspace:
+        from tests.perf import workspace_bench
+
+        rows += tables.of_workspace(workspace_bench.run(shlex.split(options.ours)))
+    text = "\n".join(rows) + "\n"
+    sys.stdout.write(text)
     if options.output:
-        options.output.write_text("\n".join(rows) + "\n", encoding="utf-8")
+        options.output.write_text(text, encoding="utf-8")
     return 0
 
 

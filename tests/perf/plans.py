@@ -11,22 +11,26 @@ ROLES = ("writer", "checker", "publisher", "librarian")
 WORK = ("Read the manual", "Write the summary", "Compare both versions", "Ask the author", "Publish the page")
 
 
-def _new_id(source: random.Random) -> str:
+def new_id(source: random.Random) -> str:
+    """An id that the schemas accept."""
     return str(uuid.UUID(int=source.getrandbits(128), version=4))
 
 
-def context_and_plan(count: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An active context and a draft plan of `count` steps, each waiting for up to three earlier ones."""
-    source = random.Random(f"benchmark {count}")
+def context_and_plan(count: int, name: str = "") -> tuple[dict[str, Any], dict[str, Any]]:
+    """An active context and a draft plan of `count` steps, each waiting for up to three earlier ones.
+
+    Other names give other ids.
+    """
+    source = random.Random(f"benchmark {count}{name}")
     meta = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
     context = {
         "meta": meta,
-        "context_id": _new_id(source),
+        "context_id": new_id(source),
         "root": {"domain": "benchmark", "environment": "dev"},
         "title": "Benchmark",
         "status": "active",
     }
-    ids = [_new_id(source) for _ in range(count)]
+    ids = [new_id(source) for _ in range(count)]
     steps = [
         {
             "step_id": step_id,
@@ -42,7 +46,7 @@ def context_and_plan(count: int) -> tuple[dict[str, Any], dict[str, Any]]:
     ]
     plan = {
         "meta": meta,
-        "plan_id": _new_id(source),
+        "plan_id": new_id(source),
         "context_id": context["context_id"],
         "title": f"A plan of {count} steps",
         "objective": "Be large.",
