@@ -144,13 +144,8 @@ def _insertions(text: str, at: int, char: str) -> Iterator[Slip]:
         left = text[:at].rstrip(_BLANKS)[-1:]
     if char and char in _BLANKS:
         right = char_at(text, past_blanks(text, at))
-    if (
-        left in _VALUE_ENDS
-        and right in _VALUE_STARTS
-        and left
-        and right
-        and not (left == right == '"' and not char)
-    ):
+    # Right behind what it follows, for the blanks before an entry belong to that entry.
+    if before in _VALUE_ENDS and right in _VALUE_STARTS:
         yield Slip(at, at, ",")
     if left == '"' and right in _VALUE_STARTS:
         yield Slip(at, at, ":")
