@@ -8,7 +8,7 @@ from functools import cached_property
 from mplp_lsp.text.edits import Edit, stretches
 from mplp_lsp.text.problems import Problem
 from mplp_lsp.text.snapshot import TextSnapshot
-from mplp_lsp.text.spans import Joint, Spans
+from mplp_lsp.text.spans import Block, Joint, Spans
 from mplp_lsp.text.tree import SIZE_LIMIT, Hit, Tree, size_bytes
 from mplp_runtime.rules.findings import Part, Pointer
 
@@ -52,6 +52,20 @@ class Line:
     def problems(self) -> Sequence[Problem]:
         """What is wrong in this line, counted from its start."""
         return () if self.is_blank else self.tree.problems
+
+
+def _problems_of(block: Block[Line]) -> tuple[Problem, ...]:
+    """What is wrong in the lines of a block, counted from its start; found once per block."""
+    known = block.cache.get("problems")
+    if isinstance(known, tuple):
+        return known
+    found = tuple(
+        problem.moved(block.start_of(index))
+        for index, line in enumerate(block.elements)
+        for problem in line.problems
+    )
+    block.cache["problems"] = found
+    return found
 
 
 def _line_length(line: Line) -> int:
@@ -122,10 +136,9 @@ class Timeline:
         """What is wrong with the text, in absolute offsets and in text order."""
         found = list(self._own_problems)
         start = 0
-        for line in self.lines:
-            if line.problems:
-                found.extend(problem.moved(start) for problem in line.problems)
-            start += line.length
+        for block in self.lines.blocks:
+            found.extend(problem.moved(start) for problem in _problems_of(block))
+            start += block.length
         return found
 
     def is_broken(self, pointer: Pointer) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import pairwise
+from operator import le
 
 
 def strays(keys: Sequence[float | None]) -> list[int]:
@@ -15,9 +15,10 @@ def strays(keys: Sequence[float | None]) -> list[int]:
     >>> strays([1, 2, 9, 3, 4])
     [2]
     """
-    known = [(key, index) for index, key in enumerate(keys) if key is not None]
-    if all(one[0] <= other[0] for one, other in pairwise(known)):
+    values = [key for key in keys if key is not None]
+    if all(map(le, values, values[1:])):
         return []
+    known = [(key, index) for index, key in enumerate(keys) if key is not None]
     # From the end and negated, so that it is the earlier of two that is kept.
     backwards = [(-key, index) for key, index in reversed(known)]
     tails: list[float] = []

@@ -36,6 +36,9 @@ def timeline_findings(events: Events) -> list[Finding]:
 
 
 def _duplicates(events: Events) -> Iterator[Finding]:
+    ids = [event.id for event in events if event is not None and event.id is not None]
+    if len(set(ids)) == len(ids):
+        return
     first_with: dict[str, int] = {}
     for index, event in enumerate(events):
         if event is None or event.id is None:
@@ -111,10 +114,17 @@ def _clock_orders(events: Events) -> Iterator[list[int]]:
 
 
 def _sequences(events: Events, order: Sequence[int]) -> list[Finding]:
-    known = [(index, event) for index in order if (event := events[index]) is not None]
-    sound = [(index, event) for index, event in known if event.is_sound]
+    sound = [
+        (index, event)
+        for index in order
+        if (event := events[index]) is not None
+        and (event.profile is not None or event.subject is not None)
+        and event.is_sound
+    ]
+    if not sound:
+        return []
     found = [*run_findings(sound), *stage_findings(sound)]
-    if len(sound) < len(known):
+    if any(event is not None and not event.is_sound for event in events):
         # What seems to be missing may be what a faulty event was meant to be.
         found = [finding for finding in found if finding.code not in ABOUT_ABSENCE]
     return found
