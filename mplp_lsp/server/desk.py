@@ -175,6 +175,7 @@ class Desk:
 
     def _put_opened(self, document: Document | None) -> None:
         if document is not None:
+            self.publisher.opened(document.uri)
             self.documents_changed(self.bench.workspace.put(document))
             self.file_events.opened(document)
             self.baselines.opened(document)

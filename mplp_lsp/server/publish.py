@@ -16,6 +16,8 @@ from mplp_lsp.server.protocol import SessionProtocol
 from mplp_lsp.text.uris import key_of
 
 NO_ITEMS = b"[]"
+_BEFORE_IT_WAS_OPENED = -1
+"""Stands for the version of what was sent about an earlier text: no text of an editor has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,15 @@ class Publisher:
                 self._ask_again()
             return
         self._push(key, report)
+
+    def opened(self, uri: str) -> None:
+        """Whatever the client was told about the document before, it is told again.
+
+        Editors forget the findings of a text they reload, and between the two nothing may have been sent.
+        """
+        told = self._told.get(key_of(uri))
+        if told is not None:
+            self._told[key_of(uri)] = (told[0], _BEFORE_IT_WAS_OPENED, told[2])
 
     def outdate(self, uri: str) -> None:
         """The report no longer holds; it is made again when the client asks."""

@@ -98,6 +98,25 @@ def test_a_closed_file_keeps_the_findings_it_has_on_disk(server: ServerUnderTest
     client.wait_for_findings(uri, lambda found: not grave(found))
 
 
+def test_a_document_that_is_opened_again_at_once_gets_its_findings_again(
+    server: ServerUnderTest, folder: Path
+) -> None:
+    client = server.client
+    client.initialize(folder)
+    content = text(plan(status="nonsense"))
+    uris = [written(folder, name, content) for name in ("a.plan.json", "b.plan.json")]
+    for uri in uris:
+        assert grave(opened(client, uri, content))
+    client.take_all()
+    client.notifications.clear()
+    for uri in uris:
+        client.close(uri)
+    for uri in uris:
+        client.open(uri, content)
+    for uri in uris:
+        assert grave(client.diagnostics(uri, 1))
+
+
 def test_a_closed_file_that_is_foreign_is_cleared(server: ServerUnderTest, folder: Path) -> None:
     client = server.client
     client.initialize(folder)
