@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
+from mplp_lsp.features.token_legend import LEGEND
+
 Takes = Literal["snapshot", "projects", "document", "position", "item"]
 Runs = Literal["now", "worker"]
 
@@ -150,6 +152,16 @@ ROUTES: tuple[Route, ...] = (
         options={"resolveProvider": False},
     ),
     Route("workspace/willRenameFiles", "mplp_lsp.features.file_renames:will_rename_files", takes="projects"),
+    Route(
+        "textDocument/semanticTokens/full",
+        "mplp_lsp.features.semantic_tokens:semantic_tokens_full",
+        provider="semanticTokensProvider",
+        options={"legend": LEGEND, "range": True, "full": {"delta": True}},
+    ),
+    Route(
+        "textDocument/semanticTokens/full/delta", "mplp_lsp.features.semantic_tokens:semantic_tokens_delta"
+    ),
+    Route("textDocument/semanticTokens/range", "mplp_lsp.features.semantic_tokens:semantic_tokens_range"),
 )
 
 BY_METHOD = {route.method: route for route in ROUTES}
