@@ -174,12 +174,14 @@ def _edit(profile: Profile, edit: Any) -> Iterator[str]:
     if edit is None:
         return
     where = "workspace.workspaceEdit"
-    if edit.get("documentChanges") and not profile.has(f"{where}.documentChanges"):
+    operations = _words(profile, f"{where}.resourceOperations")
+    # Who announces operations on files takes document changes: they travel nowhere else.
+    if edit.get("documentChanges") and not (profile.has(f"{where}.documentChanges") or operations):
         yield "document changes"
     if edit.get("changeAnnotations") and not profile.has(f"{where}.changeAnnotationSupport"):
         yield "change annotations"
     for change in edit.get("documentChanges") or []:
-        if "kind" in change and change["kind"] not in _words(profile, f"{where}.resourceOperations"):
+        if "kind" in change and change["kind"] not in operations:
             yield f"the resource operation {change['kind']}"
         for text in change.get("edits", []):
             if text.get("annotationId") and not profile.has(f"{where}.changeAnnotationSupport"):

@@ -10,40 +10,21 @@ from typing import Any
 
 import pytest
 
-from tests.editors.installation import NEOVIM, REPOSITORY, SERVER, need
+from tests.editors.installation import NEOVIM, need
+from tests.editors.neovim_session import PLUGIN, play_script
 from tests.editors.project import UNKNOWN, is_duration, write_project
 
 pytestmark = [pytest.mark.editors, pytest.mark.timeout(120)]
 
-SCRIPT = Path(__file__).with_name("nvim.lua")
-PLUGIN = REPOSITORY / "editors" / "neovim"
 ERROR = 1
 
 
 def play(program: str, folder: Path) -> dict[str, Any]:
     """Plays nvim.lua in this Neovim on a fresh project; returns what Neovim showed."""
-    server = need("mplp-lsp", SERVER)
     project = folder / "project"
     project.mkdir()
     write_project(project)
-    facts = folder / "facts.json"
-    environment = {
-        **os.environ,
-        "PATH": f"{Path(server).parent}{os.pathsep}{os.environ['PATH']}",
-        "MPLP_PROJECT": str(project),
-        "MPLP_FACTS": str(facts),
-        "XDG_CONFIG_HOME": str(folder / "config"),
-        "XDG_STATE_HOME": str(folder / "state"),
-    }
-    before = ["filetype on", f"set runtimepath+={PLUGIN}", "runtime plugin/mplp.lua"]
-    arguments = [argument for command in before for argument in ("--cmd", command)]
-    command = [program, "--headless", "-u", "NONE", "-i", "NONE", "-n", *arguments, "-S", str(SCRIPT)]
-    played = subprocess.run(
-        command, env=environment, cwd=project, capture_output=True, text=True, timeout=100, check=False
-    )
-    assert facts.exists(), played.stdout + played.stderr
-    shown: dict[str, Any] = json.loads(facts.read_text(encoding="utf-8"))
-    assert "error" not in shown, shown["error"]
+    shown = play_script(program, "nvim.lua", project, folder)
     assert (project / "greeter.tar").read_text(encoding="utf-8") == "greeter"
     return shown
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "Show graph",
     "Write the statuses of a run into its plan",
     "Check the whole workspace",
+    "Explain problem",
     "Propose plan for approval",
     "Approve plan",
     "Reject plan",

@@ -149,6 +149,42 @@ local function with_run(fits, done)
   end)
 end
 
+-- A text that the server could not show as a document: it keeps no files where it may not, so a scratch buffer does.
+local function show_text(name, filetype, text)
+  local buffer = vim.fn.bufadd('mplp://' .. name)
+  vim.fn.bufload(buffer)
+  vim.bo[buffer].buftype = 'nofile'
+  vim.bo[buffer].bufhidden = 'wipe'
+  vim.bo[buffer].swapfile = false
+  vim.api.nvim_buf_set_lines(buffer, 0, -1, false, vim.split(text, '\n', { plain = true }))
+  vim.bo[buffer].filetype = filetype
+  vim.bo[buffer].modifiable = false
+  vim.cmd('vertical sbuffer ' .. buffer)
+end
+
+-- The codes of our findings on the cursor's line, those under the cursor first.
+local function codes_here()
+  local line, column = unpack(vim.api.nvim_win_get_cursor(0))
+  local under, beside = {}, {}
+  for _, found in ipairs(vim.diagnostic.get(0, { lnum = line - 1 })) do
+    if found.source == 'mplp' and found.code then
+      local is_under = found.col <= column and (found.end_lnum > line - 1 or column < found.end_col)
+      local list = is_under and under or beside
+      if not vim.tbl_contains(list, found.code) then
+        table.insert(list, found.code)
+      end
+    end
+  end
+  return #under > 0 and under or beside
+end
+
+local function explain(code)
+  M.execute('mplp.explain', vim.tbl_extend('force', this_plan(), { code = code }), function(answer)
+    local shown = vim.split(answer.text, '\n', { plain = true })
+    vim.lsp.util.open_floating_preview(shown, 'plaintext', { border = 'rounded', wrap = true, max_width = 100 })
+  end)
+end
+
 local function is_live(run)
   return run.status == 'running' or run.status == 'pending'
 end
@@ -218,7 +254,28 @@ M.commands = {
     M.execute('mplp.showTrace', this_plan())
   end,
   graph = function(rest)
-    M.execute('mplp.showGraph', vim.tbl_extend('force', this_plan(), { format = rest ~= '' and rest or nil }))
+    local name = vim.fn.expand('%:t:r')
+    local argument = vim.tbl_extend('force', this_plan(), { format = rest ~= '' and rest or nil })
+    M.execute('mplp.showGraph', argument, function(graph)
+      if not graph.shown then
+        local is_dot = graph.format == 'dot'
+        show_text(name .. (is_dot and '.dot' or '.mmd'), is_dot and 'dot' or 'mermaid', graph.text)
+      end
+    end)
+  end,
+  explain = function(rest)
+    local codes = rest ~= '' and { rest } or codes_here()
+    if #codes == 0 then
+      say('there is no problem on this line to explain')
+    elseif #codes == 1 then
+      explain(codes[1])
+    else
+      vim.ui.select(codes, { prompt = 'Explain what?' }, function(code)
+        if code then
+          explain(code)
+        end
+      end)
+    end
   end,
   write_back = function()
     with_run(function(run)

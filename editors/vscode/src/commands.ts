@@ -8,6 +8,7 @@
 import * as vscode from "vscode";
 import { ResponseError } from "vscode-languageclient/node";
 import { choosePlan, openBeside } from "./documents";
+import { showExplanation, withFinding } from "./explain";
 import { count } from "./lines";
 import { isLive, shortId, type Question, type Run, type ServerStatus } from "./protocol";
 import type { Server } from "./server";
@@ -47,6 +48,8 @@ export class Commands {
       after: (answer) => this.written(answer),
     },
     "mplp.validateWorkspace": { complete: async (argument) => argument, after: (answer) => counted(answer) },
+    // Not awaited: the explanation stays for as long as the user reads it.
+    "mplp.explain": { complete: withFinding, after: (answer) => void showExplanation(answer) },
     "mplp.proposePlan": { complete: withPlan, after: () => say("The plan is proposed: it now waits for an approval.") },
     "mplp.approvePlan": { complete: (argument) => withReason(argument, false), after: () => say("The plan is approved.") },
     "mplp.rejectPlan": { complete: (argument) => withReason(argument, true), after: () => say("The plan is rejected.") },
