@@ -39,6 +39,7 @@ ABLE_CLIENT = ClientView(
     hierarchical_symbols=True,
     markdown_hover=True,
     snippets=True,
+    completion_preselect=True,
     document_changes=True,
     code_action_literals=True,
     code_action_preferred=True,

@@ -10,7 +10,7 @@ from lsprotocol import types
 from mplp_lsp.analysis.located import Located
 from mplp_lsp.features.diagnostics import diagnostic, findings_of
 from mplp_lsp.features.doors import TERMINAL, Door, doors
-from mplp_lsp.features.fix_all import FIX_ALL_KIND, all_fixed
+from mplp_lsp.features.fix_all import FIX_ALL_KIND, all_fixed, can_fix_all
 from mplp_lsp.features.fixes import Fix, fixes
 from mplp_lsp.features.member_offers import QUICK_FIX, gathered_offers
 from mplp_lsp.features.new_documents import NEW_KIND, new_documents
@@ -126,13 +126,13 @@ def _action(snapshot: Snapshot, door: Door) -> Action:
 def _again(snapshot: Snapshot, document: Document, state: PlanState) -> Iterator[types.CodeAction]:
     """A plan whose text says that it is over runs again once it is a draft: an edit for the user to make."""
     tree = document.tree
-    if state.plan.get("status") not in TERMINAL or tree is None or not snapshot.client.code_action_literals:
+    if state.status not in TERMINAL or tree is None or not snapshot.client.code_action_literals:
         return
     edits = [Edit(*tree.range_of(("status",)), '"draft"')]
     table = tree.tables.get(STEPS)
     for index in range(0 if table is None else table.count):
         value = tree.tables[STEPS].element(index).value
-        if isinstance(value, dict) and value.get("status") not in {None, "pending"}:
+        if isinstance(value, dict) and value.get("status") not in (None, "pending"):
             edits.append(Edit(*tree.range_of((STEPS, index, "status")), '"pending"'))
     yield types.CodeAction(
         title="MPLP: Set the plan back to draft, to run it again",
@@ -168,7 +168,8 @@ def _change_of(document: Document, fix: Fix) -> Change:
 
 def _fix_all(snapshot: Snapshot, document: Document, _start: int, _end: int) -> Iterator[Offer]:
     if is_lazy(snapshot.client):
-        yield Offer(_FIX_ALL_TITLE, FIX_ALL_KIND, partial(all_fixed, snapshot, document))
+        if can_fix_all(snapshot, document):
+            yield Offer(_FIX_ALL_TITLE, FIX_ALL_KIND, partial(all_fixed, snapshot, document))
         return
     change = all_fixed(snapshot, document)
     if change is not None:

@@ -77,10 +77,10 @@ class _Frame:
         self.client = snapshot.client
         start, end = place.base + cursor.start, place.base + cursor.end
         self.range = plain_range(snapshot, document, start, end)
-        self.range_behind_quote = (
-            plain_range(snapshot, document, start + 1, end) if cursor.is_quoted else None
-        )
-        is_closed = cursor.is_quoted and cursor.end - cursor.start == len(cursor.written) + 2
+        # An edit has to hold the cursor (LSP 3.17, "Completion Request"), which may stand before a quote.
+        is_behind_quote = cursor.is_quoted and place.offset > start
+        self.range_behind_quote = plain_range(snapshot, document, start + 1, end) if is_behind_quote else None
+        is_closed = is_behind_quote and start + len(cursor.written) + 2 == end > place.offset
         self.range_in_quotes = plain_range(snapshot, document, start + 1, end - 1) if is_closed else None
         self.before, self.comma = "", None
         if cursor.comma_before is not None and cursor.comma_before == cursor.start:
@@ -126,7 +126,7 @@ class _Frame:
         item["textEdit"] = {"range": where, "newText": text}
         if self.comma is not None:
             item["additionalTextEdits"] = [self.comma]
-        if offer.is_obvious:
+        if offer.is_obvious and self.client.completion_preselect:
             item["preselect"] = True
         return item
 

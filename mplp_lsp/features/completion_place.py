@@ -33,7 +33,7 @@ _PROBE_WORD = "word"
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """One place in one document. Offsets of `cursor` count in `tree`, which starts at `base`.
+    """The place at `offset` in one document. Offsets of `cursor` count in `tree`, which starts at `base`.
 
     `kind` is the kind of document the rules see: in a timeline each line is an `event`.
     """
@@ -43,6 +43,7 @@ class Place:
     kind: str
     tree: Tree
     base: int
+    offset: int
     cursor: Cursor
     fresh: Fresh
 
@@ -150,7 +151,7 @@ def place_at(snapshot: Snapshot, document: Document, offset: int) -> Place | Non
     cursor = cursor_at(tree, offset - base)
     if cursor is None:
         return None
-    return Place(snapshot, document, kind, tree, base, cursor, Fresh(snapshot, document, offset))
+    return Place(snapshot, document, kind, tree, base, offset, cursor, Fresh(snapshot, document, offset))
 
 
 def described_as(kind: str, header: object) -> tuple[str, Pointer]:

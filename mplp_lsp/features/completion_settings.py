@@ -202,4 +202,4 @@ def _skeleton(spot: Spot) -> dict[str, object]:
     kind, label = types.CompletionItemKind.Snippet, "new mplp.toml"
     about = ["run" if lines[0] == "[run]" else "roles"]
     item = settings_item(spot, where, label, "\n".join(lines), kind, detail, label, about, is_plain=True)
-    return item | {"preselect": True}
+    return item | {"preselect": True} if spot.snapshot.client.completion_preselect else item

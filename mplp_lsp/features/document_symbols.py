@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from lsprotocol import types
 
@@ -92,14 +92,16 @@ class _Outline:
         found: list[str] = []
         for key, value in toml.value.items():
             below: list[str] = []
+            entries: list[Pointer] = []
             inner = _inside(self.shape, key)
             if key in _NAMED_TABLES and isinstance(value, dict):
+                entries = [(key, name) for name in value]
                 kind = int(kind_of_symbol(_NAMED_TABLES[key]))
                 for name, binding in value.items():
                     action = binding.get("action") if isinstance(binding, dict) else None
                     detail = action if isinstance(action, str) else None
                     below.append(self._symbol(name, detail, kind, (key, name), "key", inner))
-            table = self._symbol(key, None, _TABLE, (key,), "key", self.shape)
+            table = self._symbol(key, None, _TABLE, (key,), "key", self.shape, around=entries)
             found += self._with(table, below)
         return found
 
@@ -118,15 +120,22 @@ class _Outline:
         part: Part,
         shape: Shape,
         selection: Pointer | None = None,
+        around: Sequence[Pointer] = (),
     ) -> str:
-        """One symbol at `pointer`, its name standing in that `part` or in the value at `selection`."""
+        """One symbol at `pointer`, its name standing in that `part` or in the value at `selection`.
+
+        It reaches as far as what is `around`: tables of mplp.toml may be spread over the file, and an editor
+        looks for an entry only inside the symbol that holds it.
+        """
         text = self.document.text
         start, end = (0, text.length) if not pointer else range_of(self.document, pointer)
         if selection:
             first, last = inside_quotes(self.document, *range_of(self.document, selection))
         else:
             first, last = range_of(self.document, pointer, part)
-        start, end = min(start, first), max(end, last)
+        inner = [range_of(self.document, each) for each in around]
+        start = min(start, first, *(begin for begin, _ in inner))
+        end = max(end, last, *(stop for _, stop in inner))
         places = [text.position(offset, shape.encoding) for offset in (start, end, first, last)]
         head = f'{shape.head(name or "(nameless)", detail)},"kind":{kind}'
         return shape.placed(head, tuple(number for place in places for number in place))

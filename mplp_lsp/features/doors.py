@@ -113,7 +113,7 @@ def _interrupted_doors(run: RunView, *, may_run: bool) -> Iterator[Door]:
 
 def _start_doors(state: PlanState, uri: str) -> Iterator[Door]:
     target = {"uri": uri}
-    if state.plan.get("status") in TERMINAL:
+    if state.status in TERMINAL:
         return
     if state.errors:
         # A dry run is refused with the first error and starts nothing, should the error be gone by then.

@@ -44,6 +44,12 @@ def all_fixed(snapshot: Snapshot, document: Document) -> Change | None:
     return _fixed(snapshot, document, _is_safe, _MOST_ROUNDS)
 
 
+def can_fix_all(snapshot: Snapshot, document: Document) -> bool:
+    """Whether `all_fixed` has something to do, found without doing it."""
+    findings = findings_of(snapshot, document)
+    return any(_preferred(document, [found], _is_safe) for found in findings)
+
+
 def all_of_code(snapshot: Snapshot, document: Document, code: str) -> Change | None:
     """The document with the preferred fix applied to each finding of one code."""
     return _fixed(snapshot, document, lambda finding: finding.code == code, 1)

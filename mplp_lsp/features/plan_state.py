@@ -35,6 +35,16 @@ class PlanState:
     errors: int = 0
     is_complete: bool = True
 
+    @property
+    def status(self) -> str:
+        """The plan's own word; "" where none stands there."""
+        return _status(self.plan)
+
+
+def _status(plan: Mapping[str, Any]) -> str:
+    status = plan.get("status")
+    return status if isinstance(status, str) else ""
+
 
 def plan_header(document: Document) -> Mapping[str, Any] | None:
     """The plan without its steps; None for other kinds, and for a plan too broken to have an id."""
@@ -81,7 +91,7 @@ def _needs_approval(snapshot: Snapshot, plan: Mapping[str, Any]) -> bool:
     from mplp_runtime.orchestrator.admission import needs_approval
     from mplp_runtime.settings import Settings
 
-    return needs_approval({"status": plan.get("status")}, snapshot.settings or Settings())
+    return needs_approval({"status": _status(plan)}, snapshot.settings or Settings())
 
 
 def _approval(snapshot: Snapshot, document: Document, plan_id: str) -> ApprovalState | None:

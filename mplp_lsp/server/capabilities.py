@@ -128,6 +128,7 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
         in _words(asked, "textDocument.completion.completionItem.resolveSupport.properties")
         # Silence is a yes: before LSP 3.16 there was nothing to announce.
         or not _has(asked, "textDocument.completion.completionItem.resolveSupport"),
+        completion_preselect=_is(asked, "textDocument.completion.completionItem.preselectSupport"),
         insert_text_modes=_numbers(
             asked, "textDocument.completion.completionItem.insertTextModeSupport.valueSet"
         ),

@@ -36,6 +36,7 @@ class ClientView:
     snippets: bool = False
     completion_documentation_markdown: bool = False
     completion_documentation_resolve: bool = True
+    completion_preselect: bool = False
     insert_text_modes: frozenset[int] = frozenset()
     link_support: bool = False
     document_changes: bool = False

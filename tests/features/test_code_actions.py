@@ -266,8 +266,10 @@ def test_fix_all_is_offered_only_by_name() -> None:
     assert offers(seen, "source")
 
 
-def test_fix_all_has_nothing_to_do_in_a_sound_document() -> None:
-    assert offers(project(plan_text(), client=WHOLE_CLIENT), "source.fixAll.mplp") == []
+@pytest.mark.parametrize("client", [WHOLE_CLIENT, LAZY_CLIENT], ids=["whole", "lazy"])
+def test_fix_all_is_not_offered_where_it_would_do_nothing(client: ClientView) -> None:
+    assert offers(project(plan_text(), client=client), "source.fixAll.mplp") == []
+    assert offers(project('-- a.role.json --\n:0"', client=client), "source.fixAll.mplp") == []
 
 
 # New documents

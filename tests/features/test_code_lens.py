@@ -65,6 +65,12 @@ def with_confirm(status: str, text: str | None = None, **more: object) -> Projec
     )
 
 
+def test_a_plan_whose_status_is_no_word_has_its_lenses() -> None:
+    seen = project(plan_text().replace('"draft"', '["draft"]').replace('"pending"', "{}"))
+    assert titles(seen) == ["Not ready to run: 3 errors"]
+    assert commands_of(seen) == {"mplp.dryRunPlan"}
+
+
 def test_a_draft_offers_everything_in_one_step() -> None:
     assert titles(project(plan_text())) == ["Propose, approve and run", "Dry run", "Propose"]
     (run, *_) = lenses(project(plan_text()))

@@ -135,6 +135,23 @@ def test_clients_without_snippets_get_no_tab_stops() -> None:
         assert "$" not in item.text_edit.new_text
 
 
+def test_an_edit_holds_the_cursor_that_stands_before_a_quote_or_behind_it() -> None:
+    text = plan_text().replace('"draft"', '"dra"')
+    for before in ('"status": |"dra"', '"status": "|dra"', '"status": "dra|"', '"status": "dra"|'):
+        seen = project(text.replace('"status": "dra"', before.replace("|", "$0"), 1))
+        cursor = seen.snapshot.documents[seen.uri].text.position(seen.cursor[1], "utf-16")[1]
+        for item in items(seen):
+            edit = item.text_edit
+            assert isinstance(edit, types.TextEdit)
+            assert edit.range.start.character <= cursor <= edit.range.end.character, before
+            assert f'"status": "{item.label}",' in accepted(seen, item)
+
+
+def test_no_item_is_preselected_for_clients_that_cannot_show_it() -> None:
+    seen = project("-- new.plan.json --\n$0", client=replace(ABLE_CLIENT, completion_preselect=False))
+    assert [item.preselect for item in items(seen)] == [None]
+
+
 def test_a_sound_member_is_not_renamed() -> None:
     assert asked(project(in_plan('"title"', '"ti$0tle"'))) is None
 

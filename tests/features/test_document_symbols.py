@@ -152,6 +152,13 @@ def test_every_kind_of_document_has_an_outline(name: str, text: str, outline: li
     assert told(tree(project(f"-- {name} --\n{text}"))) == outline
 
 
+def test_roles_that_are_spread_over_the_settings_lie_inside_their_table() -> None:
+    text = "[roles.a]\nx = 1\n[limits]\n[roles.b]\nx = 2\n"
+    roles, _ = tree(project(f"-- mplp.toml --\n{text}"))
+    assert [each.name for each in roles.children or ()] == ["a", "b"]
+    assert all(inside(each.range, roles.range) for each in roles.children or ())
+
+
 def test_a_client_without_trees_gets_a_list_with_containers() -> None:
     seen = project(plan_text(steps=2), client=FLAT)
     found = shared_converter().structure(answer(seen.snapshot, seen.uri), list[types.SymbolInformation])
