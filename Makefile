@@ -41,7 +41,7 @@ bench: setup ## speed against the JSON language server people use today
 	bash tests/perf/bench.sh
 
 fuzz: setup ## long random tests: schemas 60 s each, 100,000 edits, broken documents
-	MPLP_FUZZ_SECONDS=60 MPLP_FUZZ_EDITS=100000 $(BIN)/python -m pytest tests/schemas tests/text tests/analysis --timeout 7200
+	MPLP_FUZZ_SECONDS=60 MPLP_FUZZ_EDITS=100000 MPLP_FUZZ_DOCUMENTS=20000 $(BIN)/python -m pytest tests/schemas tests/text tests/analysis tests/fuzz --timeout 7200
 
 chaos: setup ## 50 kills (-9) during runs: nothing acknowledged is lost, nothing repeated without consent
 	$(BIN)/python -m tests.chaos.kills --kills 50
