@@ -10,7 +10,7 @@ from mplp_lsp.analysis.document import analyse
 from mplp_lsp.analysis.documentation import documentation_of
 from mplp_lsp.analysis.live import run_findings
 from mplp_lsp.analysis.located import Located, located, range_of
-from mplp_lsp.features.hover_markup import Card, Line, line, link, spoken, strong
+from mplp_lsp.features.hover_markup import Card, Line, Piece, line, link, spoken, strong
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.catalogue import sections
@@ -76,7 +76,7 @@ def finding_card(document: Document, found: Located, hidden: int = 0) -> Card:
     for spot in found.related[:_MOST_RELATED]:
         number = spot.document.text.position(spot.start, "utf-32")[0] + 1
         where = "line" if spot.document is document else f"{spot.document.uri.rpartition('/')[2]}, line"
-        rows.append((*spoken(f"{where} {number}: "), *spoken(spot.message)))
+        rows.append((Piece("text", f"{where} {number:,}: "), *spoken(spot.message)))
     if entry is not None:
         rows.append(line("Why: ", entry.meaning))
         rows.append(line("How to fix: ", entry.fix))

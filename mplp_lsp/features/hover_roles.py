@@ -15,7 +15,15 @@ from mplp_runtime.rules.world import DocumentFacts
 if TYPE_CHECKING:
     from mplp_runtime.settings.model import Binding
 
-_SECRET_NAME = re.compile(r"(?i)token|secret|passw|api[-_]?key|credential|auth")
+_TELLTALE = r"token|secret|passw|api[-_]?key|credential|auth"
+_SECRET_NAME = re.compile(rf"(?i){_TELLTALE}")
+# Inside one argument too: a header, a line for a shell, a query.
+_SECRET_ENTRY = re.compile(
+    rf"(?i)(?P<name>[\w-]*(?:{_TELLTALE})[\w-]*[\"']?\s*(?:=|:(?!//))\s*)(?:(?:bearer|basic|token)\s+)?"
+    r"(?:\"[^\"]*\"|'[^']*'|[^\s&;,]+)"
+)
+_SCHEME = re.compile(r"(?i)\b(?P<name>(?:bearer|basic)\s+)[\w.~+/=-]{6,}")
+_IN_ADDRESS = re.compile(r"(?P<name>\w://)[^\s/@]+@")
 _SECRET_VALUE = re.compile(
     r"(?i)\b(?:sk|ghp|gho|ghs|glpat|xox[abp])[-_][\w-]{8,}|\bAKIA[0-9A-Z]{12,}|\beyJ[\w-]{20,}"
 )
@@ -34,8 +42,11 @@ def binding_line(snapshot: Snapshot, step_id: object, role: object) -> Line | No
         return line("mplp.toml: ", *what_it_does(binding), end)
     if not isinstance(role, str) or not role:
         return None
+    if settings is None and any(True for _ in snapshot.index.documents("settings")):
+        # Unknown it is, not unbound: one wrong line anywhere, and nothing in it counts.
+        return line("mplp.toml has errors, so a run would refuse to start")
     if settings is None:
-        return line("Bound nowhere: the project has no mplp.toml that can be read")
+        return line("Bound nowhere: the project has no mplp.toml, so a run would refuse to start")
     return line("Bound nowhere in mplp.toml, so a run would refuse to start")
 
 
@@ -69,25 +80,31 @@ def _verb(operation: str) -> str:
 def shown_command(command: Sequence[str]) -> str:
     """The arguments with blanks between them; what follows `--token` and its like is hidden.
 
-    >>> shown_command(["deploy", "--token", "abc", "--api-key=x", "-v"])
-    'deploy --token ••• --api-key=••• -v'
+    >>> shown_command(["deploy", "--token", "abc", "--api-key=x", "-v", "https://me:pw@host/?token=abc&v=1"])
+    'deploy --token ••• --api-key=••• -v https://•••@host/?token=•••&v=1'
     """
     shown: list[str] = []
     is_secret = False
     for argument in command:
-        name, equals, _ = argument.partition("=")
         if is_secret and not argument.startswith("-"):
             shown.append(_HIDDEN)
             is_secret = False
             continue
-        is_secret = False
-        if _SECRET_NAME.search(name) and equals:
-            shown.append(f"{name}={_HIDDEN}")
-            continue
-        is_secret = argument.startswith("-") and _SECRET_NAME.search(argument) is not None
-        known = _SECRET_VALUE.sub(_HIDDEN, argument)
+        is_secret = argument.startswith("-") and "=" not in argument and bool(_SECRET_NAME.search(argument))
+        known = _without_secrets(argument)
         shown.append(repr(known) if not known or re.search(r"\s", known) else known)
     return " ".join(shown)
+
+
+def _without_secrets(argument: str) -> str:
+    name, equals, _ = argument.partition("=")
+    if equals and _SECRET_NAME.search(name) and not re.search(r"[\s/:]", name):
+        return f"{name}={_HIDDEN}"
+    # More is never shown, and the patterns take their time over what is very long.
+    known = _IN_ADDRESS.sub(rf"\g<name>{_HIDDEN}@", argument[: 4 * _LONGEST_COMMAND])
+    for pattern in (_SECRET_ENTRY, _SCHEME):
+        known = pattern.sub(rf"\g<name>{_HIDDEN}", known)
+    return _SECRET_VALUE.sub(_HIDDEN, known)
 
 
 def shown_address(address: str) -> str:

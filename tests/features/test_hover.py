@@ -10,6 +10,7 @@ import pytest
 from lsprotocol import types
 
 from mplp_lsp.features.hover import hover
+from mplp_lsp.features.hover_roles import shown_command
 from mplp_lsp.text.snapshot import Encoding
 from mplp_runtime.orchestrator.views import StepView
 from mplp_runtime.rules.world import Baseline
@@ -246,6 +247,15 @@ def test_a_span_of_a_participant_shows_what_is_declared() -> None:
     assert "- Kind: `agent`" in shown
 
 
+def test_the_line_of_a_related_place_stands_apart_from_what_is_said_of_it() -> None:
+    steps = [
+        {"step_id": uuid_of(own), "description": own, "status": "pending", "dependencies": [uuid_of(other)]}
+        for own, other in (("s1", "s2"), ("s2", "s1"))
+    ]
+    text = text_of(seen_at(json.dumps({**plan_value(), "steps": steps}), '"dependencies": ["'))
+    assert "- line 1: Step 1 depends on step 2." in text
+
+
 # Roles and settings
 
 
@@ -262,6 +272,32 @@ def test_a_role_says_what_a_run_would_do_and_never_a_secret() -> None:
 def test_a_role_that_is_bound_nowhere_says_what_that_means() -> None:
     text = text_of(seen_at(plan_text(), '"agent_role": "', "-- mplp.toml --\n[run]\nmax_parallel = 1\n"))
     assert "- Bound nowhere in mplp.toml, so a run would refuse to start" in text
+
+
+def test_a_role_is_not_called_unbound_while_another_line_of_mplp_toml_is_wrong() -> None:
+    broken = SETTINGS + "[run]\nmax_parallel = 0\n"
+    text = text_of(seen_at(plan_text(), '"agent_role": "', f"-- mplp.toml --\n{broken}"))
+    assert "- mplp.toml has errors, so a run would refuse to start" in text
+    assert "ound nowhere" not in text
+    text = text_of(seen_at(plan_text(), '"agent_role": "'))
+    assert "- Bound nowhere: the project has no mplp.toml, so a run would refuse to start" in text
+
+
+@pytest.mark.parametrize(
+    ("argument", "shown"),
+    [
+        ("https://me:s3cret@host/x", "https://•••@host/x"),
+        ("https://host/x?token=s3cret&page=2", "https://host/x?token=•••&page=2"),
+        ("Authorization: Bearer s3cret", "'Authorization: •••'"),
+        ("--header=X-Api-Key: s3cret", "'--header=X-Api-Key: •••'"),
+        ("export A=1; TOKEN=s3cret deploy", "'export A=1; TOKEN=••• deploy'"),
+        ('{"password": "s3cret s3cret", "n": 1}', '\'{"password": •••, "n": 1}\''),
+        ("tests/test_auth.py", "tests/test_auth.py"),
+        ("https://auth.example/x", "https://auth.example/x"),
+    ],
+)
+def test_a_secret_inside_an_argument_is_not_shown(argument: str, shown: str) -> None:
+    assert shown_command(["run", argument]) == f"run {shown}"
 
 
 @pytest.mark.parametrize(
