@@ -9,6 +9,7 @@ from mplp_lsp.commands.command import Command, Parameter
 from mplp_lsp.commands.services import Services
 from mplp_lsp.commands.views import shown_view
 from mplp_lsp.features.graph_text import GraphFormat, graph_text
+from mplp_lsp.features.hover_places import path_in_project
 from mplp_lsp.features.virtual_documents import graph_file_name, graph_uri
 from mplp_runtime.errors import DocumentInvalid, MplpError
 
@@ -35,7 +36,7 @@ async def show_graph(services: Services, arguments: Mapping[str, Any]) -> dict[s
         snapshot,
         text,
         virtual_uri=graph_uri(plan.uri, chosen),
-        file_name=graph_file_name(plan.uri, chosen),
+        file_name=graph_file_name(path_in_project(snapshot, plan.uri), chosen),
     )
     return {"format": chosen, "text": text, **shown}
 

@@ -5,6 +5,7 @@ The same plan and run give the same text, and nothing a user wrote can leave its
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -21,7 +22,10 @@ GraphFormat = Literal["mermaid", "dot"]
 LONGEST_LABEL = 80
 
 # Mermaid reads these inside quotes too; `#code;` is its own way to write a sign.
-_MERMAID = {sign: f"#{ord(sign)};" for sign in '"#&<>`%{}[]\\'}
+_MERMAID = {sign: f"#{ord(sign)};" for sign in '"#&<>`%{}[]\\*~'}
+# It reads labels as Markdown: a number or a dash in front makes a list, which it refuses to draw.
+_LIST = re.compile(r"^(\d+)([.)])|^([-+])(?=\s)")
+_EMPHASIS = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _COLOURS: Mapping[str, tuple[str, str]] = {
     "pending": ("#ffffff", "#6e7781"),
     "in progress": ("#ddf4ff", "#0969da"),
@@ -147,8 +151,12 @@ def _mermaid_label(text: str) -> str:
 
     >>> _mermaid_label('say "hi" %%{init}')
     'say #34;hi#34; #37;#37;#123;init#125;'
+    >>> _mermaid_label("1. Build the *whole* __site__ of my_team")
+    '1#46; Build the #42;whole#42; #95;#95;site#95;#95; of my_team'
     """
-    return "".join(_MERMAID.get(sign, sign) for sign in text)
+    shown = "".join(_MERMAID.get(sign, sign) for sign in text)
+    shown = _EMPHASIS.sub("#95;", shown)
+    return _LIST.sub(lambda match: (match[1] or "") + f"#{ord(match[2] or match[3])};", shown)
 
 
 def _dot_label(text: str) -> str:

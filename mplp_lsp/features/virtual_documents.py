@@ -33,9 +33,9 @@ def trace_uri(view: RunView) -> str:
     return f"{TRACE}:/{_name_of(quote(view.plan_path))}.{TRACE}?{quote(view.run_id, safe='')}"
 
 
-def graph_file_name(plan_uri: str, form: GraphFormat) -> str:
-    """What the graph is called where it has to be a file."""
-    return f"{unquote(_name_of(plan_uri))}{_SUFFIXES[form]}"
+def graph_file_name(plan_path: str, form: GraphFormat) -> str:
+    """What the graph is called where it has to be a file: no two plans of a project share one."""
+    return plan_path.removesuffix(".json").replace("/", "_") + _SUFFIXES[form]
 
 
 def _name_of(uri: str) -> str:

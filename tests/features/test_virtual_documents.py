@@ -92,6 +92,10 @@ def test_a_dependency_on_nothing_is_a_node_of_its_own() -> None:
         ("`md` #35;", "#96;md#96; #35;35;", "`md` #35;"),
         ("a\\nb\\", "a#92;nb#92;", "a\\\\nb\\\\"),
         ("two\nlines", "two lines", "two lines"),
+        ("1. Build", "1#46; Build", "1. Build"),
+        ("12) Test 1.5", "12#41; Test 1.5", "12) Test 1.5"),
+        ("- a - b", "#45; a - b", "- a - b"),
+        ("*a* _b_ my_c", "#42;a#42; #95;b#95; my_c", "*a* _b_ my_c"),
     ],
 )
 def test_what_people_write_stays_in_its_label(description: str, mermaid: str, dot: str) -> None:
@@ -187,4 +191,5 @@ def test_what_is_gone_is_a_sentence_and_other_schemes_are_nothing() -> None:
 
 
 def test_a_graph_that_must_be_a_file_is_named_after_its_plan() -> None:
-    assert graph_file_name(uri("a b.plan.json"), "dot") == "a b.plan.dot"
+    assert graph_file_name("a b.plan.json", "dot") == "a b.plan.dot"
+    assert graph_file_name("site/a.plan.json", "mermaid") == "site_a.plan.mmd"
