@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 
 from mplp_lsp.features.json_edits import member_added, value_at
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_runtime.rules.findings import Pointer
+
+_LOOK_AROUND = 4_000
+_COMMA_BEHIND = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
+_COMMA_BEFORE = re.compile(r"[ \t\r\n]*,[ \t\r\n]*\Z")
 
 
 def member_removed(document: Document, pointer: Pointer) -> Edit | None:
@@ -16,14 +21,23 @@ def member_removed(document: Document, pointer: Pointer) -> Edit | None:
     owner = value_at(tree, pointer[:-1]) if tree is not None and pointer else None
     if tree is None or not isinstance(owner, dict) or pointer[-1] not in owner:
         return None
+    start, end = tree.range_of(pointer, "key")[0], tree.range_of(pointer)[1]
+    # Asked of the text: where a key stands twice, the order of the keys is not that of the text.
+    behind = _COMMA_BEHIND.match(document.text.slice(end, end + _LOOK_AROUND))
+    if behind is not None:
+        return Edit(start, end + behind.end(), "")
+    first = max(0, start - _LOOK_AROUND)
+    before = _COMMA_BEFORE.search(document.text.slice(first, start))
+    if before is not None:
+        return Edit(first + before.start(), end, "")
+    # Comments stand between, or a comma is missing: from one member to the other.
     keys, whole = list(owner), pointer[:-1]
     index = keys.index(pointer[-1])
-    start, end = tree.range_of(pointer, "key")[0], tree.range_of(pointer)[1]
-    if index + 1 < len(keys):
-        return Edit(start, tree.range_of((*whole, keys[index + 1]), "key")[0], "")
-    if index:
-        return Edit(tree.range_of((*whole, keys[index - 1]))[1], end, "")
-    return Edit(start, end, "")
+    following = tree.range_of((*whole, keys[index + 1]), "key")[0] if index + 1 < len(keys) else end
+    preceding = tree.range_of((*whole, keys[index - 1]))[1] if index else start
+    if following > end:
+        return Edit(start, following, "")
+    return Edit(min(preceding, start), end, "")
 
 
 def member_moved(document: Document, pointer: Pointer, home: str) -> tuple[Edit, Edit] | None:

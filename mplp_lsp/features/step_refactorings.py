@@ -5,23 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from heapq import heapify, heappop, heappush
 from typing import Any
 
 from mplp_lsp.features.id_repairs import fresh_uuid
 from mplp_lsp.features.json_edits import item_inserted, items_removed, member_added, value_at
 from mplp_lsp.features.offers import Offer
 from mplp_lsp.features.places import STEPS, steps_between
+from mplp_lsp.features.plan_steps import dependants
+from mplp_lsp.features.step_orders import orders_of
 from mplp_lsp.features.workspace_edits import Change, can_create
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.rules.lifecycle import is_terminal
 from mplp_runtime.rules.world import StepFacts
 
 REWRITE = "refactor.rewrite"
 EXTRACT = "refactor.extract"
 NEW_DESCRIPTION = "New step"
 _MOST_NAMES_TRIED = 100
+_BEGUN = frozenset({"in_progress", "completed", "failed", "skipped"})
 
 
 def step_refactorings(snapshot: Snapshot, document: Document, start: int, end: int) -> Iterator[Offer]:
@@ -56,39 +59,15 @@ def _fault(document: Document, steps: Sequence[StepFacts]) -> str | None:
 # Order
 
 
-def _in_order(steps: Sequence[StepFacts], sort_key: Sequence[tuple[int, ...]]) -> list[int] | None:
-    """Indexes so that each step stands after those it depends on, else by `sort_key`; None for a circle."""
-    place = {step.step_id: index for index, step in enumerate(steps)}
-    waits = [0] * len(steps)
-    followers: list[list[int]] = [[] for _ in steps]
-    for index, step in enumerate(steps):
-        for dependency in dict.fromkeys(step.dependencies):
-            target = place.get(dependency) if dependency is not None else None
-            if target is not None:
-                waits[index] += 1
-                followers[target].append(index)
-    ready = [(sort_key[index], index) for index, count in enumerate(waits) if not count]
-    heapify(ready)
-    order: list[int] = []
-    while ready:
-        _, index = heappop(ready)
-        order.append(index)
-        for follower in followers[index]:
-            waits[follower] -= 1
-            if not waits[follower]:
-                heappush(ready, (sort_key[follower], follower))
-    return order if len(order) == len(steps) else None
-
-
 def _sorted(document: Document, steps: Sequence[StepFacts], fault: str | None) -> Iterator[Offer]:
     title = "Sort the steps in the order of their dependencies"
     if fault is not None:
         yield Offer(title, REWRITE, _nothing, refusal=fault)
         return
-    order = _in_order(steps, [(index,) for index in range(len(steps))])
+    order = orders_of(document, steps).by_place
     if order is None:
         yield Offer(title, REWRITE, _nothing, refusal=_CIRCLE)
-    elif order != list(range(len(steps))):
+    elif any(index != place for place, index in enumerate(order)):
         yield Offer(title, REWRITE, partial(_moved, document, order))
 
 
@@ -118,11 +97,7 @@ def _renumbered(document: Document, steps: Sequence[StepFacts], fault: str | Non
     if fault is not None:
         yield Offer(title, REWRITE, _nothing, refusal=fault)
         return
-    beyond = len(steps) + max((step.order_index or 0 for step in steps), default=0)
-    keys = [
-        (beyond if step.order_index is None else step.order_index, index) for index, step in enumerate(steps)
-    ]
-    order = _in_order(steps, keys)
+    order = orders_of(document, steps).by_number
     if order is None:
         yield Offer(title, REWRITE, _nothing, refusal=_CIRCLE)
         return
@@ -155,16 +130,24 @@ def _with_numbers(
 def _inserted(
     document: Document, steps: Sequence[StepFacts], index: int, fault: str | None
 ) -> Iterator[Offer]:
+    tree = document.tree
+    if tree is None:
+        return
     before, after = "Insert a step before this one", "Insert a step after this one"
+    status = _plan_status(document)
+    if fault is None and is_terminal("plan", status):
+        fault = f"The plan is {status}. Set it back to draft first."
     if fault is not None:
         yield Offer(after, REWRITE, _nothing, refusal=fault)
         return
     step_id = steps[index].step_id
+    # What has begun does not wait any more.
     waiting = [
         (other, entry)
-        for other, step in enumerate(steps)
-        for entry, dependency in enumerate(step.dependencies)
-        if dependency == step_id and other != index
+        for other in (dependants(document, step_id) if step_id is not None else ())
+        if other != index and steps[other].status not in _BEGUN
+        for entry, dependency in enumerate(steps[other].dependencies)
+        if dependency == step_id
     ]
     count = len({other for other, _ in waiting})
     waiters = "the step that waits" if count == 1 else f"the {count} steps that wait"
@@ -172,7 +155,18 @@ def _inserted(
     yield Offer(
         after + (whom if count else ""), REWRITE, partial(_after, document, steps[index], index, waiting)
     )
-    yield Offer(before, REWRITE, partial(_before, document, steps[index], index))
+    refusal = None
+    if steps[index].status in _BEGUN:
+        refusal = "This step has begun already."
+    elif not isinstance(value_at(tree, (STEPS, index, "dependencies")), list | None):
+        refusal = "The `dependencies` of this step are no list. Repair them first."
+    yield Offer(before, REWRITE, partial(_before, document, steps[index], index), refusal=refusal)
+
+
+def _plan_status(document: Document) -> str:
+    header = document.tree.header if document.tree is not None else None
+    status = header.get("status") if isinstance(header, dict) else None
+    return status if isinstance(status, str) else ""
 
 
 def _new_step(
@@ -186,7 +180,7 @@ def _new_step(
         "status": "pending",
         "dependencies": list(dependencies),
     }
-    if beside.agent_role:
+    if beside.agent_role and not beside.agent_role.isspace():
         step["agent_role"] = beside.agent_role
     return step
 
@@ -229,12 +223,14 @@ def _extracted(
 ) -> Iterator[Offer]:
     if not can_create(snapshot.client):
         return
+    inside = set(touched)
     chosen = {steps[index].step_id for index in touched}
+    known = {step.step_id for step in steps}
     crossing = sum(
         1
         for index, step in enumerate(steps)
         for dependency in step.dependencies
-        if (dependency in chosen) != (index in touched) and _is_step(steps, dependency)
+        if (dependency in chosen) != (index in inside) and dependency in known
     )
     many = "1 step" if len(touched) == 1 else f"{len(touched)} steps"
     title = f"Extract {many} to a new plan"
@@ -243,15 +239,16 @@ def _extracted(
     refusal = fault
     if fault is None and len(touched) == len(steps):
         refusal = "These are all the steps of the plan."
-    header = document.tree.header if document.tree is not None else None
-    status = header.get("status") if isinstance(header, dict) else None
-    if refusal is None and status not in {"draft", "proposed"}:
+    if refusal is None and _plan_status(document) not in {"draft", "proposed"}:
         refusal = "Only a plan that is a draft or proposed can be split."
+    if refusal is None and any(_has_key_twice(document, index) for index in touched):
+        refusal = "A step has the same key twice. Repair that first."
     yield Offer(title, EXTRACT, partial(_split, snapshot, document, steps, touched), refusal=refusal)
 
 
-def _is_step(steps: Sequence[StepFacts], step_id: str | None) -> bool:
-    return any(step.step_id == step_id for step in steps)
+def _has_key_twice(document: Document, index: int) -> bool:
+    """Whether reading the step has lost one of two values, so that a copy would lack it."""
+    return document.tree is not None and bool(document.tree.tables[STEPS].element(index).problems)
 
 
 def _split(

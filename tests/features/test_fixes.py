@@ -14,7 +14,7 @@ from mplp_lsp.features.diagnostics import diagnostics
 from mplp_lsp.text.snapshot import Encoding
 from mplp_runtime.rules.explain import is_id
 from tests.features.plans import applied, plan_text, plan_value
-from tests.project import ABLE_CLIENT, Project, project, uuid_of
+from tests.project import ABLE_CLIENT, Project, expanded, project, uuid_of
 
 ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "utf-32")
 CONTEXT = (
@@ -314,3 +314,20 @@ def test_fixes_are_the_same_however_the_text_came_about() -> None:
     edited.write("a.plan.json", text)
     edited = Project(edited.again(), edited.workspace, edited.cursor)
     assert fixed(fresh, "value-not-allowed") == fixed(edited, "value-not-allowed")
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        '"locked": true, "colour": "red", "locked": true',
+        '"colour": "red", "lifecyclePhase": "a", "locked": true, "lifecyclePhase": "b"',
+        '"lifecyclePhase": "a", "locked": true, "lifecyclePhase": "b", "colour": "red"',
+    ],
+)
+def test_a_member_is_taken_out_alone_also_where_another_stands_twice(members: str) -> None:
+    def text(inner: str) -> str:
+        return CONTEXT[:-1] + f', "governance": {{{inner}}}}}'
+
+    seen = project(f"-- a.context.json --\n{text(members)}")
+    rest = members.replace('"colour": "red", ', "").replace(', "colour": "red"', "")
+    assert fixed(seen, "property-unknown", "Remove `colour`") == expanded(text(rest))
