@@ -148,6 +148,8 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
         inlay_hint_resolve=_words(asked, "textDocument.inlayHint.resolveSupport.properties"),
         semantic_tokens_refresh=_is(asked, "workspace.semanticTokens.refreshSupport"),
         folding_line_only=_is(asked, "textDocument.foldingRange.lineFoldingOnly"),
+        folding_collapsed_text=_is(asked, "textDocument.foldingRange.foldingRange.collapsedText"),
+        folding_limit=_limit(asked, "textDocument.foldingRange.rangeLimit"),
         apply_edit=client.applies_edits,
         show_document=client.shows_documents,
         show_message_actions=client.can_ask,
@@ -176,6 +178,11 @@ def _numbers(asked: Mapping[str, Any], path: str) -> frozenset[int]:
     return (
         frozenset(each for each in found if isinstance(each, int)) if isinstance(found, list) else frozenset()
     )
+
+
+def _limit(asked: Mapping[str, Any], path: str) -> int | None:
+    found = at(asked, path)
+    return found if isinstance(found, int) and not isinstance(found, bool) and found >= 0 else None
 
 
 def _tags(asked: Mapping[str, Any]) -> frozenset[int]:

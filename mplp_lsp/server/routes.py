@@ -151,6 +151,34 @@ ROUTES: tuple[Route, ...] = (
         provider="documentLinkProvider",
         options={"resolveProvider": False},
     ),
+    Route(
+        "textDocument/foldingRange",
+        "mplp_lsp.features.folding:folding_range",
+        provider="foldingRangeProvider",
+    ),
+    Route(
+        "textDocument/selectionRange",
+        "mplp_lsp.features.selection:selection_range",
+        provider="selectionRangeProvider",
+    ),
+    Route(
+        "textDocument/formatting",
+        "mplp_lsp.features.formatting:formatting",
+        provider="documentFormattingProvider",
+    ),
+    Route(
+        "textDocument/rangeFormatting",
+        "mplp_lsp.features.formatting:range_formatting",
+        provider="documentRangeFormattingProvider",
+        options={"rangesSupport": True},
+    ),
+    Route("textDocument/rangesFormatting", "mplp_lsp.features.formatting:ranges_formatting"),
+    Route(
+        "textDocument/onTypeFormatting",
+        "mplp_lsp.features.formatting:on_type_formatting",
+        provider="documentOnTypeFormattingProvider",
+        options={"firstTriggerCharacter": "}", "moreTriggerCharacter": ["]", ",", "\n"]},
+    ),
     Route("workspace/willRenameFiles", "mplp_lsp.features.file_renames:will_rename_files", takes="projects"),
     Route(
         "textDocument/semanticTokens/full",

@@ -54,6 +54,8 @@ class ClientView:
     inlay_hint_resolve: frozenset[str] = frozenset()
     semantic_tokens_refresh: bool = False
     folding_line_only: bool = False
+    folding_collapsed_text: bool = False
+    folding_limit: int | None = None
     apply_edit: bool = False
     show_document: bool = False
     show_message_actions: bool = False

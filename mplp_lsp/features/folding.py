@@ -1,0 +1,182 @@
+"""Folding: lists, objects and the sections of mplp.toml; what is folded is named where the editor shows it.
+
+A step is called by what it does, a list by how many entries it has.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from lsprotocol import types
+
+from mplp_lsp.features import checkpoint
+from mplp_lsp.features.document_symbols import MAIN_LISTS
+from mplp_lsp.features.ready_json import ReadyJson
+from mplp_lsp.features.symbol_words import name_of_part
+from mplp_lsp.features.toml_folds import Fold, folds_of_settings
+from mplp_lsp.text.elements import Element, ElementTable
+from mplp_lsp.text.snapshot import TextSnapshot
+from mplp_lsp.text.tree import Tree
+from mplp_lsp.workspace.documents import Document
+from mplp_lsp.workspace.snapshot import Snapshot
+
+_MARKS = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?|[{}\[\]]|\r\n|\n|\r')
+_CLOSERS = {"}": "{", "]": "["}
+
+
+def folding_range(
+    snapshot: Snapshot, document: Document, _params: types.FoldingRangeParams
+) -> ReadyJson | None:
+    """FoldingRange[] in the order of the text, not more than the client can take: then the outer ones.
+
+    None for what is not ours and for timelines, whose entries are lines.
+    """
+    if document.kind is None or document.timeline is not None:
+        return None
+    if document.toml is not None:
+        folds = list(folds_of_settings(document.toml))
+    else:
+        folds = [] if document.tree is None else folds_of_tree(document.kind, document.tree)
+    return ReadyJson(f"[{','.join(_told(snapshot, document.text, folds))}]".encode("ascii"))
+
+
+def folds_of_tree(kind: str, tree: Tree) -> list[Fold]:
+    """The lists and objects of a document that take more than one line, in the order of their starts."""
+    scanner = _Scanner()
+    main = MAIN_LISTS.get(kind)
+    at = 0
+    for table in sorted(tree.tables.values(), key=lambda table: table.start):
+        if table.start < at:
+            continue
+        scanner.read(tree.text.slice(at, table.start), at)
+        part = main[1] if main is not None and main[0] == table.key else _PARTS.get(table.key, "")
+        scanner.name_list(f"{table.count} {table.key}")
+        _read_table(scanner, tree, table, part)
+        at = table.end
+    scanner.read(tree.text.slice(at, tree.text.length), at)
+    return sorted(scanner.folds, key=lambda fold: (fold.start, -fold.end))
+
+
+_PARTS = {"events": "event"}
+
+
+def _read_table(scanner: _Scanner, tree: Tree, table: ElementTable, part: str) -> None:
+    at = table.start
+    for block in table.blocks:
+        checkpoint()
+        text = tree.text.slice(at, at + block.length)
+        start = 0
+        for element in block.elements:
+            line_count, folds = _of_element(element, text[start : start + element.length], part)
+            scanner.take(folds, at + start)
+            scanner.line += line_count
+            start += element.length
+        at += block.length
+
+
+def _of_element(element: Element, text: str, part: str) -> tuple[int, tuple[Fold, ...]]:
+    """Lines and folds of one entry, counted from where its text starts; kept with the entry."""
+    known = element.cache.get("folds")
+    if isinstance(known, tuple) and known[0] == part:
+        return known[1], known[2]
+    inner = _Scanner()
+    inner.read(text, 0)
+    folds = tuple(
+        fold._replace(name=name_of_part(part, element.value)) if fold.start == element.lead + 1 else fold
+        for fold in inner.folds
+    )
+    element.cache["folds"] = (part, inner.line, folds)
+    return inner.line, folds
+
+
+class _Scanner:
+    """Pairs the brackets of a text read in one piece or several; brackets without a partner fold nothing."""
+
+    def __init__(self) -> None:
+        self.line = 0
+        self.folds: list[Fold] = []
+        self._open: list[tuple[str, int, int, str | None]] = []
+
+    def read(self, text: str, offset: int) -> None:
+        """The next piece of the text; `offset` is where it starts."""
+        opened = self._open
+        for match in _MARKS.finditer(text):
+            mark = match.group()
+            if mark[0] == '"':
+                continue
+            if mark in "\r\n":
+                self.line += 1
+            elif mark in "{[":
+                opened.append((mark, self.line, offset + match.end(), None))
+            elif any(frame[0] == _CLOSERS[mark] for frame in opened[-1:]) or self._closes_outer(mark):
+                _, line, start, name = opened.pop()
+                if line < self.line:
+                    end = offset + match.start()
+                    self.folds.append(Fold(line, self.line, start, end, len(opened), name))
+
+    def _closes_outer(self, mark: str) -> bool:
+        """Where the innermost bracket is not closed, the next one further out of this kind is meant."""
+        opener = _CLOSERS[mark]
+        at = next((n for n in range(len(self._open) - 1, -1, -1) if self._open[n][0] == opener), -1)
+        if at < 0:
+            return False
+        del self._open[at + 1 :]
+        return True
+
+    def name_list(self, name: str) -> None:
+        """What is read next is in a list of this name."""
+        if self._open and self._open[-1][0] == "[":
+            self._open[-1] = (*self._open[-1][:3], name)
+
+    def take(self, folds: tuple[Fold, ...], offset: int) -> None:
+        """The folds of a piece that was read by itself and stands at `offset`."""
+        depth = len(self._open)
+        for fold in folds:
+            self.folds.append(
+                Fold(
+                    fold.first_line + self.line,
+                    fold.last_line + self.line,
+                    fold.start + offset,
+                    fold.end + offset,
+                    fold.depth + depth,
+                    fold.name,
+                )
+            )
+
+
+def _told(snapshot: Snapshot, text: TextSnapshot, folds: list[Fold]) -> Iterator[str]:
+    """Each fold as JSON, in the form the client asked for."""
+    client = snapshot.client
+    if client.folding_line_only:
+        folds = list(_by_lines(folds))
+    if client.folding_limit is not None and len(folds) > client.folding_limit:
+        outer = sorted(range(len(folds)), key=lambda index: (folds[index].depth, index))
+        folds = [folds[index] for index in sorted(outer[: client.folding_limit])]
+    for number, fold in enumerate(folds):
+        if number % 1_000 == 0:
+            checkpoint()
+        kind = f',"kind":"{fold.kind}"' if fold.kind is not None else ""
+        name = ""
+        if client.folding_collapsed_text and fold.name:
+            name = f',"collapsedText":{json.dumps(fold.name)}'
+        if client.folding_line_only:
+            last = fold.last_line - fold.keeps_last
+            yield f'{{"startLine":{fold.first_line},"endLine":{last}{kind}{name}}}'
+            continue
+        first_line, first = text.position(fold.start, snapshot.encoding)
+        last_line, last = text.position(fold.end, snapshot.encoding)
+        yield (
+            f'{{"startLine":{first_line},"startCharacter":{first},'
+            f'"endLine":{last_line},"endCharacter":{last}{kind}{name}}}'
+        )
+
+
+def _by_lines(folds: list[Fold]) -> Iterator[Fold]:
+    """Those that hide a line at least; of those that start on the same line, the outermost."""
+    taken = -1
+    for fold in folds:
+        if fold.last_line - fold.keeps_last > fold.first_line and fold.first_line != taken:
+            taken = fold.first_line
+            yield fold
