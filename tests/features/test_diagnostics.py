@@ -207,7 +207,8 @@ def test_a_timeline_is_checked_line_by_line() -> None:
         '"timestamp": "2025-01-01T00:00:00Z", "graph_id": "<g1>", "update_kind": "bulk", '
         '"node_delta": 0, "edge_delta": 0}'
     )
-    text = f'-- run.events.ndjson --\n{good}\n{{"event_id": 1}}\n{{broken\n\n{good}\n'
+    other = good.replace("<e1>", "<e2>")
+    text = f'-- run.events.ndjson --\n{good}\n{{"event_id": 1}}\n{{broken\n\n{other}\n'
     snapshot, (timeline_uri, _) = project(text)
     found = diagnostics(snapshot, timeline_uri)
     assert {one.range.start.line for one in found if one.severity == types.DiagnosticSeverity.Error} == {1, 2}
