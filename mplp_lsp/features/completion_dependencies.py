@@ -48,7 +48,9 @@ def dependency_offers(place: Place) -> tuple[list[Offer], bool]:
             checkpoint()
         if len(offers) >= limit:
             return offers, True
-        choice = None if index == own else _choice(table.element(index), index)
+        if index == own or (index < len(facts.steps) and facts.steps[index].step_id in taken):
+            continue
+        choice = _choice(table.element(index), index)
         if choice is None or choice.id in taken:
             continue
         if typed and not matches(choice, typed):
@@ -74,16 +76,17 @@ def id_offer(choice: IdChoice, rank: int) -> Offer:
 def waiting_for(steps: Sequence[StepFacts], step_id: str, own: int = 0) -> set[str]:
     """Ids of the steps that depend on a step, directly or not, and its own; `own` is where it stands.
 
-    Plans are mostly written in the order of work, so one pass from the step on finds all in most of them;
-    another must confirm it. Only a plan that is out of order gets its edges turned round.
+    Plans are mostly written in the order of work, or with the last work first, so one pass from the step on
+    finds all in most of them; another must confirm it. Only in others the edges are turned round.
     """
-    found: set[str] = {step_id}
-    for step in islice(steps, own, None):
-        if step.step_id is not None and not found.isdisjoint(step.dependencies):
-            found.add(step.step_id)
-    is_apart = found.isdisjoint
-    if found.issuperset([step.step_id for step in steps if not is_apart(step.dependencies)]):
-        return found
+    for onwards in (islice(steps, own, None), reversed(steps[: own + 1])):
+        found: set[str] = {step_id}
+        for step in onwards:
+            if step.step_id is not None and not found.isdisjoint(step.dependencies):
+                found.add(step.step_id)
+        is_apart = found.isdisjoint
+        if found.issuperset([step.step_id for step in steps if not is_apart(step.dependencies)]):
+            return found
     dependants: defaultdict[str, list[str]] = defaultdict(list)
     for step in steps:
         for dependency in step.dependencies:
