@@ -6,12 +6,12 @@ changed something that the rules about sequences look at.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import chain
 
 from mplp_lsp.analysis.broken import without_echoes
 from mplp_lsp.text.ndjson import Line, Timeline
 from mplp_lsp.text.spans import Block
+from mplp_lsp.workspace.kinds import kind_of_event
 from mplp_runtime.rules.check import first_voice, own_findings
 from mplp_runtime.rules.event_facts import UNREAD, EventFacts, event_facts
 from mplp_runtime.rules.findings import Finding, Severity
@@ -21,16 +21,6 @@ _KEY = "own event"
 _FACTS = "event facts"
 _Found = tuple[tuple[int, tuple[Finding, ...]], ...]
 _Facts = tuple[EventFacts | None, ...]
-
-# Integration events may stand in a timeline without an envelope; one of these keys tells which it is.
-_BARE_KINDS: tuple[tuple[str, frozenset[str]], ...] = (
-    ("file-update", frozenset({"file_path", "change_type"})),
-    ("git", frozenset({"repo_url", "ref_name", "event_kind"})),
-    ("ci", frozenset({"ci_provider", "run_id"})),
-    ("tool", frozenset({"tool_id", "tool_kind", "invocation_id"})),
-    ("sample", frozenset({"sample_id", "sample_family"})),
-)
-_OF_EVENTS = frozenset({"event_id", "event_type", "event_family"})
 
 
 def line_findings(
@@ -75,18 +65,9 @@ def _of_line(line: Line) -> tuple[Finding, ...]:
         return known
     tree = line.tree
     value = tree.value
-    found = tuple(without_echoes(tree, own_findings(kind_of_line(value), value), None))
+    found = tuple(without_echoes(tree, own_findings(kind_of_event(value), value), None))
     line.cache[_KEY] = found
     return found
-
-
-def kind_of_line(value: object) -> str:
-    """The kind of what one line holds: an event, unless it is an integration event or a sample by itself."""
-    if isinstance(value, Mapping) and _OF_EVENTS.isdisjoint(value):
-        for kind, keys in _BARE_KINDS:
-            if not keys.isdisjoint(value):
-                return kind
-    return "event"
 
 
 def _together(timeline: Timeline, lineage: dict[str, object]) -> list[Finding]:

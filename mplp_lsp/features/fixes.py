@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mplp_lsp.analysis.located import Located
-from mplp_lsp.analysis.timeline import kind_of_line
 from mplp_lsp.features.cycle_cuts import cycle_cuts
 from mplp_lsp.features.id_repairs import fresh_uuid, malformed_id_repairs
 from mplp_lsp.features.json_edits import item_added, item_removed, member_added
@@ -21,6 +20,7 @@ from mplp_lsp.features.text_repairs import text_repair
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.workspace.documents import Document
+from mplp_lsp.workspace.kinds import kind_of_event
 
 _LONGEST_SHOWN = 60
 _MOST_OPTIONS = 8
@@ -52,7 +52,7 @@ def fixes(document: Document, found: Located) -> Iterator[Fix]:
         yield from _fixes_of_line(document, document.timeline, found)
         return
     data, code = found.finding.data, found.finding.code
-    if code.startswith("json-"):
+    if code.startswith(("json-", "toml-")):
         repair = text_repair(document, found)
         if repair is not None:
             yield Fix(repair.title, (repair.edit,), is_preferred=True)
@@ -86,7 +86,7 @@ def _fixes_of_line(document: Document, timeline: Timeline, found: Located) -> It
     alone = replace(
         document,
         uri=f"{document.uri}#{index}",
-        kind=kind_of_line(line.tree.value),
+        kind=kind_of_event(line.tree.value),
         text=line.tree.text,
         cache={"tree": line.tree},
         lineage={},

@@ -161,6 +161,8 @@ class Document:
             # An edit inside an element leaves the top of the document, and so its kind, as it was.
             if before is not None and isinstance(earlier, Tree) and earlier.header is header and header:
                 return self if self.kind == before.kind else replace(self, kind=before.kind)
+        elif verdict.kind == "event":
+            header = self._parsed().header
         kind = kind_of(
             path,
             header,

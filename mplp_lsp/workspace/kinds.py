@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Literal
@@ -77,12 +78,40 @@ REQUIRED_KEYS: tuple[tuple[str, frozenset[str]], ...] = tuple(
 # long list may stand before the own id.
 _MARKERS = (
     r'"(?:(?:context|plan|confirm|trace|role|extension|dialog|collab|core|network|event|sample|step|segment'
-    r'|message)_id|change_type|event_kind|ci_provider|tool_kind)"|\\u00[0-7]'
+    r'|message)_id|protocol_version|change_type|event_kind|ci_provider|tool_kind)"|\\u00[0-7]'
 )
+# Integration events and samples may stand where an event is expected; one of these keys tells which it is.
+_WITHOUT_ENVELOPE: tuple[tuple[str, frozenset[str]], ...] = (
+    ("file-update", frozenset({"file_path", "change_type"})),
+    ("git", frozenset({"repo_url", "ref_name", "event_kind"})),
+    ("ci", frozenset({"ci_provider", "run_id"})),
+    ("tool", frozenset({"tool_id", "tool_kind", "invocation_id"})),
+    ("sample", frozenset({"sample_id", "sample_family"})),
+)
+_OF_EVENTS = frozenset({"event_id", "event_type", "event_family"})
+
+# Keys that no other format has: with all of them, one more key of the same row may be missing.
+_TELLING_KEYS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("event", frozenset({"event_family"})),
+    ("sample", frozenset({"sample_id", "sample_family"})),
+    ("git", frozenset({"ref_name", "event_kind"})),
+    ("ci", frozenset({"ci_provider"})),
+    ("tool", frozenset({"tool_kind"})),
+)
+_FAMILIES = frozenset(
+    ("import_process", "intent", "delta_intent", "impact_analysis", "compensation_plan", "methodology")
+    + ("reasoning_graph", "pipeline_stage", "graph_update", "runtime_execution", "cost_budget")
+    + ("external_integration",)
+)
+_OWN_IDS = frozenset(f"{kind}_id" for kind in MODULES)
+_PROFILE_EVENT = re.compile(r"(?:SA|MAP)[A-Z][a-z]+[A-Za-z]*$")
+_LARGE_ENOUGH = 5
+"""Required keys; of a kind with fewer, what is left when one is missing could be anybody's."""
+
 _MARKERS_IN_TEXT = re.compile(_MARKERS)
 _MARKERS_IN_BYTES = re.compile(_MARKERS.encode("ascii"))
 
-LONGEST_MARKER = 16
+LONGEST_MARKER = 18
 """In characters: what an edit may complete reaches no further than this around it."""
 
 HEAD_BYTES = 64 * 1024
@@ -152,18 +181,88 @@ def by_name(path: PurePath, rules: FileRules = NO_RULES, root: PurePath | None =
 
 
 def by_content(header: object, bare: str | None = None) -> str | None:
-    """The kind that the top-level keys tell. `bare` is the kind that the file's name suggests."""
+    """The kind that the top-level keys tell. `bare` is the kind that the file's name suggests.
+
+    A fault must not hide the document it is in: where the rest leaves no doubt, a key may be missing.
+    """
     if not isinstance(header, Mapping):
         return None
     keys = header.keys()
     if bare is not None and (OWN_KEYS[bare] & keys or _is_protocol_meta(header.get("meta"))):
         return bare
+    if _is_click_of_somebody(header):
+        return None
     present = [(len(required), kind) for kind, required in REQUIRED_KEYS if required <= keys]
     if not present:
-        return None
+        return _with_a_gap(header)
     most = max(count for count, _ in present)
     kinds = {kind for count, kind in present if count == most}
     return kinds.pop() if len(kinds) == 1 else None
+
+
+def kind_of_event(value: object) -> str:
+    """The kind of what stands where an event is expected: it may be an integration event or a sample."""
+    if isinstance(value, Mapping) and _OF_EVENTS.isdisjoint(value):
+        for kind, keys in _WITHOUT_ENVELOPE:
+            if not keys.isdisjoint(value):
+                return kind
+    return "event"
+
+
+def _is_click_of_somebody(header: Mapping[str, object]) -> bool:
+    """Whether `session_id` is that of a website: events of sessions are common outside MPLP."""
+    event_type = header.get("event_type")
+    return (
+        "session_id" in header
+        and header.keys().isdisjoint({"event_family", "initiator_role", "target_roles", "sa_id"})
+        and event_type is not None
+        and not (isinstance(event_type, str) and event_type.casefold().startswith("map"))
+    )
+
+
+def _with_a_gap(header: Mapping[str, object]) -> str | None:
+    """The kind of a document that lacks what it needs but is ours without a doubt.
+
+    A module has the version block that only MPLP writes, and at most one required key is missing, or two
+    beside a key of its own.
+    """
+    keys = header.keys()
+    if not _is_protocol_meta(header.get("meta")):
+        for kind, telling in _TELLING_KEYS:
+            if telling <= keys and (kind != "event" or header["event_family"] in _FAMILIES):
+                return kind if any(_missing(each, keys) <= 1 for each in _rows(kind)) else None
+        return "event" if _is_of_a_profile(header) else None
+    ids = _OWN_IDS & keys
+    near: list[tuple[int, int, str]] = []
+    for kind in MODULES:
+        if kind == "context" and ids - {"context_id"}:
+            continue
+        (required,) = _rows(kind)
+        missing = _missing(required, keys)
+        has_own = not OWN_KEYS[kind].isdisjoint(keys)
+        if (missing == 1 and len(required) >= _LARGE_ENOUGH) or (missing <= 2 and has_own):
+            near.append((missing, -len(required), kind))
+    near.sort()
+    if not near or (len(near) > 1 and near[0][:2] == near[1][:2]):
+        return None
+    return near[0][2]
+
+
+def _is_of_a_profile(header: Mapping[str, object]) -> bool:
+    """Whether `event_type` is written as only the two profiles do, and all but one key are there."""
+    event_type = header.get("event_type")
+    if not isinstance(event_type, str) or not _PROFILE_EVENT.match(event_type):
+        return False
+    session = "sa_id" if event_type.startswith("SA") else "session_id"
+    return _missing(frozenset({"event_id", "timestamp", session}), header.keys()) <= 1
+
+
+def _rows(kind: str) -> list[frozenset[str]]:
+    return [required for row, required in REQUIRED_KEYS if row == kind]
+
+
+def _missing(required: frozenset[str], keys: AbstractSet[str]) -> int:
+    return len(required - keys)
 
 
 def kind_of(
@@ -185,7 +284,7 @@ def kind_of(
         return _by_language(language_id) or by_content(header)
     verdict = by_name(path, associations, root)
     if verdict.decides == "name":
-        return verdict.kind
+        return kind_of_event(header) if verdict.kind == "event" else verdict.kind
     if header is None or header == {}:
         return verdict.bare if verdict.bare and has_ours_beside() else None
     return by_content(header, verdict.bare)

@@ -7,10 +7,11 @@ import json
 import pytest
 
 from mplp_lsp.analysis import timeline
-from mplp_lsp.analysis.timeline import kind_of_line, line_findings
+from mplp_lsp.analysis.timeline import line_findings
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.text.snapshot import TextSnapshot
+from mplp_lsp.workspace.kinds import kind_of_event
 from mplp_runtime.rules.findings import Finding
 from tests.project import uuid_of
 
@@ -101,4 +102,4 @@ def test_what_is_kept_is_what_a_fresh_look_gives(old: str, new: str) -> None:
     ],
 )
 def test_a_line_without_an_envelope_is_known_by_its_members(value: object, kind: str) -> None:
-    assert kind_of_line(value) == kind
+    assert kind_of_event(value) == kind

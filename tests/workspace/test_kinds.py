@@ -82,13 +82,73 @@ def test_an_empty_bare_name_is_ours_only_beside_our_documents(header: object) ->
 def test_any_json_is_ours_when_the_required_keys_of_one_kind_are_there(
     kind: str, required: frozenset[str]
 ) -> None:
-    header = dict.fromkeys(required)
-    assert kind_of(PurePath("/w/anything.json"), header) == kind
+    assert kind_of(PurePath("/w/anything.json"), dict.fromkeys(required)) == kind
+
+
+@pytest.mark.parametrize(("kind", "required"), [row for row in REQUIRED_KEYS if row[0] in MODULES])
+def test_a_module_without_the_version_block_must_be_whole_to_be_ours(
+    kind: str, required: frozenset[str]
+) -> None:
     for key in required:
-        fewer = {other: None for other in required if other != key}
-        assert by_content(fewer) != kind or any(
-            other == kind and keys <= fewer.keys() for other, keys in REQUIRED_KEYS
-        )
+        assert by_content(dict.fromkeys(required - {key})) is None
+
+
+@pytest.mark.parametrize(("kind", "required"), [row for row in REQUIRED_KEYS if row[0] in MODULES])
+def test_a_module_with_the_version_block_is_ours_though_a_key_is_missing(
+    kind: str, required: frozenset[str]
+) -> None:
+    versions = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
+    for key in required - {"meta"}:
+        header = {**dict.fromkeys(required - {key}), "meta": versions}
+        expected = None if (kind, key) == ("role", "role_id") else kind
+        assert by_content(header) == expected, key
+
+
+def test_a_version_block_with_anything_else_is_nobodys() -> None:
+    versions = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
+    assert by_content({"meta": versions, "name": "a handshake"}) is None
+    assert by_content({"meta": versions, "title": "a form", "status": "open"}) is None
+
+
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [
+        ({"event_family": "intent", "event_id": "", "event_type": ""}, "event"),
+        ({"event_family": "clicks", "event_id": "", "event_type": ""}, None),
+        ({"event_type": "SAStepStarted", "event_id": "", "timestamp": ""}, "event"),
+        ({"event_type": "SALE", "event_id": "", "timestamp": ""}, None),
+        ({"event_type": "MAPTurnDispatched", "session_id": "", "event_id": ""}, "event"),
+        ({"event_type": "click", "session_id": "", "event_id": "", "timestamp": ""}, None),
+        ({"sample_id": "", "sample_family": "", "created_at": "", "input": {}}, "sample"),
+        ({"tool_kind": "", "invocation_id": "", "status": ""}, "tool"),
+        ({"tool_id": "", "invocation_id": "", "status": ""}, None),
+        ({"ci_provider": "", "pipeline_id": "", "status": ""}, "ci"),
+        ({"pipeline_id": "", "run_id": "", "status": ""}, None),
+        ({"repo_url": "", "commit_id": "", "ref_name": "", "event_kind": ""}, "git"),
+        ({"repo_url": "", "commit_id": "", "ref_name": "", "timestamp": ""}, None),
+        ({"file_path": "", "change_type": ""}, None),
+    ],
+)
+def test_events_with_a_gap_are_ours_by_words_that_nobody_else_uses(
+    header: dict[str, object], kind: str | None
+) -> None:
+    assert by_content(header) == kind
+
+
+@pytest.mark.parametrize(
+    ("header", "kind"),
+    [
+        ({"file_path": "a"}, "file-update"),
+        ({"ref_name": "a"}, "git"),
+        ({"ci_provider": "a"}, "ci"),
+        ({"tool_id": "a"}, "tool"),
+        ({"tool_id": "a", "event_id": "b"}, "event"),
+        ({}, "event"),
+        (None, "event"),
+    ],
+)
+def test_an_event_file_may_hold_an_integration_event_without_an_envelope(header: object, kind: str) -> None:
+    assert kind_of(PurePath("/w/build.event.json"), header) == kind
 
 
 def test_ties_go_to_the_kind_with_most_required_keys() -> None:
