@@ -23,6 +23,7 @@ from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 
 _MARKS = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?|[{}\[\]]|\r\n|\n|\r')
+_BRACKETS = re.compile(r"[{}\[\]]")
 _CLOSERS = {"}": "{", "]": "["}
 
 
@@ -82,13 +83,37 @@ def _of_element(element: Element, text: str, part: str) -> tuple[int, tuple[Fold
     if isinstance(known, tuple) and known[0] == part:
         return known[1], known[2]
     inner = _Scanner()
-    inner.read(text, 0)
+    inner.read(text, 0, has_quiet_strings=_has_quiet_strings(element, text))
     folds = tuple(
         fold._replace(name=name_of_part(part, element.value)) if fold.start == element.lead + 1 else fold
         for fold in inner.folds
     )
     element.cache["folds"] = (part, inner.line, folds)
     return inner.line, folds
+
+
+def _has_quiet_strings(element: Element, text: str) -> bool:
+    """Whether no string holds a bracket: there are as many as the value needs, and its ends are plain."""
+    return (
+        not element.problems
+        and "\r" not in text
+        and text.count("{") + text.count("[") == _size(element.value)
+    )
+
+
+def _size(value: object) -> int:
+    """How many lists and objects a value is made of; without calls, for it may be nested deep."""
+    count = 0
+    stack = [value]
+    while stack:
+        inner = stack.pop()
+        if isinstance(inner, dict):
+            count += 1
+            stack += [each for each in inner.values() if isinstance(each, dict | list)]
+        elif isinstance(inner, list):
+            count += 1
+            stack += [each for each in inner if isinstance(each, dict | list)]
+    return count
 
 
 class _Scanner:
@@ -99,11 +124,19 @@ class _Scanner:
         self.folds: list[Fold] = []
         self._open: list[tuple[str, int, int, str | None]] = []
 
-    def read(self, text: str, offset: int) -> None:
-        """The next piece of the text; `offset` is where it starts."""
+    def read(self, text: str, offset: int, *, has_quiet_strings: bool = False) -> None:
+        """The next piece of the text; `offset` is where it starts.
+
+        `has_quiet_strings`: every bracket is one, and every line ends with a line feed.
+        """
         opened = self._open
-        for match in _MARKS.finditer(text):
+        counted = 0
+        for match in (_BRACKETS if has_quiet_strings else _MARKS).finditer(text):
             mark = match.group()
+            if has_quiet_strings:
+                at = match.start()
+                self.line += text.count("\n", counted, at)
+                counted = at
             if mark[0] == '"':
                 continue
             if mark in "\r\n":
@@ -115,6 +148,8 @@ class _Scanner:
                 if line < self.line:
                     end = offset + match.start()
                     self.folds.append(Fold(line, self.line, start, end, len(opened), name))
+        if has_quiet_strings:
+            self.line += text.count("\n", counted)
 
     def _closes_outer(self, mark: str) -> bool:
         """Where the innermost bracket is not closed, the next one further out of this kind is meant."""

@@ -17,6 +17,8 @@ from mplp_runtime.rules.findings import Pointer
 
 Span = tuple[int, int]
 _HEADER_LINE = "["
+# How far blanks behind and before brackets are looked through.
+_LOOK = 4_096
 
 
 def selection_range(
@@ -80,11 +82,14 @@ def _container(tree: Tree, pointer: Pointer) -> Iterator[Span]:
     """What is between the brackets of a value, the value, and the member it belongs to."""
     start, end = tree.range_of(pointer)
     first, behind = tree.range_of(pointer, "open")
-    if behind - first == 1 and first == start and tree.text.slice(first, behind) in ("{", "["):
-        inner = tree.text.slice(behind, end - 1) if tree.text.slice(end - 1, end) in ("}", "]") else ""
-        blank = len(inner) - len(inner.lstrip())
-        if inner.strip():
-            yield behind + blank, behind + len(inner.rstrip())
+    text = tree.text
+    if behind - first == 1 and first == start and text.slice(end - 1, end) in ("}", "]"):
+        head, tail = (
+            text.slice(behind, min(behind + _LOOK, end - 1)),
+            text.slice(max(behind, end - _LOOK), end - 1),
+        )
+        if head.strip() and tail.strip():
+            yield behind + len(head) - len(head.lstrip()), end - 1 - (len(tail) - len(tail.rstrip()))
             yield behind, end - 1
     yield start, end
     key_start, key_end = tree.range_of(pointer, "key")

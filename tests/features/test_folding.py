@@ -142,3 +142,15 @@ def test_a_timeline_has_no_folds() -> None:
     assert document is not None
     params = types.FoldingRangeParams(types.TextDocumentIdentifier(seen.uri))
     assert folding_range(seen.snapshot, document, params) is None
+
+
+def test_brackets_in_strings_and_deep_nesting_fold_nothing_wrong() -> None:
+    deep: object = "x"
+    for _ in range(480):
+        deep = [deep]
+    value = {"steps": [{"description": "a { b [", "deep": deep}, {"description": "]}", "n": {"a": [1]}}]}
+    text = json.dumps(value, indent=1)
+    starts = [fold["startLine"] for fold in folds(project(text, client=SIGNS))]
+    brackets = [n for n, line in enumerate(text.splitlines()) if line.rstrip().endswith(("{", "["))]
+    without_strings = [n for n in brackets if "a { b [" not in text.splitlines()[n]]
+    assert starts == without_strings
