@@ -15,10 +15,12 @@ from mplp_lsp.features.places import STEPS, steps_between
 from mplp_lsp.features.step_refactorings import free_uri
 from mplp_lsp.features.workspace_edits import Change, can_create
 from mplp_lsp.text.edits import Edit
+from mplp_lsp.text.toml import TomlTree
 from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.facts import OWN_ID
 from mplp_runtime.rules.habits import SUPPORTED_VERSION
 from mplp_runtime.sources import timestamp
@@ -48,7 +50,7 @@ def _new_confirm(snapshot: Snapshot, document: Document) -> Iterator[Offer]:
         if document.kind in _CONFIRMED and isinstance(header, dict)
         else None
     )
-    if not isinstance(target, str) or not can_create(snapshot.client):
+    if not isinstance(target, str) or not is_id(target) or not _can_create_beside(snapshot, document):
         return
     if any(facts.kind == "confirm" for facts in snapshot.index.referring(target)):
         return
@@ -68,6 +70,11 @@ def _new_confirm(snapshot: Snapshot, document: Document) -> Iterator[Offer]:
     yield Offer(f"New Confirm for this {document.kind}", NEW_KIND, made)
 
 
+def _can_create_beside(snapshot: Snapshot, document: Document) -> bool:
+    """A text that was never saved has no folder in which something could be made."""
+    return document.path is not None and can_create(snapshot.client)
+
+
 def _roles_between(document: Document, start: int, end: int) -> dict[str, str]:
     """The roles of these steps, each with the id of the first step that has it."""
     if document.kind != "plan" or document.tree is None:
@@ -82,7 +89,7 @@ def _roles_between(document: Document, start: int, end: int) -> dict[str, str]:
 
 def _new_role(snapshot: Snapshot, document: Document, role: str) -> Iterator[Offer]:
     known = {name for facts in snapshot.index.documents("role") for name in (facts.title, facts.id)}
-    if role in known or not can_create(snapshot.client):
+    if role in known or not _can_create_beside(snapshot, document):
         return
 
     def made() -> Change:
@@ -102,33 +109,53 @@ def _bindings(snapshot: Snapshot, role: str, step_id: str) -> Iterator[Offer]:
         return
     if snapshot.root is None:
         return
-    held = [
-        found
-        for facts in snapshot.index.documents(SETTINGS)
-        if (found := snapshot.document(facts.uri)) is not None
-    ]
-    refusal = None
-    if held and held[0].is_broken:
-        refusal = "`mplp.toml` cannot be read. Repair it first."
-    elif not held and not can_create(snapshot.client):
+    held = next(
+        (
+            found
+            for facts in snapshot.index.documents(SETTINGS)
+            if (found := snapshot.document(facts.uri)) is not None
+        ),
+        None,
+    )
+    if held is None and not can_create(snapshot.client):
+        return
+    # Settings with faults are no settings, but what is written there counts all the same.
+    bound = held.toml.value.get("roles") if held is not None and held.toml is not None else None
+    if isinstance(bound, dict) and role in bound:
         return
     heading = role if _BARE_KEY.match(role) else json.dumps(role, ensure_ascii=False)
     for what, lines in (
         ("a person, who is asked", 'action = "agent_handoff"\nto = "human"\n'),
         ("a command, to be filled in", 'action = "tool_call"\ncommand = []\n'),
     ):
-        make = partial(_bound, snapshot, held[0] if held else None, f"[roles.{heading}]\n{lines}")
+        table = f"[roles.{heading}]\n{lines}"
+        refusal = None if held is None else _cannot_take(held, table)
+        make = partial(_bound, snapshot, held, table)
         yield Offer(f"Bind `{role}` in mplp.toml to {what}", NEW_KIND, make, key=role, refusal=refusal)
 
 
 def _bound(snapshot: Snapshot, settings: Document | None, table: str) -> Change | None:
     if settings is None:
         return None if snapshot.root is None else Change((), {uri_of(snapshot.root / "mplp.toml"): table})
+    return Change([(settings, [_appended(settings, table)])])
+
+
+def _cannot_take(settings: Document, table: str) -> str | None:
+    """Why the table cannot stand at the end of mplp.toml; None where it can."""
+    if settings.is_broken:
+        return "`mplp.toml` cannot be read. Repair it first."
+    text = settings.text.edited(*_appended(settings, table))
+    if TomlTree.parse(text).problems:
+        return "`roles` in `mplp.toml` is written in a way that nothing can be added to at its end."
+    return None
+
+
+def _appended(settings: Document, table: str) -> Edit:
     text, at = settings.text, settings.text.length
     line_end = "\r\n" if "\r\n" in text.slice(0, at) else "\n"
     tail = text.slice(max(0, at - 2), at)
     gap = "" if not text.slice(0, at).strip() else (line_end if tail.endswith(("\n", "\r")) else line_end * 2)
-    return Change([(settings, [Edit(at, at, gap + table.replace("\n", line_end))])])
+    return Edit(at, at, gap + table.replace("\n", line_end))
 
 
 def _written(value: dict[str, Any]) -> str:

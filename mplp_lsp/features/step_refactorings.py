@@ -221,7 +221,7 @@ def _extracted(
     touched: Sequence[int],
     fault: str | None,
 ) -> Iterator[Offer]:
-    if not can_create(snapshot.client):
+    if document.path is None or not can_create(snapshot.client):
         return
     inside = set(touched)
     chosen = {steps[index].step_id for index in touched}
