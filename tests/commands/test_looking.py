@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from mplp_lsp.features.virtual_documents import SCHEMES
 from mplp_lsp.server.capabilities import VIRTUAL_SCHEMES
-from mplp_lsp.text.uris import uri_of
+from mplp_lsp.text.uris import path_of, uri_of
 from mplp_lsp.workspace.snapshot import ClientView
 from mplp_runtime.errors import DocumentInvalid, MplpError, RunUnknown
 from tests.cli.process import runs_python, write_project
@@ -158,6 +159,27 @@ def test_an_editor_that_opens_nothing_gets_the_text_and_no_file(tmp_path: Path) 
     assert not (tmp_path / ".mplp" / "views").exists()
 
 
+def test_plans_of_the_same_name_do_not_share_a_graph_file(tmp_path: Path) -> None:
+    plan = write_project(tmp_path, {"greeter": GREET})
+    text = plan.read_text(encoding="utf-8")
+    other = tmp_path / "site" / plan.name
+    other.parent.mkdir()
+    other.write_text(text.replace("Let the", "Have the"), encoding="utf-8")
+
+    async def story(session: Session) -> None:
+        session.edit(plan, text)
+        session.edit(other, other.read_text(encoding="utf-8"))
+        for each in (plan, other):
+            await session.run("showGraph", uri=uri_of(each))
+        first, second = (path_of(uri) for uri in session.shown)
+        assert first is not None
+        assert second is not None
+        assert "Let the greeter work" in first.read_text(encoding="utf-8")
+        assert "Have the greeter work" in second.read_text(encoding="utf-8")
+
+    played(Session(tmp_path), story)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
 def test_a_view_never_follows_a_link_out_of_the_project(tmp_path: Path) -> None:
     root, outside = tmp_path / "work", tmp_path / "outside"
@@ -254,6 +276,29 @@ def test_statuses_of_a_run_are_written_as_a_versioned_edit(tmp_path: Path) -> No
 
     played(Session(tmp_path), story)
     assert plan.read_text(encoding="utf-8") == before
+
+
+def test_keystrokes_do_not_wait_while_a_long_plan_is_compared_with_what_ran(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mplp_runtime import approval_scope as scopes
+
+    plan = write_project(tmp_path, {"greeter": GREET})
+    compared_by: list[threading.Thread] = []
+    real = scopes.approval_scope
+
+    def watched(*arguments: Any) -> Any:
+        compared_by.append(threading.current_thread())
+        return real(*arguments)
+
+    async def story(session: Session) -> None:
+        run = await finished(session, tmp_path, plan)
+        monkeypatch.setattr(scopes, "approval_scope", watched)
+        assert (await session.run("writeBackStatus", run=run))["applied"]
+        assert len(compared_by) == 2
+        assert threading.current_thread() not in compared_by
+
+    played(Session(tmp_path), story)
 
 
 def test_statuses_are_not_written_into_a_text_that_has_changed(tmp_path: Path) -> None:
