@@ -19,6 +19,8 @@ Span = tuple[int, int]
 _HEADER_LINE = "["
 # How far blanks behind and before brackets are looked through.
 _LOOK = 4_096
+_MOST_STEPS = 100
+"""Deeper nesting than anybody grows through; editors read, and we write, one inside the other."""
 
 
 def selection_range(
@@ -55,7 +57,8 @@ def spans_around(document: Document, offset: int) -> list[Span]:
         inside = _in_settings(document.toml, offset)
     else:
         inside = () if document.tree is None else _in_tree(document.tree, offset)
-    return list(_growing([*inside, (0, text.length)], offset, text.length))
+    spans = list(_growing([*inside, (0, text.length)], offset, text.length))
+    return spans if len(spans) <= _MOST_STEPS else [*spans[: _MOST_STEPS - 1], spans[-1]]
 
 
 def _growing(spans: Iterable[Span], offset: int, length: int) -> Iterator[Span]:

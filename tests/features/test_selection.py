@@ -8,6 +8,7 @@ import pytest
 from lsprotocol import types
 
 from mplp_lsp.features.selection import selection_range, spans_around
+from mplp_lsp.server.encoded import encode
 from mplp_lsp.text.snapshot import Encoding
 from tests.features.plans import plan_text
 from tests.project import Project, project
@@ -118,3 +119,18 @@ def test_every_beginning_of_a_plan_gives_chains_that_end_with_everything() -> No
                 assert first <= start <= stop <= last
                 assert (start, stop) != (first, last)
             assert spans[0][0] <= offset <= spans[0][1]
+
+
+def test_very_deep_nesting_grows_a_hundred_times_and_then_to_the_document() -> None:
+    text = "[" * 400 + "1$0" + "]" * 400
+    found = grown(text)
+    assert len(found) == 100
+    assert found[:3] == ["1", "[1]", "[[1]]"]
+    assert found[-1] == text.replace("$0", "")
+    seen = project(text)
+    position = types.Position(0, 400)
+    params = types.SelectionRangeParams(types.TextDocumentIdentifier(seen.uri), [position])
+    assert (
+        encode(selection_range(seen.snapshot, seen.snapshot.documents[seen.uri], params)).count(b"parent")
+        == 99
+    )

@@ -36,7 +36,26 @@ PIECES: tuple[str, ...] = (
 )  # fmt: skip
 CONFLICT = ("<<<<<<< HEAD\n", "=======\n", ">>>>>>> their branch\n")
 WRONG: tuple[Any, ...] = (
-    *(None, True, False, 0, -1, 7, 1.5, 1e300, 10**40, "", " ", "x", "🚀", "\ud800", "completed", "pending"),
+    *(
+        None,
+        True,
+        False,
+        0,
+        -1,
+        7,
+        1.5,
+        1e300,
+        10**40,
+        10**400,
+        "9" * 5_000,
+        "",
+        " ",
+        "x",
+        "🚀",
+        "\ud800",
+        "completed",
+        "pending",
+    ),
     *(
         [],
         {},

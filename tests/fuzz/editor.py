@@ -37,6 +37,7 @@ from tests.project import ROOT, uri
 ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "utf-32")
 LONGEST_S = 1.0
 MOST_ONWARD = 3
+MOST_LINES = 12
 NEW_NAMES = (
     "auditor",
     "11111111-1111-4111-8111-11111111111f",
@@ -64,6 +65,7 @@ AT_A_PLACE = frozenset(
     {
         "textDocument/codeAction",
         "textDocument/rangeFormatting",
+        "textDocument/rangesFormatting",
         "textDocument/selectionRange",
         "textDocument/semanticTokens/range",
     }
@@ -219,6 +221,7 @@ class Editor:
             "position": position,
             "positions": [position, end, {"line": 0, "character": 0}],
             "range": {"start": position, "end": end},
+            "ranges": [{"start": position, "end": end}],
             "previousResultId": "0",
             "context": {
                 "diagnostics": at_some_diagnostic[-2:],
@@ -283,7 +286,8 @@ class Editor:
         after = self._edited(document.text, edits)
         if "".join(before.split()) != "".join(after.split()):
             yield f"formatting changes more than blanks: {after!r}"
-        if _value_of(document) != _value_of(document, after):
+        # How broken text is read follows from its indentation too, which is what formatting changes.
+        if not document.is_broken and _value_of(document) != _value_of(document, after):
             yield f"formatting changes the value: {after!r}"
         if before == after:
             yield "formatting answers edits that change nothing"
@@ -375,7 +379,7 @@ class Editor:
                 self.faults.append(Fault(method, what, detail))
         except Exception as error:
             # An answer so odd that it cannot be judged is a fault of the answer.
-            self.faults.append(Fault(method, f"cannot be judged, {error!r}", traceback.format_exc()))
+            self.faults.append(Fault(method, f"cannot be judged, {error!r}", _last_calls()))
 
     def _guarded(self, method: str, work: Callable[[], object]) -> object:
         try:
@@ -385,7 +389,7 @@ class Editor:
         except RequestError:
             return None
         except Exception as error:
-            self.faults.append(Fault(method, _where(error), traceback.format_exc()))
+            self.faults.append(Fault(method, _where(error), _last_calls()))
             return None
 
     def _timed(self, method: str, work: Callable[[], object]) -> Any:
@@ -404,6 +408,10 @@ def _as_json(value: object) -> Any:
     if value is None:
         return None
     return json.loads(value.json if isinstance(value, ReadyJson) else encode(value))
+
+
+def _last_calls() -> str:
+    return "\n".join(traceback.format_exc().splitlines()[-MOST_LINES:])
 
 
 def _where(error: Exception) -> str:

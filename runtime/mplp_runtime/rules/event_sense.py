@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from mplp_runtime.rules.choice import EVENT_FAMILIES, family_by_members
 from mplp_runtime.rules.event_facts import LAMPORT
-from mplp_runtime.rules.explain import is_id
+from mplp_runtime.rules.explain import is_count, is_id
 from mplp_runtime.rules.findings import Finding, Part, Place, Pointer, Severity, Stage
 from mplp_runtime.rules.synonyms import meant_option
 from mplp_runtime.rules.words import kind_of_value, listed, quoted
@@ -109,7 +109,7 @@ def _meant(value: object, check: _Check) -> dict[str, object]:
     if check is _an_end:
         meant = meant_option(value, _ENDS) if isinstance(value, str) else None
         return {"allowed": list(_ENDS)} | ({"suggestion": meant} if meant is not None else {})
-    if check is _a_number and isinstance(value, str) and value.isascii() and value.isdigit():
+    if check is _a_number and isinstance(value, str) and is_count(value):
         return {"suggestion": int(value)}
     return (
         {"suggestion": value.lower()}
@@ -173,8 +173,7 @@ def _lamport(event: Members) -> Iterator[Finding]:
         value = owner[LAMPORT]
         if not isinstance(value, int) or isinstance(value, bool) or value < 0:
             message = f"`{LAMPORT}` must be a whole number of 0 or more, but is {_shown(value)}."
-            is_digits = isinstance(value, str) and value.isascii() and value.isdigit()
-            data = {"suggestion": int(str(value))} if is_digits else {}
+            data = {"suggestion": int(value)} if isinstance(value, str) and is_count(value) else {}
             yield _finding("event-lamport-invalid", message, (*pointer, LAMPORT), data=data)
 
 

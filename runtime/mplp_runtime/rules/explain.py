@@ -23,6 +23,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 UUID_LENGTH = 36
 # Seconds that lie between the years 2001 and 2286.
+_MOST_DIGITS = 18
 _LEAST_SECONDS, _MOST_SECONDS = 1_000_000_000, 9_999_999_999
 
 
@@ -97,7 +98,7 @@ def explain_instant(text: str) -> Explanation:
     """What keeps `text` from being an instant as RFC 3339 writes it. `text` must not be one."""
     if _DAY.fullmatch(text):
         return Explanation("is a day without a time; write an instant such as `2025-12-06T12:00:00Z`")
-    if text.isascii() and text.isdigit() and (repaired := meant_instant(int(text))) is not None:
+    if is_count(text) and (repaired := meant_instant(int(text))) is not None:
         return Explanation("is a count since 1970; write the instant itself", repaired)
     match = _INSTANT.fullmatch(text.strip())
     if match is None:
@@ -120,12 +121,17 @@ def explain_instant(text: str) -> Explanation:
     return Explanation("is not written as RFC 3339 asks, as in `2025-12-06T12:00:00Z`", repaired)
 
 
+def is_count(text: str) -> bool:
+    """Whether a text is a number that somebody may have meant; Python does not read very long ones."""
+    return len(text) <= _MOST_DIGITS and text.isascii() and text.isdigit()
+
+
 def meant_instant(count: float) -> str | None:
     """The instant that a count of seconds or milliseconds since 1970 means; None where it is neither."""
     for unit in (1, 1000):
-        seconds = count / unit
-        if _LEAST_SECONDS <= seconds <= _MOST_SECONDS:
-            return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        # Compared before it is divided: a number in JSON may be longer than any float.
+        if _LEAST_SECONDS * unit <= count <= _MOST_SECONDS * unit:
+            return datetime.fromtimestamp(int(count / unit), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return None
 
 

@@ -133,4 +133,4 @@ def meant_version(text: str) -> str | None:
     match = _VERSION.fullmatch(text)
     if match is None:
         return None
-    return ".".join(str(int(number or 0)) for number in match.groups())
+    return ".".join((number or "").lstrip("0") or "0" for number in match.groups())

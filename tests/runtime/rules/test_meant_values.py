@@ -81,6 +81,17 @@ def test_an_instant_that_never_was_is_not_repaired(text):
     assert explain_instant(text).suggestion is None
 
 
+@pytest.mark.parametrize("digits", ["9" * 400, "9" * 5_000])
+def test_a_number_of_hundreds_of_digits_is_nobodys_instant(digits):
+    assert explain_instant(digits).suggestion is None
+    found = schema_findings("context", {"meta": {"created_at": int("9" * 400)}, "status": digits})
+    assert any(one.place.pointer == ("meta", "created_at") and "suggestion" not in one.data for one in found)
+
+
+def test_a_version_of_thousands_of_digits_is_read():
+    assert meant_version("v001." + "0" * 5_000) == "1.0.0"
+
+
 def test_a_key_of_ones_own_stands_for_the_only_thing_that_is_missing():
     document = plan()
     document["mission"] = document.pop("objective")
