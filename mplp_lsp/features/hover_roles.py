@@ -40,7 +40,7 @@ def binding_line(snapshot: Snapshot, step_id: object, role: object) -> Line | No
     if binding is not None:
         end = ", after asking" if asks else ""
         return line("mplp.toml: ", *what_it_does(binding), end)
-    if not isinstance(role, str) or not role:
+    if not isinstance(role, str) or not role or (settings is None and not snapshot.is_complete):
         return None
     if settings is None and any(True for _ in snapshot.index.documents("settings")):
         # Unknown it is, not unbound: one wrong line anywhere, and nothing in it counts.
@@ -133,8 +133,13 @@ def role_card(snapshot: Snapshot, role: str) -> Card:
         facts.append(line("Role document: ", *listing(names, len(documents))))
     elif snapshot.is_complete and any(True for _ in snapshot.index.documents("role")):
         facts.append(line("No Role document of this project has this name"))
-    facts.extend(using or [line("No step has this role")])
+    facts.extend(using or no_step_has_it(snapshot))
     return Card(line(strong(role), " · role"), (), facts)
+
+
+def no_step_has_it(snapshot: Snapshot) -> list[Line]:
+    """Said only when all plans have been read."""
+    return [line("No step has this role")] if snapshot.is_complete else []
 
 
 def steps_with_role(snapshot: Snapshot, role: str) -> Iterator[Line]:

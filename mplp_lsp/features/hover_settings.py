@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mplp_lsp.features.hover_markup import Card, Line, code, line, listing, strong
-from mplp_lsp.features.hover_roles import role_card, steps_with_role, what_it_does
+from mplp_lsp.features.hover_roles import no_step_has_it, role_card, steps_with_role, what_it_does
 from mplp_lsp.features.hover_steps import step_cards
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
@@ -81,7 +81,7 @@ def _binding(snapshot: Snapshot, document: Document, pointer: Pointer) -> Iterat
         )
         rows: list[Line] = [line("A run ", *what_it_does(bound))] if bound is not None else []
         if kind == "roles":
-            rows.extend(list(steps_with_role(snapshot, word)) or [line("No step has this role")])
+            rows.extend(list(steps_with_role(snapshot, word)) or no_step_has_it(snapshot))
             yield Card(line(strong(word), " · role"), (), rows)
         elif rows:
             yield Card(line(code(word), " · what this step does"), (), rows)

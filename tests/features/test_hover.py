@@ -283,6 +283,18 @@ def test_a_role_is_not_called_unbound_while_another_line_of_mplp_toml_is_wrong()
     assert "- Bound nowhere: the project has no mplp.toml, so a run would refuse to start" in text
 
 
+def test_nothing_is_called_missing_while_the_project_is_being_read() -> None:
+    seen = seen_at(plan_text(), '"agent_role": "')
+    text = text_of(replace(seen, snapshot=replace(seen.snapshot, is_complete=False)))
+    assert "- 2 steps have this role: “Release” (2)" in text
+    assert "Bound nowhere" not in text
+    seen = project('-- mplp.toml --\n[roles.te$0ster]\naction = "agent_handoff"\nto = "human"\n')
+    assert "No step has this role" in text_of(seen)
+    text = text_of(replace(seen, snapshot=replace(seen.snapshot, is_complete=False)))
+    assert "A run is done by a person" in text
+    assert "No step" not in text
+
+
 @pytest.mark.parametrize(
     ("argument", "shown"),
     [
