@@ -31,6 +31,7 @@ CAPABILITY: Mapping[str, str] = {
     "textDocument/prepareRename": "textDocument.rename.prepareSupport",
     "textDocument/formatting": "textDocument.formatting",
     "textDocument/rangeFormatting": "textDocument.rangeFormatting",
+    "textDocument/rangesFormatting": "textDocument.rangeFormatting.rangesSupport",
     "textDocument/onTypeFormatting": "textDocument.onTypeFormatting",
     "textDocument/foldingRange": "textDocument.foldingRange",
     "textDocument/selectionRange": "textDocument.selectionRange",

@@ -36,6 +36,7 @@ FEATURES = {
     "inlayHint/resolve": "Inlay hints: details on demand",
     "textDocument/formatting": "Format document",
     "textDocument/rangeFormatting": "Format selection",
+    "textDocument/rangesFormatting": "Format several selections at once",
     "textDocument/onTypeFormatting": "Format while typing",
     "textDocument/foldingRange": "Folding",
     "textDocument/selectionRange": "Expand selection",
