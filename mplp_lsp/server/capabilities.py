@@ -133,7 +133,9 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
             asked, "textDocument.completion.completionItem.insertTextModeSupport.valueSet"
         ),
         link_support=_is(asked, "textDocument.definition.linkSupport"),
-        document_changes=_is(asked, "workspace.workspaceEdit.documentChanges"),
+        # Files are made, renamed and deleted only among document changes: Neovim names just these operations.
+        document_changes=_is(asked, "workspace.workspaceEdit.documentChanges")
+        or bool(_words(asked, "workspace.workspaceEdit.resourceOperations")),
         change_annotations=_has(asked, "workspace.workspaceEdit.changeAnnotationSupport"),
         resource_operations=_words(asked, "workspace.workspaceEdit.resourceOperations"),
         code_action_literals=_has(asked, "textDocument.codeAction.codeActionLiteralSupport"),
