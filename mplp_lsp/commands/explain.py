@@ -10,14 +10,13 @@ from mplp_lsp.analysis.located import Located
 from mplp_lsp.commands.command import Command, Parameter
 from mplp_lsp.commands.services import Services
 from mplp_lsp.features.diagnostics import findings_of
-from mplp_lsp.features.hover_findings import entry_for, finding_card, known_codes
+from mplp_lsp.features.hover_findings import SEVERITIES, entry_for, finding_card, known_codes
 from mplp_lsp.features.hover_markup import plain
 from mplp_lsp.workspace.documents import Document
 from mplp_runtime.errors import MplpError
 from mplp_runtime.rules.words import nearest, quoted
 
 _MOST_FINDINGS = 20
-_SEVERITIES = {1: "error", 2: "warning", 3: "information", 4: "hint"}
 
 
 async def explain(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +59,7 @@ def _as_json(document: Document, found: Located) -> dict[str, Any]:
     return {
         "pointer": _pointer(found),
         "message": found.finding.message,
-        "severity": _SEVERITIES[int(found.finding.severity)],
+        "severity": SEVERITIES[int(found.finding.severity)],
         "line": line,
         "character": character,
         "values": {name: _plain(value) for name, value in found.finding.data.items()},

@@ -10,6 +10,7 @@ import mplp_schemas
 from mplp_lsp.features.completion_ids import id_choices
 from mplp_lsp.features.completion_place import Place
 from mplp_lsp.features.completion_text import Hole, plain
+from mplp_lsp.features.status_places import lifecycle_of
 from mplp_lsp.workspace.kinds import MODULES
 from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.lifecycle import TRANSITIONS
@@ -26,17 +27,6 @@ _CHOSEN: Mapping[str, str] = {
     "event_family": "intent",
     "module": "confirm",
 }
-
-
-def lifecycle_of(kind: str, pointer: Pointer) -> str | None:
-    """The object whose life a `status` tells, as `lifecycle.TRANSITIONS` calls it; None for other words."""
-    if not pointer or pointer[-1] != "status":
-        return None
-    if len(pointer) == 1:
-        return kind if kind in TRANSITIONS else None
-    if len(pointer) == 3:
-        return {("plan", "steps"): "step", ("trace", "segments"): "segment"}.get((kind, str(pointer[0])))
-    return None
 
 
 def sample(place: Place, pointer: Pointer, *, is_required: bool = False) -> object:

@@ -8,7 +8,7 @@ from lsprotocol import types
 
 from mplp_lsp.features.completion_items import Offer
 from mplp_lsp.features.completion_place import Place
-from mplp_lsp.features.completion_samples import lifecycle_of
+from mplp_lsp.features.status_places import lifecycle_of
 from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.lifecycle import DONE, TRANSITIONS, is_terminal, legal_targets
 from mplp_runtime.rules.references import context_of

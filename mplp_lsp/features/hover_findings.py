@@ -9,7 +9,7 @@ from mplp_lsp.analysis.cross import all_findings
 from mplp_lsp.analysis.document import analyse
 from mplp_lsp.analysis.documentation import documentation_of
 from mplp_lsp.analysis.live import run_findings
-from mplp_lsp.analysis.located import Located, located, range_of
+from mplp_lsp.analysis.located import Located, located
 from mplp_lsp.features.hover_markup import Card, Line, Piece, line, link, spoken, strong
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
@@ -19,7 +19,7 @@ from mplp_runtime.rules.findings import Finding, Pointer
 
 _MOST_FINDINGS = 3
 _MOST_RELATED = 3
-_SEVERITIES = {1: "error", 2: "warning", 3: "information", 4: "hint"}
+SEVERITIES = {1: "error", 2: "warning", 3: "information", 4: "hint"}
 
 
 @cache
@@ -69,7 +69,7 @@ def finding_cards(document: Document, found: list[Located]) -> Iterator[Card]:
 def finding_card(document: Document, found: Located, hidden: int = 0) -> Card:
     """One finding: what is wrong, why the rule is there, how to repair it, and the page about it."""
     finding = found.finding
-    title = line(strong(finding.code), f" · {_SEVERITIES[int(finding.severity)]}")
+    title = line(strong(finding.code), f" · {SEVERITIES[int(finding.severity)]}")
     sentences: list[Line] = [spoken(text) for text in finding.message.splitlines() if text.strip()]
     entry = entry_for(finding.code)
     rows: list[Line] = []
@@ -78,7 +78,8 @@ def finding_card(document: Document, found: Located, hidden: int = 0) -> Card:
         where = "line" if spot.document is document else f"{spot.document.uri.rpartition('/')[2]}, line"
         rows.append((Piece("text", f"{where} {number:,}: "), *spoken(spot.message)))
     if entry is not None:
-        rows.append(line("Why: ", entry.meaning))
+        why = _not_said_yet(entry.meaning, finding.message)
+        rows.extend([line("Why: ", why)] if why else [])
         rows.append(line("How to fix: ", entry.fix))
         target = documentation_of(finding.code)
         if target is not None:
@@ -88,6 +89,7 @@ def finding_card(document: Document, found: Located, hidden: int = 0) -> Card:
     return Card(title, sentences, rows)
 
 
-def nearest_range(document: Document, pointer: Pointer) -> tuple[int, int]:
-    """Offsets of the value at a pointer, in any kind of document."""
-    return range_of(document, pointer)
+def _not_said_yet(meaning: str, message: str) -> str:
+    """The meaning of a rule without its first sentence where the message ends with that."""
+    first, _, others = meaning.partition(". ")
+    return others if message.endswith(f"{first.removesuffix('.')}.") else meaning

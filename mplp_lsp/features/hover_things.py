@@ -43,7 +43,9 @@ def document_cards(snapshot: Snapshot, name: Name, here: Document) -> Iterator[C
 
 def document_card(snapshot: Snapshot, facts: DocumentFacts, here: Document | None = None) -> Card:
     """Title, kind and state of a document; what it is about, who refers to it, its last run."""
-    title: list[Piece | str] = [strong(facts.title or facts.id or ""), f" · {facts.kind}"]
+    name = facts.uri.rpartition("/")[2]
+    known = (one for one in (facts.title, facts.id, name) if one is not None and one.strip())
+    title: list[Piece | str] = [strong(next(known, name)), f" · {facts.kind}"]
     if facts.status is not None:
         title += [" · ", code(facts.status)]
     rows: list[Line] = []

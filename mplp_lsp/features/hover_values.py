@@ -12,6 +12,7 @@ from mplp_lsp.features.hover_runs import step_run_lines
 from mplp_lsp.features.hover_schema import description, facts
 from mplp_lsp.features.hover_spot import Spot
 from mplp_lsp.features.moments import moment_of
+from mplp_lsp.features.status_places import lifecycle_of
 from mplp_runtime.rules.lifecycle import TRANSITIONS, is_terminal, targets_sentence
 from mplp_runtime.rules.words import listed
 
@@ -20,18 +21,9 @@ _BEGINNINGS = ("started_at", "requested_at", "created_at", "joined_at")
 _ENDS = ("finished_at", "ended_at", "updated_at", "decided_at")
 
 
-def lifecycle_kind(kind: str, pointer: tuple[str | int, ...]) -> str | None:
-    """Whose states a `status` at this place is about, as `TRANSITIONS` calls it; None where nobody's."""
-    if pointer == ("status",):
-        return kind if kind in TRANSITIONS else None
-    if len(pointer) == 3 and pointer[2] == "status":
-        return {("plan", "steps"): "step", ("trace", "segments"): "segment"}.get((kind, str(pointer[0])))
-    return None
-
-
 def status_card(spot: Spot) -> Card | None:
     """What a status means, what may follow it, and what the last run made of the step."""
-    whose = lifecycle_kind(spot.kind, spot.pointer)
+    whose = lifecycle_of(spot.kind, spot.pointer)
     if whose is None or not isinstance(spot.value, str):
         return None
     article = "an" if whose[0] in "aeiou" else "a"
@@ -52,7 +44,7 @@ def status_card(spot: Spot) -> Card | None:
 
 def status_facts(spot: Spot) -> Iterator[Line]:
     """For the key: which states there are, in the order of life."""
-    whose = lifecycle_kind(spot.kind, spot.pointer)
+    whose = lifecycle_of(spot.kind, spot.pointer)
     if whose is None:
         return
     for source, targets in TRANSITIONS[whose].items():

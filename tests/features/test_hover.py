@@ -256,6 +256,18 @@ def test_the_line_of_a_related_place_stands_apart_from_what_is_said_of_it() -> N
     assert "- line 1: Step 1 depends on step 2." in text
 
 
+def test_a_rule_says_once_what_it_wants() -> None:
+    first = {**plan_value()["steps"][0], "agent_role": ""}
+    text = text_of(seen_at(json.dumps({**plan_value(), "steps": [first]}), '"agent_role": "'))
+    assert text.count("leave the field out instead of leaving it blank") == 1
+    assert "- Why: Looks at `steps[*].agent_role` of a plan" in text
+
+
+def test_a_document_that_has_no_name_yet_is_called_by_its_file() -> None:
+    assert "**a.plan.json** · plan" in text_of(project("$0{"))
+    assert "**a.plan.json** · plan" in text_of(project('$0{"title": " "}'))
+
+
 # Roles and settings
 
 
