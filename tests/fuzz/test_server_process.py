@@ -19,8 +19,9 @@ from tests.fuzz.editor import ONWARD, all_profiles
 from tests.fuzz.running import places_of
 from tests.protocol.client import Client, ServerUnderTest, environment
 
-DOCUMENTS = int(os.environ.get("MPLP_FUZZ_SERVER_DOCUMENTS", "200"))
-WARM = 40
+IS_LONG = int(os.environ.get("MPLP_FUZZ_DOCUMENTS", "0")) > 1_000
+DOCUMENTS = 200 if IS_LONG else 60
+WARM = DOCUMENTS // 5
 MOST_GROWTH_MIB = 40
 ENCODING: Any = "utf-16"
 REFUSED = -32803
