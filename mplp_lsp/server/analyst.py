@@ -8,6 +8,7 @@ replaces what was waiting. First the edited document, then those that depend on 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ from mplp_lsp.text.uris import key_of
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_lsp.workspace.store import Update
+
+logger = logging.getLogger(__name__)
 
 MOST_ENCODED_BYTES = 32_000
 CHANGED_BLOCKS_AT_ONCE = 2
@@ -67,6 +70,8 @@ class Analyst:
         self._partial: dict[str, str] = {}
         self._working: dict[str, _Work] = {}
         self._took_s: dict[str, float] = {}
+        self._looks = 0
+        self._newest: dict[str, int] = {}
         self._queue: dict[str, str] = {}
         self._queue_task: asyncio.Task[Any] | None = None
         self._is_warm = False
@@ -135,18 +140,20 @@ class Analyst:
         """The report of the newest text of `uri`; None for documents that are not ours."""
         key = key_of(uri)
         await self._surroundings.until_read(uri)
-        while (work := self._working.get(key)) is not None:
-            await asyncio.wait([work.task])
-        document = self._bench.document(uri)
-        if document is None or document.kind is None:
-            return None
-        report = self._publisher.report(uri)
-        if report is None or report.version != document.version or key in self._queue:
+        while True:
+            while (work := self._working.get(key)) is not None:
+                await asyncio.wait([work.task])
+            document = self._bench.document(uri)
+            if document is None or document.kind is None:
+                return None
+            known = self._publisher.report(uri)
+            if known is not None and known.version == document.version and key not in self._queue:
+                return known
             self._queue.pop(key, None)
+            look = self._begin_look()
             report = await self._report_in_worker(document.uri)
-            if report is not None:
-                self._publisher.put(report)
-        return report
+            if report is not None and self._put(report, look):
+                return report
 
     # How
 
@@ -175,8 +182,24 @@ class Analyst:
         if work is not None:
             work.is_stale = True
             return
-        self._publisher.put(_report(self._snapshot(uri), uri))
+        look = self._begin_look()
+        self._put(_report(self._snapshot(uri), uri), look)
         self._warm_up()
+
+    def _begin_look(self) -> int:
+        """A number for a look at the world as it is now; later looks have larger ones."""
+        self._looks += 1
+        return self._looks
+
+    def _put(self, report: Report, look: int, *, because_of_itself: bool = True) -> bool:
+        """Shows what a look has found, unless a later one was ready sooner, or the document has gone."""
+        key = key_of(report.uri)
+        document = self._bench.document(report.uri)
+        if document is None or document.kind is None or look < self._newest.get(key, 0):
+            return False
+        self._newest[key] = look
+        self._publisher.put(report, because_of_itself=because_of_itself)
+        return True
 
     def _warm_up(self) -> None:
         """Whoever sees the first findings will ask for something next."""
@@ -208,12 +231,13 @@ class Analyst:
                 if wait_s > 0.01:
                     await asyncio.sleep(wait_s)
                 self._working[key].is_stale = False
+                look = self._begin_look()
                 started = time.perf_counter()
                 report = await self._report_in_worker(uri)
                 self._took_s[key] = time.perf_counter() - started
                 if not self._working[key].is_stale:
                     if report is not None:
-                        self._publisher.put(report)
+                        self._put(report, look)
                         self._warm_up()
                     return
         finally:
@@ -232,40 +256,46 @@ class Analyst:
         while self._queue:
             key = next(iter(self._queue))
             uri = self._queue.pop(key)
-            work = self._working.get(key)
-            if work is not None:
-                # Whatever it finds was found in an older world.
-                work.is_stale = True
-                continue
-            document = self._bench.document(uri)
-            if document is None or document.kind is None:
-                self._publisher.clear(uri)
-                continue
-            if self._surroundings.is_held(uri, is_open=document.is_open):
-                self._held[key] = uri
-                continue
-            if not document.is_open and self._bench.client.pulls_diagnostics:
-                # Nobody looks at it until the client asks for the whole workspace.
-                self._publisher.outdate(uri)
-                continue
-            if document.is_open and document.text.length <= SMALL_CHARACTERS:
-                self._publisher.put(_report(self._snapshot(uri), uri), because_of_itself=False)
-                await asyncio.sleep(0)
-                continue
+            try:
+                await self._look_at_dependent(key, uri)
+            except Exception:
+                # A bug that one document shows must not cost the others their findings.
+                logger.exception("A bug in looking at %s.", uri)
+
+    async def _look_at_dependent(self, key: str, uri: str) -> None:
+        look = self._begin_look()
+        work = self._working.get(key)
+        if work is not None:
+            # Whatever it finds was found in an older world.
+            work.is_stale = True
+            return
+        document = self._bench.document(uri)
+        if document is None or document.kind is None:
+            self._forget(uri)
+        elif self._surroundings.is_held(uri, is_open=document.is_open):
+            self._held[key] = uri
+        elif not document.is_open and self._bench.client.pulls_diagnostics:
+            # Nobody looks at it until the client asks for the whole workspace; who looks now looks in vain.
+            self._newest[key] = look
+            self._publisher.outdate(uri)
+        elif document.is_open and document.text.length <= SMALL_CHARACTERS:
+            self._put(_report(self._snapshot(uri), uri), look, because_of_itself=False)
+            await asyncio.sleep(0)
+        else:
             report = await self._report_in_worker(uri)
             now = self._bench.document(uri)
-            if (
-                report is not None
-                and now is not None
-                and now.text is document.text
-                and key not in self._working
-            ):
-                self._publisher.put(report, because_of_itself=False)
+            is_same = now is not None and now.text is document.text
+            if report is not None and is_same and key not in self._working:
+                self._put(report, look, because_of_itself=False)
 
     def _dropped(self, update: Update) -> None:
         self._took_s.pop(key_of(update.uri), None)
         self._queue.pop(key_of(update.uri), None)
-        self._publisher.clear(update.uri)
+        self._forget(update.uri)
+
+    def _forget(self, uri: str) -> None:
+        self._newest.pop(key_of(uri), None)
+        self._publisher.clear(uri)
 
     def _affected(self, update: Update) -> Iterable[str]:
         before = update.before.facts if update.before is not None else None

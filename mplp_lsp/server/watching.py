@@ -162,7 +162,11 @@ class Watching:
         for path in paths:
             if self._desk.is_closed:
                 return False
-            await self._read(path)
+            try:
+                await self._read(path)
+            except Exception:
+                # A bug that one file shows must not hide the others.
+                logger.exception("A bug in reading %s.", path)
             await asyncio.sleep(0)
         return True
 

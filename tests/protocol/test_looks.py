@@ -1,0 +1,148 @@
+"""What is shown comes from the latest look at a document, whichever worker is ready first."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mplp_lsp.server.analyst import Analyst
+from mplp_lsp.server.capabilities import Client, client_view
+from mplp_lsp.server.publish import Publisher, Report
+from mplp_lsp.server.watching import Watching
+from mplp_lsp.server.workbench import Workbench
+from tests.analysis.test_incremental import plan_text
+from tests.project import expanded
+
+PULLING: dict[str, object] = {"capabilities": {"textDocument": {"diagnostic": {}}}}
+
+
+class SlowProcess:
+    """Looks at once, and tells what it saw when it is let go."""
+
+    def __init__(self) -> None:
+        self.looks: list[asyncio.Event] = []
+
+    async def work(self, task: Callable[[], Any]) -> Any:
+        result = task()
+        gate = asyncio.Event()
+        self.looks.append(gate)
+        await gate.wait()
+        return result
+
+
+class Around:
+    """The project around the documents, read or not."""
+
+    is_read = False
+
+    def is_held(self, uri: str, *, is_open: bool) -> bool:
+        return False
+
+    def is_complete(self, uri: str) -> bool:
+        return self.is_read
+
+    async def until_read(self, uri: str) -> None:
+        """A client that is told to ask again does not wait."""
+
+
+class Scene:
+    """An analyst for a client that pulls, with one plan whose context nobody has."""
+
+    def __init__(self, root: Path) -> None:
+        self.tasks: list[asyncio.Task[Any]] = []
+        self.process, self.around = SlowProcess(), Around()
+        self.bench = Workbench(Client(pulls_diagnostics=True), client_view(PULLING), [root])
+        self.publisher = Publisher(None, pulls=True, ask_again=lambda: None)  # type: ignore[arg-type]
+        self.analyst = Analyst(self.process, self.bench, self.publisher, self.spawn, self.around)  # type: ignore[arg-type]
+        self.path = root / "a.plan.json"
+        self.uri = self.path.as_uri()
+
+    def spawn(self, work: Coroutine[Any, Any, Any], what: str) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work, name=what)
+        self.tasks.append(task)
+        return task
+
+    def ask(self) -> asyncio.Task[Report | None]:
+        return asyncio.create_task(self.analyst.up_to_date(self.uri))
+
+    async def turns(self) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    def let_go(self) -> None:
+        for gate in self.process.looks:
+            gate.set()
+
+
+def codes(report: Report | None) -> set[str]:
+    assert report is not None
+    return {item["code"] for item in json.loads(report.encoded)}
+
+
+async def test_a_look_from_before_all_was_read_does_not_replace_one_from_after(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.bench.workspace.open(scene.uri, "json", 1, plan_text(2))
+    asked = scene.ask()
+    await scene.turns()
+    assert len(scene.process.looks) == 1
+    scene.around.is_read = True
+    scene.analyst.release()
+    await scene.turns()
+    assert "plan-context-unknown" in codes(scene.publisher.report(scene.uri))
+    scene.let_go()
+    assert "plan-context-unknown" in codes(await asked)
+    assert "plan-context-unknown" in codes(scene.analyst.ready(scene.uri))
+
+
+async def test_a_look_at_a_file_that_changes_meanwhile_is_not_the_answer(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.around.is_read = True
+    scene.path.write_text(plan_text(2), encoding="utf-8")
+    scene.bench.workspace.refresh([scene.path])
+    asked = scene.ask()
+    await scene.turns()
+    context = expanded(
+        '{"meta": {"protocol_version": "1.0.0", "schema_version": "1.0.0"}, "context_id": "<c1>"}'
+    )
+    updates = scene.bench.workspace.open((tmp_path / "a.context.json").as_uri(), "json", 1, context)
+    scene.analyst.changed(updates)
+    await scene.turns()
+    scene.let_go()
+    await scene.turns()
+    scene.let_go()
+    assert "plan-context-unknown" not in codes(await asked)
+
+
+async def test_a_look_at_a_document_that_has_gone_leaves_nothing(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.bench.workspace.open(scene.uri, "json", 1, plan_text(2))
+    asked = scene.ask()
+    await scene.turns()
+    scene.analyst.changed(scene.bench.workspace.close(scene.uri))
+    scene.let_go()
+    assert await asked is None
+    assert scene.publisher.report(scene.uri) is None
+
+
+async def test_a_bug_at_one_file_does_not_hide_the_next(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[str] = []
+
+    class Desk:
+        is_closed = False
+
+    class Half(Watching):
+        async def _read(self, path: Path) -> None:
+            seen.append(path.name)
+            if path.name == "a":
+                raise KeyError(path)
+
+    assert await Half(Desk())._refresh([Path("a"), Path("b")])  # type: ignore[arg-type]
+    assert seen == ["a", "b"]
+    assert "A bug in reading a." in caplog.text
