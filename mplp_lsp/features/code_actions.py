@@ -14,11 +14,11 @@ from mplp_lsp.features.fix_all import FIX_ALL_KIND, all_fixed, can_fix_all
 from mplp_lsp.features.fixes import Fix, fixes
 from mplp_lsp.features.member_offers import QUICK_FIX, gathered_offers
 from mplp_lsp.features.new_documents import NEW_KIND, new_documents
-from mplp_lsp.features.offers import Offer, Wanted, action_of, is_lazy
+from mplp_lsp.features.offers import REWRITE, Offer, Wanted, action_of, is_lazy
 from mplp_lsp.features.places import STEPS, offsets_of, steps_between
 from mplp_lsp.features.plan_state import PlanState, plan_state
 from mplp_lsp.features.seed_forms import seed_form_offers
-from mplp_lsp.features.step_refactorings import EXTRACT, REWRITE, step_refactorings
+from mplp_lsp.features.step_refactorings import EXTRACT, step_refactorings
 from mplp_lsp.features.workspace_edits import Change, workspace_edit
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document

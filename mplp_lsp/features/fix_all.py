@@ -5,6 +5,7 @@ Guesses ("did you mean") are left to the person: an editor may run this on each 
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
@@ -102,6 +103,15 @@ def _disjoint(groups: Sequence[tuple[Edit, ...]]) -> list[Edit]:
     """The edits in text order; a fix that would touch another waits for the next round."""
     taken: list[Edit] = []
     for group in groups:
-        if all(edit.end < other.start or other.end < edit.start for edit in group for other in taken):
-            taken.extend(group)
-    return sorted(taken)
+        if not any(_touches(taken, edit) for edit in group):
+            for edit in group:
+                insort(taken, edit)
+    return taken
+
+
+def _touches(taken: Sequence[Edit], edit: Edit) -> bool:
+    """Whether an edit reaches one of those taken, which are in order and do not reach each other."""
+    place = bisect_left(taken, edit)
+    return (place > 0 and taken[place - 1].end >= edit.start) or (
+        place < len(taken) and taken[place].start <= edit.end
+    )

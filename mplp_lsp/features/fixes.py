@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from mplp_lsp.analysis.located import Located
 from mplp_lsp.features.cycle_cuts import cycle_cuts
-from mplp_lsp.features.id_repairs import fresh_uuid, malformed_id_repairs
+from mplp_lsp.features.fresh import fresh_uuid
+from mplp_lsp.features.id_repairs import malformed_id_repairs
 from mplp_lsp.features.json_edits import item_added, item_removed, member_added
 from mplp_lsp.features.member_edits import member_moved, member_removed
 from mplp_lsp.features.text_repairs import text_repair

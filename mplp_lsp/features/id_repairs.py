@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import uuid
 from collections.abc import Iterator
 
-from mplp_lsp.features.json_edits import spots_of_text, value_at
+from mplp_lsp.features.fresh import fresh_uuid
+from mplp_lsp.features.id_spots import id_spots
+from mplp_lsp.features.json_edits import value_at
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
@@ -22,15 +22,6 @@ _SECTION_IDS = frozenset(
 )
 
 
-def fresh_uuid(document: Document, offset: int) -> str:
-    """A UUID version 4 in form, made from the document itself: features draw no random numbers.
-
-    Two places, texts or files give different ones; asking twice for the same gives the same.
-    """
-    seed = f"{document.uri}\n{offset}\n{document.text.text}".encode("utf-8", "surrogatepass")
-    return str(uuid.UUID(bytes=hashlib.sha256(seed).digest()[:16], version=4))
-
-
 def malformed_id_repairs(document: Document, pointer: Pointer) -> Iterator[tuple[str, tuple[Edit, ...]]]:
     """Titles and edits that make an id of the text at `pointer`, the best first; nothing where none is sure.
 
@@ -41,24 +32,18 @@ def malformed_id_repairs(document: Document, pointer: Pointer) -> Iterator[tuple
     word = value_at(tree, pointer) if tree is not None else None
     if tree is None or not isinstance(word, str) or not word:
         return
-    hits = [tree.at(start + 1) for start, _ in spots_of_text(tree, word)]
-    spots = [hit for hit in hits if _is_id_place(hit.pointer)]
+    spots = sorted((*tree.range_of(place), place) for place in id_spots(document, word))
     shown = json.dumps(word, ensure_ascii=False)
-    if any(_declares(document, hit.pointer) for hit in spots):
-        text = json.dumps(fresh_uuid(document, spots[0].start))
+    if any(_declares(document, place) for _, _, place in spots):
+        text = json.dumps(fresh_uuid(document, spots[0][0]))
         where = "" if len(spots) == 1 else f", at all {len(spots)} places"
-        edits = tuple(Edit(hit.start, hit.end, text) for hit in spots)
+        edits = tuple(Edit(start, end, text) for start, end, _ in spots)
         yield f"Replace {_cut(shown)} by a fresh id{where}", edits
     elif "dependencies" in pointer:
         meant = _step_meant(tree, word)
         if meant is not None:
             start, end = tree.range_of(pointer)
             yield f"Change to `{json.dumps(meant)}`", (Edit(start, end, json.dumps(meant)),)
-
-
-def _is_id_place(pointer: Pointer) -> bool:
-    names = [part for part in pointer if isinstance(part, str)]
-    return bool(names) and (names[-1] in ("dependencies", "id") or names[-1].endswith("_id"))
 
 
 def _declares(document: Document, pointer: Pointer) -> bool:

@@ -154,31 +154,6 @@ def _unit(document: Document, pointer: Pointer) -> str:
     return inner.removeprefix(outer) if inner.startswith(outer) and len(inner) > len(outer) else _INDENT
 
 
-def spots_of_text(tree: Tree, text: str) -> Iterator[tuple[int, int]]:
-    """Where this very string stands as a value, anywhere in the document, in text order."""
-    places = list(_pointers_to(tree.header, text, ()))
-    for name, table in tree.tables.items():
-        index = 0
-        for block in table.blocks:
-            for element in block.elements:
-                places.extend(_pointers_to(element.value, text, (name, index)))
-                index += 1
-    yield from sorted(tree.range_of(pointer) for pointer in places)
-
-
-def _pointers_to(value: object, text: str, pointer: Pointer) -> Iterator[Pointer]:
-    # A stack instead of recursion: documents may nest deeper than Python likes to call.
-    stack: list[tuple[object, Pointer]] = [(value, pointer)]
-    while stack:
-        inner, place = stack.pop()
-        if inner == text and isinstance(inner, str):
-            yield place
-        elif isinstance(inner, dict):
-            stack.extend((each, (*place, key)) for key, each in inner.items())
-        elif isinstance(inner, list):
-            stack.extend((each, (*place, index)) for index, each in enumerate(inner))
-
-
 def _object_at(tree: Tree, pointer: Pointer) -> dict[str, Any] | None:
     value = value_at(tree, pointer)
     return value if isinstance(value, dict) else None

@@ -9,7 +9,7 @@ from functools import partial
 from mplp_lsp.analysis.located import Located
 from mplp_lsp.features.fix_all import all_of_code
 from mplp_lsp.features.fixes import fixes
-from mplp_lsp.features.id_repairs import fresh_uuid
+from mplp_lsp.features.fresh import fresh_uuid
 from mplp_lsp.features.json_edits import members_added
 from mplp_lsp.features.offers import Offer
 from mplp_lsp.features.workspace_edits import Change
@@ -38,6 +38,9 @@ def gathered_offers(
         first = next(found for found in here if found.finding.code == code)
         if counts[code] > 1 and any(fix.is_preferred for fix in fixes(document, first)):
             title = f"Fix all {counts[code]} of `{code}` in this document"
+            if "findings-capped" in counts:
+                # There may be more than are shown, and only what is shown is known.
+                title = f"Fix the {counts[code]} of `{code}` that are shown"
             yield Offer(title, QUICK_FIX, partial(all_of_code, snapshot, document, code), key=code)
 
 

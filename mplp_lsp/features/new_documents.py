@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from mplp_lsp.features.id_repairs import fresh_uuid
+from mplp_lsp.features.fresh import fresh_uuid
 from mplp_lsp.features.json_edits import value_at
 from mplp_lsp.features.offers import Offer
 from mplp_lsp.features.places import STEPS, steps_between

@@ -11,6 +11,9 @@ from mplp_lsp.features.workspace_edits import Change, workspace_edit
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import ClientView, Snapshot
 
+REWRITE = "refactor.rewrite"
+"""LSP's kind for what changes a text in place (LSP 3.17, CodeActionKind)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:

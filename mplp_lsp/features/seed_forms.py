@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from mplp_lsp.features.id_repairs import fresh_uuid
-from mplp_lsp.features.offers import Offer
+from mplp_lsp.features.fresh import fresh_uuid
+from mplp_lsp.features.offers import REWRITE, Offer
 from mplp_lsp.features.workspace_edits import Change
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.errors import EventRejected
 
-REWRITE = "refactor.rewrite"
 _KINDS = frozenset({"event", "file-update", "git", "ci", "tool"})
 _SOURCE = "editor"
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from mplp_lsp.features.id_repairs import fresh_uuid
+from mplp_lsp.features.fresh import fresh_uuid
 from mplp_lsp.features.json_edits import item_inserted, items_removed, member_added, value_at
-from mplp_lsp.features.offers import Offer
+from mplp_lsp.features.offers import REWRITE, Offer
 from mplp_lsp.features.places import STEPS, steps_between
 from mplp_lsp.features.plan_steps import dependants
 from mplp_lsp.features.step_orders import orders_of
@@ -20,7 +20,6 @@ from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.lifecycle import is_terminal
 from mplp_runtime.rules.world import StepFacts
 
-REWRITE = "refactor.rewrite"
 EXTRACT = "refactor.extract"
 NEW_DESCRIPTION = "New step"
 _MOST_NAMES_TRIED = 100
