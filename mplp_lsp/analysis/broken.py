@@ -49,7 +49,7 @@ def without_echoes(tree: Tree, findings: Sequence[Finding], facts: DocumentFacts
         if part == "value":
             # Where an opening bracket was guessed, the list or object is nobody's word.
             is_guess = bool(guessed) and _touches(tree.range_of(pointer, "key"), places)
-            is_echo = is_guess or tree.is_broken(pointer)
+            is_echo = is_guess or tree.is_broken(pointer) or (is_shifted and _is_stray_list(tree, pointer))
         elif is_shifted and not _is_in_element(owner):
             is_echo = True
         elif part == "key":
@@ -75,6 +75,15 @@ def _is_last(tree: Tree, pointer: Pointer) -> bool:
     """Whether an object stands in the last entry of its list, which swallows what follows when not closed."""
     table = tree.tables.get(str(pointer[0]))
     return table is not None and pointer[1] == table.count - 1
+
+
+def _is_stray_list(tree: Tree, pointer: Pointer) -> bool:
+    """Whether this is the last entry of a list that is not closed, as a list of its own: `[{…}, [{…}]`."""
+    if len(pointer) != 2 or not _is_in_element(pointer) or not _is_last(tree, pointer):
+        return False
+    table = tree.tables[str(pointer[0])]
+    unclosed = (one.start for one in tree.root_problems if one.code == "json-bracket-unclosed")
+    return isinstance(table.element(table.count - 1).value, list) and table.start - 1 in unclosed
 
 
 def _end_before(tree: Tree, offset: int) -> int:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from mplp_lsp.text.elements import Element, LooseElement
 from mplp_lsp.text.json_judge import Gap, Outer
-from mplp_lsp.text.json_keys import HALF_KEY
+from mplp_lsp.text.json_keys import is_cut_off
 from mplp_lsp.text.json_lexer import Lexer
 from mplp_lsp.text.json_reader import Reader
 from mplp_lsp.text.json_slips import (
@@ -23,7 +23,6 @@ from mplp_lsp.text.json_slips import (
     window_start,
 )
 from mplp_lsp.text.places import Placing, Spot
-from mplp_lsp.text.problems import Problem
 
 # A file with this many of them in one element is no JSON with a slip, but another language.
 _FOREIGN_LIMIT = 2
@@ -102,7 +101,7 @@ def is_doubtful(reader: Reader, at: int, stop: int, leave: Gap, *, is_empty: boo
         return False
     if sum(problem.message in _FOREIGN for problem in lexer.problems) >= _FOREIGN_LIMIT:
         return False
-    if errors > 1 or reader.forced > 1 or any(_is_cut_off(lexer, problem) for problem in lexer.problems):
+    if errors > 1 or reader.forced > 1 or any(is_cut_off(lexer.text, problem) for problem in lexer.problems):
         return True
     behind = lexer.skip(stop, report=False)
     char = lexer.char(behind)
@@ -119,12 +118,6 @@ def is_doubtful(reader: Reader, at: int, stop: int, leave: Gap, *, is_empty: boo
     if char == "{":
         return errors > 0 and lexer.char(lexer.skip(behind + 1, report=False)) not in ('"', "}")
     return char in "}:," or (errors > 0 and lexer.is_key(behind))
-
-
-def _is_cut_off(lexer: Lexer, problem: Problem) -> bool:
-    """Whether a word with a quote behind it, but none before it, was taken for a key being typed."""
-    text = lexer.text[problem.start : problem.end]
-    return problem.message == HALF_KEY and text.endswith('"') and not text.startswith('"')
 
 
 def ends_well(lexer: Lexer, bracket: int) -> bool:

@@ -125,9 +125,9 @@ class Judge:
                 # Unless that bracket opens nothing.
                 inner = self.lexer.skip(at + 1, report=False)
                 follows = self.lexer.char(inner)
-                if has_comma:
-                    return char == "[" and self.lexer.is_key(inner)
-                return not follows or (follows == "}" and parent)
+                if char == "[" and self.lexer.is_key(inner):
+                    return True
+                return not has_comma and follows in ("", "}")
             return char not in "{[" and (is_own or (char == "}" and not has_comma))
         return is_own or (char != "}" and (has_comma or char in "{[]"))
 

@@ -6,6 +6,7 @@ import re
 
 from mplp_lsp.text.json_containers import Containers
 from mplp_lsp.text.json_judge import Frame, Gap
+from mplp_lsp.text.problems import Problem
 
 HALF_KEY = "Colon and value expected after this key."
 _NO_COLON = re.compile(r"[=:]?=>?|->")
@@ -118,3 +119,9 @@ class Keys(Containers):
             self.placing.missing(frame.spot.member(name, at, stop), stop)
         frame.gap = Gap.QUIET
         return stop
+
+
+def is_cut_off(text: str, problem: Problem) -> bool:
+    """Whether a word of `text` with a quote behind it, but none before it, was taken for a half-typed key."""
+    word = text[problem.start : problem.end]
+    return problem.message == HALF_KEY and word.endswith('"') and not word.startswith('"')

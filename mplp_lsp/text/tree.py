@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mplp_lsp.text.edits import Edit, Stretch, stretches
 from mplp_lsp.text.elements import ElementTable, Rows
+from mplp_lsp.text.json_keys import is_cut_off
 from mplp_lsp.text.json_parser import Cut, Root, read_root
 from mplp_lsp.text.json_root_slips import Span, root_slips
 from mplp_lsp.text.json_slips import Slip, problem_of
@@ -96,9 +97,11 @@ class Tree:
         if not (self._has_root_error or any(rows.begins_badly for rows in self._rows)):
             return self
         errors = _error_count(self._root, self._rows)
-        if errors < 2:
+        # A single one is as good an explanation, but for the rest of a string that was cut in two.
+        is_cut = errors == 1 and any(is_cut_off(self.text.text, problem) for problem in self.root_problems)
+        if errors < 2 and not is_cut:
             return self
-        best, fewest = self, errors - 1
+        best, fewest = self, errors if is_cut else errors - 1
         for slip in islice(root_slips(self.text.text, self._spans), _MOST_TRIED):
             meant = self.text.edited(slip.start, slip.end, slip.new_text)
             change = Stretch(slip.start, slip.end, slip.start, slip.start + len(slip.new_text))

@@ -57,6 +57,9 @@ def test_the_sound_plan_is_quiet() -> None:
         ('"status": "draft"', '"status": draft'),
         ('"status": "draft"', '"status": "draft'),
         ('"order', '"order'),
+        ('    {"step_id": "<s3>"', '    [{"step_id": "<s3>"'),
+        ('"<c1>"', '"<c"1>"'),
+        ('"status": "draft"', '"status": ""draft"'),
     ],
 )
 def test_one_slip_of_the_pen_is_told_once_or_twice_at_most(old: str, new: str) -> None:
