@@ -61,13 +61,18 @@ def _is_near(finding: Finding, pointer: Pointer) -> bool:
 def finding_cards(document: Document, found: list[Located]) -> Iterator[Card]:
     """Cards for the gravest of them; how many more there are is said, and nothing is said twice."""
     shown = found[:_MOST_FINDINGS]
+    explained: set[str] = set()
     for number, one in enumerate(shown):
         hidden = len(found) - len(shown) if number == len(shown) - 1 else 0
-        yield finding_card(document, one, hidden)
+        yield finding_card(document, one, hidden, is_explained=one.finding.code in explained)
+        explained.add(one.finding.code)
 
 
-def finding_card(document: Document, found: Located, hidden: int = 0) -> Card:
-    """One finding: what is wrong, why the rule is there, how to repair it, and the page about it."""
+def finding_card(document: Document, found: Located, hidden: int = 0, *, is_explained: bool = False) -> Card:
+    """One finding: what is wrong, why the rule is there, how to repair it, and the page about it.
+
+    `is_explained`: the card before says what there is to say about the rule.
+    """
     finding = found.finding
     title = line(strong(finding.code), f" · {SEVERITIES[int(finding.severity)]}")
     sentences: list[Line] = [spoken(text) for text in finding.message.splitlines() if text.strip()]
@@ -77,7 +82,7 @@ def finding_card(document: Document, found: Located, hidden: int = 0) -> Card:
         number = spot.document.text.position(spot.start, "utf-32")[0] + 1
         where = "line" if spot.document is document else f"{spot.document.uri.rpartition('/')[2]}, line"
         rows.append((Piece("text", f"{where} {number:,}: "), *spoken(spot.message)))
-    if entry is not None:
+    if entry is not None and not is_explained:
         why = _not_said_yet(entry.meaning, finding.message)
         rows.extend([line("Why: ", why)] if why else [])
         rows.append(line("How to fix: ", entry.fix))

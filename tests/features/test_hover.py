@@ -263,6 +263,12 @@ def test_a_rule_says_once_what_it_wants() -> None:
     assert "- Why: Looks at `steps[*].agent_role` of a plan" in text
 
 
+def test_a_rule_that_fires_three_times_at_a_place_is_explained_once() -> None:
+    text = text_of(project('$0{"title": "T", "steps": []}'))
+    assert text.count("This plan needs ") == 3
+    assert text.count("- Why: An object lacks something it must have.") == 1
+
+
 def test_a_document_that_has_no_name_yet_is_called_by_its_file() -> None:
     assert "**a.plan.json** · plan" in text_of(project("$0{"))
     assert "**a.plan.json** · plan" in text_of(project('$0{"title": " "}'))
