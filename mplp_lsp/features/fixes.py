@@ -12,10 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from mplp_lsp.analysis.located import Located
+from mplp_lsp.analysis.name_places import places_of
+from mplp_lsp.analysis.names import names_called
 from mplp_lsp.features.cycle_cuts import cycle_cuts
 from mplp_lsp.features.fresh import fresh_uuid
 from mplp_lsp.features.id_repairs import malformed_id_repairs
-from mplp_lsp.features.json_edits import item_added, item_removed, member_added
+from mplp_lsp.features.json_edits import item_added, item_removed, member_added, value_at
 from mplp_lsp.features.member_edits import member_moved, member_removed
 from mplp_lsp.features.text_repairs import text_repair
 from mplp_lsp.text.edits import Edit
@@ -146,8 +148,16 @@ def _inserted(document: Document, found: Located, data: Mapping[str, object]) ->
 
 
 def _fresh_id(document: Document, found: Located) -> Fix:
-    text = json.dumps(fresh_uuid(document, found.start))
-    return Fix("Give it an id of its own", (Edit(found.start, found.end, text),), is_preferred=True)
+    """A document's own id changes wherever the document names itself, as a trace does in its spans."""
+    fresh = fresh_uuid(document, found.start)
+    edits = [Edit(found.start, found.end, json.dumps(fresh))]
+    tree = document.tree
+    if found.finding.code == "document-id-duplicate" and tree is not None:
+        own = value_at(tree, found.finding.place.pointer)
+        called = names_called(document, own) if isinstance(own, str) else []
+        places = places_of(document, [name for name in called if name.kind == document.kind])
+        edits = [Edit(*place, fresh) for place in sorted(places)] or edits
+    return Fix("Give it an id of its own", tuple(edits), is_preferred=True)
 
 
 def _without_member(document: Document, found: Located, home: object) -> Iterator[Fix]:

@@ -39,6 +39,7 @@ def seed_form_offers(snapshot: Snapshot, document: Document) -> Iterator[Offer]:
 
     def made() -> Change:
         text = json.dumps(found.envelope, ensure_ascii=False, indent=2)
-        return Change([(document, [Edit(*tree.range_of(()), text)])])
+        line_end = "\r\n" if "\r\n" in document.text.text else "\n"
+        return Change([(document, [Edit(*tree.range_of(()), text.replace("\n", line_end))])])
 
     yield Offer("Convert to the frozen form, with an envelope", REWRITE, made)

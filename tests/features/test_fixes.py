@@ -331,3 +331,15 @@ def test_a_member_is_taken_out_alone_also_where_another_stands_twice(members: st
     seen = project(f"-- a.context.json --\n{text(members)}")
     rest = members.replace('"colour": "red", ', "").replace(', "colour": "red"', "")
     assert fixed(seen, "property-unknown", "Remove `colour`") == expanded(text(rest))
+
+
+def test_a_copied_trace_gets_its_own_id_in_its_spans_as_well() -> None:
+    trace = (
+        '{"trace_id": "<t1>", "root_span": {"trace_id": "<t1>", "span_id": "<x1>"}, '
+        '"context_id": "<c1>", "plan_id": "<p1>", "status": "running"}'
+    )
+    seen = project(f"-- a.trace.json --\n{trace}\n-- b.trace.json --\n{trace}")
+    text = fixed(seen, "document-id-duplicate", "Give it an id of its own")
+    value = json.loads(text)
+    assert value["trace_id"] != uuid_of("t1")
+    assert value["root_span"] == {"trace_id": value["trace_id"], "span_id": uuid_of("x1")}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from lsprotocol import types
 
@@ -9,7 +11,7 @@ from mplp_lsp.features.code_actions import code_actions
 from mplp_lsp.features.places import range_between
 from tests.features.plans import applied, plan_text
 from tests.features.test_code_actions import WHOLE_CLIENT, errors, offers
-from tests.project import ROOT, Project, project, uri
+from tests.project import ROOT, Project, project, uri, uuid_of
 
 PLAN = plan_text().replace('"tester"', '$0"tester"', 1)
 
@@ -74,3 +76,13 @@ def test_beside_a_text_that_was_never_saved_nothing_is_made() -> None:
         made = action.edit.document_changes if action.edit is not None else None
         uris = [change.uri for change in made or () if isinstance(change, types.CreateFile)]
         assert set(uris) <= {uri("mplp.toml")}, action.title
+
+
+def test_an_event_in_windows_line_ends_keeps_them_when_it_gets_its_envelope() -> None:
+    event = {"event_id": uuid_of("e1"), "file_path": "a.py", "change_type": "renamed", "old_path": "b.py"}
+    event |= {"timestamp": "2026-01-01T00:00:00Z", "source": "vscode"}
+    text = json.dumps(event, indent=2).replace("\n", "\r\n")
+    seen = project(f"-- a.event.json --\n{text}", client=WHOLE_CLIENT)
+    (convert,) = [each for each in offers(seen, "refactor") if each.title.startswith("Convert")]
+    after = applied(seen.snapshot, seen.uri, convert.edit)
+    assert after.count("\r\n") == after.count("\n") > 5
