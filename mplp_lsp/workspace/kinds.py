@@ -99,9 +99,20 @@ _TELLING_KEYS: tuple[tuple[str, frozenset[str]], ...] = (
     ("tool", frozenset({"tool_kind"})),
 )
 _FAMILIES = frozenset(
-    ("import_process", "intent", "delta_intent", "impact_analysis", "compensation_plan", "methodology")
-    + ("reasoning_graph", "pipeline_stage", "graph_update", "runtime_execution", "cost_budget")
-    + ("external_integration",)
+    {
+        "import_process",
+        "intent",
+        "delta_intent",
+        "impact_analysis",
+        "compensation_plan",
+        "methodology",
+        "reasoning_graph",
+        "pipeline_stage",
+        "graph_update",
+        "runtime_execution",
+        "cost_budget",
+        "external_integration",
+    }
 )
 _OWN_IDS = frozenset(f"{kind}_id" for kind in MODULES)
 _PROFILE_EVENT = re.compile(r"(?:SA|MAP)[A-Z][a-z]+[A-Za-z]*$")

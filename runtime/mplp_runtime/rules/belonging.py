@@ -74,6 +74,8 @@ def _contexts(facts: DocumentFacts, world: World) -> Iterator[Finding]:
             yield fault
             return
     yield from _inactive_context(facts, world)
+    if facts.kind == "plan" and any(span.id != own and _is_lost(own, span.id, world) for span in spans):
+        return
     for span in spans:
         if span.id != own:
             yield finding(
@@ -115,16 +117,24 @@ def _context_of_plan(trace: DocumentFacts, reference: Reference, world: World) -
     context = reference_at(plan, _CONTEXT) if plan is not None else None
     if plan is None or context is None or context.id == reference.id:
         return None
+    is_over = trace.status is not None and is_terminal("trace", trace.status)
+    if not is_over and _is_lost(context.id, reference.id, world):
+        return None
     return finding(
         "trace-context-mismatch",
         f"This trace names another context than its plan, {described(plan)}. "
         f"The plan belongs to `{context.id}`.",
         reference.pointer,
         # The invariant is about traces that are finished; before that the id may still be put right.
-        Severity.ERROR if trace.status and is_terminal("trace", trace.status) else Severity.WARNING,
+        Severity.ERROR if is_over else Severity.WARNING,
         [Related(Place(context.pointer, "value", plan.uri), "The plan's context.")],
         data={"suggestion": context.id},
     )
+
+
+def _is_lost(own: str, other: str, world: World) -> bool:
+    """Whether a plan's context is nowhere and the other is there: the plan is wrong then, and says so."""
+    return not world.declarations("context", own) and bool(world.declarations("context", other))
 
 
 def _plan_of_trace(trace: DocumentFacts, world: World) -> Iterator[Finding]:
@@ -141,6 +151,9 @@ def _plan_of_trace(trace: DocumentFacts, world: World) -> Iterator[Finding]:
 
 def _steps_of_trace(trace: DocumentFacts, plan: DocumentFacts) -> Iterator[Finding]:
     known = {step.step_id for step in plan.steps}
+    if not known or not all(step_id is not None and is_id(step_id) for step_id in known):
+        # Which step is meant can be seen once the plan says what its steps are.
+        return
     near: NearIds | None = None
     for index, segment in enumerate(trace.entries.get("segments", ())):
         step = segment.step
@@ -167,11 +180,12 @@ def _roles(facts: DocumentFacts, field: str, world: World) -> Iterator[Finding]:
     known = dict.fromkeys(word for role in roles for word in (role.id, role.title) if word)
     if not known:
         return
+    is_any_id_spoilt = any(role.id is None or not is_id(role.id) for role in roles)
     near = NearIds(word for word in known if is_id(word))
     names = [word for word in known if not is_id(word)]
     for index, entry in enumerate(facts.entries.get(field, ())):
         role = entry.role
-        if role is None or role in known or not role.strip():
+        if role is None or role in known or not role.strip() or (is_any_id_spoilt and is_id(role)):
             continue
         suggestion = near.meant(role) if is_id(role) else nearest(role, names)
         message = f"No Role document of this workspace has the id or the name {quoted(role)}."

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from mplp_runtime.rules import habits, invariants, schema
 from mplp_runtime.rules.advice import element_advice, header_advice
+from mplp_runtime.rules.collabs import collab_findings
 from mplp_runtime.rules.confirms import confirm_findings
 from mplp_runtime.rules.contradictions import element_contradictions, header_contradictions
 from mplp_runtime.rules.findings import Finding, Place, Stage
@@ -105,6 +106,8 @@ def _alone(facts: DocumentFacts, memory: Memory | None) -> list[Finding]:
         found += trace_findings(facts, memory)
     elif facts.kind == "confirm":
         found += confirm_findings(facts)
+    elif facts.kind == "collab":
+        found += collab_findings(facts)
     return found
 
 

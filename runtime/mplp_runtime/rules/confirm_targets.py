@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mplp_runtime.rules.confirms import confirm_findings
 from mplp_runtime.rules.facts import LAST_CONFIRM
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.neighbours import (
@@ -76,6 +77,9 @@ def approval_findings(plan: DocumentFacts, world: World) -> Iterator[Finding]:
     ]
     newest = max(about, key=_latest_word, default=None)
     if newest is None or newest.status not in ("pending", "rejected"):
+        return
+    if any(each.code == "confirm-status-contradicts" for each in confirm_findings(newest)):
+        # Its newest decision says something else than its status.
         return
     word = plan.status.replace("_", " ")
     yield finding(

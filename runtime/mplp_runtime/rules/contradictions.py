@@ -142,6 +142,8 @@ def _undecided(header: Members, counts: Mapping[str, int]) -> Iterator[Finding]:
         status in ("approved", "rejected")
         and not counts.get("decisions")
         and header.get("decisions", []) == []
+        # Decisions under another key are told as that.
+        and not any("decision" in key.casefold() for key in header if key != "decisions")
     ):
         yield _finding(
             "confirm-decision-missing",

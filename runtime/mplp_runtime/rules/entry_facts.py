@@ -87,7 +87,9 @@ def _message(entry: Members) -> EntryFacts:
 
 
 def _participant(entry: Members) -> EntryFacts:
-    return EntryFacts(_text(entry.get("participant_id")), role=_text(entry.get("role_id")))
+    role = _text(entry.get("role_id"))
+    lacks_role = "role_id" not in entry or (role is not None and not role.strip())
+    return EntryFacts(_text(entry.get("participant_id")), role=role, lacks_role=lacks_role)
 
 
 def _node(entry: Members) -> EntryFacts:

@@ -170,7 +170,7 @@ def _circles(graph: StepGraph, memory: Memory | None) -> dict[int, tuple[Finding
         ):
             fresh.by_nodes[nodes] = earlier
         else:
-            fresh.by_nodes[nodes] = (part, [_circle(graph, part, circle) for circle in part.circles])
+            fresh.by_nodes[nodes] = (part, _one_per_edge(graph, part))
     if memory is not None:
         memory["circles"] = fresh
     found: dict[int, tuple[Finding, ...]] = {}
@@ -178,6 +178,17 @@ def _circles(graph: StepGraph, memory: Memory | None) -> dict[int, tuple[Finding
         for index, finding in findings:
             found[index] = (*found.get(index, ()), finding)
     return found
+
+
+def _one_per_edge(graph: StepGraph, part: Circles) -> list[tuple[int, Finding]]:
+    """Of several circles that the same dependency closes the shortest one is told: one fault."""
+    shortest: dict[tuple[int, int], list[int]] = {}
+    for circle in part.circles:
+        turned = _turned(circle)
+        edge = (turned[-1], turned[0])
+        if edge not in shortest or len(circle) < len(shortest[edge]):
+            shortest[edge] = circle
+    return [_circle(graph, part, circle) for circle in shortest.values()]
 
 
 def _circle(graph: StepGraph, part: Circles, circle: list[int]) -> tuple[int, Finding]:

@@ -128,8 +128,17 @@ def _id(name: str, prefix: Pointer, value: str, pointer: Pointer, table: str | N
 
 
 def _version(kind: str, value: object) -> Iterator[Finding]:
-    meta = value.get("meta") if isinstance(value, Mapping) and kind in MODULES else None
-    version = meta.get("protocol_version") if isinstance(meta, Mapping) else None
+    """A Core says a second time which protocol it is about."""
+    if not isinstance(value, Mapping) or kind not in MODULES:
+        return
+    meta = value.get("meta")
+    own = meta.get("protocol_version") if isinstance(meta, Mapping) else None
+    yield from _unsupported(own, ("meta", "protocol_version"))
+    if kind == "core" and value.get("protocol_version") != own:
+        yield from _unsupported(value.get("protocol_version"), ("protocol_version",))
+
+
+def _unsupported(version: object, pointer: Pointer) -> Iterator[Finding]:
     numbers = version.split(".") if isinstance(version, str) else []
     if version == SUPPORTED_VERSION or len(numbers) != 3 or not all(map(_is_number, numbers)):
         return
@@ -139,7 +148,7 @@ def _version(kind: str, value: object) -> Iterator[Finding]:
         f"This document says protocol {version}. Here it is checked as {SUPPORTED_VERSION}.",
         Severity.INFORMATION if is_same_major else Severity.WARNING,
         Stage.HABIT,
-        Place(("meta", "protocol_version")),
+        Place(pointer),
         data={"suggestion": SUPPORTED_VERSION},
     )
 

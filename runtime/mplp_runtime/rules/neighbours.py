@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from urllib.parse import unquote, urlsplit
 
+from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.near_ids import NearIds
 from mplp_runtime.rules.words import quoted
@@ -109,9 +110,10 @@ def unknown_document(
         code,
         f"{message} Did you mean {described(meant)}, `{suggestion}`?",
         reference.pointer,
-        Severity.WARNING,
+        # An id that is none is the fault then, and is told where it stands.
+        Severity.WARNING if is_id(suggestion) else Severity.INFORMATION,
         [Related(Place(meant.id_pointer, "value", meant.uri), f"This {name} is near.")],
-        data={"suggestion": suggestion},
+        data={"suggestion": suggestion} if is_id(suggestion) else {},
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mplp_runtime.rules.words import nearest, snake_case
+from mplp_runtime.rules.words import distance, nearest, snake_case
 
 _SYNONYMS: dict[str, tuple[str, ...]] = {
     "active": ("in_progress", "running", "enabled"),
@@ -118,7 +118,11 @@ _KEY_SYNONYMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("end", "ended_at", "end_time"), ("finished_at", "completed_at", "ended_at")),
     **dict.fromkeys(("finished_at", "completed_at"), ("completed_at", "finished_at", "ended_at")),
     **dict.fromkeys(("start", "start_time"), ("started_at",)),
-    "name": ("title", "description"),
+    **dict.fromkeys(("agents", "members", "team"), ("participants",)),
+    "enabled": ("status",),
+    "session_id": ("collab_id",),
+    "data": ("payload",),
+    "name": ("title", "module_id", "description"),
     "title": ("name", "description"),
     "label": ("title", "name", "description"),
     "description": ("objective", "summary", "purpose"),
@@ -162,10 +166,11 @@ def meant_property(key: str, free: Sequence[str]) -> str | None:
     `order_index`).
     """
     near = nearest(key, free)
-    if near is not None:
-        return near
     word = snake_case(key)
     meant = next((name for name in _KEY_SYNONYMS.get(word, ()) if name in free), None)
+    # `agents` is a word of its own, though `events` is spelt nearly like it.
+    if near is not None and (meant is None or distance(word, near, 1) <= 1):
+        return near
     if meant is not None:
         return meant
     parts = [name for name in free if name.startswith(f"{word}_") or name.endswith(f"_{word}")]

@@ -33,7 +33,8 @@ class EntryFacts(NamedTuple):
 
     `parent` is the segment around a segment, or the trace that an event says it belongs to; `step` and
     `segment` are what its open members name; `started` is the one instant of an entry that has only one.
-    `seal` stands for the whole content of an entry that may not change any more.
+    `seal` stands for the whole content of an entry that may not change any more. `lacks_role`: a participant
+    has no `role_id`, or a blank one.
     """
 
     id: str | None = None
@@ -45,6 +46,7 @@ class EntryFacts(NamedTuple):
     started: datetime | None = None
     ended: datetime | None = None
     seal: int | None = None
+    lacks_role: bool = False
 
 
 @dataclass(frozen=True, slots=True)
