@@ -12,7 +12,8 @@
 ;;   (require 'mplp)
 ;;
 ;; then open a plan.  Commands: `mplp-run', `mplp-simulate', `mplp-cancel', `mplp-trace', `mplp-propose',
-;; `mplp-approve', `mplp-reject', `mplp-answer', `mplp-resume', `mplp-trust', `mplp-status'.
+;; `mplp-approve', `mplp-reject', `mplp-answer', `mplp-resume', `mplp-trust', `mplp-status', `mplp-graph',
+;; `mplp-explain', `mplp-write-back', `mplp-check-all'.
 
 ;;; Code:
 
@@ -135,6 +136,51 @@ With a prefix argument REPEAT the step that was under way."
   (interactive)
   (let ((path (plist-get (mplp--execute "mplp.showTrace" :uri (mplp--uri)) :trace_path)))
     (when path (find-file-other-window path) (auto-revert-mode) (read-only-mode))))
+
+(defun mplp--show-text (name text)
+  "Show TEXT, which is not a file, in the buffer NAME beside this one."
+  (with-current-buffer (get-buffer-create name)
+    (let ((inhibit-read-only t))
+      (erase-buffer)
+      (insert text)
+      (goto-char (point-min)))
+    (special-mode)
+    (display-buffer (current-buffer))))
+
+(defun mplp-graph (&optional dot)
+  "Show the dependency graph of this plan as Mermaid text.
+With a prefix argument DOT, as DOT."
+  (interactive "P")
+  (let ((graph (mplp--execute "mplp.showGraph" :uri (mplp--uri) :format (if dot "dot" "mermaid"))))
+    (unless (eq (plist-get graph :shown) t)
+      (mplp--show-text "*MPLP graph*" (plist-get graph :text)))))
+
+(defun mplp-explain (code)
+  "Say why the rule CODE fired in this buffer, and how to repair it.
+Interactively, take the code of the finding at point."
+  (interactive (list (or (mplp--code-at-point) (read-string "Code of the finding: "))))
+  (mplp--show-text "*MPLP explanation*" (plist-get (mplp--execute "mplp.explain" :uri (mplp--uri) :code code) :text)))
+
+(defun mplp--code-at-point ()
+  "The code of the finding at point, nil where there is none."
+  (seq-some (lambda (found)
+              (let ((text (flymake-diagnostic-text found)))
+                (and (string-match "\\[\\([a-z-]+\\)\\]" text) (match-string 1 text))))
+            (flymake-diagnostics (point))))
+
+(defun mplp-write-back ()
+  "Write the statuses of a run that has ended into its plan.
+That is an edit, and can be undone."
+  (interactive)
+  (let ((ended (mplp--status-in "completed" "failed" "cancelled" "interrupted")))
+    (mplp--execute "mplp.writeBackStatus" :run (plist-get (mplp--choose-run ended) :run_id))))
+
+(defun mplp-check-all ()
+  "Check every document of the project."
+  (interactive)
+  (let ((found (mplp--execute "mplp.validateWorkspace")))
+    (message "MPLP: %d documents: %d errors, %d warnings" (plist-get found :documents)
+             (plist-get found :errors) (plist-get found :warnings))))
 
 (defun mplp-propose ()
   "Propose the plan of this buffer for approval."

@@ -339,6 +339,59 @@ function features.hints()
   return { labels = labels, resolved = answer.result }
 end
 
+function features.folds()
+  open('shop/checkout.plan.json')
+  vim.wo.foldmethod = 'expr'
+  vim.wo.foldexpr = 'v:lua.vim.lsp.foldexpr()'
+  vim.wo.foldtext = 'v:lua.vim.lsp.foldtext()'
+  vim.wo.foldlevel = 0
+  go('"steps": [')
+  local line = vim.api.nvim_win_get_cursor(0)[1]
+  wait('folds', function()
+    return vim.fn.foldlevel(line) >= 2
+  end)
+  vim.wo.foldlevel = 1
+  local last = vim.fn.foldclosedend(line)
+  local shown = vim.fn.foldtextresult(line)
+  vim.wo.foldmethod = 'manual'
+  vim.cmd('normal! zE')
+  return { first = lines()[line], last = lines()[last], shown = shown }
+end
+
+function features.colours()
+  open('shop/checkout.plan.json')
+  vim.lsp.semantic_tokens.force_refresh(0)
+  local function tokens_at(plain, nth, inside)
+    go(plain, nth, inside)
+    local row, column = unpack(vim.api.nvim_win_get_cursor(0))
+    return wait('the colour of ' .. plain, function()
+      local found = vim.lsp.semantic_tokens.get_at_pos(0, row - 1, column)
+      return found and #found > 0 and found
+    end)[1]
+  end
+  local function told(token)
+    return { type = token.type, modifiers = vim.tbl_keys(token.modifiers) }
+  end
+  return {
+    declared = told(tokens_at('"' .. BUILD .. '"', 1, 5)),
+    used = told(tokens_at('"' .. BUILD .. '"', 2, 5)),
+    role = told(tokens_at('"tester"', 1, 3)),
+    status = told(tokens_at('"status": "pending"', 1, 12)),
+  }
+end
+
+function features.format()
+  open('shop/crowded.plan.json')
+  local before = text()
+  vim.bo.tabstop, vim.bo.shiftwidth, vim.bo.expandtab = 2, 2, true
+  vim.lsp.buf.format({ async = false, timeout_ms = 5000 })
+  local whole = text()
+  vim.cmd('silent undo')
+  local undone = text() == before
+  vim.lsp.buf.format({ async = false, timeout_ms = 5000, range = { start = { 4, 0 }, ['end'] = { 4, #lines()[4] } } })
+  return { whole = whole, undone = undone, part = text() }
+end
+
 function features.calls()
   open('shop/checkout.plan.json')
   go('"' .. BUILD .. '"', 1, 5)
@@ -383,8 +436,9 @@ function features.check_all()
 end
 
 local ORDER = {
-  'hover', 'definition', 'references', 'highlight', 'symbols', 'hints', 'calls', 'explain', 'check_all', 'completion',
-  'snippet', 'actions', 'extract', 'rename', 'graph',
+  'hover', 'definition', 'references', 'highlight', 'symbols', 'hints', 'folds', 'colours', 'calls', 'explain', 'check_all', 'completion',
+  'snippet', 'format', 'actions', 'extract', 'rename',
+  'graph',
 }
 
 local function scenario()
@@ -396,7 +450,7 @@ local function scenario()
       codes[found.code] = true
     end
     return codes['step-role-unknown'] and not codes['plan-context-unknown']
-  end)
+  end, 60)
   for _, name in ipairs(ORDER) do
     -- One feature that fails does not hide the others; what one changes, the next does not see.
     local started = vim.uv.now()

@@ -3,6 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { createRequire } from "node:module";
+import { looksOf } from "./page_looks.mjs";
 
 const [url, meeting, pictures, scenario] = process.argv.slice(2);
 const { chromium } = createRequire(process.env.MPLP_PLAYWRIGHT)("playwright-core");
@@ -107,6 +108,25 @@ async function untrusted() {
   await picture("trust-editor");
   await page.locator(".workspace-trust-editor .monaco-button", { hasText: /^Trust$/ }).first().click();
   done("trust");
+  await features();
+}
+
+/** What an author sees of each feature, in the order of vscode-driver/features.js. A look that fails is kept with its
+ * picture and does not hide the others. */
+async function features() {
+  seen.failures = {};
+  const keep = (name) => picture(name, "author");
+  for (const [name, look] of Object.entries(looksOf(page, { until, texts, picture: keep }))) {
+    await driver(`look-${name}`);
+    try {
+      seen[name] = await look();
+    } catch (error) {
+      seen.failures[name] = `${error.stack ?? error}`;
+      await keep(`${name}-error`);
+      await page.keyboard.press("Escape");
+    }
+    done(`look-${name}`);
+  }
 }
 
 function noNotification() {
@@ -114,7 +134,8 @@ function noNotification() {
 }
 
 async function palette(text) {
-  await page.locator(".monaco-editor .view-lines").first().click({ position: { x: 300, y: 5 } });
+  // The tab, not the text: a click there is never taken for something else, and leaves the cursor where it is.
+  await page.locator(".editor-group-container.active .tab.active").click();
   await page.keyboard.press("F1");
   await page.waitForSelector(".quick-input-widget:not([style*='display: none']) input");
   await page.keyboard.type(text);
@@ -143,9 +164,9 @@ function texts(selector) {
   return page.locator(selector).allInnerTexts();
 }
 
-async function picture(name) {
+async function picture(name, session = scenario) {
   // Notifications fade in; the picture shows them as they end up.
-  await page.screenshot({ path: path.join(pictures, `vscode-${scenario}-${name}.png`), animations: "disabled" });
+  await page.screenshot({ path: path.join(pictures, `vscode-${session}-${name}.png`), animations: "disabled" });
 }
 
 /** The driver has come to `name`: look, take the picture, and let it go on. */

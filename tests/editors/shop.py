@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.editors.project import META, step, write
 
-SHOP_CONTEXT, CHECKOUT, STOCK = (f"5a0b1c2d-0000-4000-8000-00000000000{number}" for number in range(1, 4))
+SHOP_CONTEXT, CHECKOUT, STOCK = (f"5a0b1c2d-0000-4000-8000-00000000000{n}" for n in range(1, 4))
 DRAW, BUILD, TRY, PRINT = (f"6b2c3d4e-0000-4000-8000-00000000000{number}" for number in range(1, 5))
 COUNT, ORDER = (f"6b2c3d4e-0000-4000-8000-0000000000a{number}" for number in range(1, 3))
 RENAMED = "0c9d8e7f-0000-4000-8000-000000000001"
@@ -23,7 +23,11 @@ def write_shop(project: Path) -> Path:
         {
             "meta": META,
             "context_id": SHOP_CONTEXT,
-            "root": {"domain": "shop", "environment": "test"},
+            "root": {
+                "domain": "shop",
+                "environment": "test",
+                "constraints": {"first": "stocktaking.plan.json"},
+            },
             "title": "The shop",
             "status": "active",
         },
@@ -49,7 +53,6 @@ def write_shop(project: Path) -> Path:
             "status": "pending",
             "requested_by_role": "tester",
             "requested_at": "2026-11-02T09:00:00Z",
-            "reason": "see checkout.plan.json",
         },
     )
     (folder / "crowded.plan.json").write_text(CROWDED, encoding="utf-8")

@@ -115,6 +115,30 @@ def test_ids_are_followed_by_the_names_of_what_they_point_to(author: dict[str, A
     assert hints["resolved"]["tooltip"]["value"].startswith("**Draw the till** · step 1 of 4")
 
 
+def test_a_list_of_steps_folds_and_says_how_many_it_hides(author: dict[str, Any]) -> None:
+    folds = shown(author, "folds")
+    assert folds["first"] == '  "steps": ['
+    assert folds["last"] == "    }"
+    assert folds["shown"] == "4 steps"
+
+
+def test_ids_roles_and_states_have_colours_of_their_own(author: dict[str, Any]) -> None:
+    colours = shown(author, "colours")
+    assert colours["declared"] == {"type": "variable", "modifiers": ["declaration"]}
+    assert colours["used"]["type"] == "variable"
+    assert len({colour["type"] for colour in colours.values()}) == 3
+
+
+def test_a_document_is_laid_out_whole_or_in_part_and_keeps_its_values(author: dict[str, Any]) -> None:
+    formatted = shown(author, "format")
+    assert formatted["whole"] == json.dumps(json.loads(formatted["whole"]), indent=2)
+    assert formatted["undone"] is True
+    assert json.loads(formatted["part"]) == json.loads(formatted["whole"])
+    first, *_ = formatted["part"].split("\n")
+    assert first == '{"meta":{"protocol_version":"1.0.0","schema_version":"1.0.0"},'
+    assert '\n      "description": "Only one",\n' in formatted["part"]
+
+
 def test_the_call_hierarchy_is_the_graph_of_dependencies(author: dict[str, Any]) -> None:
     calls = shown(author, "calls")
     assert [call["text"] for call in calls["incoming"]] == ["Try the till"]

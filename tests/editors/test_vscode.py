@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from tests.editors.installation import EXTENSION, NODE, OUT, REPOSITORY, SERVER, need
+from mplp_lsp.commands.table import COMMANDS as SERVER_COMMANDS
+from tests.editors.installation import EXTENSION, NODE, OUT, REPOSITORY, need
 from tests.editors.project import FORMAT, PACKAGE, TEST, UNKNOWN, is_duration, write_project
-from tests.editors.vscode_session import Session, build_extensions, install_extensions, run_session
+from tests.editors.vscode_session import Session, build_extensions
 
-pytestmark = [pytest.mark.editors, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.editors, pytest.mark.timeout(400)]
 
 COMMANDS = {
     "Run plan",
@@ -35,31 +36,6 @@ COMMANDS = {
     "Server status",
     "Restart server",
 }
-
-
-@pytest.fixture(scope="module")
-def packages(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    need("mplp-lsp", SERVER)
-    return build_extensions(tmp_path_factory.mktemp("packages"))
-
-
-@pytest.fixture(scope="module")
-def trusted(packages: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Session:
-    return play(packages, tmp_path_factory, "trusted")
-
-
-@pytest.fixture(scope="module")
-def untrusted(packages: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Session:
-    return play(packages, tmp_path_factory, "untrusted")
-
-
-def play(packages: list[Path], folders: pytest.TempPathFactory, scenario: str) -> Session:
-    folder = folders.mktemp(scenario)
-    install_extensions(folder, packages)
-    project = folder / "project"
-    project.mkdir()
-    write_project(project)
-    return run_session(folder, project, scenario, is_trusted=scenario == "trusted")
 
 
 def problem(session: Session, code: str) -> dict[str, Any]:
@@ -115,6 +91,14 @@ def test_every_palette_command_is_described_in_the_readme() -> None:
     described = (EXTENSION / "README.md").read_text(encoding="utf-8")
     for title in titles:
         assert title.split(" ")[0] in described, title
+
+
+def test_every_command_of_the_server_is_in_the_palette() -> None:
+    manifest = json.loads((EXTENSION / "package.json").read_text(encoding="utf-8"))
+    offered = {command["command"] for command in manifest["contributes"]["commands"]}
+    assert offered == {name.replace("mplp.", "mplp.ui.") for name in SERVER_COMMANDS} | {
+        "mplp.ui.restartServer"
+    }
 
 
 def test_a_status_that_does_not_exist_is_underlined_with_a_proposal(trusted: Session) -> None:
@@ -282,5 +266,7 @@ def test_with_trust_the_same_command_runs_the_plan(untrusted: Session) -> None:
 def test_screenshots_of_each_stage_are_kept(trusted: Session, untrusted: Session) -> None:
     stages = ["problems", "palette", "running", "trace", "document", "failure", "approval", "question"]
     wanted = [f"vscode-trusted-{stage}.png" for stage in stages] + ["vscode-untrusted-refusal.png"]
+    looks = ["hover", "completion", "outline", "calls", "actions", "graph", "explain", "rename-preview"]
+    wanted += [f"vscode-author-{look}.png" for look in looks]
     for name in wanted:
         assert (OUT / name).stat().st_size > 20_000, name

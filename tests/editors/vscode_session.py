@@ -84,7 +84,7 @@ def code_server(folder: Path) -> list[str]:
 
 
 def run_session(
-    folder: Path, project: Path, scenario: str, *, is_trusted: bool, limit_s: float = 110
+    folder: Path, project: Path, scenario: str, *, is_trusted: bool, limit_s: float = 280
 ) -> Session:
     """Opens `project` in VS Code and plays `scenario` of the driver and the page to its end."""
     chromium = need("Chromium", "chromium")

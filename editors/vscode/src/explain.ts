@@ -6,8 +6,10 @@ type Argument = Record<string, unknown>;
 
 interface Explanation {
   code: string;
-  text: string;
+  meaning: string;
+  fix: string;
   documentation: string | null;
+  findings: { message: string; line: number }[];
 }
 
 /** The finding at the cursor, else one of its line, else one of the document; the user picks where there are several. */
@@ -32,7 +34,9 @@ export async function withFinding(argument: Argument): Promise<Argument | undefi
 }
 
 export async function showExplanation(answer: unknown): Promise<void> {
-  const { code, text, documentation } = answer as Explanation;
+  const { code, meaning, fix, documentation, findings } = answer as Explanation;
+  const places = findings.map((found) => `Line ${found.line + 1}: ${found.message}`);
+  const text = [places.join("\n"), `Why: ${meaning}`, `How to fix: ${fix}`].filter((part) => part !== "").join("\n\n");
   const offers = documentation === null ? [] : ["Open the page of this rule"];
   const choice = await vscode.window.showInformationMessage(code, { modal: true, detail: text }, ...offers);
   if (choice !== undefined && documentation !== null) {

@@ -14,6 +14,9 @@ import type { Run } from "./protocol";
 import { openBeside } from "./documents";
 import { RunProgress } from "./progress";
 
+/** What is looked at beside the plan: traces and graphs. */
+const VIEW = /\.trace\.json$|^mplp-(graph|trace):/;
+
 type CommandHook = (command: string, argument: unknown) => Promise<unknown>;
 
 export class Server implements vscode.Disposable {
@@ -216,7 +219,7 @@ export class Server implements vscode.Disposable {
         },
         window: {
           showDocument: async (params, token, next) => {
-            if (params.external === true || !params.uri.endsWith(".trace.json")) {
+            if (params.external === true || !VIEW.test(params.uri)) {
               return next(params, token);
             }
             await openBeside(vscode.Uri.parse(params.uri), params.takeFocus === true);

@@ -4,6 +4,7 @@
 const fs = require("node:fs");
 const path = require("node:path");
 const vscode = require("vscode");
+const { playFeatures } = require("./features");
 
 const meeting = process.env.MPLP_DRIVER_FOLDER;
 const facts = {};
@@ -154,6 +155,8 @@ async function untrusted() {
     (found) => found === "completed" && fs.existsSync(path.join(folder(), "greeter.tar")),
     30,
   );
+  await vscode.commands.executeCommand("workbench.action.closePanel");
+  await playFeatures(facts, { open, until, turn, signal, folder });
 }
 
 /** The first findings come before the other files of the workspace are read; then those about them follow. */
