@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from mplp_lsp.analysis.located import Located
+from mplp_lsp.features.toml_repairs import title_of_toml_repair
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_runtime.rules.words import nearest
@@ -54,6 +55,10 @@ def _known(document: Document, found: Located) -> TextRepair | None:
     start, end = (end if start is None else start), (start if end is None else end)
     if not isinstance(right, str) or not isinstance(start, int) or not isinstance(end, int):
         return None
+    if found.finding.code == "toml-syntax":
+        return TextRepair(
+            title_of_toml_repair(document.text.slice(start, end), right), Edit(start, end, right)
+        )
     if right in ("}", "]") and start == end:
         return _closed(document, found.start, start, right)
     wrong = document.text.slice(start, end)
