@@ -35,7 +35,7 @@ check: setup ## format, lint, types, layers
 	$(BIN)/lint-imports
 
 test: setup setup-editors check ## everything that must hold, real editors included
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: setup ## speed against the JSON language server people use today
 	bash tests/perf/bench.sh

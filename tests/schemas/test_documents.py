@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mplp_schemas import KINDS, names, python_validator, rust_validator
-from tests.schemas.documents import CHANGES, SMALL, Change
+from tests.schemas.documents import ABSENT, CHANGES, SMALL, Change
 from tests.schemas.official import (
     SHARED,
     Fault,
@@ -31,7 +31,11 @@ def test_the_smallest_document_is_sound(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", CHANGES, ids=lambda change: f"{change.schema}-{change.path}-{change.value!r:.30}"
+    "change",
+    CHANGES,
+    ids=lambda change: (
+        f"{change.schema}-{change.path}-{'absent' if change.value is ABSENT else repr(change.value)[:30]}"
+    ),
 )
 def test_a_change_brings_exactly_the_faults_it_should(change: Change) -> None:
     assert faults_of(change.schema, change.document) == set(change.faults)
