@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_runtime.rules.findings import Finding, Part, Place, Pointer
+
+_RANGES = "ranges of findings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +51,35 @@ def located(
     document: Document, findings: Iterable[Finding], documents: Mapping[str, Document]
 ) -> list[Located]:
     """Each finding with its offsets, in the given order; related places may be in any of `documents`."""
+    tree = document.tree
     return [
         Located(
             finding,
-            *range_of(document, finding.place.pointer, finding.place.part),
+            *(range_of(document, *_spot(finding)) if tree is None else _kept_range(tree, finding.place)),
             related_spots(document, finding, documents),
         )
         for finding in findings
     ]
+
+
+def _spot(finding: Finding) -> tuple[Pointer, Part]:
+    return finding.place.pointer, finding.place.part
+
+
+def _kept_range(tree: Tree, place: Place) -> tuple[int, int]:
+    """`tree.range_of`; inside an element looked up once, for where that stands is told by its own start."""
+    pointer, part = place.pointer, place.part
+    table = tree.tables.get(str(pointer[0])) if len(pointer) > 1 else None
+    index = pointer[1] if table is not None else None
+    if table is None or not isinstance(index, int) or not 0 <= index < table.count:
+        return tree.range_of(pointer, part)
+    cache, start = table.element(index).cache, table.start_of(index)
+    ranges: dict[tuple[Pointer, Part], tuple[int, int]] = cache.setdefault(_RANGES, {})  # type: ignore[assignment]
+    known = ranges.get((pointer[2:], part))
+    if known is None:
+        first, last = tree.range_of(pointer, part)
+        known = ranges[pointer[2:], part] = (first - start, last - start)
+    return known[0] + start, known[1] + start
 
 
 def related_spots(

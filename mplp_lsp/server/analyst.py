@@ -326,9 +326,9 @@ def _lasting_report(snapshot: Snapshot, uri: str) -> Report:
 
 
 def _report(snapshot: Snapshot, uri: str) -> Report:
-    from mplp_lsp.features.diagnostics import diagnostics
+    from mplp_lsp.server.written import written
 
     document = snapshot.document(uri)
     spelled = document.uri if document is not None else uri
     version = document.version if document is not None else None
-    return report_of(spelled, version, diagnostics(snapshot, uri))
+    return report_of(spelled, version, written(snapshot, uri))

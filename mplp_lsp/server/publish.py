@@ -7,11 +7,11 @@ the documents' versions; what is no longer ours, or gone, is cleared.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mplp_lsp.server.encoded import encode, with_member
+from mplp_lsp.server.encoded import with_member
 from mplp_lsp.server.protocol import SessionProtocol
 from mplp_lsp.text.uris import key_of
 
@@ -37,9 +37,8 @@ class Report:
         return self.encoded == NO_ITEMS
 
 
-def report_of(uri: str, version: int | None, diagnostics: Sequence[object]) -> Report:
-    """`diagnostics` as JSON, with an id that is the same for the same findings."""
-    encoded = encode(diagnostics, sort_keys=True)
+def report_of(uri: str, version: int | None, encoded: bytes) -> Report:
+    """A report of diagnostics that are JSON already, with an id that is the same for the same findings."""
     return Report(uri, version, encoded, hashlib.blake2b(encoded, digest_size=12).hexdigest())
 
 

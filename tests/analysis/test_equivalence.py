@@ -30,7 +30,7 @@ from tests.protocol.client import PULLING, Client, ServerUnderTest, environment
 
 EDITS = int(os.environ.get("MPLP_FUZZ_EDITS", "5000"))
 EDITS_IN_A_ROW = 100
-MOST_EDITS_PER_LOOK = 1 if EDITS > 5000 else 6
+MOST_EDITS_PER_LOOK = 1 if EDITS > 5000 else 8
 FRESH_SERVERS = 50 if EDITS > 5000 else 3
 
 PLAN = "a.plan.json"
