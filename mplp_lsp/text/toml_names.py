@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import lru_cache
 from typing import NamedTuple
 
 Path = tuple[str, ...]
 
 _KEY = re.compile(r"(?:[^=\"'\n]|\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*')*")
+
+
+@lru_cache(maxsize=8_192)
+def _content(statement: str) -> dict[str, object]:
+    """What a sound statement says; nobody changes it, so that an edit elsewhere finds it read."""
+    return tomllib.loads(statement)
 
 
 class Clash(NamedTuple):
@@ -42,7 +49,7 @@ class Names:
     def take(self, statement: str, start: int) -> Clash | None:
         """Adds one statement, which starts at an offset; a clash where it is not to be added."""
         try:
-            content = tomllib.loads(statement)
+            content = _content(statement)
         except (ValueError, RecursionError):
             return Clash("", start, start + len(statement))
         if statement.startswith("["):
@@ -106,7 +113,7 @@ class Names:
         written = key[0].rstrip() if key else ""
         if self._table is None:
             return Clash("", start, start + len(statement))
-        names = _names(tomllib.loads(f"{written} = 0"))
+        names = _names(_content(f"{written} = 0"))
         if names[0] in self._table and self._added is not None:
             # Two tables of one name that do not go together: the first counts, as a whole.
             for name in self._added:

@@ -187,6 +187,9 @@ def _roles_of_steps(
 def _unbound_role(role: str, settings: Settings | None, pointer: Pointer) -> Finding:
     why = "is bound to no action in" if settings is not None else "has no action: there is no"
     message = f"The role {quoted(role)} {why} `mplp.toml`. Its steps can be simulated only."
+    near = nearest(role, settings.roles) if settings is not None else None
+    if near is not None:
+        message += f" Did you mean `{near}`?"
     return finding("step-role-unbound", message, pointer, Severity.HINT, data={"role": role})
 
 
