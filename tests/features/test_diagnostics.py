@@ -61,6 +61,13 @@ def test_a_sound_plan_with_its_context_has_no_errors_and_no_warnings() -> None:
     assert at_least(diagnostics(snapshot, uri("a.context.json")), Severity.WARNING) == []
 
 
+def test_an_event_whose_family_is_a_list_is_told_so() -> None:
+    event = {"event_id": uuid_of("e1"), "event_type": "file_update", "event_family": ["x"]}
+    seen = project(f"-- a.event.json --\n{json.dumps({**event, 'timestamp': '2026-03-14T09:26:53Z'})}")
+    found = diagnostics(seen.snapshot, seen.uri)
+    assert [one.code for one in found if "event_family" in one.message] == ["type-wrong"]
+
+
 def test_a_file_that_is_not_ours_has_none() -> None:
     snapshot, _ = project('-- package.json --\n{"steps": [,]}\n-- note.txt --\n{')
     assert diagnostics(snapshot, uri("package.json")) == []

@@ -184,13 +184,15 @@ def _family(word: str, event: Members) -> Iterator[Finding]:
         profile = "single-agent" if word.startswith("SA") else "multi-agent"
         message = f"`{word}` is an event of the {profile} profile, and those have no `event_family`."
         yield _finding("event-family-unlikely", message, ("event_family",), "key", data={"removable": True})
-    elif isinstance(family, str) and by_members is not None and family in FAMILIES:
+    elif not isinstance(family, str) or family not in FAMILIES:
+        return
+    elif by_members is not None:
         # An event that has nothing of the family it names does not satisfy that family's schema.
         severity = Severity.ERROR if family in EVENT_FAMILIES else Severity.WARNING
         message = f"`event_family` is {quoted(family)}, but this event has the members of a `{by_members}`."
         data: dict[str, object] = {"suggestion": by_members}
         yield _finding("event-family-unlikely", message, ("event_family",), severity=severity, data=data)
-    elif families is not None and family in FAMILIES and family not in families:
+    elif families is not None and family not in families:
         message = f"`{word}` is an event of the family {listed(families)}, not of {quoted(family)}."
         data = {"suggestion": families[0]} if len(families) == 1 else {}
         severity = Severity.INFORMATION  # the protocol gives these types as examples only
