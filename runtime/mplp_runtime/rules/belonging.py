@@ -118,7 +118,9 @@ def _context_of_plan(trace: DocumentFacts, reference: Reference, world: World) -
     if plan is None or context is None or context.id == reference.id:
         return None
     is_over = trace.status is not None and is_terminal("trace", trace.status)
-    if not is_over and _is_lost(context.id, reference.id, world):
+    spans = [span.id for pointer in _SPANS if (span := reference_at(trace, pointer)) is not None]
+    # Where a span agrees with the plan, the trace itself is the odd one, whoever has a document.
+    if not is_over and context.id not in spans and _is_lost(context.id, reference.id, world):
         return None
     return finding(
         "trace-context-mismatch",
