@@ -6,13 +6,14 @@ Read from the schemas of `mplp_schemas` by following `$ref` and `allOf`; nothing
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urldefrag, urljoin
 
 import mplp_schemas
 from mplp_runtime.rules.findings import Pointer
 
+_DEEP = 32
 ANY_INDEX = 0
 
 
@@ -60,7 +61,7 @@ def _children(node: Node, part: str | int) -> Iterator[Node]:
             yield from expanded(Node(found.base, child))
 
 
-@cache
+@lru_cache(maxsize=8_192)
 def _at(name: str, pointer: Pointer) -> tuple[Node, ...]:
     if not pointer:
         return tuple(expanded(root(name)))
@@ -69,7 +70,12 @@ def _at(name: str, pointer: Pointer) -> tuple[Node, ...]:
 
 def nodes_at(name: str, pointer: Pointer) -> tuple[Node, ...]:
     """Every subschema that the value at `pointer` must satisfy; none where the schema does not look."""
-    return _at(name, tuple(ANY_INDEX if isinstance(part, int) else part for part in pointer))
+    plain: Pointer = tuple(ANY_INDEX if isinstance(part, int) else part for part in pointer)
+    # Documents may be nested deeper than calls may be; no schema looks that far.
+    for length in range(_DEEP, len(plain), _DEEP):
+        if not _at(name, plain[:length]):
+            return ()
+    return _at(name, plain)
 
 
 def known_properties(name: str, pointer: Pointer) -> tuple[str, ...]:
