@@ -102,7 +102,7 @@ class Tree:
         if errors < 2 and not is_cut:
             return self
         best, fewest = self, errors if is_cut else errors - 1
-        for slip in islice(root_slips(self.text.text, self._spans), _MOST_TRIED):
+        for slip in islice(root_slips(self.text.text, self._spans), _attempts(self.text.length)):
             meant = self.text.edited(slip.start, slip.end, slip.new_text)
             change = Stretch(slip.start, slip.end, slip.start, slip.start + len(slip.new_text))
             root, rows = read_root(meant.text, Before(self._old_tables, [change]))
@@ -332,6 +332,14 @@ class Tree:
 
 # How many slips are tried on the whole document.
 _MOST_TRIED = 8
+_MOST_READ = 3_200_000
+
+
+def _attempts(length: int) -> int:
+    """How many slips are tried: each may read much of the text again, which a large one must not wait for."""
+    return max(1, min(_MOST_TRIED, _MOST_READ // max(length, 1)))
+
+
 _PARTS: tuple[Part, Part] = ("key", "value")
 
 

@@ -103,7 +103,7 @@ def test_a_byte_order_mark_in_toml_is_named_and_costs_nothing() -> None:
     assert "byte order mark" in problem.message
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "text",
     [

@@ -185,3 +185,13 @@ def test_thousands_of_tables_are_read_in_proportion_to_their_number() -> None:
     tree = Tree.parse(TextSnapshot.of(text))
     after = tree.text.edited(8, 9, "2")
     assert tree.edited([Edit(8, 9, "2")], after).value == json.loads(after.text)
+
+
+def test_two_slips_in_a_large_plan_are_told_without_reading_it_eight_times() -> None:
+    steps = [f'    {{\n      "step_id": "s{number}"\n    }}' for number in range(40_000)]
+    text = '{\n  "title": "T",\n  "steps": [\n' + ",\n".join(steps) + "\n  ]\n}"
+    middle = text.index('"s20000"')
+    broken = text[:middle].replace('  "title"', '{  "title"') + text[middle:].replace("    },\n", "", 1)
+    tree = Tree.parse(TextSnapshot.of(broken))
+    assert [problem.code for problem in tree.problems] == ["json-bracket-extra", "json-bracket-unclosed"]
+    assert tree.tables["steps"].count == 40_000
