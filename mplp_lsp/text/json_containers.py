@@ -103,12 +103,20 @@ class Containers(Judge):
         code = "json-bracket-unclosed"
         self.lexer.add(code, message, opener, opener + 1, severity, expected=closer, **repair)
 
+    def _ends_in_cut_string(self, frame: Frame) -> bool:
+        """Whether the last thing here is a string without its end: its bracket is missing with its quote."""
+        problems = self.lexer.problems
+        last = problems[-1] if problems else None
+        if last is None or last.code != "json-string-unterminated" or frame.gap is not Gap.COMMA:
+            return False
+        return not self.lexer.text[last.end : frame.comma].strip(" \t")
+
     def close_to(self, owner: int, at: int) -> int:
         """Containers inside the level `owner` are never closed: one fault, however many there are."""
         frame = self.frames[-1]
         if not frame.value and frame.gap is not Gap.QUIET:
             self.lexer.forget(frame.start + 1)
-        if not frame.is_implied and frame.gap is not Gap.QUIET:
+        if not frame.is_implied and frame.gap is not Gap.QUIET and not self._ends_in_cut_string(frame):
             start = frame.suspect if frame.suspect >= 0 else frame.start
             bracket = self.lexer.text[start]
             message = f"This `{bracket}` is never closed."

@@ -29,6 +29,10 @@ _FOREIGN_LIMIT = 2
 _FOREIGN = frozenset({"Keys stand in double quotes.", "Strings stand in double quotes."})
 
 
+# What is missing at the end of an element that is being typed.
+_STILL_COMING = ("value", ":")
+
+
 class MendedElement(NamedTuple):
     """An element as it was meant: its text, where in it the value starts, and the slip in it.
 
@@ -114,7 +118,8 @@ def is_doubtful(reader: Reader, at: int, stop: int, leave: Gap, *, is_empty: boo
     if char == "]":
         return not ends_well(lexer, behind)
     if leave is not Gap.COMMA:
-        return (errors > 0 and not is_empty) or char != lexer.text[at]
+        is_half = is_empty or any(problem.data.get("expected") in _STILL_COMING for problem in lexer.problems)
+        return (errors > 0 and not is_half) or char != lexer.text[at]
     if char == "{":
         return errors > 0 and lexer.char(lexer.skip(behind + 1, report=False)) not in ('"', "}")
     return char in "}:," or (errors > 0 and lexer.is_key(behind))

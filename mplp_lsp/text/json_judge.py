@@ -168,6 +168,23 @@ class Judge:
                 return around + index if indent == column and frame.is_object == is_object else None
         return None
 
+    def owner_of_brace(self, offset: int) -> int | None:
+        """The level of the list further out whose next entry this `{` begins, by its indentation."""
+        column = self.lexer.column(offset)
+        gap = self.lexer.text[offset + 1 : self.lexer.skip(offset + 1, report=False)]
+        if column is None or (len(gap) > 1 and "\n" not in gap and "\r" not in gap):
+            # Or it stands in the indentation of a key.
+            return None
+        around = len(self.outer.kinds)
+        last = len(self.frames) - 1
+        for index in range(last, max(last - INDENTS_LIMIT, -1), -1):
+            indent = self.lexer.line_indent(self.frames[index].start, self.floor)
+            if indent is None:
+                return None
+            if column > indent:
+                return None if index == last or self.frames[index].is_object else around + index
+        return around - 1 if last < INDENTS_LIMIT and self.kind(around - 1) is False else None
+
     def is_stray_colon(self, offset: int) -> bool:
         """Whether the colon at `offset` has no value behind it, so that nothing before it need be a key."""
         at = self.lexer.skip(offset + 1, report=False)

@@ -220,6 +220,9 @@ class Reader(Keys):
                 return self.close_to(owner, at)
             self.imply_object(at, spot)
             return at
+        owner = self.owner_of_brace(at) if char == "{" and not self.careful else None
+        if owner is not None:
+            return self.close_to(owner, at)
         self._comma_check(frame, at, "value")
         return self.value_at(at, spot) or at + 1
 
@@ -314,7 +317,7 @@ class Reader(Keys):
             if self.brace_is_missing(at):
                 self.imply_object(at, spot)
                 return at
-        else:
+        elif char != "{" or self.careful or self.owner_of_brace(at) is None:
             stop = self.value_at(at, spot)
             if stop is not None:
                 return stop
@@ -333,6 +336,9 @@ class Reader(Keys):
     def _value_without_key(self, frame: Frame, at: int, char: str) -> int:
         """A bracket where a key belongs: the object around it is not closed, or a list was never opened."""
         lexer = self.lexer
+        owner = self.owner_of_brace(at) if char == "{" and not self.careful else None
+        if owner is not None:
+            return self.close_to(owner, at)
         if not self.careful and (self.brace_is_extra(at) if char == "{" else self.list_is_extra(at)):
             self.opening_extra(at, char)
             return at + 1

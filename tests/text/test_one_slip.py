@@ -230,3 +230,31 @@ def test_looking_for_slips_takes_time_in_proportion_to_the_faults() -> None:
     many = '{"steps": [' + ",\n".join([step] * 500) + "]}"
     assert len(parse(few).problems) == 100
     assert len(parse(many).problems) == 1000
+
+
+def typed_prefixes(before: str, typed: str, after: str) -> Iterator[str]:
+    for end in range(1, len(typed)):
+        yield before + typed[:end] + after
+
+
+def test_a_step_that_is_being_typed_is_one_problem_and_leaves_the_next_step_alone() -> None:
+    text = LAYOUTS["indented"]
+    at = text.index('    {\n      "step_id": "550e8400-e29b-41d4-a716-446655440002"')
+    step = "    " + json.dumps(VALUE["steps"][0], indent=2).replace("\n", "\n    ")  # type: ignore[index]
+    counts: Counter[int] = Counter()
+    for part in typed_prefixes(text[:at], step + ",", "\n" + text[at:]):
+        tree = parse(part)
+        counts[len(tree.problems)] += 1
+        names = [one.get("step_id") for one in tree.value["steps"] if isinstance(one, dict)]  # type: ignore[index]
+        assert names[-2:] == [one["step_id"] for one in VALUE["steps"][2:]]  # type: ignore[index]
+    # While a number ends with its point, there are two things to say.
+    assert counts[2] <= 1
+    assert max(counts) == 2
+
+
+def test_a_member_that_is_being_typed_is_one_problem() -> None:
+    text = LAYOUTS["indented"]
+    at = text.index('"order_index": 1') + len('"order_index": 1')
+    member = ',\n      "notes": [\n        "a",\n        "b"\n      ],\n      "more": {"a": 1}'
+    for part in typed_prefixes(text[:at], member, text[at:]):
+        assert len(parse(part).problems) <= 1, part
