@@ -187,6 +187,8 @@ def started(home: Path, folder: Path, texts: dict[str, str]) -> ServerUnderTest:
 
 
 def findings(client: Client, folder: Path, texts: dict[str, str]) -> dict[str, object]:
+    # A command waits until the project is read; before, a document speaks of itself only.
+    client.request("workspace/executeCommand", {"command": "mplp.serverStatus", "arguments": [{}]})
     answers = {
         name: client.request("textDocument/diagnostic", {"textDocument": {"uri": (folder / name).as_uri()}})
         for name in sorted(texts)

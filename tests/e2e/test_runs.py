@@ -320,7 +320,7 @@ def test_when_a_run_has_ended_the_lenses_that_follow_the_refresh_offer_no_cancel
         assert not any("Cancel" in title for title in titles), titles
         client.take_all(0.5)
         refreshed = len(client.requests)
-        client.change(uri, 2, {"text": text(plan(3, status="approved", title="Another title"))})
+        client.change(uri, 2, {"text": text(plan(3, status="approved", objective="Another objective"))})
         client.take_all(0.5)
         assert len(client.requests) == refreshed, "typing needs no refresh"
 
