@@ -19,8 +19,8 @@ ADVICE_SECTION = Section(
         Entry(
             "text-blank",
             "warning",
-            "A text that is there for people is empty or has blanks only. A schema counts a blank as a letter, "
-            "so it lets that pass.",
+            "A text that is there for people is empty or has blanks only. "
+            "A schema counts a blank as a letter, so it lets that pass.",
             "Write what it is about.",
             one('{"title": "  "}'),
             one('{"title": "Spring release"}'),
