@@ -388,7 +388,7 @@ def test_a_step_that_was_under_way_is_asked_about_when_the_run_goes_on(tmp_path:
         assert titles == ["Run it again", "It was done", "It failed"]
 
 
-def test_what_a_plan_offers_is_told_when_its_approval_has_been_read(tmp_path: Path) -> None:
+def test_once_the_project_is_read_a_plan_offers_what_its_approval_allows(tmp_path: Path) -> None:
     """Else it would offer to approve what somebody has already decided about."""
     folder = tmp_path / "work"
     uri = project(folder, "pass")
@@ -401,10 +401,12 @@ def test_what_a_plan_offers_is_told_when_its_approval_has_been_read(tmp_path: Pa
         "requested_by_role": "human",
         "requested_at": "2026-01-01T00:00:00Z",
     }
-    for number in range(300):
+    for number in range(80):
         written(folder, f"notes/{number}.context.json", context(context_id=f"{number}"))
     written(folder, "z/z.confirm.json", confirm)
     with running_server(tmp_path, PLAIN) as server:
         begun(server.client, folder, uri)
+        # A command waits until the project is read.
+        command(server.client, "serverStatus")
         lenses = server.client.request("textDocument/codeLens", {"textDocument": {"uri": uri}})
         assert lenses[0]["command"]["title"] == "Rejected: approve after all and run"

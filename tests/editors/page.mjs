@@ -147,7 +147,13 @@ async function palette(text) {
 /** What a list to choose from offers, once `one` is among it. */
 async function choices(one) {
   const names = () => texts(".quick-input-list .quick-input-list-row:first-child .label-name");
-  return until(names, (found) => found.includes(one));
+  // The list draws its rows one after another: it is whole when it stays as it is.
+  let before = "";
+  return until(names, (found) => {
+    const isWhole = found.includes(one) && found.join() === before;
+    before = found.join();
+    return isWhole;
+  });
 }
 
 /** The text of the notification that has this button. */
