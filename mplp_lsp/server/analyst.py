@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -38,7 +38,6 @@ class Surroundings(Protocol):
     """Whether the documents around one have been read yet."""
 
     def is_held(self, uri: str, *, is_open: bool) -> bool: ...
-    def is_complete(self, uri: str) -> bool: ...
     async def until_read(self, uri: str) -> None: ...
 
 
@@ -210,10 +209,9 @@ class Analyst:
     def _snapshot(self, uri: str) -> Snapshot:
         """The project as it stands; what is looked at before all is read is looked at again afterwards."""
         snapshot = self._bench.snapshot(uri)
-        if self._surroundings.is_complete(uri):
-            return snapshot
-        self._partial[key_of(uri)] = uri
-        return replace(snapshot, is_complete=False)
+        if not snapshot.is_complete:
+            self._partial[key_of(uri)] = uri
+        return snapshot
 
     def _look_in_worker(self, uri: str) -> None:
         key = key_of(uri)

@@ -29,7 +29,7 @@ from mplp_lsp.server.routes import BY_METHOD
 from mplp_lsp.server.runs import Runs
 from mplp_lsp.server.services import SessionServices
 from mplp_lsp.server.turns import SMALL_CHARACTERS, Turns
-from mplp_lsp.server.watching import Watching
+from mplp_lsp.server.watching import LIMIT_S, PATIENCE_S, Watching
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.edits import Change
 from mplp_lsp.text.uris import path_of, uri_of
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 LONGEST_PATH = 4_096
 LONGEST_NAME = 255
+_ACROSS_FILES = frozenset({types.TEXT_DOCUMENT_REFERENCES, types.TEXT_DOCUMENT_RENAME})
+"""Asked once by a person, and wrong where a document is not known yet."""
 
 logger = logging.getLogger(__name__)
 
@@ -108,15 +110,22 @@ class Desk:
         if method == types.WORKSPACE_DIAGNOSTIC:
             return self._pull_workspace(params)
         uri = at(params, "textDocument.uri")
-        if method == types.TEXT_DOCUMENT_CODE_LENS and not self.watching.is_complete(str(uri)):
-            # What a plan offers depends on its approval, which may still be on its way from the disk.
-            return self._answer_when_read(str(uri), method, params)
+        patience_s = self._patience_s(method)
+        if patience_s and not self.watching.is_complete(str(uri)):
+            return self._answer_when_read(str(uri), method, params, patience_s)
         return answer_of(
             self.session.process, self.bench, BY_METHOD[method], params, self.session.protocol.notify
         )
 
-    async def _answer_when_read(self, uri: str, method: str, params: Any) -> object:
-        await self.watching.until_read(uri, can_ask_again=self.session.client.refreshes_code_lenses)
+    def _patience_s(self, method: str) -> float:
+        """How long the documents around one are waited for, because their part cannot be added later."""
+        if method == types.TEXT_DOCUMENT_CODE_LENS:
+            # What a plan offers depends on its approval, which may still be on its way from the disk.
+            return PATIENCE_S if self.session.client.refreshes_code_lenses else LIMIT_S
+        return LIMIT_S if method in _ACROSS_FILES else 0.0
+
+    async def _answer_when_read(self, uri: str, method: str, params: Any, patience_s: float) -> object:
+        await self.watching.until_read(uri, patience_s)
         answer = answer_of(
             self.session.process, self.bench, BY_METHOD[method], params, self.session.protocol.notify
         )

@@ -23,6 +23,8 @@ PATIENCE_S = 0.1
 """How long an open document waits for the documents around it to be read; then its own findings are shown."""
 LONG_PATIENCE_S = 1.5
 """The same for a client that asks once and cannot be told to ask again."""
+LIMIT_S = 10.0
+"""How long an answer that would be wrong before all is read may take."""
 
 logger = logging.getLogger(__name__)
 
@@ -68,26 +70,23 @@ class Watching:
 
     def is_complete(self, uri: str) -> bool:
         """Whether all documents around this one are known, so that one that is missing is missing."""
-        root = self._desk.bench.workspace.root_of(uri)
-        scanned = self._scanned.get(root) if root is not None else None
-        return scanned is None or scanned.is_set()
+        return self._desk.bench.workspace.root_of(uri) not in self._desk.bench.being_read
 
-    async def until_read(self, uri: str, *, can_ask_again: bool | None = None) -> None:
-        """Returns when an answer about this document is complete, or can be corrected later.
+    async def until_read(self, uri: str, limit_s: float | None = None) -> None:
+        """Returns when all documents around this one are known, or after `limit_s`.
 
-        `can_ask_again`: whether the client can be told to ask again; unless said, for diagnostics.
+        Unless said, that is as long as diagnostics may wait: less where the client can be told to ask again.
         """
         if self.is_complete(uri):
             return
-        if can_ask_again is None:
-            can_ask_again = self._desk.session.client.refreshes_diagnostics
-        patience_s = PATIENCE_S if can_ask_again else LONG_PATIENCE_S
+        if limit_s is None:
+            limit_s = PATIENCE_S if self._desk.session.client.refreshes_diagnostics else LONG_PATIENCE_S
         root = self._desk.bench.workspace.root_of(uri)
         if root is not None:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._scanned[root].wait(), patience_s)
+                await asyncio.wait_for(self._scanned[root].wait(), limit_s)
 
-    async def all_read(self, limit_s: float = 10.0) -> None:
+    async def all_read(self, limit_s: float = LIMIT_S) -> None:
         """Returns when every project that is being scanned has been read, or after `limit_s`."""
         waiting = [
             asyncio.ensure_future(event.wait()) for event in self._scanned.values() if not event.is_set()
@@ -102,6 +101,7 @@ class Watching:
     def _begin_scan(self, root: Path, only_folder: Path | None = None) -> None:
         if root not in self._scanned:
             self._scanned[root] = asyncio.Event()
+            self._desk.bench.being_read.add(root)
             self._desk.session.process.loop.call_later(PATIENCE_S, self._lose_patience, root)
         self._desk.session.spawn(self.scan(root, only_folder), f"scanning {root}")
 
@@ -115,6 +115,7 @@ class Watching:
         try:
             await self._scan(root, only_folder)
         finally:
+            self._desk.bench.being_read.discard(root)
             if root in self._scanned:
                 self._scanned[root].set()
             if not self._desk.is_closed:

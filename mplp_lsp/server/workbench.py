@@ -39,6 +39,8 @@ class Workbench:
         self.workspace.set_folders(folders)
         self._runs: dict[Path, dict[str, RunView]] = {}
         self._trusted: dict[Path, bool] = {}
+        self.being_read: set[Path] = set()
+        """Projects whose documents are not all known yet, so that one that is missing may still come."""
 
     @property
     def roots(self) -> tuple[Path, ...]:
@@ -85,7 +87,7 @@ class Workbench:
             max_findings=options.max_findings,
             shows_id_hints=options.shows_id_hints,
         )
-        return replace(snapshot, taken_at=self._clock())
+        return replace(snapshot, taken_at=self._clock(), is_complete=root not in self.being_read)
 
     def put_run(self, root: Path, view: RunView) -> RunView | None:
         """Keeps the newest run of each plan; the view that was shown before, None if there was none."""

@@ -36,15 +36,10 @@ class SlowProcess:
 
 
 class Around:
-    """The project around the documents, read or not."""
-
-    is_read = False
+    """The project around the documents, which nobody waits for."""
 
     def is_held(self, uri: str, *, is_open: bool) -> bool:
         return False
-
-    def is_complete(self, uri: str) -> bool:
-        return self.is_read
 
     async def until_read(self, uri: str) -> None:
         """A client that is told to ask again does not wait."""
@@ -57,6 +52,7 @@ class Scene:
         self.tasks: list[asyncio.Task[Any]] = []
         self.process, self.around = SlowProcess(), Around()
         self.bench = Workbench(Client(pulls_diagnostics=True), client_view(PULLING), [root])
+        self.bench.being_read.add(root)
         self.publisher = Publisher(None, pulls=True, ask_again=lambda: None)  # type: ignore[arg-type]
         self.analyst = Analyst(self.process, self.bench, self.publisher, self.spawn, self.around)  # type: ignore[arg-type]
         self.path = root / "a.plan.json"
@@ -90,7 +86,7 @@ async def test_a_look_from_before_all_was_read_does_not_replace_one_from_after(t
     asked = scene.ask()
     await scene.turns()
     assert len(scene.process.looks) == 1
-    scene.around.is_read = True
+    scene.bench.being_read.clear()
     scene.analyst.release()
     await scene.turns()
     assert "plan-context-unknown" in codes(scene.publisher.report(scene.uri))
@@ -101,7 +97,7 @@ async def test_a_look_from_before_all_was_read_does_not_replace_one_from_after(t
 
 async def test_a_look_at_a_file_that_changes_meanwhile_is_not_the_answer(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
-    scene.around.is_read = True
+    scene.bench.being_read.clear()
     scene.path.write_text(plan_text(2), encoding="utf-8")
     scene.bench.workspace.refresh([scene.path])
     asked = scene.ask()

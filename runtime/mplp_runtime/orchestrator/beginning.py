@@ -14,7 +14,7 @@ from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import load_state
 from mplp_runtime.sources import timestamp
 from mplp_runtime.version import runtime_version
-from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import Reading, Transaction
 
 if TYPE_CHECKING:
     from mplp_runtime.runtime import Runtime
@@ -29,7 +29,7 @@ async def begin_run(
 ) -> Record:
     """Records a new run, its frozen plan and its first events; this process owns it once this returns.
 
-    Raises RunInProgress where somebody runs the plan already, and OwnerGone.
+    Raises RunInProgress where somebody runs the plan already, RunLeftOpen, and OwnerGone.
     """
     value = plan.plan
     run = _fresh_run(runtime, request, plan, confirm_id)
@@ -43,6 +43,8 @@ async def begin_run(
 
     def work(transaction: Transaction) -> Record:
         _refuse_if_claimed(transaction, run["owner_key"], runtime)
+        # In here, because whoever settles the run of an owner that is gone may do so at any moment before.
+        refuse_if_left_open(transaction, value["plan_id"], request)
         begun = {**run, "generation": (transaction.get(generation) or 0) + 1}
         transaction.set(generation, begun["generation"])
         transaction.set(run["owner_key"], records.own_claim(run["run_id"], instance, run["started_at"]))
@@ -77,11 +79,11 @@ async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:
     await runtime.vsl.transact(work)
 
 
-def refuse_if_left_open(store: ValueStateLayer, plan_id: str, request: StartRequest) -> None:
+def refuse_if_left_open(reading: Reading, plan_id: str, request: StartRequest) -> None:
     """Raises RunLeftOpen where an interrupted run of the plan waits for a person's decision."""
     if request.simulate or request.anew:
         return
-    for node in store.read(lambda reading: reading.nodes(records.RUN)):
+    for node in reading.nodes(records.RUN):
         run = node.data
         if run["plan_id"] == plan_id and run["status"] == "interrupted" and not run["simulated"]:
             raise RunLeftOpen(

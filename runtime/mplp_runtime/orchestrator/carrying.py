@@ -13,7 +13,7 @@ from mplp_runtime.errors import StoreError
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import Admitted, StartRequest
 from mplp_runtime.orchestrator.attempts import RunServices
-from mplp_runtime.orchestrator.beginning import OwnerGone, begin_run, refuse_if_left_open, take_over_run
+from mplp_runtime.orchestrator.beginning import OwnerGone, begin_run, take_over_run
 from mplp_runtime.orchestrator.live import LiveRun, RunFiles, write_files_from_store
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.run import RunLoop
@@ -43,13 +43,7 @@ class Carrying:
 
     async def begin(self, request: StartRequest, plan: Admitted, confirm_id: str | None) -> str:
         """Starts a run and carries it; its id. Raises RunInProgress, RunLeftOpen and StoreError."""
-
-        async def claimed() -> Record:
-            # Once more: the owner of a run may be gone since the manager asked.
-            refuse_if_left_open(self._runtime.vsl, plan.plan["plan_id"], request)
-            return await begin_run(self._runtime, self._instance, request, plan, confirm_id)
-
-        begun = await self._owned(claimed)
+        begun = await self._owned(lambda: begin_run(self._runtime, self._instance, request, plan, confirm_id))
         run_id = str(begun["run_id"])
         async with self._or_dropped(run_id):
             await self._abandon_older(begun)

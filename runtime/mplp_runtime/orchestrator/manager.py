@@ -69,7 +69,8 @@ class RunManager:
         self._refuse_if_closed()
         plan = await asyncio.to_thread(admitted, request, self._runtime.settings())
         self._refuse_if_held(plan.plan["plan_id"], request)
-        refuse_if_left_open(self._runtime.vsl, plan.plan["plan_id"], request)
+        plan_id = plan.plan["plan_id"]
+        self._runtime.vsl.read(lambda reading: refuse_if_left_open(reading, plan_id, request))
         confirm_id = await self._approved(request, plan)
         if request.trusted or not request.simulate:
             self._runtime.persist()
