@@ -8,7 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mplp_runtime.events.families import Event, Stamper
 from mplp_runtime.settings.model import Limits
+
+EventMaker = Callable[[Stamper], Event]
+"""Makes an event once somebody who may stamp it asks for it: actions know neither ids nor the store."""
 
 SUCCESS_WORDS = frozenset({"executed", "completed", "succeeded", "success"})
 """Statuses that mean success where a result does not say `success` itself (runtime.md 1.1)."""
@@ -31,7 +35,10 @@ class Action:
     """One attempt at one step.
 
     `settings` holds the options of the step's binding in mplp.toml, frozen when the run started. `inputs`
-    maps the ids of the step's dependencies to what they returned.
+    maps the ids of the step's dependencies to what they returned. What the action has to tell meanwhile goes
+    to `on_output` (text, as it comes), `on_process` (a process to end if ours dies) and `on_event` (recorded
+    in the run's stream before it returns). `ask` waits for a person; `hand_over` gives the step to another
+    role and is there in runs that have several participants (MAP) only.
     """
 
     kind: str
@@ -45,11 +52,23 @@ class Action:
     limits: Limits = field(default_factory=Limits)
     on_output: Callable[[str], None] | None = None
     on_process: Callable[[ProcessIdentity], Awaitable[None]] | None = None
+    on_event: Callable[[EventMaker], Awaitable[object]] | None = None
     ask: Callable[[str], Awaitable[tuple[bool, str]]] | None = None
+    hand_over: Callable[[str], Awaitable[Outcome]] | None = None
 
     @property
     def step_id(self) -> str:
         return str(self.step["step_id"])
+
+    async def tell(self, event: EventMaker) -> None:
+        """Records an event, if anybody keeps events."""
+        if self.on_event is not None:
+            await self.on_event(event)
+
+    def show(self, text: str) -> None:
+        """Shows a piece of output to whoever follows the run."""
+        if self.on_output is not None and text:
+            self.on_output(text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,9 @@ class ActionExecutionLayer:
             timed_out=outcome.timed_out,
         )
 
+    async def release(self, run_id: str) -> None:
+        """Ends what was kept open for the steps of a run."""
+
 
 def unsupported(kind: str) -> str:
     """The sentence for an action type that is not carried out."""

@@ -37,22 +37,67 @@ class ProcessOutcome:
     timed_out: bool
 
 
-async def run_process(
-    command: Sequence[str],
-    *,
-    root: Path,
-    cwd: Path,
-    env: Mapping[str, str],
-    limits: Limits,
-    standard_input: bytes,
-    mark: str,
-    on_output: Callable[[str], None] | None = None,
-    on_process: Callable[[ProcessIdentity], Awaitable[None]] | None = None,
-) -> ProcessOutcome:
-    """Runs `command` to its end. `mark` is an entry of `env` (`NAME=value`) that marks its descendants.
+class LimitedProcess:
+    """A process that runs under limits in a session of its own, with all three pipes open to us."""
 
-    On time-out and on cancellation the whole process tree is ended before this returns or raises; so is what
-    the command left behind when it ended by itself. Raises CommandNotStarted, IsolationImpossible.
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        protocol: _Protocol,
+        transport: asyncio.SubprocessTransport,
+        mark: str,
+    ) -> None:
+        self._process = process
+        self._protocol = protocol
+        self._transport = transport
+        self._mark = mark
+        self.identity = process_identity(process.pid)
+
+    @property
+    def stdout(self) -> asyncio.StreamReader | None:
+        return self._process.stdout
+
+    @property
+    def stderr(self) -> asyncio.StreamReader | None:
+        return self._process.stderr
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative for a signal, as Python says it."""
+        return self._process.returncode
+
+    async def has_exited(self) -> None:
+        """Returns when the process itself has ended, whoever else still holds its pipes."""
+        await self._protocol.exited.wait()
+
+    async def write(self, data: bytes) -> None:
+        """Writes to its standard input; one that does not read, or is gone, is within its rights."""
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self._process.stdin.write(data)
+                await self._process.stdin.drain()
+
+    async def close_input(self) -> None:
+        """Tells it that nothing more comes."""
+        if self._process.stdin is not None:
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self._process.stdin.close()
+                await self._process.stdin.wait_closed()
+
+    async def end(self, work: asyncio.Future[Any] | None = None) -> None:
+        """Leaves no process, no pipe and no task behind; `work` is what reads its pipes."""
+        try:
+            await asyncio.shield(_finished(self._process, self._protocol, work, self._mark))
+        finally:
+            self._transport.close()
+
+
+async def start_process(
+    command: Sequence[str], *, root: Path, cwd: Path, env: Mapping[str, str], limits: Limits, mark: str
+) -> LimitedProcess:
+    """Starts `command`; whoever calls this must `end` it. `mark` is an entry of `env` (`NAME=value`).
+
+    Raises CommandNotStarted, IsolationImpossible.
     """
     arguments = limited_command(_resolved(command, cwd, env), limits, root)
     loop = asyncio.get_running_loop()
@@ -71,24 +116,44 @@ async def run_process(
         raise CommandNotStarted(f"`{command[0]}` could not be started: {problem}.") from problem
     process = asyncio.subprocess.Process(transport, protocol, loop)
     limit_started_process(process.pid, limits)
-    capture = _Capture(limits.output_kib * 1024, on_output)
+    return LimitedProcess(process, protocol, transport, mark)
+
+
+async def run_process(
+    command: Sequence[str],
+    *,
+    root: Path,
+    cwd: Path,
+    env: Mapping[str, str],
+    limits: Limits,
+    standard_input: bytes,
+    mark: str,
+    on_output: Callable[[str], None] | None = None,
+    on_process: Callable[[ProcessIdentity], Awaitable[None]] | None = None,
+) -> ProcessOutcome:
+    """Runs `command` to its end.
+
+    On time-out and on cancellation the whole process tree is ended before this returns or raises; so is what
+    the command left behind when it ended by itself. Raises CommandNotStarted, IsolationImpossible.
+    """
+    process = await start_process(command, root=root, cwd=cwd, env=env, limits=limits, mark=mark)
+    capture = OutputCapture(limits.output_kib * 1024, on_output)
     work = asyncio.gather(
-        _feed(process, standard_input),
+        _fed(process, standard_input),
         capture.read(process.stdout, wanted=True),
         capture.read(process.stderr, wanted=False),
     )
     timed_out = False
     try:
         if on_process is not None:
-            await on_process(process_identity(process.pid))
+            await on_process(process.identity)
         try:
-            await asyncio.wait_for(protocol.exited.wait(), limits.timeout_s)
+            await asyncio.wait_for(process.has_exited(), limits.timeout_s)
         except TimeoutError:
             timed_out = True
     finally:
-        await asyncio.shield(_finished(process, protocol, work, mark))
-        transport.close()
-    exit_code = process.returncode if process.returncode is not None else -9
+        await process.end(work)
+    exit_code = process.exit_code if process.exit_code is not None else -9
     return ProcessOutcome(
         exit_code, capture.output.text(), capture.errors.text(), capture.tail.text(), timed_out
     )
@@ -118,17 +183,9 @@ def _resolved(command: Sequence[str], cwd: Path, env: Mapping[str, str]) -> list
     return [found, *command[1:]]
 
 
-async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
-    stream = process.stdin
-    if stream is None:
-        return
-    # A command that does not read its input is within its rights.
-    with suppress(BrokenPipeError, ConnectionResetError):
-        stream.write(data)
-        await stream.drain()
-    with suppress(BrokenPipeError, ConnectionResetError):
-        stream.close()
-        await stream.wait_closed()
+async def _fed(process: LimitedProcess, data: bytes) -> None:
+    await process.write(data)
+    await process.close_input()
 
 
 class _Protocol(asyncio.subprocess.SubprocessStreamProtocol):
@@ -144,9 +201,8 @@ class _Protocol(asyncio.subprocess.SubprocessStreamProtocol):
 
 
 async def _finished(
-    process: asyncio.subprocess.Process, protocol: _Protocol, work: asyncio.Future[Any], mark: str
+    process: asyncio.subprocess.Process, protocol: _Protocol, work: asyncio.Future[Any] | None, mark: str
 ) -> None:
-    """Leaves no process, no pipe and no task behind."""
     if process.returncode is None:
         await end_process_tree(process.pid, mark)
         await protocol.exited.wait()
@@ -155,6 +211,8 @@ async def _finished(
     # cancellation.
     elif group_has_members(process.pid):
         await end_process_tree(process.pid, None)
+    if work is None:
+        return
     # Pipes stay open as long as somebody holds them; what is in them gets a moment to be read out.
     _, unread = await asyncio.wait({work}, timeout=_DRAIN_S)
     if unread:
@@ -163,7 +221,7 @@ async def _finished(
         await work
 
 
-class _Capture:
+class OutputCapture:
     """Where the output goes: bounded texts for the result, last lines for people, pieces for who listens."""
 
     def __init__(self, limit_bytes: int, on_output: Callable[[str], None] | None) -> None:
@@ -173,16 +231,18 @@ class _Capture:
         self._on_output = on_output
 
     async def read(self, stream: asyncio.StreamReader | None, *, wanted: bool) -> None:
+        """Reads a pipe to its end; `wanted` output is the result's, other output is for people only."""
         if stream is None:
             return
         target = self.output if wanted else self.errors
         text = TextStream()
         while chunk := await stream.read(_CHUNK_BYTES):
             target.add(chunk)
-            self._show(text.text(chunk))
-        self._show(text.text(b"", final=True))
+            self.show(text.text(chunk))
+        self.show(text.text(b"", final=True))
 
-    def _show(self, piece: str) -> None:
+    def show(self, piece: str) -> None:
+        """Takes a piece of text that people shall see."""
         if not piece:
             return
         self.tail.add(piece)

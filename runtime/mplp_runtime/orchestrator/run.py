@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mplp_runtime.ael.action import Action, ActionResult
+from mplp_runtime.ael.action import Action, ActionResult, EventMaker
 from mplp_runtime.errors import StoreError
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.attempts import SHOWN_CHARACTERS, AttemptRecords, RunServices
@@ -78,6 +78,7 @@ class RunLoop:
             self._ending = "interrupted"
         finally:
             await self._end_tasks()
+            await self._services.layer.release(self._state.run_id)
 
     def cancel(self) -> None:
         """Ends all processes of the run; it will be `cancelled`."""
@@ -295,9 +296,14 @@ class RunLoop:
             limits=bound.limits,
             on_output=lambda piece: self._show_output(step_id, piece),
             on_process=lambda process: self._attempts.process(attempt, process),
+            on_event=self._tell,
             ask=lambda _text: self._ask_person(step_id),
         )
         return await self._services.layer.execute(action)
+
+    async def _tell(self, make: EventMaker) -> None:
+        bus = self._chronicle.bus
+        await bus.emit(self._chronicle.stream, make(bus.stamper))
 
     def _show_output(self, step_id: str, piece: str) -> None:
         shown = self._state.live_output

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -24,13 +25,15 @@ STEP = {
     "description": "Do it; $(touch pwned)",
     "agent_role": "tester",
 }
+RUN_ID = str(uuid4())
+"""Of this process of the test run alone: processes are found, and ended, by it."""
 LAYER = ActionExecutionLayer()
 
 
 def action(root: Path, *command: str, **members: object) -> Action:
     base = Action(
         kind="tool_call",
-        run_id="22222222-2222-4222-8222-222222222222",
+        run_id=RUN_ID,
         plan={"plan_id": "33333333-3333-4333-8333-333333333333"},
         step=STEP,
         attempt=1,
@@ -56,7 +59,7 @@ async def until(condition: object, limit_s: float = 10.0) -> None:
 
 
 def survivors() -> list[int]:
-    return marked_processes(attempt_mark("22222222-2222-4222-8222-222222222222", STEP["step_id"], 1))
+    return marked_processes(attempt_mark(RUN_ID, STEP["step_id"], 1))
 
 
 async def test_output_and_exit_code_of_a_command_are_its_result(tmp_path: Path) -> None:
@@ -91,7 +94,7 @@ async def test_only_allowed_variables_and_the_runs_own_reach_the_process(
     seen = json.loads(str(result.output))
     assert "MY_SECRET" not in seen
     assert seen["MPLP_STEP_DESCRIPTION"] == STEP["description"]
-    assert seen["MPLP_RUN_ID"] == "22222222-2222-4222-8222-222222222222"
+    assert seen["MPLP_RUN_ID"] == RUN_ID
     assert seen["MPLP_PLAN_ID"] == "33333333-3333-4333-8333-333333333333"
 
 
