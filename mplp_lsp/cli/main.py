@@ -124,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_run(commands)
     _add_trace(commands)
+    _add_event(commands)
     _add_trust(commands)
     _add_init(commands)
     return parser
@@ -215,6 +216,28 @@ def _add_trace(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         )
 
     trace.set_defaults(command=command)
+
+
+def _add_event(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    event = commands.add_parser(
+        "event", help="take in integration events: changed files, git, CI runs, calls of tools"
+    )
+    event.add_argument(
+        "path",
+        metavar="PATH",
+        help="a file with one event, a list of events, or one a line; - for standard input",
+    )
+    event.add_argument(
+        "--source", default="command-line", help="who saw the events, where they do not say it themselves"
+    )
+    event.add_argument("--root", default=".", help="a folder of the project (default: the current one)")
+
+    def command(options: argparse.Namespace) -> int:
+        from mplp_lsp.cli.event import event_command
+
+        return event_command(options.path, source=options.source, root=options.root)
+
+    event.set_defaults(command=command)
 
 
 def _add_trust(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

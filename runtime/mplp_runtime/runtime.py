@@ -9,6 +9,7 @@ from mplp_runtime.approvals import Approvals
 from mplp_runtime.errors import SettingsInvalid, StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
+from mplp_runtime.integration.intake import Intake
 from mplp_runtime.lazy_store import LazyStore
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.live import TRACES
@@ -17,6 +18,7 @@ from mplp_runtime.psg.graph import Graph
 from mplp_runtime.settings import Settings, load_settings
 from mplp_runtime.sources import Clock, NewId, new_uuid, system_clock
 from mplp_runtime.trace.files import write_atomically
+from mplp_runtime.vsl.interface import Reading
 
 STATE_FOLDER = ".mplp"
 STATE_FILE = "state.db"
@@ -66,6 +68,15 @@ class Runtime:
             new_id=new_id,
             settings=self.settings,
             before_write=self._persist_unless_in_memory,
+        )
+        self.intake = Intake(
+            self.root,
+            self.vsl,
+            self.bus,
+            self.graph,
+            clock=clock,
+            folder=lambda: self.folder,
+            live_streams=self._live_streams,
         )
         records.instance_opened(self._instance)
         self.runs = RunManager(self, self._instance)
@@ -133,6 +144,15 @@ class Runtime:
         if self._timeline is not None:
             self._timeline.close()
         self.vsl.close()
+
+    def _live_streams(self) -> tuple[str, ...]:
+        """The streams of runs under way: what happens outside meanwhile belongs to their traces."""
+
+        def find(reading: Reading) -> tuple[str, ...]:
+            claims = [reading.get(key) for key in reading.keys(records.OWNERS)]
+            return tuple(str(claim["run_id"]) for claim in claims if claim)
+
+        return self.vsl.read(find)
 
     def _persist_unless_in_memory(self) -> None:
         if not self._in_memory:

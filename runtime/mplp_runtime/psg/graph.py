@@ -30,6 +30,9 @@ PSG_PATHS: Mapping[str, str] = MappingProxyType(
         "Core": "/psg/cores",
         "Network": "/psg/networks",
         "File": "/psg/files",
+        "Commit": "/psg/commits",
+        "CiRun": "/psg/ci-runs",
+        "ToolInvocation": "/psg/tool-invocations",
     }
 )
 """Node type -> path (seed 1, 3.3 for contexts and plans; the others by analogy)."""

@@ -1,0 +1,159 @@
+"""Events that wait: bounded, the urgent first, and no source before its turn (seed 2, 7.2 and 8.3)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+from mplp_runtime.events.families import Event
+from mplp_runtime.integration.coalescing import Subject, joined, paths_of, subject_of
+from mplp_runtime.integration.rates import RateLimit, Rates
+from mplp_runtime.vsl.interface import Json
+
+Priority = Literal["high", "medium", "low", "background"]
+PRIORITIES: tuple[Priority, ...] = ("high", "medium", "low", "background")
+
+MOST_WAITING = 10_000
+
+_BY_KIND: Mapping[str, Priority] = MappingProxyType(
+    {"file_update": "low", "git_operation": "low", "ci_pipeline": "low", "tool_execution": "background"}
+)
+
+
+def priority_of(envelope: Mapping[str, Json]) -> Priority:
+    """A failed CI run is high, a merge medium, what is only known is low, tools come last (seed 2, 7.2)."""
+    kind, payload = envelope["event_type"], envelope["payload"]
+    if kind == "ci_pipeline" and payload.get("status") == "failed":
+        return "high"
+    if kind == "git_operation" and payload.get("event_kind") == "merge":
+        return "medium"
+    return _BY_KIND[kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """An envelope, and the deliveries (`deliveries.py`) whose effect it has: several where it was joined."""
+
+    envelope: Event
+    deliveries: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """The events of one source and priority, in order; what may be joined is found by its subject."""
+
+    events: OrderedDict[int, Delivered] = field(default_factory=OrderedDict)
+    by_subject: dict[Subject, int] = field(default_factory=dict)
+
+
+class Backlog:
+    """What has come and is not yet taken in. Not safe for threads."""
+
+    def __init__(self, limit: RateLimit, most_waiting: int = MOST_WAITING) -> None:
+        self._rates = Rates(limit)
+        self._most_waiting = most_waiting
+        self._queues: dict[Priority, OrderedDict[str, _Waiting]] = {
+            priority: OrderedDict() for priority in PRIORITIES
+        }
+        self._number = 0
+        self._depth = 0
+        self.lost = 0
+        """File events that found no room; the files have to be looked at again."""
+
+    def __len__(self) -> int:
+        return self._depth
+
+    def depths(self) -> dict[Priority, int]:
+        """How many events wait, by priority."""
+        return {
+            name: sum(len(waiting.events) for waiting in sources.values())
+            for name, sources in self._queues.items()
+        }
+
+    def put(self, event: Delivered) -> Literal["waiting", "joined", "lost"]:
+        """Keeps the event. A full backlog gives up a file event, whose file can be looked at again."""
+        envelope = event.envelope
+        source, priority = str(envelope["source"]), priority_of(envelope)
+        waiting = self._queues[priority].setdefault(source, _Waiting())
+        subject = subject_of(envelope)
+        known = waiting.by_subject.get(subject) if subject is not None else None
+        if known is not None:
+            older = waiting.events[known]
+            waiting.events[known] = Delivered(
+                joined(older.envelope, envelope), (*older.deliveries, *event.deliveries)
+            )
+            return "joined"
+        if self._depth >= self._most_waiting and not self._give_up_one(envelope):
+            return "lost"
+        self._number += 1
+        waiting.events[self._number] = event
+        self._depth += 1
+        if subject is not None:
+            waiting.by_subject[subject] = self._number
+        else:
+            # A change that comes after a rename must not be told before it.
+            for path in paths_of(envelope):
+                waiting.by_subject.pop(path, None)
+        return "waiting"
+
+    def take(self, most: int, now_s: float) -> list[Delivered]:
+        """Up to `most` events whose sources may pass now, the urgent first, sources in turn."""
+        taken: list[Delivered] = []
+        for sources in self._queues.values():
+            for source in list(sources):
+                waiting = sources[source]
+                while waiting.events and len(taken) < most and self._rates.take(source, now_s):
+                    taken.append(self._pop(waiting))
+                if not waiting.events:
+                    del sources[source]
+                elif len(taken) < most:
+                    sources.move_to_end(source)
+        return taken
+
+    def put_back(self, events: list[Delivered]) -> None:
+        """Events that could not be stored wait again, before all others of their source."""
+        for event in reversed(events):
+            queue = self._queues[priority_of(event.envelope)]
+            waiting = queue.setdefault(str(event.envelope["source"]), _Waiting())
+            self._number += 1
+            waiting.events[self._number] = event
+            waiting.events.move_to_end(self._number, last=False)
+            self._depth += 1
+
+    def wait_s(self, now_s: float) -> float | None:
+        """Seconds until something can be taken; None if nothing waits."""
+        waits = [self._rates.wait_s(source, now_s) for sources in self._queues.values() for source in sources]
+        return min(waits) if waits else None
+
+    def _pop(self, waiting: _Waiting) -> Delivered:
+        number, event = waiting.events.popitem(last=False)
+        subject = subject_of(event.envelope)
+        if subject is not None and waiting.by_subject.get(subject) == number:
+            del waiting.by_subject[subject]
+        self._depth -= 1
+        return event
+
+    def _give_up_one(self, envelope: Event) -> bool:
+        """Whether there is room again. What no look at the disk can find out is kept as long as possible."""
+        if envelope["event_type"] != "file_update":
+            for waiting in self._queues["low"].values():
+                oldest = next(
+                    (
+                        number
+                        for number, event in waiting.events.items()
+                        if event.envelope["event_type"] == "file_update"
+                    ),
+                    None,
+                )
+                if oldest is not None:
+                    subject = subject_of(waiting.events.pop(oldest).envelope)
+                    if subject is not None and waiting.by_subject.get(subject) == oldest:
+                        del waiting.by_subject[subject]
+                    self._depth -= 1
+                    self.lost += 1
+                    return True
+        self.lost += 1
+        return False

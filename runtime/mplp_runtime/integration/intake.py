@@ -1,0 +1,242 @@
+"""The one door for events from outside: checked, told apart, kept in bounds, taken in (seed 2, 7 to 9).
+
+An event that is offered is normalised and checked at once. Then it waits for its turn: the urgent first, each
+source within its rate, changes of one file joined. What is taken in becomes durable together with what it
+does to the graph, and a delivery that was taken in before does nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Literal
+
+from mplp_runtime.errors import EventRejected, MplpError, StoreError
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.families import Event, IntegrationKind
+from mplp_runtime.integration.backlog import MOST_WAITING, Backlog, Delivered, Priority
+from mplp_runtime.integration.deliveries import delivery_of, is_known, remember
+from mplp_runtime.integration.envelope import normalised
+from mplp_runtime.integration.error_log import ErrorLog
+from mplp_runtime.integration.files import FileIngest, inside
+from mplp_runtime.integration.knowledge import learn
+from mplp_runtime.integration.rates import RateLimit
+from mplp_runtime.psg.graph import Graph
+from mplp_runtime.sources import Clock
+from mplp_runtime.vsl.interface import Json, Transaction, ValueStateLayer
+
+AT_ONCE = 100
+"""Events in one transaction."""
+LARGEST_EVENT_BYTES = 1_048_576
+_RETRIES = 5
+_FIRST_PAUSE_S = 0.1
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an event that was offered. `error` is a sentence; `notes` say what was normalised."""
+
+    outcome: Literal["waiting", "joined", "known", "rejected", "lost"]
+    notes: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Counts:
+    """Events since this intake was made. `lost` are those without room, after which files are looked at."""
+
+    taken_in: int = 0
+    joined: int = 0
+    known: int = 0
+    rejected: int = 0
+    lost: int = 0
+
+
+class Intake:
+    """Takes integration events in. Belongs to one event loop; `offer` never waits and never raises."""
+
+    def __init__(
+        self,
+        root: PurePath,
+        store: ValueStateLayer,
+        bus: EventBus,
+        graph: Graph,
+        *,
+        clock: Clock,
+        folder: Callable[[], Path | None] = lambda: None,
+        live_streams: Callable[[], tuple[str, ...]] = tuple,
+        rate_limit: RateLimit | None = None,
+        most_waiting: int = MOST_WAITING,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._root = root
+        self._store = store
+        self._bus = bus
+        self._graph = graph
+        self._files = FileIngest(store, bus, graph, root=root)
+        self._live_streams = live_streams
+        self._backlog = Backlog(rate_limit or RateLimit(), most_waiting)
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self.errors = ErrorLog(folder, clock)
+        self.counts = Counts()
+        self.must_rescan = False
+        """Set when file events were lost; whoever looks at the files again clears it."""
+
+    @property
+    def depth(self) -> int:
+        """How many events wait."""
+        return len(self._backlog)
+
+    def depths(self) -> dict[Priority, int]:
+        """How many events wait, by priority."""
+        return self._backlog.depths()
+
+    def offer_text(self, text: str, *, source: str) -> Receipt:
+        """The same for one JSON document, as it came over a wire."""
+        try:
+            value = event_value(text)
+        except EventRejected as problem:
+            return self._rejected(str(problem), source, text)
+        return self.offer(value, source=source)
+
+    def offer(
+        self, value: Mapping[str, Json], *, source: str, kind: IntegrationKind | None = None
+    ) -> Receipt:
+        """Checks an event in any of the three forms and lets it wait for its turn.
+
+        `source` counts where the event names none. What is wrong is told in the receipt and in the error log.
+        """
+        try:
+            found = normalised(value, stamper=self._bus.stamper, source=source, kind=kind)
+            _refuse_outside(found.envelope, self._root)
+        except MplpError as problem:
+            return self._rejected(str(problem), source, value)
+        envelope = found.envelope
+        delivery = delivery_of(value, str(envelope["source"]))
+        if self._store.read(lambda reading: is_known(reading, delivery)):
+            self.counts.known += 1
+            return Receipt("known", found.notes)
+        outcome = self._backlog.put(Delivered(envelope, (delivery,)))
+        if outcome == "joined":
+            self.counts.joined += 1
+        self._note_losses()
+        return Receipt(outcome, found.notes)
+
+    async def settle(self) -> None:
+        """Takes in all that waits, at the pace of the rate limits.
+
+        Raises StoreError once retries are used up; what could not be stored waits for the next call.
+        """
+        while (wait_s := self._backlog.wait_s(self._monotonic())) is not None:
+            if wait_s > 0:
+                await self._sleep(wait_s)
+            events = self._backlog.take(AT_ONCE, self._monotonic())
+            if not events:
+                continue
+            try:
+                await self._store_patiently(events)
+            except BaseException:
+                self._backlog.put_back(events)
+                raise
+
+    async def _store_patiently(self, events: list[Delivered]) -> None:
+        pause_s = _FIRST_PAUSE_S
+        for attempt in range(_RETRIES + 1):
+            try:
+                streams = ("project", *self._live_streams())
+                taken_in = await self._store.transact(
+                    lambda transaction: self._take_in(transaction, events, streams)  # noqa: B023
+                )
+            except StoreError as problem:
+                if attempt == _RETRIES:
+                    self.errors.add("mplp-lsp", f"{len(events)} events wait: {problem}", {})
+                    raise
+                await self._sleep(pause_s)
+                pause_s *= 2
+            except MplpError as problem:
+                # One that the checks at the door let through does not hold up those that wait with it.
+                if len(events) > 1:
+                    for event in events:
+                        await self._store_patiently([event])
+                else:
+                    envelope = events[0].envelope
+                    self._rejected(str(problem), str(envelope["source"]), envelope)
+                return
+            else:
+                self.counts.taken_in += taken_in
+                self.counts.known += len(events) - taken_in
+                return
+
+    def _take_in(self, transaction: Transaction, events: list[Delivered], streams: tuple[str, ...]) -> int:
+        """How many of the events were news."""
+        count = 0
+        for event in events:
+            envelope, deliveries = event.envelope, event.deliveries
+            if all(is_known(transaction, delivery) for delivery in deliveries):
+                # Another process was quicker, or it was offered twice before its turn.
+                continue
+            if envelope["event_type"] == "file_update":
+                lamport = self._files.ingest_in(transaction, envelope, streams=streams).lamports[0]
+            else:
+                lamport, *_ = [self._bus.record(transaction, stream, envelope) for stream in streams]
+                learn(self._graph, transaction, envelope, lamport, streams[0])
+            for delivery in deliveries:
+                remember(transaction, delivery, lamport)
+            count += 1
+        return count
+
+    def _rejected(self, error: str, source: str, event: object) -> Receipt:
+        self.counts.rejected += 1
+        self.errors.add(source, error, event)
+        return Receipt("rejected", error=error)
+
+    def _note_losses(self) -> None:
+        if self._backlog.lost > self.counts.lost:
+            self.counts.lost = self._backlog.lost
+            if not self.must_rescan:
+                logger.warning("More events came than can wait; the project's files are looked at again.")
+            self.must_rescan = True
+
+
+def _refuse_outside(envelope: Event, root: PurePath) -> None:
+    """Raises PathOutsideProject before the event waits with others, which it must not hold up."""
+    if envelope["event_type"] == "file_update":
+        for name in ("file_path", "previous_path"):
+            path = envelope["payload"].get(name)
+            if path:
+                inside(path, root)
+
+
+def event_value(text: str) -> dict[str, Json]:
+    """One event as it stands in `text`. Raises EventRejected for what is no JSON object, or too large."""
+    if len(text) > LARGEST_EVENT_BYTES:
+        raise EventRejected(f"The event is larger than {LARGEST_EVENT_BYTES // 1024} KiB.")
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant)
+        text.encode("utf-8")
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except json.JSONDecodeError as problem:
+        where = f"line {problem.lineno}, column {problem.colno}"
+        raise EventRejected(f"This is not valid JSON ({where}): {problem.msg}.") from problem
+    except RecursionError as problem:
+        raise EventRejected("The event is nested too deeply.") from problem
+    except UnicodeEncodeError as problem:
+        raise EventRejected("The event is no UTF-8, or has half of a surrogate pair in a text.") from problem
+    except ValueError as problem:
+        raise EventRejected(f"This is not valid JSON: {problem}.") from problem
+    if not isinstance(value, dict):
+        raise EventRejected("An event is a JSON object.")
+    return value
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON value")

@@ -1,0 +1,116 @@
+"""Events that wait for their turn: order, rates, joining, bounds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mplp_runtime.integration.backlog import Backlog, Delivered, priority_of
+from mplp_runtime.integration.coalescing import joined
+from mplp_runtime.integration.rates import RateLimit, Rates
+
+
+def file_event(
+    path: str = "a.py", change: str = "modified", source: str = "editor", **more: Any
+) -> dict[str, Any]:
+    payload = {"file_path": path, "change_type": change, "timestamp": "2026-01-01T00:00:00Z", **more}
+    return {"event_type": "file_update", "source": source, "payload": payload}
+
+
+def ci_event(status: str, run: str = "1", source: str = "ci") -> dict[str, Any]:
+    payload = {"ci_provider": "jenkins", "pipeline_id": "build", "run_id": run, "status": status}
+    return {"event_type": "ci_pipeline", "source": source, "payload": payload}
+
+
+def git_event(kind: str = "commit", commit: str = "abc", source: str = "git") -> dict[str, Any]:
+    payload = {"repo_url": "r", "commit_id": commit, "ref_name": "main", "event_kind": kind}
+    return {"event_type": "git_operation", "source": source, "payload": payload}
+
+
+def tool_event(status: str = "failed") -> dict[str, Any]:
+    payload = {"tool_id": "ruff", "tool_kind": "linter", "invocation_id": "1", "status": status}
+    return {"event_type": "tool_execution", "source": "tool", "payload": payload}
+
+
+def backlog_of(*events: dict[str, Any], limit: RateLimit | None = None, most: int = 100) -> Backlog:
+    backlog = Backlog(limit or RateLimit(), most)
+    for event in events:
+        backlog.put(Delivered(event))
+    return backlog
+
+
+def taken(backlog: Backlog, most: int = 100, now_s: float = 0.0) -> list[dict[str, Any]]:
+    return [event.envelope for event in backlog.take(most, now_s)]
+
+
+def test_a_failed_ci_run_comes_before_a_merge_and_a_tool_comes_last() -> None:
+    events = [tool_event(), file_event(), git_event("merge"), ci_event("failed")]
+    assert taken(backlog_of(*events)) == list(reversed(events))
+    assert [priority_of(event) for event in events] == ["background", "low", "medium", "high"]
+
+
+def test_changes_of_one_file_that_wait_become_one_event_with_all_their_lines() -> None:
+    backlog = backlog_of(
+        file_event("a.py", "created", lines_added=3),
+        file_event("b.py"),
+        file_event("a.py", "modified", lines_added=2),
+    )
+    first, second = taken(backlog)
+    assert first["payload"]["change_type"] == "created"
+    assert (first["payload"]["lines_added"], first["coalesced"]) == (5, 2)
+    assert second["payload"]["file_path"] == "b.py"
+
+
+def test_a_change_after_a_rename_is_not_told_before_it() -> None:
+    rename = file_event("b.py", "renamed", previous_path="a.py")
+    events = [file_event("b.py"), rename, file_event("b.py", "deleted")]
+    assert [event["payload"]["change_type"] for event in taken(backlog_of(*events))] == [
+        "modified",
+        "renamed",
+        "deleted",
+    ]
+
+
+def test_a_deleted_file_that_comes_back_was_modified() -> None:
+    assert (
+        joined(file_event(change="deleted"), file_event(change="created"))["payload"]["change_type"]
+        == "modified"
+    )
+
+
+def test_a_ci_run_that_has_ended_does_not_run_again_because_news_came_late() -> None:
+    assert joined(ci_event("succeeded"), ci_event("running"))["payload"]["status"] == "succeeded"
+
+
+def test_each_commit_stands_for_itself() -> None:
+    assert len(taken(backlog_of(git_event(commit="a"), git_event(commit="b"), git_event(commit="b")))) == 3
+
+
+def test_a_source_that_floods_waits_and_the_others_pass() -> None:
+    flood = [file_event(f"{number}.py", source="noisy") for number in range(5)]
+    backlog = backlog_of(*flood, file_event("x.py", source="quiet"), limit=RateLimit(2, 100))
+    assert [event["source"] for event in taken(backlog)] == ["noisy", "noisy", "quiet"]
+    assert backlog.wait_s(0.25) == 0.75
+    assert len(taken(backlog, now_s=1.0)) == 2
+    assert len(backlog) == 1
+
+
+def test_no_minute_has_more_events_of_a_source_than_its_limit() -> None:
+    rates = Rates(RateLimit(per_second=10, per_minute=15))
+    passed = [second for second in range(120) for _ in range(3) if rates.take("git", float(second))]
+    assert all(sum(start <= second < start + 60 for second in passed) <= 15 for start in range(120))
+    assert len(passed) == 30
+
+
+def test_a_full_backlog_gives_up_a_file_and_never_what_no_disk_can_tell() -> None:
+    backlog = backlog_of(file_event("a.py"), file_event("b.py"), most=2)
+    assert backlog.put(Delivered(git_event())) == "waiting"
+    assert backlog.put(Delivered(file_event("c.py"))) == "lost"
+    assert backlog.lost == 2
+    assert [event["event_type"] for event in taken(backlog)] == ["file_update", "git_operation"]
+
+
+def test_what_could_not_be_stored_comes_first_the_next_time() -> None:
+    backlog = backlog_of(file_event("a.py"), file_event("b.py"), file_event("c.py"))
+    backlog.put_back(backlog.take(2, 0.0))
+    assert [event["payload"]["file_path"] for event in taken(backlog)] == ["a.py", "b.py", "c.py"]
+    assert len(backlog) == 0

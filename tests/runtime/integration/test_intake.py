@@ -1,0 +1,265 @@
+"""Events from outside, from the door to the graph."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from mplp_runtime.errors import StoreError
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.integration.error_log import ERROR_LOG, ErrorLog
+from mplp_runtime.integration.intake import LARGEST_EVENT_BYTES, Intake
+from mplp_runtime.integration.knowledge import CI_RUN, failing_pipelines, failing_tools
+from mplp_runtime.integration.rates import RateLimit
+from mplp_runtime.psg.files import FILE
+from mplp_runtime.psg.graph import Graph
+from mplp_runtime.sources import new_uuid, system_clock
+from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
+from mplp_runtime.vsl.memory import MemoryStore
+
+FILE_EVENT = {"file_path": "src/a.py", "change_type": "modified", "timestamp": "2026-01-01T00:00:00Z"}
+GIT_EVENT = {
+    "repo_url": "git@host:r.git",
+    "commit_id": "1a2b",
+    "ref_name": "refs/heads/main",
+    "event_kind": "merge",
+    "timestamp": "2026-01-01T00:00:00Z",
+}
+TOOL_EVENT = {
+    "tool_id": "ruff",
+    "tool_kind": "linter",
+    "invocation_id": "550e8400-e29b-41d4-a716-446655440000",
+    " status": "failed",
+    "output": "E501",
+}
+
+
+def ci_event(status: str, run: str = "42") -> dict[str, Any]:
+    return {"ci_provider": "jenkins", "pipeline_id": "build", "run_id": run, "status": status}
+
+
+class Clockwork:
+    """Time that passes only where somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    async def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+
+def intake_of(store: ValueStateLayer, **more: Any) -> Intake:
+    bus = EventBus(store, clock=system_clock, new_id=new_uuid)
+    graph = Graph(store, bus, clock=system_clock, new_id=new_uuid)
+    return Intake(PurePosixPath("/project"), store, bus, graph, clock=system_clock, **more)
+
+
+def types(store: ValueStateLayer, stream: str = "project") -> list[str]:
+    return [stored.event["event_type"] for stored in store.read(lambda reading: reading.events(stream))]
+
+
+async def test_all_four_kinds_are_taken_in_and_the_graph_knows_of_them(store: ValueStateLayer) -> None:
+    intake = intake_of(store)
+    for value in (FILE_EVENT, GIT_EVENT, ci_event("failed"), TOOL_EVENT):
+        assert intake.offer(value, source="test").outcome == "waiting"
+    await intake.settle()
+    assert types(store) == [
+        "ci_pipeline",
+        "ci_run_created",
+        "git_operation",
+        "commit_created",
+        "file_update",
+        "file_created",
+        "tool_execution",
+        "tool_invocation_created",
+    ]
+    assert intake.counts.taken_in == 4
+    assert store.read(lambda reading: reading.read_node(FILE, "src/a.py")) is not None
+
+
+async def test_an_event_in_the_form_of_the_seeds_is_understood_and_what_was_renamed_is_said(
+    store: ValueStateLayer,
+) -> None:
+    intake = intake_of(store)
+    receipt = intake.offer({**ci_event("failed"), "commit_sha": "1a2b"}, source="hook")
+    await intake.settle()
+    assert receipt.notes == ("`commit_sha` is called `commit_id` in the frozen event; it was copied there.",)
+    node = store.read(lambda reading: reading.read_node(CI_RUN, "jenkins/build/42"))
+    assert node is not None
+    assert (node.data["commit_id"], node.data["source"]) == ("1a2b", "hook")
+
+
+async def test_the_same_delivery_has_one_effect_however_often_and_wherever_it_comes(
+    store: ValueStateLayer,
+) -> None:
+    first, second = intake_of(store), intake_of(store)
+    first.offer(GIT_EVENT, source="hook")
+    second.offer(GIT_EVENT, source="hook")
+    await first.settle()
+    await second.settle()
+    assert second.offer(GIT_EVENT, source="hook").outcome == "known"
+    assert types(store).count("git_operation") == 1
+    assert (second.counts.taken_in, second.counts.known) == (0, 2)
+
+
+async def test_an_event_that_names_its_id_is_known_by_it(store: ValueStateLayer) -> None:
+    intake = intake_of(store)
+    envelope = {
+        "event_id": new_uuid(),
+        "event_type": "git_operation",
+        "event_family": "external_integration",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "source": "hook",
+        "payload": GIT_EVENT,
+    }
+    intake.offer(envelope, source="test")
+    await intake.settle()
+    # A redelivery may carry another time of sending.
+    assert intake.offer({**envelope, "timestamp": "2026-01-01T00:05:00Z"}, source="test").outcome == "known"
+
+
+async def test_a_run_under_way_has_the_event_in_its_trace_too(store: ValueStateLayer) -> None:
+    intake = intake_of(store, live_streams=lambda: ("run-1",))
+    intake.offer(GIT_EVENT, source="hook")
+    await intake.settle()
+    assert types(store, "run-1") == ["git_operation"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "{",
+            "This is not valid JSON (line 1, column 2): Expecting property name enclosed in double quotes.",
+        ),
+        ("[1]", "An event is a JSON object."),
+        ('{"a": NaN}', "This is not valid JSON: NaN is no JSON value."),
+        ('{"a": "\\ud800"}', "The event is no UTF-8, or has half of a surrogate pair in a text."),
+        ("[" * 5_000, "The event is nested too deeply."),
+        ("{}", "This is no integration event: it is neither a file, git, CI nor tool event."),
+        (
+            json.dumps({**FILE_EVENT, "file_path": "../x"}),
+            "'../x' leaves the project; paths of file events are relative to its root.",
+        ),
+        (" " * (LARGEST_EVENT_BYTES + 1), "The event is larger than 1024 KiB."),
+    ],
+    ids=["cut", "list", "NaN", "surrogate", "deep", "foreign", "outside", "large"],
+)
+def test_what_cannot_be_taken_in_is_told_in_a_sentence_and_kept_in_the_error_log(
+    text: str, sentence: str
+) -> None:
+    intake = intake_of(MemoryStore())
+    assert intake.offer_text(text, source="hook").error == sentence
+    [line] = intake.errors.newest
+    assert (line["source"], line["error"]) == ("hook", sentence)
+    assert len(line["event"]) <= 2_000
+
+
+async def test_a_flood_of_changes_of_one_file_is_one_event_and_none_is_lost(store: ValueStateLayer) -> None:
+    clock = Clockwork()
+    intake = intake_of(store, rate_limit=RateLimit(2, 100), monotonic=clock, sleep=clock.sleep)
+    for second in range(50):
+        intake.offer({**FILE_EVENT, "timestamp": f"2026-01-01T00:00:{second:02}Z"}, source="editor")
+    for number in range(4):
+        intake.offer({**FILE_EVENT, "file_path": f"{number}.py"}, source="editor")
+    assert (intake.depth, intake.counts.joined) == (5, 49)
+    await intake.settle()
+    assert types(store).count("file_update") == 5
+    # Two in each second: the fifth after two of them.
+    assert clock.now_s == 2.0
+    node = store.read(lambda reading: reading.read_node(FILE, "src/a.py"))
+    assert node is not None
+    assert node.data["last_modified"] == "2026-01-01T00:00:49Z"
+
+
+async def test_each_of_the_joined_deliveries_is_known_afterwards(store: ValueStateLayer) -> None:
+    intake = intake_of(store)
+    later = {**FILE_EVENT, "timestamp": "2026-01-01T00:00:09Z"}
+    for value in (FILE_EVENT, later):
+        intake.offer(value, source="editor")
+    await intake.settle()
+    assert [intake.offer(value, source="editor").outcome for value in (FILE_EVENT, later)] == ["known"] * 2
+
+
+async def test_after_a_loss_files_are_to_be_looked_at_again(caplog: pytest.LogCaptureFixture) -> None:
+    intake = intake_of(MemoryStore(), most_waiting=2)
+    with caplog.at_level(logging.WARNING):
+        for number in range(9):
+            intake.offer({**FILE_EVENT, "file_path": f"{number}.py"}, source="editor")
+    assert (intake.must_rescan, intake.counts.lost, intake.depth) == (True, 7, 2)
+    assert len(caplog.records) == 1
+
+
+async def test_a_state_that_is_locked_for_a_moment_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, clock = MemoryStore(), Clockwork()
+    intake = intake_of(store, monotonic=clock, sleep=clock.sleep)
+    transact, failures = store.transact, [StoreError("The state is locked.")] * 2
+
+    async def locked_at_first(work: Callable[[Transaction], Any]) -> Any:
+        if failures:
+            raise failures.pop()
+        return await transact(work)
+
+    monkeypatch.setattr(store, "transact", locked_at_first)
+    intake.offer(GIT_EVENT, source="hook")
+    await intake.settle()
+    assert "git_operation" in types(store)
+
+
+async def test_a_state_that_stays_locked_is_told_and_the_events_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, clock = MemoryStore(), Clockwork()
+    intake = intake_of(store, monotonic=clock, sleep=clock.sleep)
+
+    async def locked(work: object) -> None:
+        raise StoreError("The state is locked.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "transact", locked)
+        intake.offer(GIT_EVENT, source="hook")
+        with pytest.raises(StoreError):
+            await intake.settle()
+    assert intake.depth == 1
+    assert intake.errors.newest[-1]["error"] == "1 events wait: The state is locked."
+    await intake.settle()
+    assert "git_operation" in types(store)
+
+
+async def test_a_pipeline_fails_until_a_newer_run_of_it_succeeds(store: ValueStateLayer) -> None:
+    intake = intake_of(store)
+    told = []
+    for value in (ci_event("failed", "1"), ci_event("running", "2"), ci_event("succeeded", "2")):
+        intake.offer(value, source="ci")
+        await intake.settle()
+        told.append([failure.name for failure in store.read(failing_pipelines)])
+    assert told == [["build of jenkins (run 1)"], ["build of jenkins (run 1)"], []]
+
+
+async def test_a_tool_that_failed_is_told_where_somebody_asks_for_it(store: ValueStateLayer) -> None:
+    intake = intake_of(store)
+    intake.offer(TOOL_EVENT, source="hook")
+    await intake.settle()
+    assert [failure.name for failure in store.read(lambda reading: failing_tools(reading, ["ruff"]))] == [
+        "ruff"
+    ]
+    assert store.read(lambda reading: failing_tools(reading, ["mypy"])) == []
+
+
+def test_the_error_log_is_lines_of_json_in_the_state_folder_and_does_not_grow_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mplp_runtime.integration.error_log.LARGEST_BYTES", 500)
+    log = ErrorLog(lambda: tmp_path, system_clock)
+    for number in range(10):
+        log.add("hook", f"error {number}", {"n": number})
+    [*_, last] = (tmp_path / ERROR_LOG).read_text().splitlines()
+    assert json.loads(last)["error"] == "error 9"
+    assert (tmp_path / ERROR_LOG).stat().st_size <= 500
+    assert (tmp_path / f"{ERROR_LOG}.1").exists()
