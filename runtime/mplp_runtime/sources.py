@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from threading import Lock
 from time import monotonic
-from uuid import uuid4
 
 Clock = Callable[[], datetime]
 NewId = Callable[[], str]
@@ -48,9 +48,34 @@ def system_clock() -> datetime:
     return _steady()
 
 
+_IDS_AT_ONCE = 128
+_fresh_ids: list[str] = []
+if hasattr(os, "register_at_fork"):
+    # Two processes must never give out the same ids.
+    os.register_at_fork(after_in_child=_fresh_ids.clear)
+
+
 def new_uuid() -> str:
-    """A fresh lower-case UUID version 4, the only form every MPLP schema accepts."""
-    return str(uuid4())
+    """A fresh lower-case UUID version 4, the only form every MPLP schema accepts.
+
+    Ten of them are needed for each step of a run; made many at a time they cost a third of `uuid4`.
+    """
+    while True:
+        try:
+            # Atomic, so that no id is given out twice, whichever threads ask.
+            return _fresh_ids.pop()
+        except IndexError:
+            _fresh_ids.extend(_random_uuids(_IDS_AT_ONCE))
+
+
+def _random_uuids(count: int) -> list[str]:
+    digits = os.urandom(16 * count).hex()
+    # RFC 4122, 4.4: the version is one digit, the variant two bits of another.
+    return [
+        f"{digits[at : at + 8]}-{digits[at + 8 : at + 12]}-4{digits[at + 13 : at + 16]}"
+        f"-{'89ab'[int(digits[at + 16], 16) & 3]}{digits[at + 17 : at + 20]}-{digits[at + 20 : at + 32]}"
+        for at in range(0, 32 * count, 32)
+    ]
 
 
 def timestamp(instant: datetime) -> str:
@@ -60,4 +85,5 @@ def timestamp(instant: datetime) -> str:
     '2025-12-06T12:00:00.000Z'
     """
     # A third of the time that `strftime` takes; eight events a step ask for it.
-    return instant.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return utc.isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from mplp_runtime.errors import EventRejected
@@ -12,6 +12,7 @@ from mplp_runtime.events.families import Stamper
 from mplp_runtime.events.validate import event_errors
 from mplp_runtime.sources import Clock, NewId
 from mplp_runtime.vsl.interface import Json, StoredEvent, Transaction, ValueStateLayer
+from mplp_runtime.vsl.ready import ReadyEvent, WrittenEvent
 from mplp_runtime.vsl.values import stamped
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class EventBus:
     def __init__(self, store: ValueStateLayer, *, clock: Clock, new_id: NewId) -> None:
         self.stamper = Stamper(clock, new_id)
         self._store = store
-        self._subscriptions: tuple[tuple[str, Callable[[StoredEvent], None]], ...] = ()
+        self._subscriptions: tuple[_Subscription, ...] = ()
         self._lock = threading.Lock()
 
     def record(self, transaction: Transaction, stream: str, event: Mapping[str, Json]) -> int:
@@ -52,8 +53,18 @@ class EventBus:
         if event["event_type"] == "plan_created":
             transaction.set(_creation_key(_plan_of(event)), lamport)
         stored = StoredEvent(lamport, stream, stamped(event, lamport))
-        transaction.after_commit(lambda: self._deliver(stored))
+        transaction.after_commit(lambda: self._deliver([stored]))
         return lamport
+
+    def record_ready(self, transaction: Transaction, stream: str, events: Sequence[ReadyEvent]) -> None:
+        """Stores events whose makers have shown that they are valid, and that nothing must stand before them.
+
+        Nothing is checked here: each kind of event that comes this way has a test that compares it, for any
+        input, with what `record` would accept.
+        """
+        stored = [WrittenEvent(transaction.append_event(stream, each), stream, each) for each in events]
+        if stored:
+            transaction.after_commit(lambda: self._deliver(stored))
 
     async def emit(self, stream: str, event: Mapping[str, Json]) -> int:
         """Records `event` in a transaction of its own; returns its Lamport time once it is durable."""
@@ -63,13 +74,20 @@ class EventBus:
         """The same for callers without an event loop."""
         return self._store.transact_sync(lambda transaction: self.record(transaction, stream, event))
 
-    def subscribe(self, topic: str, callback: Callable[[StoredEvent], None]) -> Callable[[], None]:
+    def subscribe(
+        self,
+        topic: str,
+        callback: Callable[[StoredEvent], None],
+        *,
+        settled: Callable[[], None] | None = None,
+    ) -> Callable[[], None]:
         """Calls `callback` for events of a topic; returns a function that ends this.
 
         Topics: `observability.<family>`, `integration.file_update|git|ci|tool`, `profile.sa`, `profile.map`.
         `*` stands for anything, as in `integration.*`. An event that fits in several ways is delivered once.
+        `settled` is called after each group of events that came in one piece, for who writes them together.
         """
-        subscription = (topic, callback)
+        subscription = _Subscription(topic, callback, settled)
         with self._lock:
             self._subscriptions = (*self._subscriptions, subscription)
 
@@ -80,14 +98,44 @@ class EventBus:
 
         return unsubscribe
 
-    def _deliver(self, stored: StoredEvent) -> None:
-        topics = topics_of(stored.event)
-        for pattern, callback in self._subscriptions:
-            if any(fnmatchcase(topic, pattern) for topic in topics):
-                try:
-                    callback(stored)
-                except Exception:
-                    logger.exception("A subscriber of %s failed.", pattern)
+    def _deliver(self, events: Sequence[StoredEvent]) -> None:
+        for subscription in self._subscriptions:
+            is_touched = False
+            for stored in events:
+                if subscription.wants(stored):
+                    is_touched = True
+                    subscription.call(stored)
+            if is_touched:
+                subscription.settle()
+
+
+class _Subscription:
+    """Who is told about what. A bug of his is logged and does not keep the others from hearing."""
+
+    def __init__(
+        self, topic: str, callback: Callable[[StoredEvent], None], settled: Callable[[], None] | None
+    ) -> None:
+        self._topic = topic
+        self._callback = callback
+        self._settled = settled
+
+    def wants(self, stored: StoredEvent) -> bool:
+        # The topics of an event are in its text, which is not read for somebody who wants everything.
+        return self._topic == "*" or any(fnmatchcase(topic, self._topic) for topic in topics_of(stored.event))
+
+    def call(self, stored: StoredEvent) -> None:
+        try:
+            self._callback(stored)
+        except Exception:
+            logger.exception("A subscriber of %s failed.", self._topic)
+
+    def settle(self) -> None:
+        if self._settled is None:
+            return
+        try:
+            self._settled()
+        except Exception:
+            logger.exception("A subscriber of %s failed.", self._topic)
 
 
 def topics_of(event: Mapping[str, Json]) -> tuple[str, ...]:

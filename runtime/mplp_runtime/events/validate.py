@@ -45,6 +45,11 @@ _PAYLOAD_WORDS = {
 }
 
 
+def is_uuid_v4(text: str) -> bool:
+    """Whether a text is an id in the one form that all schemas and invariants accept."""
+    return _UUID_V4.match(text) is not None
+
+
 def schema_of(event: Mapping[str, Json]) -> str:
     """The `$id` of the schema an event must fit, told by its content.
 

@@ -5,22 +5,26 @@ Each method writes into the transaction that also holds the change of state it t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import (
-    EXECUTOR_KIND,
     Event,
     event_core,
     pipeline_stage,
-    runtime_execution,
     sa_event,
 )
 from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.step_events import StepEvents
 from mplp_runtime.psg.graph import Graph
+from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Edge, Transaction
+from mplp_runtime.vsl.ready import ReadyEvent
+
+_TOLD = ("exit_code", "error", "duration_s", "answered_by")
+"""What of an attempt's record goes into the payload of its last events, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,11 @@ class Chronicle:
     positions: Mapping[str, int]
     is_newest: bool = True
     """False for a run that is given up because the plan runs anew: the graph then tells of the newer run."""
+
+    _steps: StepEvents = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_steps", StepEvents(self.bus.stamper, self.run, self.graph.graph_id))
 
     @property
     def stream(self) -> str:
@@ -102,47 +111,65 @@ class Chronicle:
 
     def step_started(self, transaction: Transaction, attempt: Record) -> None:
         """Before the action: SAStepStarted, stage running, execution running."""
-        step = self._step(attempt["step_id"])
-        payload = {
-            "step_id": step["step_id"],
-            "description": step["description"],
-            "attempt": attempt["attempt"],
-        }
-        if step.get("agent_role"):
-            payload["agent_role"] = step["agent_role"]
-        self._sa(transaction, "SAStepStarted", payload)
-        self._stage(transaction, "step_started", step, "in_progress", {"attempt": attempt["attempt"]})
-        self._execution(transaction, "step_execution_started", attempt, "running")
+        self.tell(transaction, self.started(attempt))
 
     def step_finished(self, transaction: Transaction, attempt: Record) -> None:
         """After the action: execution, graph, stage, SAStepCompleted or SAStepFailed, SATraceEmitted."""
-        step = self._step(attempt["step_id"])
+        self.tell(transaction, self.finished(transaction, attempt))
+
+    def tell(self, transaction: Transaction, events: Sequence[ReadyEvent]) -> None:
+        """Records what `started` and `finished` made; many steps together cost less than one by one."""
+        self.bus.record_ready(transaction, self.stream, events)
+
+    def started(self, attempt: Record) -> list[ReadyEvent]:
+        """The events that come before the action; they are not recorded yet."""
+        step, make, at = self._step(attempt["step_id"]), self._steps, self._now()
+        number = attempt["attempt"]
+        payload = {"step_id": step["step_id"], "description": step["description"], "attempt": number}
+        if step.get("agent_role"):
+            payload["agent_role"] = step["agent_role"]
+        return [
+            make.profile(at, "SAStepStarted", payload),
+            make.stage(
+                at, "step_started", step, self.positions[step["step_id"]], "in_progress", {"attempt": number}
+            ),
+            make.execution(at, "step_execution_started", step, attempt, "running", {}),
+        ]
+
+    def finished(self, transaction: Transaction, attempt: Record) -> list[ReadyEvent]:
+        """The events that come after the action, not recorded yet; the step's node is written."""
+        step, make, at = self._step(attempt["step_id"]), self._steps, self._now()
+        step_id, position = step["step_id"], self.positions[step["step_id"]]
         execution = attempt["status"]
         outcome = "completed" if execution == "completed" else "failed"
-        self._execution(transaction, f"step_execution_{execution}", attempt, execution)
-        self.put_step(transaction, step["step_id"], outcome)
-        payload: dict[str, Any] = {"attempt": attempt["attempt"]}
-        for name in ("exit_code", "error", "duration_s", "answered_by"):
-            if attempt.get(name) is not None:
-                payload[name] = attempt[name]
-        self._stage(transaction, f"step_{outcome}", step, outcome, payload)
-        told = {"step_id": step["step_id"], "status": outcome, **payload}
+        known = {name: attempt[name] for name in _TOLD if attempt.get(name) is not None}
+        payload = {"attempt": attempt["attempt"], **known}
+        facts: dict[str, Any] = {name: known[name] for name in ("exit_code", "error") if name in known}
+        told = {"step_id": step_id, "status": outcome, **payload}
         if outcome == "completed":
             told["result"] = {"output": attempt.get("tail", "")[-500:]}
-            self._sa(transaction, "SAStepCompleted", told)
         else:
             told["will_retry"] = attempt["step_status"] == "pending"
-            self._sa(transaction, "SAStepFailed", told)
-        self._sa(transaction, "SATraceEmitted", {"segment_ids": [attempt["segment_id"]]})
+        events = [
+            make.execution(at, f"step_execution_{execution}", step, attempt, execution, facts),
+            *self._put_step(transaction, at, step, position, outcome),
+            make.stage(at, f"step_{outcome}", step, position, outcome, payload),
+            make.profile(at, f"SAStep{outcome.title()}", told),
+            make.profile(at, "SATraceEmitted", {"segment_ids": [attempt["segment_id"]]}),
+        ]
         if attempt["step_status"] == "pending":
-            self.put_step(transaction, step["step_id"], "pending")
-            self._stage(transaction, "step_retried", step, "pending", {"after_attempt": attempt["attempt"]})
+            after = {"after_attempt": attempt["attempt"]}
+            events += self._put_step(transaction, at, step, position, "pending")
+            events.append(make.stage(at, "step_retried", step, position, "pending", after))
+        return events
 
     def step_interrupted(self, transaction: Transaction, attempt: Record) -> None:
         """What is known of a step that was under way when its process ended: that its outcome is not."""
         step = self._step(attempt["step_id"])
         payload = {"attempt": attempt["attempt"], "interrupted": True, "outcome": "unknown"}
-        self._stage(transaction, "step_interrupted", step, "in_progress", payload)
+        position = self.positions[step["step_id"]]
+        event = self._steps.stage(self._now(), "step_interrupted", step, position, "in_progress", payload)
+        self.tell(transaction, [event])
 
     def step_blocked(
         self, transaction: Transaction, step_id: str, because: str, *, opened: bool = False
@@ -150,35 +177,35 @@ class Chronicle:
         """A step waits for a person, or waits no longer."""
         word = "step_unblocked" if opened else "step_blocked"
         status = "pending" if opened else "blocked"
-        self._stage(transaction, word, self._step(step_id), status, {"because": because})
+        step, position = self._step(step_id), self.positions[step_id]
+        self.tell(
+            transaction,
+            [self._steps.stage(self._now(), word, step, position, status, {"because": because})],
+        )
 
     def step_skipped(self, transaction: Transaction, step_id: str, because: str) -> None:
         """A step is not going to run."""
-        self.put_step(transaction, step_id, "skipped")
-        self._stage(transaction, "step_skipped", self._step(step_id), "skipped", {"because": because})
+        step, position, at = self._step(step_id), self.positions[step_id], self._now()
+        events = self._put_step(transaction, at, step, position, "skipped")
+        events.append(self._steps.stage(at, "step_skipped", step, position, "skipped", {"because": because}))
+        self.tell(transaction, events)
 
-    def put_step(self, transaction: Transaction, step_id: str, status: str) -> None:
+    def _put_step(
+        self, transaction: Transaction, at: str, step: Mapping[str, Any], position: int, status: str
+    ) -> list[ReadyEvent]:
         """The graph's node of a step; a simulation has nodes of its own, because it changes no plan."""
         if not self.is_newest:
-            return
-        data = {
-            **self._step(step_id),
-            "status": status,
-            "plan_id": self.run["plan_id"],
-            "position": self.positions[step_id],
-        }
+            return []
+        step_id = step["step_id"]
+        data = {**step, "status": status, "plan_id": self.run["plan_id"], "position": position}
         kind, identity = (
             ("SimulatedStep", f"{self.stream}/{step_id}") if self.run["simulated"] else ("Step", step_id)
         )
-        self.graph.put(
-            transaction,
-            kind,
-            identity,
-            data,
-            stream=self.stream,
-            source_module="plan",
-            event_type="step_updated",
-        )
+        before = transaction.read_node(kind, identity)
+        if before is not None and before.data == data:
+            return []
+        transaction.write_node(kind, identity, data)
+        return [self._steps.node_changed(at, kind, identity, status, is_new=before is None)]
 
     def _put_plan_status(self, transaction: Transaction, status: str) -> None:
         plan_id = self.run["plan_id"]
@@ -210,48 +237,8 @@ class Chronicle:
         step: Mapping[str, Any] = self.plan["steps"][self.positions[step_id]]
         return step
 
-    def _stage(
-        self,
-        transaction: Transaction,
-        word: str,
-        step: Mapping[str, Any],
-        status: str,
-        payload: Mapping[str, Any],
-    ) -> None:
-        position = self.positions[step["step_id"]]
-        self._record(
-            transaction,
-            pipeline_stage(
-                self.bus.stamper,
-                word,
-                pipeline_id=self.run["plan_id"],
-                stage_id=step["step_id"],
-                stage_name=step["description"],
-                stage_order=step.get("order_index", position),
-                status=status,
-                project_id=self.run["context_id"],
-                payload={"run_id": self.run["run_id"], **payload},
-            ),
-        )
-
-    def _execution(self, transaction: Transaction, word: str, attempt: Record, status: str) -> None:
-        payload = {"step_id": attempt["step_id"], "attempt": attempt["attempt"], "action": attempt["action"]}
-        for name in ("exit_code", "error"):
-            if status != "running" and attempt.get(name) is not None:
-                payload[name] = attempt[name]
-        self._record(
-            transaction,
-            runtime_execution(
-                self.bus.stamper,
-                word,
-                execution_id=attempt["execution_id"],
-                executor_kind=EXECUTOR_KIND.get(attempt["action"], "worker"),
-                executor_role=self._step(attempt["step_id"]).get("agent_role"),
-                status=status,
-                project_id=self.run["context_id"],
-                payload=payload,
-            ),
-        )
+    def _now(self) -> str:
+        return timestamp(self.bus.stamper.clock())
 
     def _plan_execution(self, transaction: Transaction, word: str, status: str) -> None:
         self._record(

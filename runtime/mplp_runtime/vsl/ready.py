@@ -1,0 +1,78 @@
+"""Events whose stored text is known before they are stored, but for their logical time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mplp_runtime.vsl.interface import Json, StoredEvent
+from mplp_runtime.vsl.values import decoded
+
+compact = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+"""A value in the form of `values.encoded`."""
+
+
+class ReadyEvent(Mapping[str, Any]):
+    """An event as JSON text with a gap for its Lamport time; as a mapping it is the event without that time.
+
+    A store that knows it writes the text as it is. Everything else may treat it as any other event, which
+    costs what reading the text costs, and only then.
+    """
+
+    __slots__ = ("_head", "_tail", "_value")
+
+    def __init__(self, head: str, tail: str) -> None:
+        """`head` ends with `"lamport_timestamp":`; `tail` closes what is open. Both are ASCII."""
+        self._head = head
+        self._tail = tail
+        self._value: dict[str, Json] | None = None
+
+    def text_at(self, lamport: int) -> str:
+        """The event as it is stored, in the form of `values.encoded`."""
+        return f"{self._head}{lamport}{self._tail}"
+
+    def __getitem__(self, name: str) -> Json:
+        return self._read()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read())
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    def _read(self) -> dict[str, Json]:
+        if self._value is None:
+            value: dict[str, Json] = decoded(self.text_at(0))
+            if value.pop("lamport_timestamp", None) is None:
+                del value["payload"]["lamport_timestamp"]
+            self._value = value
+        return self._value
+
+
+class WrittenEvent(StoredEvent):
+    """A StoredEvent that was ready before: its text is known, and it is read only if somebody asks."""
+
+    __slots__ = ("_event", "_ready")
+    _event: Mapping[str, Json] | None
+    _ready: ReadyEvent
+
+    def __init__(self, lamport: int, stream: str, ready: ReadyEvent) -> None:
+        object.__setattr__(self, "lamport", lamport)
+        object.__setattr__(self, "stream", stream)
+        object.__setattr__(self, "_ready", ready)
+        object.__setattr__(self, "_event", None)
+
+    @property
+    def text(self) -> str:
+        """The JSON text that lies in the store."""
+        return self._ready.text_at(self.lamport)
+
+    @property
+    def event(self) -> Mapping[str, Json]:
+        """The event with its logical time."""
+        known = self._event
+        if known is None:
+            known = decoded(self.text)
+            object.__setattr__(self, "_event", known)
+        return known
