@@ -16,8 +16,10 @@ MplpError
 └── StoreError             the state cannot be read or written
     ├── StoreLocked
     ├── StoreTooNew
+    ├── StoreKeyWrong
     ├── NodeExists
-    └── NodeConflict
+    ├── NodeConflict
+    └── TransactionConflict
 """
 
 from __future__ import annotations
@@ -105,9 +107,17 @@ class StoreTooNew(StoreError):
     """The state was written by a newer version; it is left untouched."""
 
 
+class StoreKeyWrong(StoreError):
+    """The key at hand does not open the state, or is no key; nothing was changed."""
+
+
 class NodeExists(StoreError):
     """A node that was to be created is already there."""
 
 
 class NodeConflict(StoreError):
     """A node changed since it was read."""
+
+
+class TransactionConflict(StoreError):
+    """What an open transaction has read was changed meanwhile; nothing of it was saved."""

@@ -6,12 +6,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from mplp_runtime.vsl.interface import Json, Reading, T, Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import Reading, T, Transaction, ValueStateLayer
 from mplp_runtime.vsl.memory import KEPT_EVENTS, MemoryStore
+from mplp_runtime.vsl.operations import StoreOperations
 from mplp_runtime.vsl.sqlite import SqliteStore
 
 
-class LazyStore:
+class LazyStore(StoreOperations):
     """A ValueStateLayer that can be asked to become durable; what was written before comes along.
 
     >>> import tempfile
@@ -49,12 +50,6 @@ class LazyStore:
             self._store, self._memory = durable, None
             return True
 
-    async def get(self, key: str) -> Json | None:
-        return await self._store.get(key)
-
-    async def set(self, key: str, value: Json) -> None:
-        await self.transact(lambda transaction: transaction.set(key, value))
-
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         if self._memory is not None:
             with self._switch:
@@ -74,6 +69,9 @@ class LazyStore:
 
     def data_version(self) -> int:
         return self._store.data_version()
+
+    def show_sealed(self) -> None:
+        self._store.show_sealed()
 
     def close(self) -> None:
         self._store.close()

@@ -36,6 +36,8 @@ def commit_together(
     limits: StoreLimits,
     path: Path,
     refusal: BaseException | None = None,
+    *,
+    shows_sealed: bool = False,
 ) -> Sequence[Unit]:
     """Runs all units in one transaction and returns them with their results or errors.
 
@@ -54,7 +56,7 @@ def commit_together(
         return units
     try:
         connection.execute("BEGIN IMMEDIATE")
-        transaction = SqliteTransaction(connection, limits)
+        transaction = SqliteTransaction(connection, limits, shows_sealed=shows_sealed)
         clock = transaction.clock
         for unit in units:
             _run(unit, transaction, path)
@@ -109,6 +111,7 @@ def _run(unit: Unit, transaction: SqliteTransaction, path: Path) -> None:
             raise _TransactionLost(unit.error) from error
         connection.execute("ROLLBACK TO unit")
         transaction.clock = clock
+        transaction.look_at_key_again()
         del transaction.callbacks[callbacks:]
     connection.execute("RELEASE unit")
 

@@ -8,8 +8,8 @@ function must be quick, must not await, and must not keep the transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -48,6 +48,32 @@ class StoredEvent:
     event: Mapping[str, Json]
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All values, nodes and edges as they were at one moment; `lamport` is that of the newest event then."""
+
+    id: str
+    lamport: int
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphQuery:
+    """Which nodes are meant (`queryGraph` of seed 1, 3.2); what is not said does not narrow.
+
+    `where` holds members of the data that must be equal. `source` and `target` are (type, id): the node is
+    one that an edge leads to from `source`, or from which one leads to `target`; `kind` is that edge's.
+    """
+
+    type: str | None = None
+    where: Mapping[str, Json] = field(default_factory=dict)
+    source: tuple[str, str] | None = None
+    target: tuple[str, str] | None = None
+    kind: str | None = None
+    deleted: bool = False
+    limit: int | None = None
+
+
 class Reading(Protocol):
     """What may be read, inside or outside a transaction."""
 
@@ -64,6 +90,9 @@ class Reading(Protocol):
     def nodes(self, type: str, *, deleted: bool = False) -> Sequence[Node]:
         """All nodes of one type, in the order they were created."""
 
+    def node_types(self) -> Sequence[str]:
+        """The types of which there is or was a node, sorted by code point."""
+
     def edges(
         self,
         *,
@@ -75,6 +104,16 @@ class Reading(Protocol):
         self, stream: str | None = None, *, after: int = 0, limit: int | None = None
     ) -> Sequence[StoredEvent]:
         """Events with a lamport above `after`, rising."""
+
+    def snapshots(self) -> Sequence[Snapshot]:
+        """The snapshots that are kept, oldest first."""
+
+    def key_id(self) -> str | None:
+        """The id of the key that everything is encrypted with; None for a store in plain text."""
+
+
+StoredForm = tuple[str, str | None]
+"""A stored text, and the id of the key it is encrypted with (None: JSON in plain text)."""
 
 
 class Transaction(Reading, Protocol):
@@ -104,6 +143,26 @@ class Transaction(Reading, Protocol):
         SA and MAP events carry `payload.lamport_timestamp` (their schemas are closed).
         """
 
+    def create_snapshot(self, id: str, label: str = "") -> Snapshot:
+        """Keeps all values, nodes and edges as they are now. Raises StoreError if the id is taken."""
+
+    def restore_snapshot(
+        self, id: str, *, keep_keys: Sequence[str] = (), keep_types: Collection[str] = ()
+    ) -> None:
+        """Brings values, nodes and edges back to what they were; the snapshot stays.
+
+        The event log and the Lamport clock go on. Versions go on rising: a node that was written or deleted
+        since has its old data under a new version, one that is newer than the snapshot becomes a tombstone.
+        Keys that begin with one of `keep_keys`, nodes of `keep_types` and their edges stay as they are.
+        Raises StoreError if there is no such snapshot.
+        """
+
+    def delete_snapshot(self, id: str) -> bool:
+        """False if there was no such snapshot."""
+
+    def reseal(self, change: Callable[[StoredForm], StoredForm], key_id: str | None) -> None:
+        """Rewrites every stored text, snapshots included; from now on all of it is sealed with `key_id`."""
+
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Runs `callback` once this work is durable, before `transact` returns; never if it is undone.
 
@@ -113,7 +172,11 @@ class Transaction(Reading, Protocol):
 
 
 class ValueStateLayer(Protocol):
-    """A store. All methods are safe to call from any thread or event loop."""
+    """A store. All methods are safe to call from any thread or event loop.
+
+    What the seed asks for beyond `get` and `set` stands in `operations.StoreOperations`, which every back end
+    and every decorator inherits.
+    """
 
     async def get(self, key: str) -> Json | None: ...
     async def set(self, key: str, value: Json) -> None: ...
@@ -131,5 +194,8 @@ class ValueStateLayer(Protocol):
 
     def data_version(self) -> int:
         """A number that changes when another process has committed (SQLite: PRAGMA data_version)."""
+
+    def show_sealed(self) -> None:
+        """From now on encrypted rows are handed out as `values.Sealed` instead of being refused."""
 
     def close(self) -> None: ...

@@ -38,7 +38,47 @@ CREATE TABLE clock (id INTEGER PRIMARY KEY CHECK (id = 1), lamport INTEGER NOT N
 INSERT INTO clock VALUES (1, 0);
 """
 
-MIGRATIONS: tuple[str, ...] = (_CREATE,)
+_SEALED_AND_SNAPSHOTS = """
+ALTER TABLE entries ADD COLUMN key_id TEXT;
+ALTER TABLE nodes ADD COLUMN key_id TEXT;
+ALTER TABLE events ADD COLUMN key_id TEXT;
+ALTER TABLE clock ADD COLUMN key_id TEXT;
+CREATE TABLE snapshots (
+    place INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    lamport INTEGER NOT NULL,
+    label TEXT NOT NULL
+);
+CREATE TABLE snapshot_entries (
+    snapshot TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    key_id TEXT,
+    PRIMARY KEY (snapshot, key)
+) WITHOUT ROWID;
+CREATE TABLE snapshot_nodes (
+    snapshot TEXT NOT NULL,
+    type TEXT NOT NULL,
+    id TEXT NOT NULL,
+    data TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    deleted INTEGER NOT NULL,
+    key_id TEXT,
+    PRIMARY KEY (snapshot, type, id)
+) WITHOUT ROWID;
+CREATE TABLE snapshot_edges (
+    snapshot TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    source_type TEXT NOT NULL,
+    source_id TEXT NOT NULL,
+    target_type TEXT NOT NULL,
+    target_id TEXT NOT NULL,
+    PRIMARY KEY (snapshot, place)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: tuple[str, ...] = (_CREATE, _SEALED_AND_SNAPSHOTS)
 """Scripts in order: the script at index n takes a store of version n to version n + 1."""
 
 VERSION = len(MIGRATIONS)

@@ -18,9 +18,11 @@ from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.filesystems import supports_write_ahead_log
 from mplp_runtime.vsl.group_commit import Unit, commit_together, settle
 from mplp_runtime.vsl.interface import Json, Reading, T, Transaction
+from mplp_runtime.vsl.operations import StoreOperations
 from mplp_runtime.vsl.schema import database_uri, migrate, refuse_newer
 from mplp_runtime.vsl.sqlite_errors import store_error
 from mplp_runtime.vsl.sqlite_transaction import SqliteReading
+from mplp_runtime.vsl.transaction_handle import TransactionHandle
 from mplp_runtime.vsl.values import MISPLACED_TRANSACTION, StoreLimits
 
 Journal = Literal["wal", "delete"]
@@ -29,7 +31,7 @@ _PAUSE_S = 0.001
 _JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
 
 
-class SqliteStore:
+class SqliteStore(StoreOperations):
     """A ValueStateLayer in one file that several processes may share (D19).
 
     `transact` returns after COMMIT with `synchronous=FULL`: what was acknowledged survives kill -9 and power
@@ -71,15 +73,16 @@ class SqliteStore:
         self._gate = threading.Lock()
         self._version_lock = threading.Lock()
         self._is_closed = False
+        self._shows_sealed = False
         self._thread = threading.Thread(target=self._write_until_closed, name="mplp-state", daemon=True)
         self._thread.start()
 
-    async def get(self, key: str) -> Json | None:
+    async def get(self, key: str, transaction: TransactionHandle | None = None) -> Json | None:
+        if transaction is not None:
+            return await transaction.get(key)
+        # One statement is a consistent view by itself.
         with self._reader() as connection:
-            return SqliteReading(connection).get(key)
-
-    async def set(self, key: str, value: Json) -> None:
-        await self.transact(lambda transaction: transaction.set(key, value))
+            return SqliteReading(connection, shows_sealed=self._shows_sealed).get(key)
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         # No event tells of room: it is made on the writer's thread, for callers on any loop.
@@ -105,7 +108,7 @@ class SqliteStore:
             connection.execute("BEGIN")
             self._reads.depth = self._read_depth() + 1
             try:
-                return work(SqliteReading(connection))
+                return work(SqliteReading(connection, shows_sealed=self._shows_sealed))
             finally:
                 self._reads.depth -= 1
                 connection.execute("ROLLBACK")
@@ -116,6 +119,9 @@ class SqliteStore:
         with self._errors(), self._version_lock:
             self._refuse_if_closed()
             return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
+
+    def show_sealed(self) -> None:
+        self._shows_sealed = True
 
     def close(self) -> None:
         """Commits what is waiting, then closes. Later calls raise StoreError. Closing twice is fine."""
@@ -243,7 +249,16 @@ class SqliteStore:
                 except queue.Empty:
                     break
             is_open = unit is not None
-            settle(commit_together(self._writer, units, self._limits, self.path, self._loss()))
+            settle(
+                commit_together(
+                    self._writer,
+                    units,
+                    self._limits,
+                    self.path,
+                    self._loss(),
+                    shows_sealed=self._shows_sealed,
+                )
+            )
 
     def _loss(self) -> StoreError | None:
         """Why nothing more can be kept: SQLite would go on writing to a file that no longer has a name."""

@@ -1,14 +1,24 @@
-# ruff: noqa: A002 - `type` and `id` are the words of the protocol
+# ruff: noqa: A001, A002 - `type` and `id` are the words of the protocol
 """Reading and writing through one SQLite connection; when it commits is not decided here."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from mplp_runtime.errors import NodeConflict, NodeExists
-from mplp_runtime.vsl.interface import Edge, Json, Node, StoredEvent
-from mplp_runtime.vsl.values import StoreLimits, decoded, encoded, stamped
+from mplp_runtime.vsl import sql_snapshots
+from mplp_runtime.vsl.interface import Edge, Json, Node, Snapshot, StoredEvent, StoredForm
+from mplp_runtime.vsl.values import (
+    SCHEMA_VERSION,
+    SCHEMA_VERSION_KEY,
+    StoreLimits,
+    mapping_of,
+    refuse_schema_key,
+    shown,
+    stored_form,
+    timed,
+)
 
 _EDGE_COLUMNS = "kind, source_type, source_id, target_type, target_id"
 
@@ -16,12 +26,15 @@ _EDGE_COLUMNS = "kind, source_type, source_id, target_type, target_id"
 class SqliteReading:
     """The Reading of one connection: whatever its current transaction sees."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, shows_sealed: bool = False) -> None:
         self._connection = connection
+        self._shows_sealed = shows_sealed
 
     def get(self, key: str) -> Json | None:
-        row = self._connection.execute("SELECT value FROM entries WHERE key = ?", (key,)).fetchone()
-        return None if row is None else decoded(row[0])
+        row = self._connection.execute("SELECT value, key_id FROM entries WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return SCHEMA_VERSION if key == SCHEMA_VERSION_KEY else None
+        return shown(row[0], row[1], self._shows_sealed)
 
     def keys(self, prefix: str = "") -> Sequence[str]:
         # A range by code point, because LIKE and GLOB have characters of their own.
@@ -36,18 +49,23 @@ class SqliteReading:
 
     def read_node(self, type: str, id: str, *, deleted: bool = False) -> Node | None:
         row = self._connection.execute(
-            "SELECT data, version, deleted FROM nodes WHERE type = ? AND id = ?", (type, id)
+            "SELECT data, version, deleted, key_id FROM nodes WHERE type = ? AND id = ?", (type, id)
         ).fetchone()
         if row is None or (row[2] and not deleted):
             return None
-        return Node(type, id, decoded(row[0]), row[1], bool(row[2]))
+        return Node(type, id, shown(row[0], row[3], self._shows_sealed), row[1], bool(row[2]))
 
     def nodes(self, type: str, *, deleted: bool = False) -> Sequence[Node]:
         rows = self._connection.execute(
-            "SELECT id, data, version, deleted FROM nodes WHERE type = ? AND deleted <= ? ORDER BY place",
+            "SELECT id, data, version, deleted, key_id FROM nodes"
+            " WHERE type = ? AND deleted <= ? ORDER BY place",
             (type, int(deleted)),
         )
-        return [Node(type, row[0], decoded(row[1]), row[2], bool(row[3])) for row in rows]
+        show = self._shows_sealed
+        return [Node(type, row[0], shown(row[1], row[4], show), row[2], bool(row[3])) for row in rows]
+
+    def node_types(self) -> Sequence[str]:
+        return [type for (type,) in self._connection.execute("SELECT DISTINCT type FROM nodes ORDER BY type")]
 
     def edges(
         self,
@@ -77,16 +95,26 @@ class SqliteReading:
         most = -1 if limit is None else limit
         if stream is None:
             rows = self._connection.execute(
-                "SELECT lamport, stream, event FROM events WHERE lamport > ? ORDER BY lamport LIMIT ?",
+                "SELECT lamport, stream, event, key_id FROM events"
+                " WHERE lamport > ? ORDER BY lamport LIMIT ?",
                 (after, most),
             )
         else:
             rows = self._connection.execute(
-                "SELECT lamport, stream, event FROM events"
+                "SELECT lamport, stream, event, key_id FROM events"
                 " WHERE stream = ? AND lamport > ? ORDER BY lamport LIMIT ?",
                 (stream, after, most),
             )
-        return [StoredEvent(lamport, name, decoded(text)) for lamport, name, text in rows]
+        show = self._shows_sealed
+        return [StoredEvent(row[0], row[1], shown(row[2], row[3], show)) for row in rows]
+
+    def snapshots(self) -> Sequence[Snapshot]:
+        rows = self._connection.execute("SELECT id, lamport, label FROM snapshots ORDER BY place")
+        return [Snapshot(*row) for row in rows]
+
+    def key_id(self) -> str | None:
+        key_id: str | None = self._connection.execute("SELECT key_id FROM clock").fetchone()[0]
+        return key_id
 
 
 class SqliteTransaction(SqliteReading):
@@ -96,34 +124,48 @@ class SqliteTransaction(SqliteReading):
     no other process can have advanced it in between.
     """
 
-    def __init__(self, connection: sqlite3.Connection, limits: StoreLimits) -> None:
-        super().__init__(connection)
+    def __init__(
+        self, connection: sqlite3.Connection, limits: StoreLimits, *, shows_sealed: bool = False
+    ) -> None:
+        super().__init__(connection, shows_sealed=shows_sealed)
         self.connection = connection
         self._limits = limits
-        self.clock = super().lamport()
+        self.clock: int
+        self._key_id: str | None
+        self.clock, self._key_id = connection.execute("SELECT lamport, key_id FROM clock").fetchone()
         self.callbacks: list[Callable[[], None]] = []
 
     def lamport(self) -> int:
         return self.clock
 
+    def key_id(self) -> str | None:
+        return self._key_id
+
+    def look_at_key_again(self) -> None:
+        """After work was undone that may have changed it."""
+        self._key_id = super().key_id()
+
     def set(self, key: str, value: Json) -> None:
+        refuse_schema_key(key)
         self._connection.execute(
-            "INSERT INTO entries VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            (key, encoded(value, self._limits)),
+            "INSERT INTO entries (key, value, key_id) VALUES (?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value, key_id = excluded.key_id",
+            (key, *stored_form(value, self._limits, self._key_id)),
         )
 
     def delete(self, key: str) -> None:
         self._connection.execute("DELETE FROM entries WHERE key = ?", (key,))
 
     def create_node(self, type: str, id: str, data: Mapping[str, Json]) -> Node:
-        text = encoded(dict(data), self._limits)
+        text, key_id = stored_form(mapping_of(data), self._limits, self._key_id)
         added = self._connection.execute(
-            "INSERT INTO nodes (type, id, data, version) VALUES (?, ?, ?, 1) ON CONFLICT DO NOTHING",
-            (type, id, text),
+            "INSERT INTO nodes (type, id, data, key_id, version) VALUES (?, ?, ?, ?, 1)"
+            " ON CONFLICT DO NOTHING",
+            (type, id, text, key_id),
         ).rowcount
         if not added:
             raise NodeExists(f"{type} {id} is already in the graph.")
-        return Node(type, id, decoded(text), 1)
+        return Node(type, id, shown(text, key_id, self._shows_sealed), 1)
 
     def write_node(
         self, type: str, id: str, data: Mapping[str, Json], *, expected_version: int | None = None
@@ -137,13 +179,14 @@ class SqliteTransaction(SqliteReading):
                 raise NodeConflict(
                     f"{type} {id} changed meanwhile: version {version} is stored, not {expected_version}."
                 )
-        text = encoded(dict(data), self._limits)
+        text, key_id = stored_form(mapping_of(data), self._limits, self._key_id)
         [(version,)] = self._connection.execute(
-            "INSERT INTO nodes (type, id, data, version) VALUES (?, ?, ?, 1) ON CONFLICT (type, id)"
-            " DO UPDATE SET data = excluded.data, version = version + 1, deleted = 0 RETURNING version",
-            (type, id, text),
+            "INSERT INTO nodes (type, id, data, key_id, version) VALUES (?, ?, ?, ?, 1)"
+            " ON CONFLICT (type, id) DO UPDATE SET data = excluded.data, key_id = excluded.key_id,"
+            " version = version + 1, deleted = 0 RETURNING version",
+            (type, id, text, key_id),
         )
-        return Node(type, id, decoded(text), version)
+        return Node(type, id, shown(text, key_id, self._shows_sealed), version)
 
     def delete_node(self, type: str, id: str) -> bool:
         changed = self._connection.execute(
@@ -175,12 +218,28 @@ class SqliteTransaction(SqliteReading):
 
     def append_event(self, stream: str, event: Mapping[str, Json]) -> int:
         lamport = self.clock + 1
+        value = timed(event, lamport)
         self._connection.execute(
-            "INSERT INTO events VALUES (?, ?, ?)",
-            (lamport, stream, encoded(stamped(event, lamport), self._limits)),
+            "INSERT INTO events (lamport, stream, event, key_id) VALUES (?, ?, ?, ?)",
+            (lamport, stream, *stored_form(value, self._limits, self._key_id)),
         )
         self.clock = lamport
         return lamport
+
+    def create_snapshot(self, id: str, label: str = "") -> Snapshot:
+        return sql_snapshots.create(self._connection.execute, Snapshot(id, self.clock, label))
+
+    def restore_snapshot(
+        self, id: str, *, keep_keys: Sequence[str] = (), keep_types: Collection[str] = ()
+    ) -> None:
+        sql_snapshots.restore(self._connection.execute, id, keep_keys, keep_types)
+
+    def delete_snapshot(self, id: str) -> bool:
+        return sql_snapshots.delete(self._connection.execute, id)
+
+    def reseal(self, change: Callable[[StoredForm], StoredForm], key_id: str | None) -> None:
+        sql_snapshots.reseal(self._connection.execute, change, key_id)
+        self._key_id = key_id
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         self.callbacks.append(callback)

@@ -1,4 +1,4 @@
-"""What both back ends agree on: the stored form of values, the Lamport stamp, and the limits."""
+"""What the back ends agree on: the stored form of values, the Lamport stamp, and the limits."""
 
 from __future__ import annotations
 
@@ -7,12 +7,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mplp_runtime.errors import StoreError
-from mplp_runtime.vsl.interface import Json
+from mplp_runtime.vsl.interface import Json, StoredForm
 
 MISPLACED_TRANSACTION = (
     "a transaction cannot be started inside another, inside a read, nor in an after_commit callback"
 )
 """A bug of the caller's: it would wait for itself."""
+
+KEY_CHANGED = (
+    "The encryption of the state was changed by another process since it was opened; nothing was saved. "
+    "Start mplp-lsp again."
+)
+
+
+SCHEMA_VERSION_KEY = "psg_schema_version"
+"""The key of the version of what is stored (seed 1, 7.1): every store answers it, none lists it."""
+
+SCHEMA_VERSION = "1.1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A value that was encrypted further up: a store keeps `text` as it stands and `key_id` beside it."""
+
+    text: str
+    key_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +66,47 @@ def encoded(value: Json, limits: StoreLimits) -> str:
 
 
 decoded = json.JSONDecoder().decode
+
+
+def stored_form(value: Json, limits: StoreLimits, key_id: str | None) -> StoredForm:
+    """`value` as a store keeps it whose rows are all sealed with `key_id`, or all in plain text.
+
+    Raises StoreError for what cannot be stored, and where the key changed since the caller opened the store.
+    """
+    if type(value) is Sealed:
+        if value.key_id != key_id:
+            raise StoreError(KEY_CHANGED)
+        return value.text, value.key_id
+    if key_id is not None:
+        raise StoreError(KEY_CHANGED)
+    return encoded(value, limits), None
+
+
+def shown(text: str, key_id: str | None, shows_sealed: bool) -> Json:
+    """A stored text as whoever reads gets it. Raises StoreError for an encrypted one that nobody opens."""
+    if key_id is None:
+        return decoded(text)
+    if not shows_sealed:
+        raise StoreError(f"The state is encrypted with the key {key_id}; name that key in mplp.toml.")
+    return Sealed(text, key_id)
+
+
+def mapping_of(data: Mapping[str, Json]) -> Json:
+    """The data of a node as a value that can be stored."""
+    return data if isinstance(data, Sealed) else dict(data)
+
+
+def timed(event: Mapping[str, Json], lamport: int) -> Json:
+    """The event with its logical time; an encrypted one got it before it was encrypted."""
+    return event if isinstance(event, Sealed) else stamped(event, lamport)
+
+
+def refuse_schema_key(key: str) -> None:
+    """Raises StoreError for the one key that a store answers by itself."""
+    if key == SCHEMA_VERSION_KEY:
+        raise StoreError(
+            f"`{SCHEMA_VERSION_KEY}` tells how the state is stored; only a migration changes it."
+        )
 
 
 def stamped(event: Mapping[str, Json], lamport: int) -> dict[str, Json]:
