@@ -58,7 +58,7 @@ def fixes(document: Document, found: Located) -> Iterator[Fix]:
     if code.startswith(("json-", "toml-")):
         repair = text_repair(document, found)
         if repair is not None:
-            yield Fix(repair.title, (repair.edit,), is_preferred=True)
+            yield Fix(repair.title, (repair.edit, *_rest_removed(data)), is_preferred=True)
         return
     if "suggestion" in data and document.toml is None:
         yield _replaced(found, data["suggestion"], is_preferred=True)
@@ -103,6 +103,13 @@ def _fixes_of_line(document: Document, timeline: Timeline, found: Located) -> It
     for fix in fixes(alone, inside):
         edits = (Edit(edit.start + start, edit.end + start, edit.new_text) for edit in fix.edits)
         yield replace(fix, edits=tuple(edits))
+
+
+def _rest_removed(data: Mapping[str, object]) -> Iterator[Edit]:
+    """What stands behind the document goes with what stands before it."""
+    start, end = data.get("rest_start"), data.get("rest_end")
+    if isinstance(start, int) and isinstance(end, int):
+        yield Edit(start, end, "\n")
 
 
 # Faults of values

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from mplp_lsp.text.elements import Element, LooseElement
+from mplp_lsp.text.json_gaps import CONFLICT, CONFLICT_REST
 from mplp_lsp.text.json_judge import Gap, Outer
 from mplp_lsp.text.json_keys import is_cut_off
 from mplp_lsp.text.json_lexer import Lexer
@@ -26,6 +27,7 @@ from mplp_lsp.text.places import Placing, Spot
 
 # A file with this many of them in one element is no JSON with a slip, but another language.
 _FOREIGN_LIMIT = 2
+_CONFLICTS = frozenset({CONFLICT, CONFLICT_REST})
 _FOREIGN = frozenset({"Keys stand in double quotes.", "Strings stand in double quotes."})
 
 
@@ -101,7 +103,7 @@ def is_doubtful(reader: Reader, at: int, stop: int, leave: Gap, *, is_empty: boo
     """
     lexer = reader.lexer
     errors = sum(problem.is_error for problem in lexer.problems)
-    if any(problem.code == "json-comment" for problem in lexer.problems):
+    if any(problem.code == "json-comment" or problem.message in _CONFLICTS for problem in lexer.problems):
         return False
     if sum(problem.message in _FOREIGN for problem in lexer.problems) >= _FOREIGN_LIMIT:
         return False

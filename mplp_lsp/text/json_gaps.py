@@ -10,6 +10,11 @@ from mplp_runtime.rules.findings import Severity
 _SPACE = re.compile(r"[ \t\n\r]*")
 _LINE_COMMENT = re.compile(r"//[^\r\n]*|#[^\r\n]*")
 _CONFLICT_MARKER = re.compile(r"(?:<{7}|={7}|>{7}|\|{7})(?![<=>|])[^\r\n]*")
+_CONFLICT_END = re.compile(r"[\r\n]>{7}(?!>)[^\r\n]*")
+CONFLICT = "A merge conflict starts here: keep one of its sides and remove the lines that mark it."
+CONFLICT_REST = (
+    "This is the rest of a merge conflict: keep one of its sides and remove the lines that mark it."
+)
 _STRAY = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f\u2060\u3000\ufeff]+"
 )
@@ -139,8 +144,8 @@ class GapLexer:
                 return self._block_comment(offset, report)
         elif char in "<=>|":
             if self.column(offset) == 0:
-                match = _CONFLICT_MARKER.match(text, offset)
-            kind = ("json-syntax", "This is a merge conflict marker: choose one side and remove it.")
+                match = self._conflict(offset)
+            kind = ("json-syntax", CONFLICT if char == "<" else CONFLICT_REST)
         else:
             match = _STRAY.match(text, offset)
             kind = ("json-syntax", "This character is no white space in JSON.")
@@ -154,6 +159,18 @@ class GapLexer:
         if report:
             self.add(kind[0], kind[1], offset, match.end())
         return match.end()
+
+    def _conflict(self, offset: int) -> re.Match[str] | None:
+        """The line that marks a side of a merge conflict; with all of the other side where that follows."""
+        match = _CONFLICT_MARKER.match(self.text, offset)
+        if match is None or self.text[offset] in "<>":
+            return match
+        limit = match.end() + min(BALANCE_LIMIT, self.patience)
+        end = _CONFLICT_END.search(self.text, match.end(), limit)
+        stop = end.end() if end else min(limit, self.length)
+        self.note(stop + 1)
+        self.patience = max(self.patience - (stop - match.end()), 0)
+        return end or match
 
     def _note_slip(self, offset: int) -> int:
         """What `_SLIP` looked at before it gave up."""

@@ -101,6 +101,9 @@ class Keys(Containers):
     def half_key(self, frame: Frame, at: int) -> int:
         """Something where a key belongs, with no colon and no value: half typed, most likely."""
         lexer = self.lexer
+        if lexer.leaves_out(at):
+            frame.gap = Gap.QUIET
+            return lexer.left_out(at).stop
         known = len(lexer.problems)
         if lexer.char(at) == '"':
             token = lexer.string(at, is_key=True)

@@ -12,7 +12,7 @@ from math import copysign, isfinite
 from sys import float_info
 from typing import NamedTuple
 
-from mplp_lsp.text.json_gaps import SINGLE_QUOTED, WORD, GapLexer
+from mplp_lsp.text.json_gaps import SINGLE_QUOTED, WORD, GapLexer, repair_data
 from mplp_runtime.rules.findings import Severity
 
 _PLAIN = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
@@ -28,6 +28,12 @@ _SWALLOWED = re.compile(r"[ \t]*[\]}]*[ \t]*(?:,[ \t]*|[\]}][ \t]*)\Z")
 # How far `_REST_IN_LINES` looks at most.
 REST_LIMIT = 430
 _REST_IN_LINES = re.compile(r'(\r\n?|\n)[^"\\{}\[\]]{0,400}"(?=[ \t]{0,20}(?:[,}\]]|[\r\n]|\Z))')
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,20})?)?"
+    r"(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?(?![0-9A-Za-z:.\-\"])"
+)
+_ELLIPSIS = re.compile(r'(\.{2,5}|…)(?=[\s,\]}"{]|\Z)[ \t\r\n]{0,200}((?:,[ \t]{0,20})?)')
+TEXT_BARE = "Text stands in double quotes."
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _LITERALS: Mapping[str, object] = {"true": True, "false": False, "null": None}
 _LITERALS_ELSEWHERE: Mapping[str, str] = {
@@ -268,6 +274,10 @@ class Lexer(GapLexer):
             is_whole = loose.group(2).isdigit() and loose.group(0) == loose.group(1) + loose.group(2)
             value = whole_number(digits) if is_whole else real_number(digits)
             message = _number_fault(digits, loose.group(2))
+        elif instant := _INSTANT.match(text, offset):
+            self.note(instant.end() + 1)
+            self.add("json-literal-invalid", TEXT_BARE, offset, instant.end(), expected='"')
+            return Token(instant.group(), instant.end())
         elif digits[0].isdigit() or (len(digits) > 1 and digits[0] in "+-." and digits[1].isdigit()):
             message = f"`{_short(digits)}` is no number."
             value = digits
@@ -279,6 +289,8 @@ class Lexer(GapLexer):
     def _word(self, offset: int) -> Token:
         """A word where a value belongs: a literal, one of another language, or text without its quotes."""
         text = self.text
+        if self.leaves_out(offset):
+            return self.left_out(offset)
         match = WORD.match(text, offset)
         stop = match.end() if match else offset + 1
         self.note(stop + 1)
@@ -305,8 +317,26 @@ class Lexer(GapLexer):
         words = _WORDS.match(text, offset)
         if words and "/" not in words.group() and "'" not in words.group():
             stop = offset + len(words.group().rstrip())
-        self.add("json-literal-invalid", "Text stands in double quotes.", offset, stop, expected='"')
+        self.add("json-literal-invalid", TEXT_BARE, offset, stop, expected='"')
         return Token(text[offset:stop], stop)
+
+    def leaves_out(self, offset: int) -> bool:
+        """Whether the dots stand here that people put in place of entries."""
+        match = _ELLIPSIS.match(self.text, offset)
+        self.note(match.end() + 1 if match else offset + 6)
+        return match is not None
+
+    def left_out(self, offset: int) -> Token:
+        """Read those dots: nothing else about this place is news."""
+        match = _ELLIPSIS.match(self.text, offset)
+        dots, stop = (match.group(1), match.end(1)) if match else ("", offset)
+        message = f"`{dots}` stands for nothing in JSON: write what it leaves out, or remove it."
+        # Behind a colon, removing it would leave nothing.
+        is_value = self.text[max(offset - 200, 0) : offset].rstrip(" \t\r\n").endswith(":")
+        behind = match.end() if match and match.group(2) else stop
+        data = {} if is_value else repair_data(offset, behind, "")
+        self.add("json-syntax", message, offset, stop, Severity.ERROR, **data)
+        return Token(None, stop, is_quiet=True)
 
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")

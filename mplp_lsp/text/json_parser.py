@@ -17,6 +17,7 @@ from mplp_lsp.text.json_judge import Frame, Gap, Outer
 from mplp_lsp.text.json_lexer import Lexer
 from mplp_lsp.text.json_reader import Reader
 from mplp_lsp.text.json_table import Before, TableReader, careful_or_tolerant, closes_table, lead_in
+from mplp_lsp.text.json_wrapping import check_rest, past_wrapping
 from mplp_lsp.text.places import Placing, Spot
 from mplp_lsp.text.problems import Problem
 from mplp_runtime.rules.findings import Severity
@@ -215,11 +216,11 @@ def read_root(
         message = "The file starts with a byte order mark, which JSON does not want."
         lexer.add("json-bom", message, 0, 1, Severity.WARNING)
         at = 1
-    at = _first_token(lexer, at)
+    at = past_wrapping(lexer, _first_token(lexer, at))
     spot = Spot(()) if placing is not None else None
     reading = _read_value(reader, at, spot)
     if reading.has_value:
-        _check_rest(lexer, reading.resume)
+        check_rest(lexer, reading.resume)
     elif not any(problem.is_error for problem in lexer.problems):
         lexer.add("json-empty", "The document is empty.", 0, 0)
     found = reader.found
@@ -259,18 +260,6 @@ def _read_value(reader: RootReader, at: int, spot: Spot | None) -> Reading:
     elif char and char != "{" and lexer.is_key(at):
         return reader.read_members(at, spot)
     return reader.read(at, spot)
-
-
-def _check_rest(lexer: Lexer, at: int) -> None:
-    """Report what stands behind the document."""
-    at = lexer.skip(at)
-    while lexer.char(at) and lexer.char(at) in "}]":
-        stop = lexer.run_end(at)
-        lexer.add("json-bracket-extra", f"This `{lexer.char(at)}` closes nothing.", at, stop)
-        at = lexer.skip(stop)
-    if lexer.char(at):
-        message = "The document ends before this."
-        lexer.add("json-content-after-end", message, at, lexer.line_end(at))
 
 
 def _cut_problem(problem: Problem, cut: Cut) -> Problem:

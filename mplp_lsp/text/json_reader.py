@@ -233,7 +233,7 @@ class Reader(Keys):
         return lexer.char(colon) == ":" and self.is_stray_colon(colon)
 
     def _comma_check(self, frame: Frame, at: int, what: str) -> None:
-        if frame.gap is Gap.MISSING:
+        if frame.gap is Gap.MISSING and not self.lexer.leaves_out(at):
             message = f"Comma expected before this {what}."
             self.lexer.add("json-comma-missing", message, at, self.lexer.token_end(at), expected=",")
 

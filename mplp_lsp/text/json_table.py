@@ -229,7 +229,7 @@ class TableReader:
         if is_key:
             reading = reader.read_members(at, spot)
         else:
-            if now is Gap.MISSING:
+            if now is Gap.MISSING and not lexer.leaves_out(at):
                 comma_missing(lexer, at)
             reading = self._value(reader, at, spot)
         stop, leave = self._trail(lexer, reading, at)

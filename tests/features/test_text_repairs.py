@@ -7,6 +7,7 @@ import json
 import pytest
 
 from mplp_lsp.analysis.document import analyse
+from mplp_lsp.features.fixes import fixes
 from mplp_lsp.features.text_repairs import TextRepair, text_repair
 from tests.project import project
 from tests.text.test_one_slip import LAYOUTS, VALUE, broken
@@ -44,6 +45,10 @@ def repaired(text: str) -> tuple[str, str]:
         ('{"a": "x "y" z"}', 'Write `\\"`', '{"a": "x \\"y\\" z"}'),
         ('{"a": "C:\\plans"}', "Write `\\\\`", '{"a": "C:\\\\plans"}'),
         ('{"a": "x\ny"}', "Write `\\n`", '{"a": "x\\ny"}'),
+        ('{"a": [1, ..., 2]}', "Remove `...,`", '{"a": [1, 2]}'),
+        ('```\n{"a": 1}', "Remove what does not belong to the document", '{"a": 1}'),
+        ('{"a": 1}\n```\n', "Remove what does not belong to the document", '{"a": 1}\n'),
+        ('{"a": 2026-05-04}', 'Change to `"2026-05-04"`', '{"a": "2026-05-04"}'),
         ('{"a": 01}', "Change to `1`", '{"a": 1}'),
         ('{"a": +1.5e3}', "Change to `1.5e3`", '{"a": 1.5e3}'),
         ('{"a": -.5}', "Change to `-0.5`", '{"a": -0.5}'),
@@ -100,3 +105,13 @@ def test_a_line_of_a_timeline_is_repaired_by_itself() -> None:
     event = '{"event_id": "a"}\n'
     seen = project(f'-- a.events.ndjson --\n{event}{{"event_id" = "b"}}\n{event}')
     assert fixed(seen, "json-syntax").splitlines()[1] == '{"event_id" : "b"}'
+
+
+def test_a_fence_goes_whole_with_its_end() -> None:
+    text = '```json\n{"title": "A"}\n```\n'
+    seen = project(f"-- a.plan.json --\n{text}")
+    document = seen.snapshot.document(seen.uri)
+    assert document is not None
+    (found,) = analyse(document).syntax
+    ((head, tail),) = [fix.edits for fix in fixes(document, found)]
+    assert text[: head.start] + text[head.end : tail.start] + tail.new_text == '{"title": "A"}\n'

@@ -188,15 +188,6 @@ def test_a_new_brace_between_two_steps_is_a_new_step_and_leaves_the_others_whole
     assert [step.get("step_id") for step in tree.value["steps"]] == ["s1", None, "s2", "s3"]
 
 
-def test_conflict_markers_are_named_and_both_sides_are_read() -> None:
-    ours = '<<<<<<< HEAD\n  "title": "A plan",\n=======\n  "title": "B",\n>>>>>>> theirs'
-    tree = parse(changed('  "title": "A plan",', ours))
-    messages = [p.message for p in tree.problems if p.code == "json-syntax"]
-    assert len(messages) == 3
-    assert all("conflict" in message for message in messages)
-    assert tree.value["steps"] == parse(PLAN).value["steps"]
-
-
 def test_a_duplicate_key_names_both_places() -> None:
     text = changed('"plan_id": "p1"', '"plan_id": "p1",\n  "plan_id": "p2"')
     tree = parse(text)

@@ -1,0 +1,125 @@
+"""What copying, cutting short and merging leave in a document: one problem each, the rest as it was meant."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mplp_lsp.text.json_gaps import CONFLICT, CONFLICT_REST
+from mplp_lsp.text.snapshot import TextSnapshot
+from mplp_lsp.text.tree import Tree
+from tests.text.test_slips import problems
+
+VALUE = {"title": "A", "steps": [{"id": 1}, {"id": 2}], "end": {"x": [1, 2]}}
+PLAN = json.dumps(VALUE, indent=2) + "\n"
+STARTS = "The document starts behind this: a file holds the JSON alone."
+OUT = "`...` stands for nothing in JSON: write what it leaves out, or remove it."
+
+
+def value(text: str) -> object:
+    return Tree.parse(TextSnapshot.of(text)).value
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("before", "after", "shown"),
+    [
+        ("```json\n", "```\n", "```json"),
+        ("```json\n", "", "```json"),
+        ("```json ", " ```", "```json"),
+        ("Sure, here is the plan:\n\n", "\nTell me, if it fits: or not.\n", "Sure, here is the plan:"),
+        ("Plan:\n```\n", "```\nDone.\n", "Plan:"),
+        ("const plan = ", ";\n", "const plan ="),
+    ],
+)
+def test_a_fence_or_a_sentence_around_a_document_is_one_problem(
+    before: str, after: str, shown: str, end: str
+) -> None:
+    text = (before + PLAN + after).replace("\n", end)
+    assert problems(text) == [(1, shown, STARTS)]
+    assert value(text) == VALUE
+
+
+def test_a_second_document_is_no_sentence_behind_the_first() -> None:
+    (first, second) = problems("Sure:\n" + PLAN + PLAN)
+    assert (first[2], second[2]) == (STARTS, "The document ends before this.")
+
+
+@pytest.mark.parametrize("text", ["null\n", "1\n", '"plan"\n'])
+def test_a_document_that_is_no_object_is_not_taken_for_a_sentence(text: str) -> None:
+    assert problems(text) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ('    {\n      "id": 2', '    ...\n    {\n      "id": 2', 7),
+        ('    {\n      "id": 2', '    ...,\n    {\n      "id": 2', 7),
+        ('"id": 2\n    }\n', '"id": 2\n    },\n    ...\n', 10),
+        ('"id": 2\n    }\n', '"id": 2\n    }\n    ...\n', 10),
+        ('  "steps"', '  ...\n  "steps"', 3),
+        ('  "steps"', '  ...,\n  "steps"', 3),
+        ("    ]\n  }\n", "    ],\n    ...\n  }\n", 16),
+        ('      "id": 2', '      "id": 2,\n      ...', 9),
+        ("      2\n", "      2,\n      ...\n", 15),
+        ('"A"', "...", 2),
+    ],
+)
+def test_dots_in_place_of_entries_are_one_problem(old: str, new: str, line: int) -> None:
+    text = PLAN.replace(old, new, 1)
+    assert text != PLAN
+    assert problems(text) == [(line, "...", OUT)]
+
+
+def conflict(ours: str, theirs: str, base: str | None = None) -> str:
+    common = "" if base is None else f"||||||| 1a2b\n{base}"
+    return f"<<<<<<< HEAD\n{ours}{common}=======\n{theirs}>>>>>>> other\n"
+
+
+STEP = '    {\n      "id": 2\n    }\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('  "title": "A",\n', conflict('  "title": "A",\n', '  "title": "B",\n')),
+        ('  "title": "A",\n', conflict('  "title": "A",\n', '  "name": "B",\n', '  "title": "",\n')),
+        (STEP, conflict(STEP, '    {\n      "id": 3\n    },\n    {\n      "id": 4\n    }\n')),
+        ('      "id": 2\n', conflict('      "id": 2\n', '      "id": 3,\n      "x": [\n')),
+        (PLAN, conflict(PLAN, '{"title": "B"}\n')),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_merge_conflict_is_one_problem_and_read_as_the_first_side_has_it(
+    old: str, new: str, end: str
+) -> None:
+    text = PLAN.replace(old, new).replace("\n", end)
+    ((_, shown, message),) = problems(text)
+    assert (shown, message) == ("<<<<<<< HEAD", CONFLICT)
+    assert value(text) == VALUE
+
+
+def test_each_of_two_merge_conflicts_is_told() -> None:
+    text = PLAN.replace('  "title": "A",\n', conflict('  "title": "A",\n', '  "title": "B",\n'))
+    text = text.replace(STEP, conflict(STEP, STEP))
+    assert [(line, message) for line, _, message in problems(text)] == [(2, CONFLICT), (11, CONFLICT)]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("<<<<<<< HEAD", CONFLICT), (">>>>>>> other", CONFLICT_REST), ("=======", CONFLICT_REST)],
+)
+def test_a_marker_that_was_left_alone_is_told(line: str, message: str) -> None:
+    text = PLAN.replace('  "steps"', f'{line}\n  "steps"')
+    assert problems(text) == [(3, line, message)]
+    assert value(text) == VALUE
+
+
+@pytest.mark.parametrize(
+    "moment", ["2026-05-04T07:00:00Z", "2026-05-04", "2026-05-04T07:00:00.5+02:00", "2026-05-04 07:00"]
+)
+def test_a_time_without_its_quotes_is_one_problem(moment: str) -> None:
+    text = PLAN.replace('"A"', moment)
+    assert problems(text) == [(2, moment, "Text stands in double quotes.")]
+    assert value(text) == {**VALUE, "title": moment}
