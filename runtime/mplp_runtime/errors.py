@@ -9,6 +9,7 @@ MplpError
 │   ├── RunInProgress      another process holds a run of the same plan
 │   └── RunLeftOpen        an interrupted run of the plan is neither resumed nor given up
 ├── RunUnknown             no run with this id
+├── DocumentUnknown        no document with this id in the graph
 ├── TransitionIllegal      the lifecycle does not allow this change
 ├── EventRejected          an event that is not valid, or that breaks causality
 ├── SettingsInvalid        mplp.toml cannot be used
@@ -77,6 +78,10 @@ class RunLeftOpen(RunRefused):
 
 class RunUnknown(MplpError):
     """No run with this id is known in this project."""
+
+
+class DocumentUnknown(MplpError):
+    """No document with this id, or of this kind, is in the graph."""
 
 
 class TransitionIllegal(MplpError):

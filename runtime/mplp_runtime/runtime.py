@@ -14,6 +14,7 @@ from mplp_runtime.lazy_store import LazyStore
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.live import TRACES
 from mplp_runtime.orchestrator.manager import RunManager
+from mplp_runtime.psg.documents import Documents
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.settings import Settings, load_settings
 from mplp_runtime.sources import Clock, NewId, new_uuid, system_clock
@@ -58,6 +59,7 @@ class Runtime:
             self._use_folder()
         self.bus = EventBus(self.vsl, clock=clock, new_id=new_id)
         self.graph = Graph(self.vsl, self.bus, clock=clock, new_id=new_id)
+        self.documents = Documents(self.vsl, self.graph)
         self._write_timeline()
         self.approvals = Approvals(
             root,

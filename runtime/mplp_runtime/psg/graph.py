@@ -11,6 +11,7 @@ from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import Event, Stamper, UpdateKind, graph_update
 from mplp_runtime.psg.acyclic import path_between
+from mplp_runtime.psg.bulk import Growth
 from mplp_runtime.psg.plans import write_plan
 from mplp_runtime.sources import Clock, NewId
 from mplp_runtime.vsl.interface import Edge, Json, Node, Reading, Transaction, ValueStateLayer
@@ -161,6 +162,22 @@ class Graph:
         if not transaction.remove_edge(edge):
             return []
         return self._record_edge(transaction, edge, "edge_delete", -1, stream)
+
+    def record_growth(
+        self, transaction: Transaction, event_type: str, node: tuple[str, str], growth: Growth, *, stream: str
+    ) -> list[Event]:
+        """Records what `write_nodes` did as one `bulk` event about `node`; [] if it changed nothing."""
+        if not growth.is_changed:
+            return []
+        return self._record(
+            transaction,
+            event_type,
+            "bulk",
+            node,
+            node_delta=growth.node_delta,
+            edge_delta=growth.edge_delta,
+            stream=stream,
+        )
 
     def read(self, type: str, id: str, *, deleted: bool = False) -> Node | None:
         """What is committed; inside a transaction use its own `read_node`."""

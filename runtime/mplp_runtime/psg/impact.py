@@ -1,0 +1,79 @@
+# ruff: noqa: A002 - `type` and `id` are the words of the protocol
+"""What a change touches: everything whose meaning hangs on a node, by the graph's edges."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mplp_runtime.psg.files import FILE
+from mplp_runtime.vsl.interface import Json, Node, Reading
+
+
+_OWNERS = frozenset({"Plan", "Trace"})
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A node that a change reaches. `because` is the way to it: types and ids, the changed one first."""
+
+    node: Node
+    because: tuple[tuple[str, str], ...]
+
+    @property
+    def distance(self) -> int:
+        """How many edges lie between; 1 for what names the changed node itself."""
+        return len(self.because)
+
+
+def impact(reading: Reading, type: str, id: str, *, most: int = 10_000) -> list[Touched]:
+    """The nodes that depend on this one, the nearest first: steps on steps, plans on contexts, and so on.
+
+    Of a file: the steps whose text names it, and what depends on those. At most `most` nodes.
+    """
+    start = (type, id)
+    ways: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {start: ()}
+    waiting = deque([start])
+    found: list[Touched] = []
+    while waiting and len(found) < most:
+        key = waiting.popleft()
+        came_from = ways[key][-1][0] if ways[key] else None
+        for dependent in _dependents(reading, *key):
+            # A plan that is reached from one of its steps does not reach the others.
+            if dependent in ways or (dependent[0] == came_from and key[0] in _OWNERS):
+                continue
+            ways[dependent] = (*ways[key], key)
+            node = reading.read_node(*dependent)
+            if node is not None:
+                found.append(Touched(node, ways[dependent]))
+                waiting.append(dependent)
+    return found[:most]
+
+
+def _dependents(reading: Reading, type: str, id: str) -> Iterator[tuple[str, str]]:
+    for edge in reading.edges(target=(type, id)):
+        yield edge.source_type, edge.source_id
+    if type == "Step":
+        # A plan is what its steps are, and so is what was approved.
+        step = reading.read_node(type, id)
+        plan_id = step.data.get("plan_id") if step is not None else None
+        if isinstance(plan_id, str):
+            yield "Plan", plan_id
+    if type == FILE:
+        named = re.compile(rf"(?<![\w./-]){re.escape(id)}(?![\w/-])")
+        for node in reading.nodes("Step"):
+            if any(named.search(text) for text in _texts(node.data)):
+                yield "Step", node.id
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for member in value.values():
+            yield from _texts(member)
+    elif isinstance(value, list):
+        for entry in value:
+            yield from _texts(entry)
