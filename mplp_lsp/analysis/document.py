@@ -28,6 +28,7 @@ from mplp_runtime.rules.check import (
     plan_findings,
 )
 from mplp_runtime.rules.choice import has_schema, schema_for
+from mplp_runtime.rules.faultless import are_faultless
 from mplp_runtime.rules.findings import Finding, Place, Severity, Stage
 from mplp_runtime.rules.world import DocumentFacts
 
@@ -199,16 +200,31 @@ def _block_findings(block: Block[Element], key: str, kind: str, name: str, schem
     known = block.cache.get(key)
     if isinstance(known, tuple):
         return known
+    unknown = [element for element in block.elements if element.sound_to != key]
+    if len(unknown) > 1 and are_faultless(kind, name, schema_name, [element.value for element in unknown]):
+        for element in unknown:
+            element.sound_to = key
+        unknown = []
     found: list[tuple[int, tuple[Finding, ...]]] = []
-    for position, element in enumerate(block.elements):
-        findings = element.cache.get(key)
-        if not isinstance(findings, tuple):
-            findings = tuple(own_element_findings(kind, name, element.value, schema_name))
-            element.cache[key] = findings
-        if findings:
-            found.append((position, findings))
+    if unknown:
+        for position, element in enumerate(block.elements):
+            if element.sound_to != key and (
+                findings := _element_findings(element, key, kind, name, schema_name)
+            ):
+                found.append((position, findings))
     block.cache[key] = tuple(found)
     return tuple(found)
+
+
+def _element_findings(
+    element: Element, key: str, kind: str, name: str, schema_name: str
+) -> tuple[Finding, ...]:
+    known = element.cache.get(key)
+    if isinstance(known, tuple):
+        return known
+    findings = tuple(own_element_findings(kind, name, element.value, schema_name))
+    element.cache[key] = findings
+    return findings
 
 
 def _placed(block: Block[Element], key: str, inside: _Found, name: str, first: int) -> tuple[Finding, ...]:

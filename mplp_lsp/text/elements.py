@@ -18,10 +18,11 @@ class Element:
 
     Its text is `lead` code points before the value, the value itself (`size`), and the rest up to and with
     the comma (`length` in all). Problems count from the start of the value; those before it are negative.
-    This class is the sound element between two commas; `LooseElement` is every other.
+    This class is the sound element between two commas; `LooseElement` is every other. For layers above there
+    are `cache`, `facts` (what others may depend on) and `sound_to` (the check that found nothing here).
     """
 
-    __slots__ = ("_cache", "lead", "length", "placing", "size", "value")
+    __slots__ = ("_cache", "facts", "lead", "length", "placing", "size", "sound_to", "value")
 
     problems: Sequence[Problem] = ()
     entry: Gap = Gap.COMMA
@@ -34,6 +35,9 @@ class Element:
         self.length = length
         self.placing: Placing | None = None
         self._cache: dict[str, object] | None = None
+        # What nearly every element of a large document has; a `cache` for each would cost more than they.
+        self.facts: object = None
+        self.sound_to: str | None = None
 
     @property
     def reach(self) -> int:

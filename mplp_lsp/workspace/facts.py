@@ -76,21 +76,21 @@ def _entries(tree: Tree, field: str, lineage: dict[str, object]) -> tuple[EntryF
 
 
 def _entry_facts_of(element: Element, field: str, key: str) -> EntryFacts:
-    known = element.cache.get(key)
-    if isinstance(known, EntryFacts):
-        return known
+    known = element.facts
+    if type(known) is tuple and known[0] == key:
+        same: EntryFacts = known[1]
+        return same
     fresh = entry_facts(field, element.value)
-    element.cache[key] = fresh
+    element.facts = (key, fresh)
     return fresh
 
 
 def step_facts_of(element: Element) -> StepFacts:
     """The facts of one step, made once per element."""
-    known = element.cache.get(_STEP)
+    known = element.facts
     if isinstance(known, StepFacts):
         return known
-    fresh = step_facts(element.value)
-    element.cache[_STEP] = fresh
+    fresh = element.facts = step_facts(element.value)
     return fresh
 
 

@@ -86,7 +86,7 @@ def test_settings_concern_all_plans_and_roles_of_plans_concern_the_settings(seen
     assert uri("a.plan.json") in affected(None, settings, seen.again().index)
     plan = seen.workspace.store.documents[uri("a.plan.json")].facts
     assert plan is not None
-    other = replace(plan, steps=(replace(plan.steps[0], agent_role="baker"),))
+    other = replace(plan, steps=(plan.steps[0]._replace(agent_role="baker"),))
     assert uri("mplp.toml") in affected(plan, other, seen.again().index)
 
 

@@ -167,8 +167,15 @@ def test_an_edit_inside_a_step_looks_at_that_step_only(monkeypatch: pytest.Monke
         looked_at.append(arguments[2])
         return original(*arguments)  # type: ignore[arg-type, return-value]
 
+    original_of_many = document.are_faultless
+
+    def counted_together(*arguments: object) -> bool:
+        looked_at.extend(arguments[3])  # type: ignore[call-overload]
+        return original_of_many(*arguments)  # type: ignore[arg-type]
+
     worlds: list[object] = []
     monkeypatch.setattr(document, "own_element_findings", counted)
+    monkeypatch.setattr(document, "are_faultless", counted_together)
     monkeypatch.setattr(cross, "world_findings", lambda *arguments: worlds.append(arguments) or [])
     seen = project(f"-- a.context.json --\n{CONTEXT}\n-- a.plan.json --\n{plan_text(500)}")
     diagnostics(seen.snapshot, uri("a.plan.json"))

@@ -21,9 +21,14 @@ def element_advice(kind: str, field: str, element: object) -> list[Finding]:
     if not isinstance(element, Mapping):
         return []
     found = list(element_sense(field, element)) if has_schema(kind) else []
-    if kind == "plan" and field == "steps" and "agent_role" not in element:
+    if needs_role(kind, field) and "agent_role" not in element:
         found.append(_ROLE_MISSING)
     return found
+
+
+def needs_role(kind: str, field: str) -> bool:
+    """Whether it is worth saying that an entry of the list `field` names nobody who does it."""
+    return kind == "plan" and field == "steps"
 
 
 _ROLE_MISSING = Finding(

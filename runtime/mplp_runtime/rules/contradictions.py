@@ -19,6 +19,7 @@ _PAIRS: Mapping[str, tuple[str, str]] = {
 _MODULES = frozenset(
     ("context", "plan", "confirm", "trace", "role", "extension", "dialog", "collab", "core", "network")
 )
+_LISTS = frozenset({("trace", "segments"), ("core", "modules")})
 _UNFINISHED: Mapping[str, tuple[str, ...]] = {
     "trace": ("pending", "running"),
     "segment": ("pending", "running"),
@@ -42,15 +43,18 @@ def header_contradictions(kind: str, header: object, counts: Mapping[str, int]) 
     return found
 
 
+def may_contradict_itself(kind: str, field: str) -> bool:
+    """Whether entries of the list `field` say anything twice: then `element_contradictions` has to look."""
+    return (kind, field) in _LISTS
+
+
 def element_contradictions(kind: str, field: str, element: object) -> list[Finding]:
     """What contradicts itself in one entry of the top-level list `field`; places inside the entry."""
-    if not isinstance(element, Mapping):
+    if not may_contradict_itself(kind, field) or not isinstance(element, Mapping):
         return []
-    if kind == "trace" and field == "segments":
+    if kind == "trace":
         return [*_times(element, _PAIRS["trace"]), *_unfinished("segment", element), *_own_segment(element)]
-    if kind == "core" and field == "modules":
-        return list(_needed_but_disabled(element))
-    return []
+    return list(_needed_but_disabled(element))
 
 
 def _finding(

@@ -48,6 +48,10 @@ def text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+def _whole_or_none(value: object) -> int | None:
+    return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
 def step_facts(step: object) -> StepFacts:
     """The facts of one entry of `steps`. A dependency that is no text is None, so that places stay true."""
     # Asked ten thousand times when a large plan is opened; `type` first, because `Mapping` is slow to ask.
@@ -56,16 +60,16 @@ def step_facts(step: object) -> StepFacts:
     find = step.get
     step_id, status, agent_role = find("step_id"), find("status"), find("agent_role")
     dependencies, order_index = find("dependencies"), find("order_index")
-    if isinstance(order_index, float) and order_index.is_integer():
-        order_index = int(order_index)
+    if type(order_index) is not int:
+        order_index = _whole_or_none(order_index)
     return StepFacts(
-        step_id if isinstance(step_id, str) else None,
-        tuple([each if isinstance(each, str) else None for each in dependencies])
-        if isinstance(dependencies, list)
+        step_id if type(step_id) is str else None,
+        tuple([each if type(each) is str else None for each in dependencies])
+        if type(dependencies) is list
         else (),
-        status if isinstance(status, str) else None,
-        agent_role if isinstance(agent_role, str) else None,
-        order_index if isinstance(order_index, int) and not isinstance(order_index, bool) else None,
+        status if type(status) is str else None,
+        agent_role if type(agent_role) is str else None,
+        order_index,
     )
 
 

@@ -186,6 +186,17 @@ def element_invariant_findings(kind: str, field: str, element: object) -> list[F
     return sorted(findings, key=order_of) if findings else findings
 
 
+def plain_rules_of_entries(kind: str, field: str) -> tuple[tuple[str, str, bool], ...] | None:
+    """The rules of `element_invariant_findings`: which member, which rule, and whether it may be missing.
+
+    None where one of them looks at more than one member of the entry.
+    """
+    rules = _about_elements(kind, field)
+    if any(holds is None for _, _, holds in rules):
+        return None
+    return tuple((str(path[0]), invariant.rule or "", invariant.when.present) for invariant, path, _ in rules)
+
+
 def finding_of(
     invariant: mplp_schemas.Invariant, violation: Violation, value: object, table: str | None = None
 ) -> Finding:

@@ -62,11 +62,14 @@ def element_findings(kind: str, field: str, element: object, schema: str | None 
         if not has_schema(kind):
             return []
         schema = schema_for(kind, None)
-    references = _references(schema).get(field)
-    if references is None:
-        return []
+    references = entry_references(schema, field)
     faults = [fault for reference in references for fault in validator_for(reference)(element)]
     return _spoken(schema, (field, shape.ANY_INDEX), field, element, faults) if faults else []
+
+
+def entry_references(schema: str, field: str) -> tuple[str, ...]:
+    """What each entry of the top-level list `field` must satisfy, as references (`$id#/…`)."""
+    return _references(schema).get(field, ())
 
 
 @cache

@@ -43,9 +43,14 @@ def header_sense(kind: str, header: Mapping[str, object]) -> Iterator[Finding]:
         yield from _backwards(_owner(header, pointer), pointer, first, second)
 
 
+def texts_of_entries(field: str) -> tuple[str, ...]:
+    """The members of an entry of the top-level list `field` that have to say something if they are texts."""
+    return _TEXTS_OF_ENTRIES.get(field, ())
+
+
 def element_sense(field: str, element: Mapping[str, object]) -> Iterator[Finding]:
     """What is odd about one entry of the top-level list `field`; places inside the entry."""
-    for name in _TEXTS_OF_ENTRIES.get(field, ()):
+    for name in texts_of_entries(field):
         yield from _saying_nothing(element, (name,))
 
 

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from mplp_runtime.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class StepFacts:
+class StepFacts(NamedTuple):
     """What the graph rules need of one step. Members that are absent or of a wrong type are None."""
 
     step_id: str | None

@@ -69,8 +69,8 @@ def edited(chance: random.Random, steps: Steps, size: int) -> Steps:
     new = some_step(chance, size)
     if kind == "change":
         # One member, as somebody types.
-        member = chance.choice(StepFacts.__slots__)
-        new = StepFacts(*(getattr(new if name == member else one, name) for name in StepFacts.__slots__))
+        member = chance.choice(StepFacts._fields)
+        new = StepFacts(*(getattr(new if name == member else one, name) for name in StepFacts._fields))
     return (*steps[:place], new, *steps[place + 1 :])
 
 

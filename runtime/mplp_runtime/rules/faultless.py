@@ -1,0 +1,85 @@
+"""Many entries of a list at once: whether there is nothing at all to be said against them.
+
+Nearly all entries of a large document are sound. What the schema, the invariants and the advice ask of one
+is put into a single schema that is at least as strict as they are together, and the compiled validator looks
+at a whole run of entries in one call. Only where it finds something each entry is looked at by itself, and
+told about in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import mplp_schemas
+from mplp_runtime.rules.advice import needs_role
+from mplp_runtime.rules.contradictions import may_contradict_itself
+from mplp_runtime.rules.invariants import plain_rules_of_entries
+from mplp_runtime.rules.schema import entry_references
+from mplp_runtime.rules.sense import texts_of_entries
+from mplp_schemas import schema_id
+
+# A sign that is blank to nobody. Texts without any such sign are merely looked at one by one.
+_SAYS_SOMETHING = {"pattern": "[!-~\u00c0-\u167f\u3001-\ud7ff]"}
+_ID = {"$ref": schema_id("common/identifiers.schema.json")}
+
+_Schema = Mapping[str, Any]
+
+
+def are_faultless(kind: str, field: str, schema: str, entries: Sequence[object]) -> bool:
+    """Whether `check.own_element_findings` has nothing against any of these entries of the list `field`.
+
+    `schema` is `schema_for(kind, header)`. False means that something may be wrong with one of them.
+    """
+    check = _check_of(kind, field, schema)
+    if check is None:
+        return False
+    try:
+        return check(entries if type(entries) is list else list(entries))
+    except ValueError:
+        # Half characters, or nested too deep for the validator.
+        return False
+
+
+@cache
+def _check_of(kind: str, field: str, schema: str) -> Callable[[list[object]], bool] | None:
+    strict = _strict_schema(kind, field, schema)
+    if strict is None:
+        return None
+    try:
+        return mplp_schemas.rust_validator({"type": "array", "items": strict}).is_valid
+    except ImportError:
+        # The other validator takes longer for the whole than it takes to look at what is behind it.
+        return None
+
+
+def _strict_schema(kind: str, field: str, schema: str) -> _Schema | None:
+    """One schema for all that is asked of an entry; None where something of it cannot be said in a schema."""
+    rules = plain_rules_of_entries(kind, field)
+    if rules is None or may_contradict_itself(kind, field):
+        return None
+    parts: list[_Schema] = [{"$ref": reference} for reference in entry_references(schema, field)]
+    for key, rule, may_lack in rules:
+        asked = _asked_by(rule)
+        if asked is None:
+            return None
+        parts.append({"properties": {key: asked}, **({} if may_lack else {"required": [key]})})
+    texts = dict.fromkeys(texts_of_entries(field), _SAYS_SOMETHING)
+    parts.append({"type": "object", "properties": texts})
+    if needs_role(kind, field):
+        parts.append({"required": ["agent_role"]})
+    return {"allOf": parts}
+
+
+def _asked_by(rule: str) -> _Schema | None:
+    """A schema that takes nothing the rule would refuse."""
+    if rule == "uuid-v4":
+        return _ID
+    if rule == "non-empty-string":
+        return {"type": "string", **_SAYS_SOMETHING}
+    if rule == "optional-string":
+        return {"type": "string"}
+    if rule.startswith("enum("):
+        return {"enum": [option.strip() for option in rule[len("enum(") : -1].split(",")]}
+    return None
