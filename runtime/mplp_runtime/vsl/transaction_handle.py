@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from mplp_runtime.errors import StoreError, TransactionConflict
 from mplp_runtime.vsl.graph_queries import matching_nodes
 from mplp_runtime.vsl.interface import Edge, GraphQuery, Json, Node, Reading, T, Transaction
-from mplp_runtime.vsl.values import StoreLimits, decoded, encoded
+from mplp_runtime.vsl.values import as_stored
 
 Step = Callable[[Transaction], object]
 
@@ -65,7 +65,7 @@ class TransactionHandle:
         return await self._read(lambda reading: matching_nodes(reading, query))
 
     def set(self, key: str, value: Json) -> None:
-        kept = _copy(value)
+        kept = as_stored(value)
         self._write(lambda transaction: transaction.set(key, kept))
 
     def delete(self, key: str) -> None:
@@ -74,7 +74,7 @@ class TransactionHandle:
     def write_node(
         self, type: str, id: str, data: Mapping[str, Json], *, expected_version: int | None = None
     ) -> None:
-        kept = _copy(dict(data))
+        kept = as_stored(dict(data))
         self._write(
             lambda transaction: transaction.write_node(type, id, kept, expected_version=expected_version)
         )
@@ -90,7 +90,7 @@ class TransactionHandle:
 
     def append_event(self, stream: str, event: Mapping[str, Json]) -> None:
         """The event gets its Lamport time when the transaction is committed."""
-        kept = _copy(dict(event))
+        kept = as_stored(dict(event))
         self._write(lambda transaction: transaction.append_event(stream, kept))
 
     async def commit(self) -> None:
@@ -147,8 +147,3 @@ class TransactionHandle:
     def _refuse_if_over(self) -> None:
         if self._is_over:
             raise StoreError("This transaction is over; begin another one.")
-
-
-def _copy(value: Json) -> Json:
-    """The value as it is now: its owner may change it before the commit."""
-    return decoded(encoded(value, StoreLimits()))

@@ -68,6 +68,11 @@ def encoded(value: Json, limits: StoreLimits) -> str:
 decoded = json.JSONDecoder().decode
 
 
+def as_stored(value: Json) -> Json:
+    """The value as a store would give it back: of its own, and a tuple is a list. Raises StoreError."""
+    return decoded(encoded(value, StoreLimits()))
+
+
 def stored_form(value: Json, limits: StoreLimits, key_id: str | None) -> StoredForm:
     """`value` as a store keeps it whose rows are all sealed with `key_id`, or all in plain text.
 

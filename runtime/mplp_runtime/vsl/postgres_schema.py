@@ -1,0 +1,119 @@
+"""The tables of a state in PostgreSQL, in a schema of the project's own."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+from mplp_runtime.errors import StoreTooNew
+from mplp_runtime.vsl.schema import VERSION
+
+FIRST_VERSION = 2
+"""States in PostgreSQL began with what a state in SQLite is after its second migration."""
+
+_CREATE = """
+CREATE TABLE entries (key TEXT COLLATE "C" NOT NULL PRIMARY KEY, value TEXT NOT NULL, key_id TEXT);
+CREATE TABLE nodes (
+    place BIGSERIAL PRIMARY KEY,
+    type TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    data TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    deleted INTEGER NOT NULL DEFAULT 0,
+    key_id TEXT,
+    UNIQUE (type, id)
+);
+CREATE TABLE edges (
+    place BIGSERIAL PRIMARY KEY,
+    kind TEXT COLLATE "C" NOT NULL,
+    source_type TEXT COLLATE "C" NOT NULL,
+    source_id TEXT COLLATE "C" NOT NULL,
+    target_type TEXT COLLATE "C" NOT NULL,
+    target_id TEXT COLLATE "C" NOT NULL,
+    UNIQUE (source_type, source_id, kind, target_type, target_id)
+);
+CREATE INDEX edges_by_target ON edges (target_type, target_id, kind);
+CREATE TABLE events (
+    lamport BIGINT PRIMARY KEY,
+    stream TEXT COLLATE "C" NOT NULL,
+    event TEXT NOT NULL,
+    key_id TEXT
+);
+CREATE INDEX events_by_stream ON events (stream, lamport);
+CREATE TABLE snapshots (
+    place BIGSERIAL PRIMARY KEY,
+    id TEXT COLLATE "C" NOT NULL UNIQUE,
+    lamport BIGINT NOT NULL,
+    label TEXT NOT NULL
+);
+CREATE TABLE snapshot_entries (
+    snapshot TEXT COLLATE "C" NOT NULL,
+    key TEXT COLLATE "C" NOT NULL,
+    value TEXT NOT NULL,
+    key_id TEXT,
+    PRIMARY KEY (snapshot, key)
+);
+CREATE TABLE snapshot_nodes (
+    snapshot TEXT COLLATE "C" NOT NULL,
+    type TEXT COLLATE "C" NOT NULL,
+    id TEXT COLLATE "C" NOT NULL,
+    data TEXT NOT NULL,
+    version BIGINT NOT NULL,
+    deleted INTEGER NOT NULL,
+    key_id TEXT,
+    PRIMARY KEY (snapshot, type, id)
+);
+CREATE TABLE snapshot_edges (
+    snapshot TEXT COLLATE "C" NOT NULL,
+    place BIGINT NOT NULL,
+    kind TEXT COLLATE "C" NOT NULL,
+    source_type TEXT COLLATE "C" NOT NULL,
+    source_id TEXT COLLATE "C" NOT NULL,
+    target_type TEXT COLLATE "C" NOT NULL,
+    target_id TEXT COLLATE "C" NOT NULL,
+    PRIMARY KEY (snapshot, place)
+);
+CREATE TABLE clock (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    lamport BIGINT NOT NULL,
+    key_id TEXT,
+    commits BIGINT NOT NULL,
+    schema_version INTEGER NOT NULL
+);
+INSERT INTO clock VALUES (1, 0, NULL, 0, 2)
+"""
+
+MIGRATIONS: tuple[str, ...] = ()
+"""Scripts in order: the one at index n takes a state of version FIRST_VERSION + n one further."""
+
+
+def use_schema(connection: psycopg.Connection, schema: str) -> None:
+    """Has all names mean those of the project's schema."""
+    connection.execute(sql.SQL("SET search_path TO {}").format(sql.Identifier(schema)))
+
+
+def prepare(connection: psycopg.Connection, schema: str, name: str) -> None:
+    """Makes the schema, or brings it to VERSION, in one transaction; several processes may try at once.
+
+    Raises StoreTooNew, with nothing changed, for one that a newer version wrote.
+    """
+    with connection.transaction():
+        # Held until the transaction ends; CREATE SCHEMA IF NOT EXISTS alone fails when two do it at once.
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext('mplp-lsp'), hashtext(%s))", (schema,))
+        found = connection.execute("SELECT to_regclass(%s)", (f'"{schema}".clock',)).fetchone()
+        if found is None or found[0] is None:
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+            use_schema(connection, schema)
+            connection.execute(_CREATE.encode())
+        use_schema(connection, schema)
+        [version] = connection.execute("SELECT schema_version FROM clock").fetchone() or (0,)
+        if version > VERSION:
+            raise StoreTooNew(
+                f"{name} was written by a newer mplp-lsp (version {version}; known: {VERSION}); "
+                "it is left as it is. Use the newer mplp-lsp."
+            )
+        for script in MIGRATIONS[version - FIRST_VERSION :]:
+            connection.execute(script.encode())
+        connection.execute(
+            "UPDATE clock SET schema_version = %s WHERE schema_version <> %s", (VERSION, VERSION)
+        )
