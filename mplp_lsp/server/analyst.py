@@ -19,7 +19,7 @@ from mplp_lsp.server.garbage import lasting_objects
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.publish import Publisher, Report, report_of
 from mplp_lsp.server.turns import SMALL_CHARACTERS
-from mplp_lsp.server.warming import import_answers
+from mplp_lsp.server.warming import warm_up
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.text.uris import key_of
@@ -88,7 +88,7 @@ class Analyst:
                 self.look_later([update.uri])
             elif self._surroundings.is_held(update.uri, is_open=True):
                 self._held[key_of(update.uri)] = update.uri
-            elif self._is_quick(update):
+            elif self.is_quick(update):
                 self._look_now(update.uri)
             else:
                 self._look_in_worker(update.uri)
@@ -156,7 +156,13 @@ class Analyst:
 
     # How
 
-    def _is_quick(self, update: Update) -> bool:
+    @property
+    def is_working(self) -> bool:
+        """Whether a worker looks at an open document: who asks for its findings now would make them twice."""
+        return bool(self._working)
+
+    def is_quick(self, update: Update) -> bool:
+        """Whether looking at a changed document takes no longer than a few milliseconds."""
         document, before = update.after, update.before
         if document is None:
             return True
@@ -204,7 +210,8 @@ class Analyst:
         """Whoever sees the first findings will ask for something next."""
         if not self._is_warm:
             self._is_warm = True
-            self._spawn(import_answers(self._process), "importing what answers requests")
+            warming = warm_up(self._process, self._bench.client, self._bench.view)
+            self._spawn(warming, "making ready to answer")
 
     def _snapshot(self, uri: str) -> Snapshot:
         """The project as it stands; what is looked at before all is read is looked at again afterwards."""

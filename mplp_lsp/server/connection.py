@@ -12,6 +12,9 @@ from collections.abc import Callable
 from mplp_lsp.server.framing import Frames, FramingFault
 
 READ_AHEAD_BYTES = 32 * 1024 * 1024
+EMPTY_TURNS = 2
+"""Turns of the loop without a byte after which nothing more is on its way: what the client wrote in one go
+arrives in pieces, and a question that follows a change should be seen before work about the change begins."""
 
 
 class Inlet(asyncio.Protocol):
@@ -36,6 +39,7 @@ class Inlet(asyncio.Protocol):
         self._frames = Frames()
         self._transport: asyncio.BaseTransport | None = None
         self._loop = asyncio.get_running_loop()
+        self._empty_turns = 0
         self._is_scheduled = False
         self._is_paused = False
         self._is_over = False
@@ -48,6 +52,7 @@ class Inlet(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._frames.feed(data)
+        self._empty_turns = 0
         if not self._is_paused and self._frames.buffered_bytes > self._frames.wanted_bytes + READ_AHEAD_BYTES:
             self._pause()
         self._schedule()
@@ -80,6 +85,10 @@ class Inlet(asyncio.Protocol):
         body = self._frames.next()
         if body is None:
             self._resume()
+            if self._caught_up is not None and self._empty_turns < EMPTY_TURNS and not self._is_over:
+                self._empty_turns += 1
+                self._schedule()
+                return
             if self._caught_up is not None and (self._is_over or not self._frames.wanted_bytes):
                 self._caught_up()
             if self._is_over:

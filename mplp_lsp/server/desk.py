@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,11 @@ from lsprotocol import types
 from mplp_lsp.commands.editor_settings import SECTION
 from mplp_lsp.server.analyst import Analyst
 from mplp_lsp.server.answering import answer_of
+from mplp_lsp.server.answers_first import AnswersFirst
 from mplp_lsp.server.backlog import Backlog
 from mplp_lsp.server.baselines import BaselineKeeper
 from mplp_lsp.server.capabilities import at, client_view
+from mplp_lsp.server.client_paths import folders_of, path_on_disk, paths_on_disk
 from mplp_lsp.server.client_settings import ClientSettings
 from mplp_lsp.server.commands import DEBUG_TEXT, invocation, run_command
 from mplp_lsp.server.file_events import FileEvents
@@ -32,7 +33,7 @@ from mplp_lsp.server.turns import SMALL_CHARACTERS, Turns
 from mplp_lsp.server.watching import LIMIT_S, PATIENCE_S, Watching
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.edits import Change
-from mplp_lsp.text.uris import path_of, uri_of
+from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.store import Update
 from mplp_runtime.orchestrator.views import RunView
@@ -40,8 +41,6 @@ from mplp_runtime.orchestrator.views import RunView
 if TYPE_CHECKING:
     from mplp_lsp.server.session import Session
 
-LONGEST_PATH = 4_096
-LONGEST_NAME = 255
 _ACROSS_FILES = frozenset({types.TEXT_DOCUMENT_REFERENCES, types.TEXT_DOCUMENT_RENAME})
 """Asked once by a person, and wrong where a document is not known yet."""
 
@@ -54,7 +53,7 @@ class Desk:
     def __init__(self, session: Session, params: Mapping[str, Any]) -> None:
         self.session = session
         self.is_closed = False
-        self.bench = Workbench(session.client, client_view(params), _folders(params))
+        self.bench = Workbench(session.client, client_view(params), folders_of(params))
         self.refresh = Refresh(self)
         self.publisher = Publisher(
             session.protocol,
@@ -62,6 +61,7 @@ class Desk:
             ask_again=lambda: self.refresh.soon(hints=False, lenses=False),
         )
         self.turns = Turns(session.process, session.spawn)
+        self.answers_first = AnswersFirst(session.process.loop, self._look)
         self.backlog = Backlog(session.process.loop, self._open_version, self._apply)
         self.watching = Watching(self)
         self.analyst = Analyst(session.process, self.bench, self.publisher, session.spawn, self.watching)
@@ -95,7 +95,16 @@ class Desk:
         self.backlog.settle()
 
     def request(self, method: str, params: Any) -> object | Awaitable[object]:
-        self.backlog.settle()
+        if method not in BY_METHOD:
+            # Commands and pulled findings are about what was looked at.
+            self.answers_first.look_now()
+            self.backlog.settle()
+            return self._begin_request(method, params)
+        with self.answers_first.question():
+            self.backlog.settle()
+        return self.answers_first.answered(self._begin_request(method, params))
+
+    def _begin_request(self, method: str, params: Any) -> object | Awaitable[object]:
         uri = at(params, "textDocument.uri") or at(params, "item.uri") or at(params, "data.uri")
         if isinstance(uri, str) and self.turns.is_busy(uri):
             return self.turns.answered(uri, lambda: self._request(method, params))
@@ -113,8 +122,17 @@ class Desk:
         patience_s = self._patience_s(method)
         if patience_s and not self.watching.is_complete(str(uri)):
             return self._answer_when_read(str(uri), method, params, patience_s)
+        return self._answer(method, params)
+
+    def _answer(self, method: str, params: Any) -> object | Awaitable[object]:
         return answer_of(
-            self.session.process, self.bench, BY_METHOD[method], params, self.session.protocol.notify
+            self.session.process,
+            self.bench,
+            BY_METHOD[method],
+            params,
+            self.session.protocol.notify,
+            may_be_quick=not self.analyst.is_working
+            and all(self.analyst.is_quick(update) for update in self.answers_first.waiting),
         )
 
     def _patience_s(self, method: str) -> float:
@@ -126,9 +144,7 @@ class Desk:
 
     async def _answer_when_read(self, uri: str, method: str, params: Any, patience_s: float) -> object:
         await self.watching.until_read(uri, patience_s)
-        answer = answer_of(
-            self.session.process, self.bench, BY_METHOD[method], params, self.session.protocol.notify
-        )
+        answer = self._answer(method, params)
         return await answer if isinstance(answer, Awaitable) else answer
 
     async def _pull_workspace(self, params: Any) -> object:
@@ -165,13 +181,15 @@ class Desk:
 
     def documents_changed(self, updates: Iterable[Update]) -> None:
         """Findings follow documents, whatever changed them; lenses of plans follow approvals and settings."""
-        changed = list(updates)
-        self.analyst.changed(changed)
-        self.refresh.after(changed)
+        self.answers_first.changed(list(updates))
+
+    def _look(self, updates: Sequence[Update]) -> None:
+        self.analyst.changed(updates)
+        self.refresh.after(updates)
 
     def _opened(self, params: Any) -> None:
         item = structured(types.TEXT_DOCUMENT_DID_OPEN, params).text_document
-        path = _path(item.uri)
+        path = path_on_disk(item.uri)
         if path is not None:
             self.watching.opened(path)
         opened = partial(
@@ -249,24 +267,24 @@ class Desk:
 
     def _files_changed(self, params: Any) -> None:
         changes = structured(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, params).changes
-        paths = _paths(change.uri for change in changes)
+        paths = paths_on_disk(change.uri for change in changes)
         self.file_events.on_disk(paths)
         self._look_at(paths)
 
     def _files_created(self, params: Any) -> None:
-        paths = _paths(file.uri for file in structured(types.WORKSPACE_DID_CREATE_FILES, params).files)
+        paths = paths_on_disk(file.uri for file in structured(types.WORKSPACE_DID_CREATE_FILES, params).files)
         self.file_events.created(paths)
         self._look_at(paths)
 
     def _files_deleted(self, params: Any) -> None:
-        paths = _paths(file.uri for file in structured(types.WORKSPACE_DID_DELETE_FILES, params).files)
+        paths = paths_on_disk(file.uri for file in structured(types.WORKSPACE_DID_DELETE_FILES, params).files)
         self.file_events.deleted(paths)
         self._look_at(paths)
 
     def _files_renamed(self, params: Any) -> None:
         pairs: list[tuple[Path, Path]] = []
         for file in structured(types.WORKSPACE_DID_RENAME_FILES, params).files:
-            old, new = _path(file.old_uri), _path(file.new_uri)
+            old, new = path_on_disk(file.old_uri), path_on_disk(file.new_uri)
             if old is not None and new is not None:
                 pairs.append((old, new))
                 self.documents_changed(self.bench.workspace.renamed(old, new))
@@ -303,9 +321,9 @@ class Desk:
 
     def _folders_changed(self, params: Any) -> None:
         event = structured(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, params).event
-        gone = set(_paths(folder.uri for folder in event.removed))
+        gone = set(paths_on_disk(folder.uri for folder in event.removed))
         kept = [folder for folder in self.bench.workspace.projects.folders if folder not in gone]
-        added = _paths(folder.uri for folder in event.added)
+        added = paths_on_disk(folder.uri for folder in event.added)
         self.documents_changed(self.bench.workspace.set_folders([*kept, *added]))
         self.watching.start()
         self.session.spawn(self.runs.watch_existing(), "showing runs")
@@ -332,6 +350,7 @@ class Desk:
 
     async def close(self) -> None:
         """`shutdown`: what is pending is sent."""
+        self.answers_first.look_now()
         self.backlog.settle()
         await self.file_events.close()
 
@@ -339,6 +358,7 @@ class Desk:
         """The session is over."""
         self.is_closed = True
         self.backlog.forget()
+        self.answers_first.forget()
         self.runs.close()
         self.refresh.close()
         self.watching.stop()
@@ -357,31 +377,3 @@ def _edit(part: Any) -> Change:
         return None, part.text
     start, end = where.start, where.end
     return ((start.line, start.character), (end.line, end.character)), part.text
-
-
-def _path(uri: str) -> Path | None:
-    """The file behind a URI, if an operating system could have it."""
-    path = path_of(uri)
-    if path is None or not path.is_absolute() or "\0" in str(path):
-        return None
-    fits = len(str(path)) < LONGEST_PATH and all(
-        len(os.fsencode(part)) <= LONGEST_NAME for part in path.parts
-    )
-    return path if fits else None
-
-
-def _paths(uris: Iterable[str]) -> list[Path]:
-    return [path for path in map(_path, uris) if path is not None]
-
-
-def _folders(params: Mapping[str, Any]) -> list[Path]:
-    """`workspaceFolders`, else `rootUri`, else `rootPath`."""
-    listed = params.get("workspaceFolders")
-    uris = [at(folder, "uri") for folder in listed] if isinstance(listed, list) else []
-    if not uris:
-        uris = [params.get("rootUri")]
-    found = _paths(uri for uri in uris if isinstance(uri, str))
-    root_path = params.get("rootPath")
-    if not found and isinstance(root_path, str) and Path(root_path).is_absolute():
-        return [Path(root_path)]
-    return found

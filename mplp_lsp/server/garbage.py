@@ -1,7 +1,7 @@
 """When Python's collector walks over everything: while nobody types.
 
-With a few large plans in memory a full collection takes 0.2 s, holds every thread up, and finds next to
-nothing, because documents and trees are made without circles. Young objects are collected as ever.
+With a few large plans in memory a full collection takes 0.1 s or more, holds every thread up, and finds
+next to nothing, because documents and trees are made without circles. Young objects are collected as ever.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ NEVER = 1_000_000
 LOOK_EVERY_S = 1.0
 QUIET_S = 3.0
 LONGEST_S = 120.0
+AWAY_S = 45.0
+"""Who has not touched a key for so long is not looking, and does not notice a tenth of a second."""
 
 
 def collect_only_young_objects() -> None:
@@ -54,23 +56,43 @@ def lasting_objects() -> Iterator[None]:
 
 
 async def collect_when_quiet(quiet_for_s: Callable[[], float]) -> None:
-    """Collects when no message has come for three seconds; in endless activity every two minutes."""
+    """Collects what is new when no message has come for three seconds; in endless activity every two minutes.
+
+    Whatever survives is not walked over again before the author is away: to walk over one large plan takes
+    longer than an author may wait, and would hit the first key after a pause.
+    """
     loop = asyncio.get_running_loop()
     collected_s = loop.time()
+    has_set_aside = False
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
-        has_survivors = gc.get_count()[2] > 0 or _has_lasting
-        is_due = quiet_for_s() >= QUIET_S or loop.time() - collected_s >= LONGEST_S
-        if has_survivors and is_due:
+        quiet_s = quiet_for_s()
+        if quiet_s >= AWAY_S and (has_set_aside or _has_lasting):
             _collect_all()
             collected_s = loop.time()
+            has_set_aside = False
+        elif gc.get_count()[2] > 0 and (quiet_s >= QUIET_S or loop.time() - collected_s >= LONGEST_S):
+            has_set_aside = _collect_new() or has_set_aside
+            collected_s = loop.time()
+
+
+def _collect_new() -> bool:
+    """Whether it was done: while a large text is read everything stays as it is."""
+    with _lock:
+        if _undisturbed:
+            return False
+        gc.collect()
+        gc.freeze()
+        return True
 
 
 def _collect_all() -> None:
     global _has_lasting  # noqa: PLW0603
     with _lock:
-        if _has_lasting and not _undisturbed:
-            # Sessions and other things with circles may have been frozen along with the texts.
-            gc.unfreeze()
-            _has_lasting = False
-    gc.collect()
+        if _undisturbed:
+            return
+        # Sessions and other things with circles may have been set aside along with the texts.
+        gc.unfreeze()
+        _has_lasting = False
+        gc.collect()
+        gc.freeze()

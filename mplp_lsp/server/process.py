@@ -12,6 +12,7 @@ from datetime import datetime
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mplp_lsp.server.pace import Pace
 from mplp_runtime.sources import Clock, system_clock
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class ServerProcess:
         self.clock = clock
         self.loop = asyncio.get_running_loop()
         self.sessions: set[Session] = set()
+        self.pace = Pace()
+        self.is_warm = False
         self.stopped = asyncio.Event()
         self.exit_code = 1
         self._is_closed = False

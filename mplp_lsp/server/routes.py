@@ -2,7 +2,8 @@
 
 `answer` is named as "module:function" and imported when the first request comes: start-up is a budget. What
 it is called with follows from `takes` (see `mplp_lsp/features/__init__.py`). `runs` says where: `now` on the
-event loop, for answers that never need more than a few milliseconds, or `worker`.
+event loop, for answers that never need more than a few milliseconds, `quick` on the loop where the last one
+was quick (`pace.py`), else in a worker, or always in a `worker`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Literal
 from mplp_lsp.features.token_legend import LEGEND
 
 Takes = Literal["snapshot", "projects", "document", "position", "item"]
-Runs = Literal["now", "worker"]
+Runs = Literal["now", "quick", "worker"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,21 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "textDocument/codeLens",
         "mplp_lsp.features.code_lens:code_lens",
+        runs="quick",
         provider="codeLensProvider",
         options={"resolveProvider": False},
     ),
-    Route("textDocument/hover", "mplp_lsp.features.hover:hover", takes="position", provider="hoverProvider"),
+    Route(
+        "textDocument/hover",
+        "mplp_lsp.features.hover:hover",
+        runs="quick",
+        takes="position",
+        provider="hoverProvider",
+    ),
     Route(
         "textDocument/inlayHint",
         "mplp_lsp.features.inlay_hints:inlay_hints",
+        runs="quick",
         provider="inlayHintProvider",
         options={"resolveProvider": True},
     ),
@@ -54,10 +63,11 @@ ROUTES: tuple[Route, ...] = (
         "mplp_lsp.features.virtual_documents:text_document_content",
         takes="projects",
     ),
-    Route("inlayHint/resolve", "mplp_lsp.features.inlay_ids:resolve_inlay_hint", takes="item"),
+    Route("inlayHint/resolve", "mplp_lsp.features.inlay_ids:resolve_inlay_hint", runs="quick", takes="item"),
     Route(
         "textDocument/codeAction",
         "mplp_lsp.features.code_actions:code_actions",
+        runs="quick",
         provider="codeActionProvider",
         options={
             "codeActionKinds": [
@@ -71,10 +81,13 @@ ROUTES: tuple[Route, ...] = (
             "resolveProvider": True,
         },
     ),
-    Route("codeAction/resolve", "mplp_lsp.features.code_actions:code_action_resolve", takes="item"),
+    Route(
+        "codeAction/resolve", "mplp_lsp.features.code_actions:code_action_resolve", runs="quick", takes="item"
+    ),
     Route(
         "textDocument/definition",
         "mplp_lsp.features.definition:definition",
+        runs="quick",
         takes="position",
         provider="definitionProvider",
     ),
@@ -88,20 +101,28 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "textDocument/documentHighlight",
         "mplp_lsp.features.highlight:document_highlight",
+        runs="quick",
         takes="position",
         provider="documentHighlightProvider",
     ),
     Route(
         "textDocument/completion",
         "mplp_lsp.features.completion:completion",
+        runs="quick",
         takes="position",
         provider="completionProvider",
         options={"triggerCharacters": ['"', ":", ",", " ", "[", "."], "resolveProvider": True},
     ),
-    Route("completionItem/resolve", "mplp_lsp.features.completion_resolve:completion_resolve", takes="item"),
+    Route(
+        "completionItem/resolve",
+        "mplp_lsp.features.completion_resolve:completion_resolve",
+        runs="quick",
+        takes="item",
+    ),
     Route(
         "textDocument/prepareRename",
         "mplp_lsp.features.rename:prepare_rename",
+        runs="quick",
         takes="position",
     ),
     Route(
@@ -114,6 +135,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "textDocument/prepareCallHierarchy",
         "mplp_lsp.features.call_hierarchy:prepare_call_hierarchy",
+        runs="quick",
         takes="position",
         provider="callHierarchyProvider",
     ),
@@ -130,6 +152,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "textDocument/documentSymbol",
         "mplp_lsp.features.document_symbols:document_symbols",
+        runs="quick",
         provider="documentSymbolProvider",
     ),
     Route(
@@ -148,17 +171,20 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "textDocument/documentLink",
         "mplp_lsp.features.document_links:document_links",
+        runs="quick",
         provider="documentLinkProvider",
         options={"resolveProvider": False},
     ),
     Route(
         "textDocument/foldingRange",
         "mplp_lsp.features.folding:folding_range",
+        runs="quick",
         provider="foldingRangeProvider",
     ),
     Route(
         "textDocument/selectionRange",
         "mplp_lsp.features.selection:selection_range",
+        runs="quick",
         provider="selectionRangeProvider",
     ),
     Route(
@@ -176,6 +202,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "textDocument/onTypeFormatting",
         "mplp_lsp.features.formatting:on_type_formatting",
+        runs="quick",
         provider="documentOnTypeFormattingProvider",
         options={"firstTriggerCharacter": "}", "moreTriggerCharacter": ["]", ",", "\n"]},
     ),
@@ -183,13 +210,20 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "textDocument/semanticTokens/full",
         "mplp_lsp.features.semantic_tokens:semantic_tokens_full",
+        runs="quick",
         provider="semanticTokensProvider",
         options={"legend": LEGEND, "range": True, "full": {"delta": True}},
     ),
     Route(
-        "textDocument/semanticTokens/full/delta", "mplp_lsp.features.semantic_tokens:semantic_tokens_delta"
+        "textDocument/semanticTokens/full/delta",
+        "mplp_lsp.features.semantic_tokens:semantic_tokens_delta",
+        runs="quick",
     ),
-    Route("textDocument/semanticTokens/range", "mplp_lsp.features.semantic_tokens:semantic_tokens_range"),
+    Route(
+        "textDocument/semanticTokens/range",
+        "mplp_lsp.features.semantic_tokens:semantic_tokens_range",
+        runs="quick",
+    ),
 )
 
 BY_METHOD = {route.method: route for route in ROUTES}

@@ -100,8 +100,8 @@ Serving = Callable[["ServerProcess"], Coroutine[Any, Any, int]]
 def _run(serving: Serving, client_process_id: int | None) -> int:
     # Building the protocol's thousand classes makes no garbage; collecting meanwhile only costs time.
     gc.disable()
-    # A worker that computes must not keep the loop from a keystroke for the usual 5 ms.
-    sys.setswitchinterval(0.001)
+    # A worker that computes must not keep the loop from a keystroke for the usual 5 ms, several times over.
+    sys.setswitchinterval(0.0005)
     from mplp_lsp.server.process import ServerProcess
 
     async def main() -> int:

@@ -1,4 +1,4 @@
-"""What answers requests is imported before anybody asks, and after the first findings are out."""
+"""What answers requests is imported and rehearsed: before anybody asks, after the first findings are out."""
 
 from __future__ import annotations
 
@@ -9,19 +9,54 @@ from typing import TYPE_CHECKING
 from mplp_lsp.server.routes import ROUTES
 
 if TYPE_CHECKING:
+    from mplp_lsp.server.capabilities import Client
     from mplp_lsp.server.process import ServerProcess
+    from mplp_lsp.workspace.snapshot import ClientView
 
-PAUSE_S = 0.02
-"""Between two modules, so that a keystroke never waits for more than one."""
+PAUSE_S = 0.005
+"""Between two pieces, so that a keystroke never waits for more than one."""
+QUIET_S = 0.04
+"""Who types at full speed, or has just asked for something, is not disturbed."""
+MOST_PAUSES = 5
+"""Somebody who never pauses needs the pieces too."""
+
+FIRST_ASKED_FOR = ("textDocument/completion", "textDocument/hover", "textDocument/codeAction")
 
 
 def answering_modules() -> list[str]:
-    """The modules of the routes table, each once."""
-    return list(dict.fromkeys(route.answer.partition(":")[0] for route in ROUTES))
+    """The modules of the routes table, each once; those that editors ask first are first."""
+    routes = sorted(ROUTES, key=lambda route: route.method not in FIRST_ASKED_FOR)
+    return list(dict.fromkeys(route.answer.partition(":")[0] for route in routes))
 
 
-async def import_answers(process: ServerProcess) -> None:
-    """Imports them one by one in a worker; a request that comes meanwhile imports its own."""
-    for module in answering_modules():
-        await process.work(lambda module=module: importlib.import_module(module))  # type: ignore[misc]
-        await asyncio.sleep(PAUSE_S)
+async def warm_up(process: ServerProcess, client: Client, view: ClientView) -> None:
+    """Imports them one by one in a worker and rehearses them; once in the life of a process.
+
+    A request that comes meanwhile imports its own.
+    """
+    if process.is_warm:
+        return
+    process.is_warm = True
+    try:
+        for module in answering_modules():
+            await _pause(process)
+            await process.work(lambda module=module: importlib.import_module(module))  # type: ignore[misc]
+        await _pause(process)
+        rehearsal = await process.imported("mplp_lsp.server.rehearsal")
+        for piece in rehearsal.Rehearsal(process, client, view).pieces():
+            await _pause(process)
+            await process.work(piece)
+    except asyncio.CancelledError:
+        # The session that it was done for has ended; the next one may want it.
+        process.is_warm = False
+        raise
+
+
+async def _pause(process: ServerProcess) -> None:
+    """Until no client has said anything for a moment, or for as long as that is worth waiting for."""
+    await asyncio.sleep(PAUSE_S)
+    for _ in range(MOST_PAUSES):
+        missing_s = QUIET_S - process.quiet_for_s()
+        if missing_s <= 0:
+            return
+        await asyncio.sleep(missing_s)

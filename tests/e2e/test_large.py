@@ -6,13 +6,14 @@ import asyncio
 import gc
 import json
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mplp_lsp.server.garbage import collect_only_young_objects, collect_when_quiet
+from mplp_lsp.server.garbage import AWAY_S, QUIET_S, collect_only_young_objects, collect_when_quiet
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.session import Session
 from tests.e2e.documents import META, codes, plan, project, replacing, text, written
@@ -250,3 +251,41 @@ async def test_garbage_is_collected_when_nobody_types(monkeypatch: pytest.Monkey
         task.cancel()
         gc.callbacks.remove(watch)
         gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+class Circle:
+    """Garbage that only the collector finds."""
+
+    def __init__(self) -> None:
+        self.own = self
+
+
+async def test_what_survived_a_pause_is_looked_at_again_when_the_author_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mplp_lsp.server.garbage.LOOK_EVERY_S", 0.01)
+    quiet_s = QUIET_S
+    before = gc.get_threshold()
+    collect_only_young_objects()
+    circle = Circle()
+    gone = asyncio.Event()
+    weakref.finalize(circle, gone.set)
+    gc.collect(1)
+    task = asyncio.create_task(collect_when_quiet(lambda: quiet_s))
+    try:
+
+        async def set_aside() -> None:
+            while not gc.get_freeze_count():
+                gc.collect(1)
+                await asyncio.sleep(0.01)
+
+        await asyncio.wait_for(set_aside(), 20)
+        del circle
+        assert not gone.is_set()
+        quiet_s = AWAY_S
+        await asyncio.wait_for(gone.wait(), 20)
+    finally:
+        task.cancel()
+        gc.set_threshold(*before)
+        gc.unfreeze()

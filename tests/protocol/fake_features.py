@@ -47,3 +47,14 @@ def counted(snapshots: Sequence[Snapshot], params: object) -> list[str]:
 
 def many(snapshots: Sequence[Snapshot], params: object) -> list[int]:
     return list(range(450))
+
+
+def thread_name(snapshot: object, document: object, params: object) -> str:
+    return threading.current_thread().name
+
+
+def long_on_the_loop(snapshot: object, document: object, params: object) -> str:
+    deadline = time.monotonic() + 20
+    while threading.current_thread() is threading.main_thread() and time.monotonic() < deadline:
+        checkpoint()
+    return "done"

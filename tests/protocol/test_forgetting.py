@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from mplp_lsp.server.capabilities import Client
 from mplp_lsp.server.process import ServerProcess
-from mplp_lsp.server.warming import import_answers
+from mplp_lsp.server.warming import warm_up
+from mplp_lsp.workspace.snapshot import ClientView
 from tests.protocol.in_process import Editor
 
 LIMIT_S = 30
@@ -53,7 +55,7 @@ async def test_documents_that_were_opened_changed_and_closed_leave_no_objects(
 ) -> None:
     process = ServerProcess()
     # Else the objects of modules that are imported meanwhile are counted.
-    await import_answers(process)
+    await warm_up(process, Client(), ClientView())
     editor = Editor(process, tmp_path)
     for number in range(20):
         await open_change_and_close(editor, name.format(number))
