@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 
 import mplp_schemas
+from mplp_runtime.rules.event_types import FAMILIES_OF_TYPES
 
 _EVENTS = "https://mplp.dev/schemas/v1.0/events/"
 _LEARNING = "https://mplp.dev/schemas/v1.0/learning/"
@@ -92,6 +93,7 @@ _MEMBERS_OF_FAMILIES = {
 def family_by_members(event: Mapping[str, object]) -> str | None:
     """The family whose members an event has, all of them; None where it has none or those it says itself.
 
+    Where it has members of no family at all, its type may name a family that needs none.
     An event of the family `graph_update` that has all of a stage and nothing of a graph says the wrong word.
     """
     declared = event.get("event_family")
@@ -99,6 +101,12 @@ def family_by_members(event: Mapping[str, object]) -> str | None:
     if own is not None and not own.isdisjoint(event):
         return None
     found = [family for family, members in _MEMBERS_OF_FAMILIES.items() if members <= event.keys()]
+    if own is not None and not found:
+        # The other families have no members of their own: only the type tells them.
+        word = event.get("event_type")
+        by_type = FAMILIES_OF_TYPES.get(word, ()) if isinstance(word, str) else ()
+        found = [family for family in by_type if family not in _MEMBERS_OF_FAMILIES]
+        return found[0] if len(by_type) == len(found) == 1 else None
     return found[0] if len(found) == 1 else None
 
 

@@ -17,7 +17,9 @@ def confirm_findings(confirm: DocumentFacts) -> list[Finding]:
     """Where status, request and decisions of a Confirm cannot all be true."""
     decisions = confirm.entries.get("decisions", ())
     words = TRANSITIONS["confirm"]
-    if confirm.status not in words or any(each.status not in words for each in decisions):
+    # A decision is made: `pending` is no word for it, and is told as that.
+    decided = frozenset(words) - {"pending"}
+    if confirm.status not in words or any(each.status not in decided for each in decisions):
         return []
     if not decisions:
         return []

@@ -8,63 +8,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 from mplp_runtime.rules.choice import EVENT_FAMILIES, family_by_members
 from mplp_runtime.rules.event_facts import LAMPORT
+from mplp_runtime.rules.event_types import FAMILIES_OF_TYPES, INTEGRATION_KINDS
 from mplp_runtime.rules.explain import is_count, is_id
 from mplp_runtime.rules.findings import Finding, Part, Place, Pointer, Severity, Stage
 from mplp_runtime.rules.synonyms import meant_option
 from mplp_runtime.rules.words import kind_of_value, listed, quoted
 
 Members = Mapping[str, object]
-
-INTEGRATION_KINDS: Mapping[str, str] = {
-    "file_update": "file-update",
-    "git_operation": "git",
-    "ci_pipeline": "ci",
-    "tool_execution": "tool",
-}
-"""What the payload of an `external_integration` event is, by `event_type`."""
-
-# The event types that the protocol names, with the families in which a module sends them.
-_FAMILIES: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("import_started", "import_completed", "import_failed"), ("import_process",)),
-    **dict.fromkeys(
-        (
-            *("context_created", "context_updated", "world_state_changed", "plan_created", "step_added"),
-            *("step_removed", "dag_edge_added", "dag_edge_removed", "role_created", "role_updated"),
-            *("capability_granted", "capability_revoked", "decision_added", "network_created"),
-            *("node_added", "node_removed", "topology_changed"),
-        ),
-        ("graph_update",),
-    ),
-    **dict.fromkeys(
-        (
-            *("plan_status_changed", "step_started", "step_completed", "step_failed", "confirm_pending"),
-            *("confirm_resolved", "session_started", "session_completed", "session_cancelled"),
-            *("protocol_initialized", "module_enabled", "module_disabled"),
-        ),
-        ("pipeline_stage",),
-    ),
-    "confirm_created": ("pipeline_stage", "graph_update"),
-    **dict.fromkeys(
-        (
-            *("turn_dispatched", "turn_completed", "broadcast_sent", "broadcast_received"),
-            *("extension_activated", "tool_execution_started", "tool_execution_completed"),
-            *("llm_call_started", "llm_call_completed", "node_status_changed"),
-            *("connection_established", "connection_lost"),
-        ),
-        ("runtime_execution",),
-    ),
-    **dict.fromkeys(("external_api_call", "webhook_received", *INTEGRATION_KINDS), ("external_integration",)),
-    **dict.fromkeys(
-        ("context_intent_received", "user_message_received", "intent_extracted", "intent_classified"),
-        ("intent",),
-    ),
-    **dict.fromkeys(("modification_requested", "clarification_received"), ("delta_intent",)),
-    **dict.fromkeys(("trace_cost_summary", "budget_warning", "budget_exceeded"), ("cost_budget",)),
-    **dict.fromkeys(("rollback_planned", "rollback_executed"), ("compensation_plan",)),
-    **dict.fromkeys(("approval_reasoning", "coordination_reasoning"), ("reasoning_graph",)),
-    "methodology_selected": ("methodology",),
-    "impact_assessed": ("impact_analysis",),
-}
 
 # What the last word of an event type says about the state that the event tells.
 _STATES_OF_ENDINGS: Mapping[str, tuple[str, ...]] = {
@@ -73,7 +23,9 @@ _STATES_OF_ENDINGS: Mapping[str, tuple[str, ...]] = {
     "_failed": ("failed",),
 }
 
-FAMILIES = frozenset((*EVENT_FAMILIES, *(family for families in _FAMILIES.values() for family in families)))
+FAMILIES = frozenset(
+    (*EVENT_FAMILIES, *(family for families in FAMILIES_OF_TYPES.values() for family in families))
+)
 """All twelve."""
 
 _ENDS = ("completed", "failed")
@@ -139,7 +91,7 @@ _KNOWN_FROM: Mapping[str, str] = {
 
 def family_of_type(event_type: object) -> str | None:
     """The family in which the protocol sends events of a type; None if it names none, or several."""
-    families = _FAMILIES.get(event_type, ()) if isinstance(event_type, str) else ()
+    families = FAMILIES_OF_TYPES.get(event_type, ()) if isinstance(event_type, str) else ()
     return families[0] if len(families) == 1 else None
 
 
@@ -179,7 +131,7 @@ def _lamport(event: Members) -> Iterator[Finding]:
 
 def _family(word: str, event: Members) -> Iterator[Finding]:
     family, by_members = event.get("event_family"), family_by_members(event)
-    families = _FAMILIES.get(word)
+    families = FAMILIES_OF_TYPES.get(word)
     if re.fullmatch("(SA|MAP)[A-Z][A-Za-z]+", word):
         profile = "single-agent" if word.startswith("SA") else "multi-agent"
         message = f"`{word}` is an event of the {profile} profile, and those have no `event_family`."
@@ -190,6 +142,10 @@ def _family(word: str, event: Members) -> Iterator[Finding]:
         # An event that has nothing of the family it names does not satisfy that family's schema.
         severity = Severity.ERROR if family in EVENT_FAMILIES else Severity.WARNING
         message = f"`event_family` is {quoted(family)}, but this event has the members of a `{by_members}`."
+        if families is not None and by_members in families and by_members not in EVENT_FAMILIES:
+            message = (
+                f"`{word}` is an event of the family `{by_members}`, and has nothing of a {quoted(family)}."
+            )
         data: dict[str, object] = {"suggestion": by_members}
         yield _finding("event-family-unlikely", message, ("event_family",), severity=severity, data=data)
     elif families is not None and family not in families:

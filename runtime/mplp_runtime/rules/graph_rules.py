@@ -236,13 +236,41 @@ def _turned(circle: list[int]) -> list[int]:
 
 
 def _order(graph: StepGraph, memory: Memory | None) -> Found:
-    return found_by_step(
+    found = found_by_step(
         memory,
         "order of steps",
         graph,
         lambda index: _order_of_step(graph, index),
         lambda: _maybe_out_of_order(graph),
     )
+    return _by_wrong_number(graph, found) if len(found) > 1 else found
+
+
+def _by_wrong_number(graph: StepGraph, found: Found) -> Found:
+    """One hint where several steps contradict the number of the same one: that is the number to change."""
+    against: dict[int, list[int]] = {}
+    for index in sorted(found):
+        for finding in found[index]:
+            against.setdefault(int(finding.related[0].place.pointer[1]), []).append(index)
+    told: dict[int, tuple[Finding, ...]] = {}
+    for target, users in against.items():
+        if len(users) == 1:
+            told[users[0]] = (*told.get(users[0], ()), *found[users[0]])
+            continue
+        number = graph.steps[target].order_index
+        related = [
+            Related(Place(("steps", index, "order_index")), "This one depends on it.")
+            for index in users[:MOST_RELATED]
+        ]
+        finding = _finding(
+            "order-index-contradicts",
+            f"`order_index` is {number}, but {len(users)} steps that depend on it have smaller ones.",
+            ("steps", target, "order_index"),
+            related,
+            Severity.HINT,
+        )
+        told[target] = (*told.get(target, ()), finding)
+    return told
 
 
 def _maybe_out_of_order(graph: StepGraph) -> Iterator[int]:

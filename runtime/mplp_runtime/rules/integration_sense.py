@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mplp_runtime.rules import habits, invariants, schema
-from mplp_runtime.rules.event_sense import INTEGRATION_KINDS
+from mplp_runtime.rules import habits, invariants, schema, shape
+from mplp_runtime.rules.event_types import INTEGRATION_KINDS
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.sense import header_sense
 from mplp_runtime.rules.words import nearest, quoted
@@ -37,10 +37,26 @@ def payload_findings(event: Members) -> list[Finding]:
         or not isinstance(payload, Mapping)
     ):
         return []
+    other = _other_kind(kind, payload)
+    if other is not None:
+        word, right = event["event_type"], {of: name for name, of in INTEGRATION_KINDS.items()}[other]
+        message = f"`event_type` is {quoted(word)}, but the payload is a {other} event: `{right}`."
+        data = {"suggestion": right}
+        return [_finding("event-payload-invalid", message, ("event_type",), Severity.ERROR, data=data)]
     found = schema.schema_findings(kind, payload) + habits.habit_findings(kind, payload)
     found += invariants.invariant_findings(kind, payload)
     found += [*integration_sense(kind, payload), *header_sense(kind, payload)]
     return [finding.below(("payload",)) for finding in found]
+
+
+def _other_kind(kind: str, payload: Members) -> str | None:
+    """The one kind of which the payload has all that is required, while it lacks that of `kind`."""
+    whole = [
+        each
+        for each in INTEGRATION_KINDS.values()
+        if payload.keys() >= set(shape.required_properties(schema.schema_for(each, None), ()))
+    ]
+    return whole[0] if len(whole) == 1 and whole[0] != kind else None
 
 
 def integration_sense(kind: str, event: Members) -> Iterator[Finding]:

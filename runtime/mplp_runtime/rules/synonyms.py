@@ -121,6 +121,8 @@ _KEY_SYNONYMS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("agents", "members", "team"), ("participants",)),
     "enabled": ("status",),
     "session_id": ("collab_id",),
+    "plan_id": ("pipeline_id",),
+    "step_id": ("stage_id",),
     "data": ("payload",),
     "name": ("title", "module_id", "description"),
     "title": ("name", "description"),

@@ -57,9 +57,10 @@ EVENT_SECTION = Section(
         ),
         Entry(
             "event-payload-invalid",
-            "warning",
+            "warning; error where it is another event altogether",
             "Something in the payload is not what events of this type carry there.",
-            "Write what the message asks for.",
+            "Put the value that the message names in its place, such as the id of the step. Where the whole "
+            "payload is that of another type, change `event_type`.",
             _event(event_type="SAStepStarted", sa_id=FIRST, payload={"step_id": "step-1"}),
             _event(event_type="SAStepStarted", sa_id=FIRST, payload={"step_id": SECOND}),
         ),
