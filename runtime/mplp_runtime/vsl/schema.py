@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sqlite3
+import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -122,6 +125,25 @@ def refuse_newer(path: Path) -> None:
         _compare(path, _version_with_journal(path))
 
 
+def _back_up(path: Path, target: Path) -> None:
+    """Copies what is committed, from a connection of its own, while the caller keeps all writers out."""
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        # Made here with the mode of the original: SQLite would make it readable for more people.
+        os.close(os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, stat.S_IMODE(path.stat().st_mode)))
+        with closing(sqlite3.connect(database_uri(path, "rw"), uri=True)) as source:
+            source.execute("PRAGMA query_only = ON")
+            with closing(sqlite3.connect(database_uri(beside, "rw"), uri=True)) as copy:
+                source.backup(copy)
+        beside.replace(target)
+    except OSError as error:
+        raise StoreError(
+            f"The backup {target} cannot be made: {error.strerror}. The state was left as it is."
+        ) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
 def _version_with_journal(path: Path) -> int:
     try:
         connection = sqlite3.connect(database_uri(path, "ro"), uri=True)
@@ -141,14 +163,28 @@ def _compare(path: Path, version: int) -> None:
         )
 
 
+def backup_of(path: Path, version: int) -> Path:
+    """Where the store of an older version is kept when it becomes one of this version.
+
+    >>> backup_of(Path("/p/.mplp/state.db"), 1).as_posix()
+    '/p/.mplp/state.db.version-1.backup'
+    """
+    return path.with_name(f"{path.name}.version-{version}.backup")
+
+
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Brings the store to VERSION in one transaction; several processes may try at the same time."""
+    """Brings the store to VERSION in one transaction; several processes may try at the same time.
+
+    An older store is copied beside itself first. Raises StoreError, with nothing changed, where that fails.
+    """
     if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         _compare(path, version)
+        if 0 < version < VERSION:
+            _back_up(path, backup_of(path, version))
         for script in MIGRATIONS[version:]:
             for statement in script.split(";"):
                 if statement.strip():
