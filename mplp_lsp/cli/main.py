@@ -205,12 +205,28 @@ def _add_trace(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     trace.add_argument("--json", action="store_true", dest="as_json", help="print the trace document itself")
     trace.add_argument("--list", action="store_true", dest="all_runs", help="list all runs of this project")
     trace.add_argument(
+        "--otlp",
+        nargs="?",
+        const="",
+        metavar="URL",
+        help="send the run as OpenTelemetry spans to a collector (default: OTEL_EXPORTER_OTLP_ENDPOINT, "
+        "else this machine's)",
+    )
+    trace.add_argument(
+        "--evidence", metavar="DIR", help="write the trace and its events as files other MPLP tools read"
+    )
+    trace.add_argument(
         "--root", metavar="DIR", default=".", help="a folder of the project (default: this one)"
     )
 
     def command(options: argparse.Namespace) -> int:
         from mplp_lsp.cli.trace import trace_command
+        from mplp_lsp.cli.trace_export import export_command
 
+        if options.otlp is not None or options.evidence is not None:
+            return export_command(
+                options.run, root=options.root, otlp=options.otlp, evidence=options.evidence
+            )
         return trace_command(
             options.run, root=options.root, as_json=options.as_json, all_runs=options.all_runs
         )

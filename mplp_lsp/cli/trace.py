@@ -28,12 +28,16 @@ def trace_command(
 
     stream = out or sys.stdout
     project = root_of(Path(root).absolute())
-    if not (project / ".mplp" / "state.db").exists():
-        raise RunUnknown(f"No plan has run in {project} yet.")
-    views = asyncio.run(_runs(project))
+    views = known_runs(project)
+    return _print(run, views, project, as_json=as_json, all_runs=all_runs, out=stream)
+
+
+def known_runs(project: Path) -> Sequence[RunView]:
+    """The runs of a project, the newest last. Raises RunUnknown where there are none; makes no state."""
+    views = asyncio.run(_runs(project)) if (project / ".mplp" / "state.db").exists() else ()
     if not views:
         raise RunUnknown(f"No plan has run in {project} yet.")
-    return _print(run, views, project, as_json=as_json, all_runs=all_runs, out=stream)
+    return views
 
 
 async def _runs(project: Path) -> Sequence[RunView]:
@@ -54,16 +58,17 @@ def _print(
         for view in views:
             write(out, _headline(view, style) + "\n")
         return 0
-    view = _chosen(run, views)
+    view = chosen_run(run, views)
     if as_json:
-        write(out, _document(root, view))
+        write(out, trace_document(root, view))
         return 0
     for line in _described(view, root, style):
         write(out, line + "\n")
     return 0
 
 
-def _chosen(run: str | None, views: Sequence[RunView]) -> RunView:
+def chosen_run(run: str | None, views: Sequence[RunView]) -> RunView:
+    """The run whose id, or whose trace's id, begins so; the newest without. Raises RunUnknown."""
     if run is None:
         return views[-1]
     found = [view for view in views if view.run_id.startswith(run) or view.trace_id.startswith(run)]
@@ -74,7 +79,8 @@ def _chosen(run: str | None, views: Sequence[RunView]) -> RunView:
     return found[0]
 
 
-def _document(root: Path, view: RunView) -> str:
+def trace_document(root: Path, view: RunView) -> str:
+    """The text of a run's trace. Raises RunUnknown where it left none."""
     if view.trace_path is None:
         raise RunUnknown(f"Run {view.run_id} left no trace document.")
     try:

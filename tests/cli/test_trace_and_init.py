@@ -134,3 +134,16 @@ def test_unknown_words_and_bare_options_are_mistakes_of_usage(tmp_path: Path) ->
 def test_a_line_of_a_step_is_one_line() -> None:
     step = StepView("s", "two\nlines\x1b[2J", "in_progress", attempt=2)
     assert step_line(step, Style(colour=False)) == f"  ▶ two lines{printable(chr(27))}[2J  attempt 2"
+
+
+def test_a_run_is_written_as_evidence_and_sent_to_nobody_who_is_not_there(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", PASS)
+    mplp(tmp_path, "run", plan, "--yes", "--trust")
+    done = mplp(tmp_path, "trace", "--root", "p", "--evidence", "evidence")
+    assert done.code == 0
+    assert "sa-events.ndjson" in done.out
+    assert json.loads((tmp_path / "evidence/trace.json").read_text())["status"] == "completed"
+    # Port 9 is nobody's on loopback.
+    sent = mplp(tmp_path, "trace", "--root", "p", "--otlp", "http://127.0.0.1:9")
+    assert sent.code == 2
+    assert "No collector at http://127.0.0.1:9/v1/traces takes the trace." in sent.err
