@@ -105,14 +105,13 @@ def _run(unit: Unit, transaction: SqliteTransaction, path: Path) -> None:
     connection.execute("SAVEPOINT unit")
     try:
         unit.result = unit.work(transaction)
+        transaction.insert_pending()
     except BaseException as error:
         unit.error = _reason(error, path)
         if not connection.in_transaction:
             raise _TransactionLost(unit.error) from error
         connection.execute("ROLLBACK TO unit")
-        transaction.clock = clock
-        transaction.look_at_key_again()
-        del transaction.callbacks[callbacks:]
+        transaction.undo(clock, callbacks)
     connection.execute("RELEASE unit")
 
 

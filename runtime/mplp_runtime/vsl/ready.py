@@ -1,4 +1,5 @@
-"""Events whose stored text is known before they are stored, but for their logical time."""
+# ruff: noqa: A002 - `type` and `id` are the words of the protocol
+"""Events and nodes whose stored text is known, and which are read from it only if somebody asks."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mplp_runtime.vsl.interface import Json, StoredEvent
+from mplp_runtime.vsl.interface import Json, Node, StoredEvent
 from mplp_runtime.vsl.values import decoded
 
 compact = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
@@ -76,3 +77,53 @@ class WrittenEvent(StoredEvent):
             known = decoded(self.text)
             object.__setattr__(self, "_event", known)
         return known
+
+
+class WrittenNode(Node):
+    """A Node whose text is known. Most writers never look at what they have written."""
+
+    __slots__ = ("_data", "_text")
+    _data: Mapping[str, Json] | None
+    _text: str
+
+    def __init__(
+        self,
+        type: str,
+        id: str,
+        data: str | Mapping[str, Json],
+        version: int,
+        deleted: bool = False,
+    ) -> None:
+        """`data` is the stored text; or the data itself, as `dataclasses.replace` hands it over."""
+        is_text = isinstance(data, str)
+        for name, value in (
+            ("type", type),
+            ("id", id),
+            ("version", version),
+            ("deleted", deleted),
+            ("_text", data if is_text else ""),
+            ("_data", None if is_text else data),
+        ):
+            object.__setattr__(self, name, value)
+
+    @property
+    def data(self) -> Mapping[str, Json]:
+        """The node's members."""
+        known = self._data
+        if known is None:
+            known = decoded(self._text)
+            object.__setattr__(self, "_data", known)
+        return known
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Node):
+            return NotImplemented
+        return (self.type, self.id, self.version, self.deleted, self.data) == (
+            other.type,
+            other.id,
+            other.version,
+            other.deleted,
+            other.data,
+        )
+
+    __hash__ = None  # type: ignore[assignment]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from mplp_runtime.errors import NodeConflict, NodeExists
 from mplp_runtime.vsl import sql_snapshots
 from mplp_runtime.vsl.interface import Edge, Json, Node, Snapshot, StoredEvent, StoredForm
+from mplp_runtime.vsl.ready import ReadyEvent, WrittenNode
 from mplp_runtime.vsl.values import (
     SCHEMA_VERSION,
     SCHEMA_VERSION_KEY,
@@ -53,6 +54,8 @@ class SqliteReading:
         ).fetchone()
         if row is None or (row[2] and not deleted):
             return None
+        if row[3] is None:
+            return WrittenNode(type, id, row[0], row[1], bool(row[2]))
         return Node(type, id, shown(row[0], row[3], self._shows_sealed), row[1], bool(row[2]))
 
     def nodes(self, type: str, *, deleted: bool = False) -> Sequence[Node]:
@@ -134,16 +137,14 @@ class SqliteTransaction(SqliteReading):
         self._key_id: str | None
         self.clock, self._key_id = connection.execute("SELECT lamport, key_id FROM clock").fetchone()
         self.callbacks: list[Callable[[], None]] = []
+        # Events of one unit of work that are still to be inserted, many with one statement.
+        self._pending: list[tuple[int, str, str, str | None]] = []
 
     def lamport(self) -> int:
         return self.clock
 
     def key_id(self) -> str | None:
         return self._key_id
-
-    def look_at_key_again(self) -> None:
-        """After work was undone that may have changed it."""
-        self._key_id = super().key_id()
 
     def set(self, key: str, value: Json) -> None:
         refuse_schema_key(key)
@@ -165,7 +166,7 @@ class SqliteTransaction(SqliteReading):
         ).rowcount
         if not added:
             raise NodeExists(f"{type} {id} is already in the graph.")
-        return Node(type, id, shown(text, key_id, self._shows_sealed), 1)
+        return self._written(type, id, text, key_id, 1)
 
     def write_node(
         self, type: str, id: str, data: Mapping[str, Json], *, expected_version: int | None = None
@@ -186,6 +187,11 @@ class SqliteTransaction(SqliteReading):
             " version = version + 1, deleted = 0 RETURNING version",
             (type, id, text, key_id),
         )
+        return self._written(type, id, text, key_id, version)
+
+    def _written(self, type: str, id: str, text: str, key_id: str | None, version: int) -> Node:
+        if key_id is None:
+            return WrittenNode(type, id, text, version)
         return Node(type, id, shown(text, key_id, self._shows_sealed), version)
 
     def delete_node(self, type: str, id: str) -> bool:
@@ -218,13 +224,35 @@ class SqliteTransaction(SqliteReading):
 
     def append_event(self, stream: str, event: Mapping[str, Json]) -> int:
         lamport = self.clock + 1
-        value = timed(event, lamport)
-        self._connection.execute(
-            "INSERT INTO events (lamport, stream, event, key_id) VALUES (?, ?, ?, ?)",
-            (lamport, stream, *stored_form(value, self._limits, self._key_id)),
-        )
+        if isinstance(event, ReadyEvent) and self._key_id is None:
+            text, key_id = event.text_at(lamport), None
+        else:
+            text, key_id = stored_form(timed(event, lamport), self._limits, self._key_id)
+        self._pending.append((lamport, stream, text, key_id))
         self.clock = lamport
         return lamport
+
+    def events(
+        self, stream: str | None = None, *, after: int = 0, limit: int | None = None
+    ) -> Sequence[StoredEvent]:
+        self.insert_pending()
+        return super().events(stream, after=after, limit=limit)
+
+    def insert_pending(self) -> None:
+        """Brings what was appended to the table; a unit of work is not done before."""
+        if self._pending:
+            rows, self._pending = self._pending, []
+            self._connection.executemany(
+                "INSERT INTO events (lamport, stream, event, key_id) VALUES (?, ?, ?, ?)", rows
+            )
+
+    def undo(self, clock: int, callbacks: int) -> None:
+        """Brings back what is kept here of a unit of work that was undone in the database."""
+        self.clock = clock
+        self._pending.clear()
+        # It may have changed the key.
+        self._key_id = super().key_id()
+        del self.callbacks[callbacks:]
 
     def create_snapshot(self, id: str, label: str = "") -> Snapshot:
         return sql_snapshots.create(self._connection.execute, Snapshot(id, self.clock, label))
@@ -238,6 +266,7 @@ class SqliteTransaction(SqliteReading):
         return sql_snapshots.delete(self._connection.execute, id)
 
     def reseal(self, change: Callable[[StoredForm], StoredForm], key_id: str | None) -> None:
+        self.insert_pending()
         sql_snapshots.reseal(self._connection.execute, change, key_id)
         self._key_id = key_id
 
