@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from mplp_lsp.analysis.document import Analysis, remembered, spoken_once
 from mplp_lsp.workspace.index import Index
@@ -16,6 +17,25 @@ from mplp_runtime.rules.world import DocumentFacts, StepFacts
 
 _KEPT = "all findings"
 
+MAY_BE_TAKEN_BACK = frozenset(
+    {
+        "confirm-reference-unknown",
+        "confirm-target-unknown",
+        "context-unknown",
+        "dialog-thread-context",
+        "plan-approval-contradicts",
+        "plan-context-unknown",
+        "role-unknown",
+        "settings-gate-unknown",
+        "settings-role-unused",
+        "settings-step-unknown",
+        "step-role-unknown",
+        "trace-context-mismatch",
+        "trace-plan-unknown",
+    }
+)
+"""Findings that end when one more document is found."""
+
 
 def cross_findings(analysis: Analysis, index: Index) -> tuple[Finding, ...]:
     """What follows from the document's facts and all others', its own graph included.
@@ -25,6 +45,13 @@ def cross_findings(analysis: Analysis, index: Index) -> tuple[Finding, ...]:
     facts = analysis.facts
     if facts is None:
         return ()
+    return remembered(
+        analysis.document, "cross", (facts, index), lambda: _cross_findings(analysis, facts, index)
+    )
+
+
+def _cross_findings(analysis: Analysis, facts: DocumentFacts, index: Index) -> tuple[Finding, ...]:
+    found: Iterable[Finding]
     if facts.kind == SETTINGS:
         toml = analysis.document.toml
         value = toml.value if toml is not None else None
@@ -32,15 +59,12 @@ def cross_findings(analysis: Analysis, index: Index) -> tuple[Finding, ...]:
             return ()
         from mplp_runtime.rules.settings import settings_findings
 
-        return remembered(
-            analysis.document, "cross", (facts, index), lambda: tuple(settings_findings(value, world=index))
-        )
-    return remembered(
-        analysis.document,
-        "cross",
-        (facts, index),
-        lambda: tuple(world_findings(facts, index, analysis.document.lineage)),
-    )
+        found = settings_findings(value, world=index)
+    else:
+        found = world_findings(facts, index, analysis.document.lineage)
+    if index.is_partial:
+        found = (finding for finding in found if finding.code not in MAY_BE_TAKEN_BACK)
+    return tuple(found)
 
 
 def all_findings(
@@ -89,42 +113,73 @@ def capped(shown: int, total: int) -> Finding:
     )
 
 
+class FactChange(NamedTuple):
+    """The facts of one document before and after; None where it was not, or is no more, there.
+
+    `memory` is the document's lineage.
+    """
+
+    before: DocumentFacts | None
+    after: DocumentFacts | None
+    memory: Memory | None = None
+
+
 def affected(
     before: DocumentFacts | None,
     after: DocumentFacts | None,
     index: Index,
     memory: Memory | None = None,
 ) -> list[str]:
-    """URIs of the other documents whose findings may change when a document's facts do, nearest kin first.
+    """What `affected_by_all` gives for one document."""
+    return affected_by_all([FactChange(before, after, memory)], index)
 
-    `index` is the one after the change. None stands for a document that was not, or is no more, there.
-    Empty where the facts are equal: then no other document can notice. `memory` is the document's lineage.
+
+def affected_by_all(changes: Iterable[FactChange], index: Index) -> list[str]:
+    """URIs of the other documents whose findings may change with the facts of these, nearest kin first.
+
+    `index` is the one after all changes. Empty where the facts are equal: then no other document can notice.
+    What has to be looked for in the whole project is looked for once.
     """
-    if before == after:
-        return []
-    own = {facts.uri for facts in (before, after) if facts is not None}
-    found: dict[str, None] = {}
-    for facts in _concerned(before, after, index, memory):
-        if facts.uri not in own:
-            found[facts.uri] = None
-    return list(found)
+    real = [change for change in changes if change.before != change.after]
+    own = {facts.uri for change in real for facts in change[:2] if facts is not None}
+    found = dict.fromkeys(facts.uri for facts in _concerned(real, index))
+    return [uri for uri in found if uri not in own]
 
 
-def _concerned(
-    before: DocumentFacts | None, after: DocumentFacts | None, index: Index, memory: Memory | None
-) -> Iterable[DocumentFacts]:
-    if before is not None and after is not None and replace(before, steps=after.steps) == after:
-        if _binds_differently(before, after, memory):
+def _concerned(changes: Sequence[FactChange], index: Index) -> Iterator[DocumentFacts]:
+    renamed: list[DocumentFacts] = []
+    kinds: set[str] = set()
+    bind_differently = False
+    for before, after, memory in changes:
+        binds = _binds_differently(before, after, memory)
+        bind_differently = bind_differently or binds
+        if before is not None and after is not None and replace(before, steps=after.steps) == after:
             # Of a plan's steps only their words matter to others: the ids to its traces, all to mplp.toml.
-            yield from (each for each in index.referring(after.id or "") if each.kind == "trace")
-            yield from index.documents(SETTINGS)
-        return
-    versions = [facts for facts in (before, after) if facts is not None]
+            if binds:
+                yield from (each for each in index.referring(after.id or "") if each.kind == "trace")
+            continue
+        versions = [facts for facts in (before, after) if facts is not None]
+        is_renamed = _names(before) != _names(after)
+        yield from _named_by(versions, index, is_renamed=is_renamed)
+        kinds.update(facts.kind for facts in versions)
+        if is_renamed:
+            renamed += versions
+    if renamed:
+        yield from _looking_for(renamed, index)
+    if SETTINGS in kinds:
+        yield from index.documents("plan")
+    if bind_differently:
+        yield from index.documents(SETTINGS)
+
+
+def _named_by(
+    versions: Sequence[DocumentFacts], index: Index, *, is_renamed: bool
+) -> Iterator[DocumentFacts]:
+    """Who names a document, and whom it names."""
     for facts in versions:
         if facts.id is not None:
             yield from index.referring(facts.id)
             yield from index.declarations(facts.kind, facts.id)
-    is_renamed = _names(before) != _names(after)
     for facts in versions:
         for reference in facts.references:
             if reference.kind is not None:
@@ -132,27 +187,21 @@ def _concerned(
             if is_renamed:
                 # Who else names that document is told whose it is (a context that belongs to another plan).
                 yield from index.referring(reference.id)
-    kinds = {facts.kind for facts in versions}
-    if is_renamed:
-        yield from _looking_for(kinds, versions, index)
-    if SETTINGS in kinds:
-        yield from index.documents("plan")
-    if "plan" in kinds and _binds_differently(before, after, memory):
-        yield from index.documents(SETTINGS)
 
 
 _NAME_ROLES = ("plan", "collab", "network")
 
 
-def _looking_for(kinds: set[str], versions: list[DocumentFacts], index: Index) -> Iterable[DocumentFacts]:
+def _looking_for(versions: Sequence[DocumentFacts], index: Index) -> Iterator[DocumentFacts]:
     """Who is told which document of a kind is near, or whether there is any at all."""
+    kinds = {facts.kind for facts in versions}
     # A document that nobody declares is missed in other words where others of its kind come or go.
-    for other in index.documents():
-        if any(
-            reference.kind in kinds and not index.declarations(reference.kind or "", reference.id)
-            for reference in other.references
-        ):
-            yield other
+    for other in index.unordered():
+        for reference in other.references:
+            kind = reference.kind
+            if kind in kinds and kind is not None and not index.declarations(kind, reference.id):
+                yield other
+                break
     if "context" in kinds:
         folders = {_folder(facts) for facts in versions if facts.kind == "context"}
         yield from (plan for plan in index.documents("plan") if _folder(plan) in folders)

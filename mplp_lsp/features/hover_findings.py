@@ -43,7 +43,7 @@ def findings_at(snapshot: Snapshot, document: Document, offset: int, pointer: Po
     `pointer` is what stands at the offset: only findings near it are looked up in the text.
     """
     analysis = analyse(document, snapshot.max_findings)
-    ruled, _ = all_findings(analysis, snapshot.index if snapshot.is_complete else None, snapshot.max_findings)
+    ruled, _ = all_findings(analysis, snapshot.judged_by, snapshot.max_findings)
     near = [finding for finding in ruled if _is_near(finding, pointer)]
     found = [*analysis.syntax, *located(document, near, snapshot.documents)]
     found += run_findings(document, snapshot.runs)

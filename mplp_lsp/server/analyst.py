@@ -72,13 +72,14 @@ class Analyst:
         self._looks = 0
         self._newest: dict[str, int] = {}
         self._queue: dict[str, str] = {}
+        self._urgent: dict[str, None] = {}
         self._queue_task: asyncio.Task[Any] | None = None
         self._is_warm = False
 
     def changed(self, updates: Iterable[Update]) -> None:
         """Looks at changed documents now or soon, and afterwards at those that depend on them."""
-        others: dict[str, None] = {}
-        for update in updates:
+        changed = list(updates)
+        for update in changed:
             after = update.after
             if after is None or after.kind is None:
                 self._dropped(update)
@@ -92,14 +93,19 @@ class Analyst:
                 self._look_now(update.uri)
             else:
                 self._look_in_worker(update.uri)
-            others.update(dict.fromkeys(self._affected(update)))
-        if others:
-            self.look_later(others)
+        self.look_later(self._affected(changed))
 
     def look_later(self, uris: Iterable[str]) -> None:
         """Documents whose findings may have changed although their text did not, or that nobody has open."""
+        pulls = self._bench.client.pulls_diagnostics
         for uri in uris:
-            self._queue.setdefault(key_of(uri), uri)
+            key = key_of(uri)
+            if self._bench.workspace.store.is_open(uri):
+                self._urgent.setdefault(key)
+            elif pulls and key not in self._working and self._bench.document(uri) is not None:
+                self._outdate(key, uri, self._begin_look())
+                continue
+            self._queue.setdefault(key, uri)
         if self._queue and (self._queue_task is None or self._queue_task.done()):
             self._queue_task = self._spawn(self._work_off_queue(), "looking at dependent documents")
 
@@ -259,13 +265,22 @@ class Analyst:
 
     async def _work_off_queue(self) -> None:
         while self._queue:
-            key = next(iter(self._queue))
+            key = self._next_in_queue()
             uri = self._queue.pop(key)
             try:
                 await self._look_at_dependent(key, uri)
             except Exception:
                 # A bug that one document shows must not cost the others their findings.
                 logger.exception("A bug in looking at %s.", uri)
+
+    def _next_in_queue(self) -> str:
+        """What somebody looks at comes first; behind it there may be a thousand closed documents."""
+        while self._urgent:
+            key = next(iter(self._urgent))
+            del self._urgent[key]
+            if key in self._queue:
+                return key
+        return next(iter(self._queue))
 
     async def _look_at_dependent(self, key: str, uri: str) -> None:
         look = self._begin_look()
@@ -280,9 +295,7 @@ class Analyst:
         elif self._surroundings.is_held(uri, is_open=document.is_open):
             self._held[key] = uri
         elif not document.is_open and self._bench.client.pulls_diagnostics:
-            # Nobody looks at it until the client asks for the whole workspace; who looks now looks in vain.
-            self._newest[key] = look
-            self._publisher.outdate(uri)
+            self._outdate(key, uri, look)
         elif document.is_open and document.text.length <= SMALL_CHARACTERS:
             self._put(_report(self._snapshot(uri), uri), look, because_of_itself=False)
             await asyncio.sleep(0)
@@ -293,6 +306,11 @@ class Analyst:
             if report is not None and is_same and key not in self._working:
                 self._put(report, look, because_of_itself=False)
 
+    def _outdate(self, key: str, uri: str, look: int) -> None:
+        """Nobody looks at it until the client asks for the whole workspace; who looks now looks in vain."""
+        self._newest[key] = look
+        self._publisher.outdate(uri)
+
     def _dropped(self, update: Update) -> None:
         self._took_s.pop(key_of(update.uri), None)
         self._queue.pop(key_of(update.uri), None)
@@ -302,15 +320,23 @@ class Analyst:
         self._newest.pop(key_of(uri), None)
         self._publisher.clear(uri)
 
-    def _affected(self, update: Update) -> Iterable[str]:
-        before = update.before.facts if update.before is not None else None
-        after = update.after.facts if update.after is not None else None
-        if before is after:
-            return ()
-        from mplp_lsp.analysis.cross import affected
+    def _affected(self, updates: Iterable[Update]) -> list[str]:
+        """Other documents that are to be looked at again, each once. None while their project is being read:
+        what was looked at until then is looked at again when all is known."""
+        from mplp_lsp.analysis.cross import FactChange, affected_by_all
 
-        index = self._bench.workspace.index_of(self._bench.workspace.root_of(update.uri))
-        return affected(before, after, index, update.after.lineage if update.after is not None else None)
+        by_root: dict[Path | None, list[FactChange]] = {}
+        for update in updates:
+            before = update.before.facts if update.before is not None else None
+            after = update.after.facts if update.after is not None else None
+            root = self._bench.workspace.root_of(update.uri)
+            if before is not after and root not in self._bench.being_read:
+                memory = update.after.lineage if update.after is not None else None
+                by_root.setdefault(root, []).append(FactChange(before, after, memory))
+        found: list[str] = []
+        for root, changes in by_root.items():
+            found += affected_by_all(changes, self._bench.workspace.index_of(root))
+        return found
 
 
 def _says_the_same(before: Document | None, after: Document) -> bool:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mplp_lsp.server.file_looks import LARGEST_TEXT_BYTES, FileLooks, Look
 from mplp_lsp.server.process import ServerProcess
-from mplp_lsp.server.seen_files import SeenFiles
+from mplp_lsp.server.seen_files import Listing, SeenFiles
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.changes import FileChange, FileState, Quiet
@@ -68,9 +68,9 @@ class FileEvents:
 
     # What happened
 
-    def found(self, root: Path, files: Iterable[str]) -> None:
+    def found(self, root: Path, listing: Listing) -> None:
         """Files that a scan has seen: when one of them changes, it was there before."""
-        self._seen.update(root / file for file in files)
+        self._seen.listed(root, listing)
 
     def opened(self, document: Document) -> None:
         """Remembers what the file holds, so that the first edit has something to be compared with."""

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mplp_lsp.server.messages import RequestError
-from mplp_lsp.server.turns import SMALL_CHARACTERS
-from mplp_lsp.workspace.disk import stamp_of
+from mplp_lsp.server.seen_files import listing_of
+from mplp_lsp.workspace.foreign_files import ForeignFiles
 from mplp_lsp.workspace.projects import is_root
-from mplp_lsp.workspace.scan import MAX_FILES, MAX_LISTED_FILES, candidates, project_files
+from mplp_lsp.workspace.scan import MAX_LISTED_FILES, Heads, by_names, project_files
 
 if TYPE_CHECKING:
     from mplp_lsp.server.desk import Desk
+    from mplp_lsp.workspace.store import Read
     from mplp_lsp.workspace.watch import Batch, Watcher
 
 PATIENCE_S = 0.1
@@ -26,7 +27,10 @@ LONG_PATIENCE_S = 1.5
 LIMIT_S = 10.0
 """How long an answer that would be wrong before all is read may take."""
 
-logger = logging.getLogger(__name__)
+READ_AT_ONCE_S = 0.02
+MOST_READ_AT_ONCE = 64
+"""One stretch of reading: what the loop then takes over in one turn."""
+HEADS_AT_ONCE = 1_000
 
 
 class Watching:
@@ -39,6 +43,7 @@ class Watching:
         self._waiting: dict[Path, None] = {}
         self._scanned: dict[Path, asyncio.Event] = {}
         self._impatient: set[Path] = set()
+        self._foreign: dict[Path, ForeignFiles] = {}
         self._task: asyncio.Task[object] | None = None
 
     def start(self) -> None:
@@ -62,7 +67,7 @@ class Watching:
     def is_held(self, uri: str, *, is_open: bool) -> bool:
         """Whether the documents around this one are still being read, so that "unknown" would be a guess.
 
-        Open documents are held for a moment only.
+        Open documents are held for a moment only, and no longer than until those known by name are read.
         """
         root = self._desk.bench.workspace.root_of(uri)
         scanned = self._scanned.get(root) if root is not None else None
@@ -111,10 +116,11 @@ class Watching:
             self._desk.analyst.release()
 
     async def scan(self, root: Path, only_folder: Path | None = None) -> None:
-        """Reads the documents of a project one by one, between everything else that goes on."""
+        """Reads the documents of a project, a few at a time, between everything else that goes on."""
         try:
             await self._scan(root, only_folder)
         finally:
+            self._desk.bench.workspace.set_partial(root, is_partial=False)
             self._desk.bench.being_read.discard(root)
             if root in self._scanned:
                 self._scanned[root].set()
@@ -123,22 +129,38 @@ class Watching:
                 self._desk.refresh.soon(diagnostics=False, hints=False)
 
     async def _scan(self, root: Path, only_folder: Path | None) -> None:
-        bench = self._desk.bench
-        rules = bench.workspace.rules_of(root)
+        """First the documents that names tell of, then those that their content does."""
+        workspace, work = self._desk.bench.workspace, self._desk.session.process.work
         if only_folder is not None:
-            await self._refresh(
-                await self._desk.session.process.work(lambda: sorted(only_folder.glob("*.json")))
-            )
+            await self._read(await work(lambda: sorted(only_folder.glob("*.json"))))
             return
-        files = await self._desk.session.process.work(lambda: project_files(root, limit=MAX_LISTED_FILES))
-        self._desk.file_events.found(root, files.files[:MAX_FILES])
-        found = await self._desk.session.process.work(lambda: candidates(files, rules))
-        if found.is_cut:
+        rules = workspace.rules_of(root)
+        files = await work(lambda: project_files(root, limit=MAX_LISTED_FILES))
+        self._desk.file_events.found(root, await work(lambda: listing_of(root, files.files)))
+        named = await work(lambda: by_names(files, rules))
+        if not await self._read(await work(lambda: named.paths)):
+            return
+        heads = Heads(named, self._foreign.setdefault(root, ForeignFiles()))
+        if not heads.is_done:
+            self._names_are_read(root)
+        possible: list[Path] = []
+        while not heads.is_done:
+            possible += await work(lambda: heads.look_on(HEADS_AT_ONCE))
+            if self._desk.is_closed:
+                return
+        if files.is_cut or heads.is_cut:
             self._desk.services.log(
                 f"{root} has more files than are looked at; the rest is ignored.", level="warning"
             )
-        if await self._refresh(found.paths):
-            self._desk.documents_changed(bench.workspace.rescan(root, found.paths))
+        known = workspace.store.known_below(root)
+        await self._read([*possible, *await work(lambda: named.without(known))])
+
+    def _names_are_read(self, root: Path) -> None:
+        """What is still to be looked into is foreign, most likely; only "it is missing" must wait for it."""
+        if root in self._desk.bench.being_read:
+            self._desk.bench.workspace.set_partial(root, is_partial=True)
+            self._impatient.add(root)
+            self._desk.analyst.release()
 
     def paths_changed(self, paths: Iterable[Path]) -> None:
         """Something happened to these files; what exactly, the disk tells."""
@@ -157,28 +179,23 @@ class Watching:
     async def _work_off(self) -> None:
         while self._waiting:
             taken, self._waiting = self._waiting, {}
-            await self._refresh(taken)
+            await self._read(taken)
 
-    async def _refresh(self, paths: Iterable[Path]) -> bool:
-        for path in paths:
+    async def _read(self, paths: Iterable[Path]) -> bool:
+        """Takes over what the disk says about these files, a stretch at a time; False if the session ended.
+
+        A worker reads. The loop takes the documents of a stretch together, and is free between two.
+        """
+        workspace = self._desk.bench.workspace
+        reads = workspace.look(paths)
+        is_done = False
+        while not is_done:
+            found, is_done = await self._desk.session.process.work(lambda: stretch_of(reads))
             if self._desk.is_closed:
                 return False
-            try:
-                await self._read(path)
-            except Exception:
-                # A bug that one file shows must not hide the others.
-                logger.exception("A bug in reading %s.", path)
-            await asyncio.sleep(0)
+            if found:
+                self._desk.documents_changed(workspace.put_read(found))
         return True
-
-    async def _read(self, path: Path) -> None:
-        workspace = self._desk.bench.workspace
-        stamp = stamp_of(path)
-        if stamp is None or stamp.size_bytes <= SMALL_CHARACTERS or workspace.store.is_known(path, stamp):
-            self._desk.documents_changed(workspace.refresh([path]))
-            return
-        found = await self._desk.session.process.work(lambda: workspace.store.read_again(path))
-        self._desk.documents_changed(workspace.put_closed(path, found))
 
     async def _register(self) -> None:
         options = {"watchers": [{"globPattern": "**/*"}]}
@@ -227,3 +244,14 @@ class Watching:
         paths = sorted(batch.paths)
         self._desk.file_events.on_disk(paths)
         self.paths_changed(paths)
+
+
+def stretch_of(reads: Iterator[Read]) -> tuple[list[Read], bool]:
+    """The next of `reads`, for some milliseconds, and whether there are no more."""
+    until = time.perf_counter() + READ_AT_ONCE_S
+    found: list[Read] = []
+    for read in reads:
+        found.append(read)
+        if len(found) >= MOST_READ_AT_ONCE or time.perf_counter() > until:
+            return found, False
+    return found, True

@@ -25,10 +25,10 @@ class Stamp:
         return Stamp(result.st_mtime_ns, result.st_size, result.st_ino)
 
 
-def stamp_of(path: Path, *, follow_links: bool = True) -> Stamp | None:
+def stamp_of(path: Path | str, *, follow_links: bool = True) -> Stamp | None:
     """The stamp of a regular file; None for what is absent, unreadable, a folder, a FIFO or a device."""
     try:
-        result = path.stat(follow_symlinks=follow_links)
+        result = os.stat(path, follow_symlinks=follow_links)  # noqa: PTH116 (names of thousands of files)
     except (OSError, ValueError):
         return None
     return Stamp.of(result) if stat.S_ISREG(result.st_mode) else None
@@ -38,7 +38,7 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0
 _NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 
 
-def read_head(path: Path, size_bytes: int, *, follow_links: bool = True) -> tuple[bytes, Stamp] | None:
+def read_head(path: Path | str, size_bytes: int, *, follow_links: bool = True) -> tuple[bytes, Stamp] | None:
     """At most the first `size_bytes` of a regular file; None where there is none to read.
 
     Opened without blocking: a FIFO that replaced the file after the listing must not hang the server.
@@ -51,12 +51,17 @@ def read_head(path: Path, size_bytes: int, *, follow_links: bool = True) -> tupl
         result = os.fstat(descriptor)
         if not stat.S_ISREG(result.st_mode):
             return None
-        chunks: list[bytes] = []
         wanted = min(size_bytes, result.st_size + 1)
-        while wanted > 0 and (chunk := os.read(descriptor, wanted)):
-            chunks.append(chunk)
-            wanted -= len(chunk)
-        return b"".join(chunks), Stamp.of(result)
+        content = os.read(descriptor, wanted)
+        if len(content) not in {wanted, result.st_size}:
+            # Less than was promised: the system reads in pieces, or the file has just been cut.
+            chunks = [content]
+            wanted -= len(content)
+            while content and wanted > 0 and (content := os.read(descriptor, wanted)):
+                chunks.append(content)
+                wanted -= len(content)
+            content = b"".join(chunks)
+        return content, Stamp.of(result)
     except OSError:
         return None
     finally:

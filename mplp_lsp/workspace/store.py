@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from mplp_lsp.text.edits import Change, apply
 from mplp_lsp.text.snapshot import Encoding, TextSnapshot
 from mplp_lsp.text.uris import key_of, path_of, uri_of
 from mplp_lsp.workspace.disk import MAX_DOCUMENT_BYTES, Stamp, decoded, read_head, stamp_of
 from mplp_lsp.workspace.documents import Document, Setting
-from mplp_lsp.workspace.kinds import by_name, may_be_ours
+from mplp_lsp.workspace.facts import facts_of_text
+from mplp_lsp.workspace.foreign_files import ForeignFiles
+from mplp_lsp.workspace.kinds import MODULES, by_name, may_be_ours
 from mplp_lsp.workspace.snapshot import Documents
 
 logger = logging.getLogger(__name__)
@@ -47,6 +51,14 @@ class Update:
         return self.before.text is not self.after.text and self.before.text.text != self.after.text.text
 
 
+class Read(NamedTuple):
+    """What the disk says about a file (None: nothing that is ours), and what was known when it was asked."""
+
+    path: Path
+    before: Document | None
+    after: Document | None
+
+
 class Store:
     """Owned by one session and used on its thread only; `documents` is what others may keep.
 
@@ -57,7 +69,7 @@ class Store:
         self.encoding = encoding
         self.documents = Documents()
         self._setting_for = setting_for
-        self._foreign: dict[str, Stamp] = {}
+        self._foreign = ForeignFiles()
         self._empty: dict[str, Path] = {}
 
     def document(self, uri: str) -> Document | None:
@@ -146,46 +158,73 @@ class Store:
         before = self.document(uri)
         return self._read(before.uri if before is not None else uri, path, before)
 
-    def put_closed(self, path: Path, after: Document | None) -> Update | None:
-        """What `read_again` gave takes its place, unless the document was opened meanwhile."""
-        key = key_of(uri_of(path))
-        before = self.documents.closed.get(key)
-        if key in self.documents.open or (before is None and after is None):
-            return None
-        self._put_closed([(key, after)])
-        known = before or after
-        return None if known is None else Update(known.uri, before, after)
+    def look(self, paths: Iterable[Path]) -> Iterator[Read]:
+        """What the disk says about these files, where that is not what is known; changes no document.
 
-    def refresh(self, paths: Iterable[Path]) -> list[Update]:
-        """What the disk says about these files now; files whose stamp is the one we know are not read again.
-
+        Also about all that is known below folders that are gone. A worker may walk it, a stretch at a time.
         Open documents are left alone: the editor's buffer holds, whatever happens on disk.
         """
-        updates: list[Update] = []
-        changed: list[tuple[str, Document | None]] = []
+        gone: set[str] = set()
         for path in paths:
             uri = uri_of(path)
             key = key_of(uri)
-            if key in self.documents.open:
-                continue
-            before = self.documents.closed.get(key)
             stamp = stamp_of(path)
-            if stamp is not None and self.is_known(path, stamp):
+            if stamp is None and not path.exists():
+                gone.add(os.path.normcase(path))
+            before = self.documents.closed.get(key)
+            if key in self.documents.open or (stamp is not None and self._is_known(key, before, stamp)):
                 continue
-            after = self._read(before.uri if before is not None else uri, path, before)
-            if before is None and after is None:
+            try:
+                known_as = before.uri if before is not None else uri
+                after = self._read(known_as, path, before) if stamp is not None else None
+            except Exception:
+                # A bug that one file shows must not hide the others.
+                logger.exception("A bug in reading %s.", path)
                 continue
-            changed.append((key, after))
-            updates.append(Update(before.uri if before is not None else uri, before, after))
-        self._put_closed(changed)
+            if before is not None or after is not None:
+                yield Read(path, before, after)
+        if gone:
+            for document in self.documents.closed.values():
+                if document.path is not None and is_below(document.path, gone):
+                    yield Read(document.path, document, None)
+
+    def put_read(self, reads: Iterable[Read]) -> list[Update]:
+        """What `look` gave takes its place, unless the documents were opened, or read again, meanwhile."""
+        updates: list[Update] = []
+        changed: dict[str, Document | None] = {}
+        for path, known, found in reads:
+            key = key_of(uri_of(path))
+            before, after = self.documents.closed.get(key), found
+            if key in self.documents.open or key in changed:
+                continue
+            if before is not known:
+                after = self._read(uri_of(path), path, before)
+            document = before or after
+            if document is not None:
+                changed[key] = after
+                updates.append(Update(document.uri, before, after))
+        self._put_closed(changed.items())
         return updates
 
-    def is_known(self, path: Path, stamp: Stamp) -> bool:
-        """Whether the file is open, or was read as it stands."""
-        key = key_of(uri_of(path))
-        before = self.documents.closed.get(key)
-        known = before.stamp if before is not None else self._foreign.get(key)
-        return key in self.documents.open or stamp == known
+    def refresh(self, paths: Iterable[Path]) -> list[Update]:
+        """What the disk says about these files now, and about what was known below folders that are gone."""
+        return self.put_read(self.look(paths))
+
+    def known_below(self, folder: Path) -> list[Path]:
+        """The files of all closed documents below a folder."""
+        inside = {os.path.normcase(folder)}
+        return [
+            document.path
+            for document in self.documents.closed.values()
+            if document.path is not None and is_below(document.path, inside)
+        ]
+
+    def forget_foreign(self) -> None:
+        """What decides about names has changed: files that were nobody's may be ours."""
+        self._foreign = ForeignFiles()
+
+    def _is_known(self, key: str, before: Document | None, stamp: Stamp) -> bool:
+        return before.stamp == stamp if before is not None else self._foreign.holds(key, stamp)
 
     def refresh_empty(self, folders: Collection[Path | None]) -> list[Update]:
         """Files on disk that are empty, in folders where the neighbours changed that decide what they are."""
@@ -201,10 +240,11 @@ class Store:
 
     def forget_below(self, folder: Path) -> list[Update]:
         """Takes out closed documents below a folder that is gone or no longer part of the workspace."""
+        folders = {os.path.normcase(folder)}
         gone = [
             (key, document)
             for key, document in self.documents.closed.items()
-            if document.path is not None and document.path.is_relative_to(folder)
+            if document.path is not None and is_below(document.path, folders)
         ]
         self._put_closed([(key, None) for key, _ in gone])
         return [Update(document.uri, document, None) for _, document in gone]
@@ -229,7 +269,6 @@ class Store:
     def _read(self, uri: str, path: Path, before: Document | None) -> Document | None:
         """The file as a closed document; None where it is absent, foreign, or too large to be looked at."""
         key = key_of(uri)
-        self._foreign.pop(key, None)
         self._empty.pop(key, None)
         setting = self._setting_for(path)
         verdict = by_name(path, setting.rules, setting.root)
@@ -242,7 +281,7 @@ class Store:
         if len(content) > MAX_DOCUMENT_BYTES or (
             verdict.decides == "content" and verdict.bare is None and not may_be_ours(content)
         ):
-            self._foreign[key] = stamp
+            self._foreign.add(key, stamp)
             return None
         if verdict.bare is not None and not content.strip():
             self._empty[key] = path
@@ -261,7 +300,7 @@ class Store:
         )
         document = fresh.judged(setting)
         if document.kind is None:
-            self._foreign[key] = stamp
+            self._foreign.add(key, stamp)
             return None
         return _at_rest(document, before)
 
@@ -280,10 +319,25 @@ class Store:
 
 def _at_rest(document: Document, before: Document | None) -> Document:
     """With its facts, which others need, but without the tree: it is made again when asked for."""
-    facts = document.facts
+    facts = None
+    if document.kind in MODULES and "tree" not in document.cache:
+        facts = facts_of_text(document.uri, document.kind, document.text.text)
+    if facts is None:
+        facts = document.facts
     if before is not None and before.facts == facts:
         facts = before.facts
     return replace(document, cache={"facts": facts}, lineage={})
+
+
+def is_below(path: Path, folders: Collection[str]) -> bool:
+    """Whether a file is one of these, or lies in one of them; `folders` as `os.path.normcase` spells them."""
+    name = os.path.normcase(path)
+    while name not in folders:
+        above = os.path.dirname(name)  # noqa: PTH120 (a thousand paths a time)
+        if above == name:
+            return False
+        name = above
+    return True
 
 
 def _without(documents: Mapping[str, Document], key: str) -> dict[str, Document]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from mplp_lsp.workspace.kinds import MODULES, NO_RULES, SETTINGS, FileRules
 from mplp_lsp.workspace.projects import Projects
 from mplp_lsp.workspace.scan import SKIPPED_FOLDERS
 from mplp_lsp.workspace.snapshot import ClientView, Snapshot
-from mplp_lsp.workspace.store import Store, Update
+from mplp_lsp.workspace.store import Read, Store, Update
 
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.views import RunView
@@ -99,41 +99,30 @@ class Workspace:
         update = self.store.close(uri, read)
         return [] if update is None else self._noted([update])
 
-    def put_closed(self, path: Path, after: Document | None) -> list[Update]:
-        """A file on disk that was read elsewhere (`Store.read_again`)."""
-        update = None if self._is_skipped(path) else self.store.put_closed(path, after)
-        return [] if update is None else self._noted([update])
+    def look(self, paths: Iterable[Path]) -> Iterator[Read]:
+        """What the disk says about files that came, changed or went, and about folders that are gone.
+
+        Changes nothing: a worker may walk it, a stretch at a time, and `put_read` takes what it gave.
+        """
+        return self.store.look(path for path in paths if not self._is_skipped(path))
+
+    def put_read(self, reads: Iterable[Read]) -> list[Update]:
+        """What `look` gave, all at once: the index is made anew once, however many documents there are."""
+        return self._noted(self.store.put_read(reads))
 
     def refresh(self, paths: Iterable[Path]) -> list[Update]:
         """Files that came, changed or went on disk; also what a scan found, and folders that are gone."""
-        updates: list[Update] = []
-        files: list[Path] = []
-        for path in paths:
-            if self._is_skipped(path):
-                continue
-            files.append(path)
-            if not path.exists():
-                updates += self.store.forget_below(path)
-        return self._noted(updates + self.store.refresh(files))
+        return self.put_read(self.look(paths))
 
     def renamed(self, old: Path, new: Path) -> list[Update]:
         """`didRenameFiles`, of a file or a whole folder; open documents are moved by the client itself."""
-        inside = [
-            document.path
-            for document in self.store.documents.closed.values()
-            if document.path is not None and document.path.is_relative_to(old)
-        ]
+        inside = self.store.known_below(old)
         moved = [new / path.relative_to(old) for path in inside if path != old]
         return self.refresh([*inside, old, *moved, *([new] if new.is_file() else [])])
 
     def rescan(self, root: Path, found: Iterable[Path]) -> list[Update]:
         """A complete scan of one project: `found` holds all candidates, whatever else we knew is gone."""
-        known = [
-            document.path
-            for document in self.store.documents.closed.values()
-            if document.path is not None and document.path.is_relative_to(root)
-        ]
-        return self.refresh(dict.fromkeys([*found, *known]))
+        return self.refresh(dict.fromkeys([*found, *self.store.known_below(root)]))
 
     def set_folders(self, folders: Iterable[Path]) -> list[Update]:
         """The workspace folders of `initialize`, or after folders came and went."""
@@ -161,12 +150,17 @@ class Workspace:
             return []
         is_news = rules != self.rules_of(root)
         self._rules[root] = rules
+        self.store.forget_foreign()
         return self._noted(self.store.judge_again(list(self.store.documents))) if is_news else []
 
     def set_baselines(self, root: Path, baselines: Baselines) -> None:
         """Where the graph's last known statuses come from; call again when the graph has changed (D22)."""
         self._baselines[root] = baselines
         self._indexes[root] = self.index_of(root).with_baselines(baselines)
+
+    def set_partial(self, root: Path, *, is_partial: bool) -> None:
+        """Whether documents of a project that no name tells of may still be found."""
+        self._indexes[root] = self.index_of(root).with_all(is_partial=is_partial)
 
     def _setting_for(self, path: Path | None) -> Setting:
         root = None if path is None else self._root_for(path)

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from mplp_lsp.analysis.cross import affected
+from mplp_lsp.analysis.cross import MAY_BE_TAKEN_BACK, FactChange, affected, affected_by_all
 from mplp_lsp.features.diagnostics import diagnostics
 from mplp_lsp.workspace.index import Index
 from mplp_runtime.rules.check import world_findings
 from mplp_runtime.rules.world import DocumentFacts, EntryFacts, Reference, StepFacts
-from tests.project import Project, project, uri, uuid_of
+from tests.project import ROOT, Project, project, uri, uuid_of
 
 META = '"meta": {"protocol_version": "1.0.0", "schema_version": "1.0.0"}'
 PLAN = (
@@ -284,3 +284,53 @@ def test_whoever_has_other_findings_after_a_change_was_named_as_affected(seed: i
             if other.uri != uri(name) and world_findings(other, index) != world_findings(other, changed):
                 assert other.uri in named, (before, after, other)
         index = changed
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_of_many_changes_at_once_whoever_has_other_findings_was_named(seed: int) -> None:
+    chance = random.Random(seed)
+    present = {name: random_facts(chance, name) for name in NAMES if chance.random() < 0.8}
+    index = Index().updated((facts.uri, facts) for facts in present.values())
+    changes: list[FactChange] = []
+    for name in chance.sample(NAMES, 3):
+        before = present.pop(name, None)
+        after = random_facts(chance, name) if before is None or chance.random() < 0.7 else None
+        if after is not None:
+            present[name] = after
+        changes.append(FactChange(before, after))
+    changed = index.updated((uri(name), present.get(name)) for name in NAMES)
+    named = affected_by_all(changes, changed)
+    own = {facts.uri for change in changes for facts in change[:2] if facts is not None}
+    assert own.isdisjoint(named)
+    for other in present.values():
+        if other.uri not in own and world_findings(other, index) != world_findings(other, changed):
+            assert other.uri in named, (changes, other)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_what_is_told_before_all_is_known_is_not_taken_back(seed: int) -> None:
+    """But for what depends on which of several documents with one id is the nearest."""
+    chance = random.Random(seed)
+    present = [random_facts(chance, name) for name in NAMES]
+    late = chance.choice(present)
+    if any(other is not late and (other.kind, other.id) == (late.kind, late.id) for other in present):
+        return
+    all_of_them = Index().updated((facts.uri, facts) for facts in present)
+    without = all_of_them.updated([(late.uri, None)])
+    for facts in present:
+        if facts is late:
+            continue
+        early = {(one.code, one.place) for one in world_findings(facts, without)}
+        final = {(one.code, one.place) for one in world_findings(facts, all_of_them)}
+        assert {code for code, _ in early - final} <= MAY_BE_TAKEN_BACK, (facts, late)
+
+
+def test_while_documents_may_still_be_found_nothing_is_called_missing() -> None:
+    seen = project(f"-- a.plan.json --\n{PLAN}\n-- b.plan.json --\n{PLAN}")
+    seen.workspace.set_partial(ROOT, is_partial=True)
+    early = replace(seen.again(), is_complete=False)
+    told = {one.code for one in diagnostics(early, uri("a.plan.json"))}
+    assert "document-id-duplicate" in told
+    assert "plan-context-unknown" not in told
+    seen.workspace.set_partial(ROOT, is_partial=False)
+    assert "plan-context-unknown" in codes(seen)

@@ -13,8 +13,9 @@ import pytest
 from mplp_lsp.server.analyst import Analyst
 from mplp_lsp.server.capabilities import Client, client_view
 from mplp_lsp.server.publish import Publisher, Report
-from mplp_lsp.server.watching import Watching
+from mplp_lsp.server.watching import stretch_of
 from mplp_lsp.server.workbench import Workbench
+from mplp_lsp.workspace.documents import Setting
 from tests.analysis.test_incremental import plan_text
 from tests.project import expanded
 
@@ -126,19 +127,21 @@ async def test_a_look_at_a_document_that_has_gone_leaves_nothing(tmp_path: Path)
 
 
 async def test_a_bug_at_one_file_does_not_hide_the_next(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[str] = []
+    scene = Scene(tmp_path)
+    files = [tmp_path / f"{name}.plan.json" for name in "abc"]
+    for file in files:
+        file.write_text(plan_text(2))
+    setting_for = scene.bench.workspace.store._setting_for
 
-    class Desk:
-        is_closed = False
+    def with_a_bug(path: Path | None) -> Setting:
+        if path == files[1]:
+            raise KeyError(path)
+        return setting_for(path)
 
-    class Half(Watching):
-        async def _read(self, path: Path) -> None:
-            seen.append(path.name)
-            if path.name == "a":
-                raise KeyError(path)
-
-    assert await Half(Desk())._refresh([Path("a"), Path("b")])  # type: ignore[arg-type]
-    assert seen == ["a", "b"]
-    assert "A bug in reading a." in caplog.text
+    monkeypatch.setattr(scene.bench.workspace.store, "_setting_for", with_a_bug)
+    found, is_done = stretch_of(scene.bench.workspace.look(files))
+    assert is_done
+    assert [read.path for read in found if read.after is not None] == [files[0], files[2]]
+    assert f"A bug in reading {files[1]}." in caplog.text

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from mplp_lsp.workspace.disk import Stamp
+from mplp_lsp.workspace.foreign_files import ForeignFiles
 from mplp_lsp.workspace.git_files import git_files
-from mplp_lsp.workspace.scan import candidates, project_files, walked
+from mplp_lsp.workspace.kinds import FileRules, may_be_ours
+from mplp_lsp.workspace.scan import Heads, by_names, candidates, project_files, walked
 
 PLAN = (
     '{"meta": {}, "plan_id": "", "context_id": "", "title": "", "objective": "", "status": "", "steps": []}'
@@ -162,3 +165,72 @@ def test_documents_named_as_ours_are_found_behind_more_foreign_files_than_are_op
     found = candidates(project_files(tmp_path), most_opened=3)
     assert [path.name for path in found.paths] == ["a0.json", "a1.json", "a2.json", "z.plan.json"]
     assert found.is_cut
+
+
+def test_names_alone_tell_what_is_worth_reading_and_what_is_to_be_looked_into(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        "a.plan.json",
+        "plan.json",
+        "data/1.json",
+        "notes.md",
+        "x.toml",
+        "mplp.toml",
+        "old/b.plan.json",
+    )
+    rules = FileRules(associations=(("notes.md", "plan"),), exclude=("old/**",))
+    named = by_names(project_files(tmp_path), rules)
+    assert named.worth_reading == ("a.plan.json", "mplp.toml", "notes.md", "plan.json")
+    assert named.undecided == ("data/1.json",)
+    known = [tmp_path / "a.plan.json", tmp_path / "data/1.json"]
+    assert named.without(known) == [tmp_path / "data/1.json"]
+
+
+def test_a_foreign_file_is_opened_again_only_when_it_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, *(f"{number}.json" for number in range(5)), text='{"name": 1}')
+    write(tmp_path, "odd.json", text=PLAN)
+    foreign = ForeignFiles()
+
+    def opened() -> list[str]:
+        names: list[str] = []
+
+        def counting(path: str, *arguments: int) -> int:
+            names.append(Path(path).name)
+            return real(path, *arguments)
+
+        real = os.open
+        heads = Heads(by_names(project_files(tmp_path)), foreign)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "open", counting)
+            while not heads.is_done:
+                possible = heads.look_on(4)
+        assert possible == [tmp_path / "odd.json"]
+        return names
+
+    assert opened() == ["0.json", "1.json", "2.json", "3.json", "4.json", "odd.json"]
+    assert opened() == ["odd.json"]
+    (tmp_path / "3.json").write_text('{"name": 22}')
+    (tmp_path / "4.json").unlink()
+    assert opened() == ["3.json", "odd.json"]
+    assert len(foreign) == 4
+
+
+def test_tens_of_thousands_of_foreign_files_are_remembered_in_little_space() -> None:
+    foreign = ForeignFiles()
+    stamp = Stamp(1, 2, 3)
+    for number in range(20_000):
+        foreign.add(f"/data/{number}.json", stamp)
+    assert all(foreign.holds(f"/data/{number}.json", stamp) for number in range(0, 20_000, 97))
+    assert not foreign.holds("/data/7.json", Stamp(1, 2, 4))
+    assert not foreign.holds("/other/7.json", stamp)
+    assert len(foreign) == 20_000
+
+
+@pytest.mark.parametrize("marker", ["plan_id", "protocol_version", "change_type", "tool_kind", "ci_provider"])
+def test_the_head_of_a_long_file_is_searched_to_its_end(marker: str) -> None:
+    head = b'{"name": "thing", "values": [' + b"1, " * 20_000
+    assert not may_be_ours(head)
+    assert may_be_ours(head + f'2], "{marker}": 1'.encode())
+    assert may_be_ours(head + b'2], "\\u0070lan_id": 1')

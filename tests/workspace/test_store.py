@@ -267,6 +267,71 @@ def test_a_rescan_forgets_what_it_did_not_find(workspace: Workspace, tmp_path: P
     assert [(update.uri, update.after) for update in updates] == [(uri_of(tmp_path / "a.plan.json"), None)]
 
 
+def test_a_folder_of_many_documents_that_is_gone_is_one_change_of_the_index(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    paths = [folder / f"{number}.plan.json" for number in range(50)]
+    for path in (*paths, tmp_path / "many.plan.json"):
+        path.write_text(PLAN)
+    workspace.refresh([*paths, tmp_path / "many.plan.json"])
+    for path in paths:
+        path.unlink()
+    folder.rmdir()
+    updates = workspace.refresh([*paths[:3], folder])
+    assert sorted(update.uri for update in updates) == sorted(map(uri_of, paths))
+    assert all(update.after is None for update in updates)
+    assert list(workspace.snapshot().documents) == [uri_of(tmp_path / "many.plan.json")]
+
+
+def test_what_a_worker_read_does_not_replace_what_was_opened_or_read_later(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    opened, later, gone = (tmp_path / f"{name}.plan.json" for name in ("opened", "later", "gone"))
+    for path in (opened, later, gone):
+        path.write_text(PLAN)
+    reads = list(workspace.look([opened, later, gone]))
+    assert [read.path for read in reads] == [opened, later, gone]
+    assert len(workspace.snapshot().documents) == 0
+    open_text(workspace, opened, "{}")
+    later.write_text(PLAN.replace("<p1>", "<p2>") + " ")
+    workspace.refresh([later, gone])
+    gone.unlink()
+    updates = workspace.put_read(reads)
+    assert uri_of(opened) not in {update.uri for update in updates}
+    texts = {document.uri: document.text.text for document in workspace.snapshot().documents.values()}
+    assert texts == {uri_of(opened): "{}", uri_of(later): later.read_text()}
+
+
+def test_facts_of_closed_documents_are_those_their_tree_tells(workspace: Workspace, tmp_path: Path) -> None:
+    context = expanded('{"context_id": "<c1>", "title": "C", "events": [{"event_id": "<e1>"}]}')
+    texts = {"a.plan.json": PLAN, "a.context.json": context, "b.plan.json": PLAN[:-1] + ","}
+    for name, text in texts.items():
+        path = tmp_path / name
+        path.write_text(text)
+        workspace.refresh([path])
+        closed = workspace.snapshot().document(uri_of(path))
+        workspace.open(uri_of(path), "json", 1, text)
+        opened = workspace.snapshot().document(uri_of(path))
+        assert closed is not None
+        assert opened is not None
+        assert closed.facts == opened.facts, name
+        workspace.close(uri_of(path))
+
+
+def test_a_file_that_was_foreign_is_looked_at_again_when_the_settings_say_that_it_is_ours(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    path = tmp_path / "mine.json"
+    path.write_text('{"name": "left-pad"}')
+    assert workspace.refresh([path]) == []
+    workspace.set_rules(FileRules(associations=(("mine.json", "plan"),)))
+    (update,) = workspace.refresh([path])
+    assert update.after is not None
+    assert update.after.kind == "plan"
+
+
 def test_files_below_the_state_folder_are_not_indexed(workspace: Workspace, tmp_path: Path) -> None:
     path = tmp_path / ".mplp/traces/x.trace.json"
     path.parent.mkdir(parents=True)
