@@ -33,8 +33,7 @@ def diagnostics(snapshot: Snapshot, uri: str) -> list[types.Diagnostic]:
 def findings_of(snapshot: Snapshot, document: Document) -> list[Located]:
     """The same with offsets: for the command line, and for features that look up a finding."""
     analysis = analyse(document, snapshot.max_findings)
-    index = snapshot.index if snapshot.is_complete else None
-    ruled, capped = all_findings(analysis, index, snapshot.max_findings)
+    ruled, capped = all_findings(analysis, snapshot.judged_by, snapshot.max_findings)
     found = list(
         chain(
             analysis.syntax,
