@@ -7,7 +7,6 @@ from pathlib import Path
 
 from mplp_lsp.commands.editor_settings import EDITOR_SETTINGS, SECTION
 from mplp_lsp.commands.table import COMMANDS
-from mplp_runtime.ael.layer import action_problem
 from mplp_runtime.settings.table import (
     BINDING_COMMON,
     BINDING_KEYS,
@@ -65,6 +64,7 @@ max_parallel = 2
 `[roles.<agent_role>]` says what the steps of a role do; `[steps."<step_id>"]` says it for one step and wins.
 A process gets the step as JSON on its standard input (with what its dependencies returned under `inputs`),
 and `MPLP_PLAN_ID`, `MPLP_STEP_ID`, `MPLP_STEP_DESCRIPTION` and `MPLP_RUN_ID` in its environment.
+What each action gets and returns, with an example that runs: [actions](actions.md).
 """
 
 _TITLES: Mapping[str, tuple[str, str]] = {
@@ -75,13 +75,6 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     "learning": ("learning", "Learning samples."),
     "engine": ("engine", "Where steps run."),
     "state": ("state", "Where the state is kept."),
-}
-
-# Bindings that are understood; the runtime itself is asked whether it can carry them out.
-_NOT_YET: Mapping[str, tuple[Mapping[str, object], ...]] = {
-    "tool_call": ({"server": ["my-server"], "tool": "search"},),
-    "llm_call": ({},),
-    "agent_handoff": ({"to": "reviewer"},),
 }
 
 
@@ -109,10 +102,6 @@ def _bindings() -> Iterator[str]:
     for action, keys in BINDING_KEYS.items():
         yield f"### {action}\n"
         yield from _rows(keys)
-        for example in _NOT_YET.get(action, ()):
-            problem = action_problem(action, example)
-            if problem is not None:
-                yield f"\nNot yet: {problem}"
         if action == "file_operation":
             yield "\nWhat each operation needs:\n"
             for operation, needed in OPERATION_NEEDS.items():

@@ -70,7 +70,7 @@ def what_it_does(binding: Binding) -> Line:
         for number, name in enumerate(files):
             pieces += [" to " if number else "", code(name)]
         return line(*pieces)
-    return line("calls ", code(binding.handler))
+    return line("calls ", code(binding.handler or "the handler called like the role"))
 
 
 def _verb(operation: str) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
+from mplp_runtime.ael.handlers import Handler, Handlers
 from mplp_runtime.approvals import Approvals
 from mplp_runtime.errors import SettingsInvalid, StoreError
 from mplp_runtime.events.bus import EventBus
@@ -43,13 +45,21 @@ class Runtime:
     """
 
     def __init__(
-        self, root: Path, *, clock: Clock, new_id: NewId, in_memory: bool, follow_interval_s: float
+        self,
+        root: Path,
+        *,
+        clock: Clock,
+        new_id: NewId,
+        in_memory: bool,
+        follow_interval_s: float,
+        handlers: Mapping[str, Handler] | None = None,
     ) -> None:
         self.root = root
         self.clock = clock
         self.new_id = new_id
         self.follow_interval_s = follow_interval_s
         self.folder: Path | None = None
+        self.handlers = Handlers(handlers)
         self._in_memory = in_memory
         self._state_folder = root / STATE_FOLDER
         self._timeline: NdjsonSink | None = None
@@ -92,11 +102,14 @@ class Runtime:
         new_id: NewId = new_uuid,
         in_memory: bool = False,
         follow_interval_s: float = 0.2,
+        handlers: Mapping[str, Handler] | None = None,
     ) -> Runtime:
         """The runtime of the project at `root`; runs whose process is gone become `interrupted` (D21).
 
         With `in_memory` (an untrusted folder) nothing is written until `persist`. Other processes are looked
-        at every `follow_interval_s` seconds. Raises StoreError where the state cannot be used.
+        at every `follow_interval_s` seconds. `handlers` are functions that mplp.toml may name, as it names
+        those of installed packages; `runtime.handlers.register` adds to them. Raises StoreError where the
+        state cannot be used.
         """
         runtime = cls(
             root.absolute(),
@@ -104,6 +117,7 @@ class Runtime:
             new_id=new_id,
             in_memory=in_memory,
             follow_interval_s=follow_interval_s,
+            handlers=handlers,
         )
         if runtime.folder is not None:
             runtime.runs.recover()

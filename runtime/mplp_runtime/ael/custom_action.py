@@ -1,39 +1,35 @@
-"""A step done by a Python function of an installed package, found by entry point or by `module:function`."""
+"""A step done by a Python function, in a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import threading
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 from mplp_runtime.ael.action import Action, Outcome, is_success
-from mplp_runtime.errors import MplpError
+from mplp_runtime.ael.handlers import Handler, Handlers
 
-ENTRY_POINT_GROUP = "mplp_lsp.actions"
-
-
-class HandlerUnknown(MplpError):
-    """A custom action names a function that is not installed."""
+BY_ROLE = frozenset({"step_execution", "agent_execution"})
+"""The actions that orchestrators pass without saying who does them: `agent_role` names the executor."""
 
 
-async def custom_action(action: Action) -> Outcome:
-    """Calls the binding's `handler` with one mapping: plan_id, run_id, attempt, step, inputs, settings, root.
+async def custom_action(action: Action, handlers: Handlers) -> Outcome:
+    """Calls the handler with one mapping: plan_id, run_id, attempt, action, step, inputs, settings, root.
 
     What it returns is the output; a mapping or object with `success` or `status` decides by it, anything
     else is success. The function runs in a thread of its own, an async one on a loop of its own there: it
     cannot hold up the editor. A time limit ends an async one; another one it can leave but not stop. Raises
     HandlerUnknown.
     """
-    handler = handler_named(str(action.settings.get("handler", "")))
+    handler = handler_of(action.kind, action.settings, action.step.get("agent_role"), handlers)
     request = {
         "plan_id": action.plan.get("plan_id"),
         "run_id": action.run_id,
         "attempt": action.attempt,
+        "action": action.kind,
         "step": dict(action.step),
         "inputs": dict(action.inputs),
         "settings": dict(action.settings),
@@ -52,41 +48,18 @@ async def custom_action(action: Action) -> Outcome:
     return _outcome(result)
 
 
-def handler_named(name: str) -> Callable[[Mapping[str, Any]], Any]:
-    """The function called `name`: an entry point of the group `mplp_lsp.actions`, else `module:function`.
+def handler_of(kind: str, settings: Mapping[str, Any], role: object, handlers: Handlers) -> Handler:
+    """The function that a binding means. Raises HandlerUnknown.
 
-    Raises HandlerUnknown.
+    `step_execution` and `agent_execution` may leave it to the step's role, which is a document's word.
     """
-    for entry_point in entry_points(group=ENTRY_POINT_GROUP):
-        if entry_point.name == name or entry_point.value == name:
-            return _callable(name, entry_point.load)
-    module, separator, attribute = name.partition(":")
-    if not (module and separator and attribute):
-        raise HandlerUnknown(
-            f"No installed package offers the action `{name}` (entry point group {ENTRY_POINT_GROUP})."
-        )
-
-    def load() -> Any:
-        found: Any = import_module(module)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-        return found
-
-    return _callable(name, load)
+    name = settings.get("handler")
+    if name is None and kind in BY_ROLE:
+        return handlers.named(str(role or ""), only_registered=True)
+    return handlers.named(str(name or ""))
 
 
-def _callable(name: str, load: Callable[[], Any]) -> Callable[[Mapping[str, Any]], Any]:
-    try:
-        found = load()
-    except Exception as problem:
-        raise HandlerUnknown(f"The action `{name}` cannot be loaded: {problem}.") from problem
-    if not callable(found):
-        raise HandlerUnknown(f"The action `{name}` is not a function.")
-    handler: Callable[[Mapping[str, Any]], Any] = found
-    return handler
-
-
-async def _called(handler: Callable[[Mapping[str, Any]], Any], request: Mapping[str, Any]) -> Any:
+async def _called(handler: Handler, request: Mapping[str, Any]) -> Any:
     # A daemon thread of its own: the pool's threads are joined at exit, so one stuck handler would keep us
     # alive.
     loop = asyncio.get_running_loop()

@@ -6,10 +6,13 @@ the start leaves a moment in which the command runs without them.
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
+import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from math import ceil
 from pathlib import Path
 
@@ -51,10 +54,73 @@ def _dying_with_us() -> list[str]:
 
 def isolation_problem(limits: Limits) -> str | None:
     """Why these limits cannot be kept on this machine, None where they can; asked before a run starts."""
-    if (limits.network and not limits.hardened) or shutil.which("bwrap") is not None:
+    if limits.hardened:
+        if _starts("bwrap"):
+            return None
+        why = "and it cannot start here" if shutil.which("bwrap") else "and it is not installed"
+        return f"mplp.toml says `hardened = true`, which needs bubblewrap (`bwrap`), {why}."
+    if limits.network or _starts("bwrap") or _starts("unshare"):
         return None
-    wanted = "hardened = true" if limits.hardened else "network = false"
-    return f"mplp.toml says `{wanted}`, which needs bubblewrap (`bwrap`), and it is not installed."
+    return (
+        "mplp.toml says `network = false`, which needs bubblewrap (`bwrap`) or `unshare`, and a kernel that "
+        "lets them make a network of their own; neither can do that here."
+    )
+
+
+def unenforced_limits(limits: Limits | None = None) -> list[str]:
+    """The limits that this system cannot keep a process to, as sentences; [] where it can keep all of them.
+
+    Without `limits`: of everything that could be asked for.
+    """
+    missing = []
+    if shutil.which("prlimit") is None:
+        if hasattr(resource, "prlimit"):
+            missing.append(
+                "cpu_s, memory_mib and open_files hold a moment after the start only (no `prlimit`)"
+            )
+        else:
+            missing.append("cpu_s, memory_mib and open_files are not kept (no `prlimit`)")
+    if shutil.which("setpriv") is None:
+        missing.append("a process may gain privileges, and outlive a crash of ours (no `setpriv`)")
+    if not Path("/proc/self").exists():
+        missing.append("a process that leaves its group is not found again (no /proc)")
+    if limits is None:
+        wanted = (Limits(network=False), Limits(hardened=True))
+        missing += [
+            f"`{word}` is refused: it needs {need}"
+            for asked, word, need in zip(
+                wanted,
+                ("network = false", "hardened = true"),
+                ("bubblewrap or unshare, and user namespaces", "bubblewrap, and user namespaces"),
+                strict=True,
+            )
+            if isolation_problem(asked) is not None
+        ]
+    return missing
+
+
+_PROBES = {
+    "bwrap": ("--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "--"),
+    "unshare": ("--user", "--map-current-user", "--net", "--"),
+}
+_PROBE_LIMIT_S = 10.0
+
+
+def _starts(name: str) -> bool:
+    """Whether a program can do here what it is for: being installed is not enough inside a container."""
+    path, harmless = shutil.which(name), shutil.which("true")
+    return path is not None and harmless is not None and _probed(path, name, harmless)
+
+
+@cache
+def _probed(path: str, name: str, harmless: str) -> bool:
+    with suppress(OSError, subprocess.TimeoutExpired):
+        command = [path, *_PROBES[name], harmless]
+        probe = subprocess.run(  # noqa: S603 - a fixed command of the system's own programs
+            command, capture_output=True, timeout=_PROBE_LIMIT_S, check=False
+        )
+        return probe.returncode == 0
+    return False
 
 
 def limit_started_process(pid: int, limits: Limits) -> None:
@@ -71,13 +137,36 @@ def limit_started_process(pid: int, limits: Limits) -> None:
 def _isolating(limits: Limits, root: Path) -> list[str]:
     if limits.network and not limits.hardened:
         return []
-    program = shutil.which("bwrap")
-    problem = isolation_problem(limits)
-    if program is None or problem is not None:
+    if (problem := isolation_problem(limits)) is not None:
         raise IsolationImpossible(problem)
-    if not limits.hardened:
+    program = shutil.which("bwrap")
+    if limits.hardened and program is not None:
+        return [program, *_hardened(limits, root)]
+    if program is not None and _starts("bwrap"):
         return [program, "--dev-bind", "/", "/", "--unshare-net", "--die-with-parent", "--"]
-    network = ["--share-net"] if limits.network else []
-    folders = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]  # noqa: S108 - inside the sandbox
-    bound = ["--bind", str(root), str(root), "--chdir", str(root)]
-    return [program, "--unshare-all", *network, "--die-with-parent", *folders, *bound, "--"]
+    unshare = shutil.which("unshare") or "unshare"
+    return [unshare, "--user", "--map-current-user", "--net", "--"]
+
+
+_HIDDEN = ("/home", "/root", "/run", "/mnt", "/media", "/srv", "/var/tmp", "/tmp")  # noqa: S108 - inside the sandbox
+
+
+def _hardened(limits: Limits, root: Path) -> list[str]:
+    """Only the project can be written; homes, sockets and other people's files are not there at all."""
+    home = os.environ.get("HOME", "")
+    hidden = [
+        each for each in dict.fromkeys((*_HIDDEN, home)) if each not in {"", "/"} and Path(each).is_dir()
+    ]
+    options = ["--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/"]
+    options += ["--dev", "/dev", "--proc", "/proc"]
+    for each in hidden:
+        options += ["--tmpfs", each]
+    # Programs may be installed below a home; what they are found by stays readable.
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        path = Path(folder)
+        if path.is_absolute() and path.is_dir() and any(path.is_relative_to(each) for each in hidden):
+            shown = path.parent if (path.parent / "pyvenv.cfg").exists() else path
+            options += ["--ro-bind", str(shown), str(shown)]
+    if limits.network:
+        options.append("--share-net")
+    return [*options, "--bind", str(root), str(root), "--"]

@@ -3,41 +3,42 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from mplp_runtime.ael.action import Action, ActionResult, Outcome
 from mplp_runtime.ael.agent_handoff import agent_handoff, handoff_problem
 from mplp_runtime.ael.bounded_output import bounded
-from mplp_runtime.ael.custom_action import HandlerUnknown, custom_action, handler_named
+from mplp_runtime.ael.custom_action import custom_action, handler_of
 from mplp_runtime.ael.file_operation import file_operation
+from mplp_runtime.ael.handlers import Handlers, HandlerUnknown
+from mplp_runtime.ael.llm_call import llm_call, llm_problem
+from mplp_runtime.ael.mcp_servers import McpServers, mcp_problem
+from mplp_runtime.ael.mcp_tool import mcp_tool
+from mplp_runtime.ael.parallel import in_parallel
 from mplp_runtime.ael.simulated import simulated
 from mplp_runtime.ael.tool_call import tool_call
 from mplp_runtime.errors import MplpError
 from mplp_runtime.sources import Clock, system_clock
 
-ActionModule = Callable[[Action], Awaitable[Outcome]]
-
-ACTION_MODULES: Mapping[str, ActionModule] = {
-    "tool_call": tool_call,
-    "file_operation": file_operation,
-    "agent_handoff": agent_handoff,
-    "custom_action": custom_action,
-    "simulated": simulated,
-}
+ACTION_TYPES = (
+    "llm_call",
+    "tool_call",
+    "agent_handoff",
+    "file_operation",
+    "custom_action",
+    "step_execution",
+    "agent_execution",
+)
+"""The five of seed 1, 3.1, and the two that its orchestrators pass."""
 
 _NOTE_CHARACTERS = 100
 """Room for the note in a stream's text, which is bounded before it comes here."""
 
-LLM_CALL_LATER = (
-    "llm_call comes with the `llm` extra in a later release; bind the role to a tool_call, "
-    "hand it to a person, or simulate the run."
-)
-
 
 class ActionExecutionLayer:
-    """Carries out actions; it keeps no state, so one layer serves any number of runs at the same time.
+    """Carries out actions; what is kept open between the steps of a run is told apart by the run's id.
 
     >>> import asyncio
     >>> from pathlib import Path
@@ -48,8 +49,10 @@ class ActionExecutionLayer:
     (True, 'completed', 'simulated: host would do this step')
     """
 
-    def __init__(self, clock: Clock = system_clock) -> None:
+    def __init__(self, clock: Clock = system_clock, *, handlers: Handlers | None = None) -> None:
         self._clock = clock
+        self._handlers = handlers or Handlers()
+        self._servers = McpServers()
 
     async def execute(self, action: Action) -> ActionResult:
         """One attempt. A failure is a result, not an exception; only cancellation is raised.
@@ -57,11 +60,8 @@ class ActionExecutionLayer:
         What the action's module cannot do is told in `error`, as a sentence.
         """
         started_at = self._clock()
-        module = ACTION_MODULES.get(action.kind)
         try:
-            outcome = (
-                Outcome(False, error=unsupported(action.kind)) if module is None else await module(action)
-            )
+            outcome = await self._carried_out(action)
         except MplpError as problem:
             outcome = Outcome(False, error=str(problem))
         outcome = replace(outcome, output=_as_json(outcome.output, action.limits.output_kib))
@@ -78,33 +78,67 @@ class ActionExecutionLayer:
             timed_out=outcome.timed_out,
         )
 
+    async def execute_all(
+        self, actions: Sequence[Action], *, max_parallel: int | None = None
+    ) -> list[ActionResult]:
+        """Results of several actions in the order of the actions; independent ones run at once (seed 1, 9.2).
+
+        An action waits for those of the others that its step depends on, and gets what they returned as its
+        `inputs`; if one of them fails, or they wait for each other, it is not carried out and fails as well.
+        """
+        return await in_parallel(actions, self.execute, self._clock, max_parallel=max_parallel)
+
     async def release(self, run_id: str) -> None:
         """Ends what was kept open for the steps of a run."""
+        await self._servers.close(run_id)
+
+    async def _carried_out(self, action: Action) -> Outcome:
+        match action.kind:
+            case "tool_call" if action.settings.get("server"):
+                return await mcp_tool(action, self._servers)
+            case "tool_call":
+                return await tool_call(action)
+            case "llm_call":
+                return await llm_call(action)
+            case "agent_handoff":
+                return await agent_handoff(action)
+            case "file_operation":
+                return await file_operation(action)
+            case "custom_action" | "step_execution" | "agent_execution":
+                return await custom_action(action, self._handlers)
+            case "simulated":
+                return await simulated(action)
+        return Outcome(False, error=unsupported(action.kind))
 
 
 def unsupported(kind: str) -> str:
     """The sentence for an action type that is not carried out."""
-    if kind == "llm_call":
-        return LLM_CALL_LATER
-    return f"`{kind}` is no action. Known: {', '.join(sorted(ACTION_MODULES.keys() - {'simulated'}))}."
+    return f"`{kind}` is no action. Known: {', '.join(ACTION_TYPES)}."
 
 
-def action_problem(kind: str, settings: Mapping[str, Any]) -> str | None:
+def action_problem(
+    kind: str,
+    settings: Mapping[str, Any],
+    *,
+    role: str | None = None,
+    handlers: Handlers | None = None,
+    has_participants: bool = False,
+) -> str | None:
     """Why a binding could never run, known before any step starts; None where nothing is wrong with it."""
-    if kind not in ACTION_MODULES:
-        return unsupported(kind)
-    if kind == "agent_handoff":
-        return handoff_problem(settings.get("to") or "human")
-    if kind == "tool_call" and settings.get("server"):
-        return (
-            "Tools of an MCP server come with the `mcp` extra in a later release; bind the role to a command."
-        )
-    if kind == "custom_action":
-        try:
-            handler_named(str(settings.get("handler", "")))
-        except HandlerUnknown as problem:
-            return str(problem)
-    return None
+    match kind:
+        case "agent_handoff":
+            return handoff_problem(settings.get("to") or "human", has_participants=has_participants)
+        case "tool_call":
+            return mcp_problem() if settings.get("server") else None
+        case "llm_call":
+            return llm_problem(settings)
+        case "custom_action" | "step_execution" | "agent_execution":
+            try:
+                handler_of(kind, settings, role, handlers or Handlers())
+            except HandlerUnknown as problem:
+                return str(problem)
+            return None
+    return None if kind in ACTION_TYPES or kind == "simulated" else unsupported(kind)
 
 
 def _as_json(output: Any, limit_kib: int) -> Any:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from mplp_runtime.ael.action import Action, Outcome
 from mplp_runtime.ael.process import child_environment, run_process
 from mplp_runtime.ael.project_paths import inside_project
+from mplp_runtime.ael.tool_events import ToolInvocation, invoked, program_name
+from mplp_runtime.settings.model import Limits
 
 _DESCRIPTION_BYTES = 64 * 1024
 """Linux takes at most 128 KiB for one variable; standard input has the whole description."""
@@ -19,13 +23,34 @@ MARK = "MPLP_ATTEMPT"
 async def tool_call(action: Action) -> Outcome:
     """Runs the binding's `command` in the project (or in `cwd` below it). Exit code 0 is success.
 
-    Raises CommandNotStarted, IsolationImpossible, PathOutsideProject.
+    A generator that succeeded is followed by its `formatter`; the step is done when both are. Each program
+    tells its start and its end as a tool event. Raises CommandNotStarted, IsolationImpossible,
+    PathOutsideProject.
     """
-    command = [str(argument) for argument in action.settings.get("command") or ()]
+    settings = action.settings
+    kind = str(settings.get("tool_kind") or "other")
+    outcome = await _run(action, [str(each) for each in settings.get("command") or ()], kind)
+    formatter = [str(each) for each in settings.get("formatter") or ()]
+    if not (outcome.success and kind == "generator" and formatter):
+        return outcome
+    after = await _run(action, formatter, "formatter")
+    if after.success:
+        return outcome
+    return replace(after, error=f"The formatter `{program_name(formatter)}` failed: {after.error}")
+
+
+async def _run(action: Action, command: list[str], kind: str) -> Outcome:
+    named = str(action.settings.get("cwd") or ".")
+    cwd = inside_project(action.root, named)
+    invocation = ToolInvocation(action, program_name(command), kind, arguments=command[1:], cwd=named)
+    return await invoked(invocation, _finished(action, command, cwd))
+
+
+async def _finished(action: Action, command: list[str], cwd: Path) -> Outcome:
     finished = await run_process(
         command,
         root=action.root,
-        cwd=inside_project(action.root, str(action.settings.get("cwd") or ".")),
+        cwd=cwd,
         env=child_environment(action.limits.env_allow, own_variables(action)),
         limits=action.limits,
         standard_input=step_input(action),
@@ -33,13 +58,7 @@ async def tool_call(action: Action) -> Outcome:
         on_output=action.on_output,
         on_process=action.on_process,
     )
-    error = None
-    if finished.timed_out:
-        error = f"Stopped after {action.limits.timeout_s:g} s, the time limit."
-    elif finished.exit_code < 0:
-        error = f"Ended by signal {-finished.exit_code}."
-    elif finished.exit_code:
-        error = f"Ended with exit code {finished.exit_code}."
+    error = exit_problem(finished.exit_code, action.limits, timed_out=finished.timed_out)
     return Outcome(
         success=error is None,
         output=finished.output,
@@ -48,6 +67,15 @@ async def tool_call(action: Action) -> Outcome:
         tail=finished.tail,
         timed_out=finished.timed_out,
     )
+
+
+def exit_problem(exit_code: int, limits: Limits, *, timed_out: bool) -> str | None:
+    """Why the end of a process is a failure, as a sentence; None for exit code 0 in time."""
+    if timed_out:
+        return f"Stopped after {limits.timeout_s:g} s, the time limit."
+    if exit_code < 0:
+        return f"Ended by signal {-exit_code}."
+    return f"Ended with exit code {exit_code}." if exit_code else None
 
 
 def attempt_mark(run_id: str, step_id: str, attempt: int) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mplp_runtime.ael.handlers import Handlers
 from mplp_runtime.errors import PlanInvalid, PlanNotApproved, RunRefused, WorkspaceNotTrusted
 from mplp_runtime.orchestrator.bindings import frozen_bindings, refuse_what_cannot_run
 from mplp_runtime.orchestrator.schedule import execution_order, scheduled_steps
@@ -92,7 +93,7 @@ def plan_value(text: str) -> dict[str, Any]:
     return value
 
 
-def admitted(request: StartRequest, settings: Settings) -> Admitted:
+def admitted(request: StartRequest, settings: Settings, handlers: Handlers | None = None) -> Admitted:
     """Checks everything that does not depend on approvals or on other runs.
 
     Raises PlanInvalid, PlanTerminal, ContextUnusable, WorkspaceNotTrusted, RoleNotBound.
@@ -112,7 +113,8 @@ def admitted(request: StartRequest, settings: Settings) -> Admitted:
             raise WorkspaceNotTrusted(
                 "This folder is not trusted, so nothing in it is run. Trust it, or simulate the run."
             )
-        refuse_what_cannot_run([step for step in plan["steps"] if step["status"] not in _DONE], settings)
+        left = [step for step in plan["steps"] if step["status"] not in _DONE]
+        refuse_what_cannot_run(left, settings, handlers=handlers)
     gates = () if request.simulate else tuple(s["step_id"] for s in plan["steps"] if settings.asks_before(s))
     return Admitted(
         plan=plan,

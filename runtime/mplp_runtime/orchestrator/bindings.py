@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mplp_runtime.ael.handlers import Handlers
 from mplp_runtime.ael.isolation import isolation_problem
 from mplp_runtime.ael.layer import action_problem
+from mplp_runtime.ael.llm_call import network_problem
 from mplp_runtime.errors import RoleNotBound
 from mplp_runtime.settings.model import AgentHandoffBinding, Binding, Limits, Settings
 
@@ -74,8 +76,17 @@ def frozen_bindings(steps: Iterable[Step], settings: Settings, *, simulate: bool
     return {"actions": actions, "steps": of_step}
 
 
-def refuse_what_cannot_run(steps: Iterable[Step], settings: Settings) -> None:
-    """Raises RoleNotBound, naming every role that has no action or one that could never be carried out."""
+def refuse_what_cannot_run(
+    steps: Iterable[Step],
+    settings: Settings,
+    *,
+    handlers: Handlers | None = None,
+    has_participants: bool = False,
+) -> None:
+    """Raises RoleNotBound, naming every role that has no action or one that could never be carried out.
+
+    `handlers` are the functions registered in code. `has_participants`: a step may be handed to another role.
+    """
     unbound: dict[str, None] = {}
     problems: dict[str, None] = {}
     for step in steps:
@@ -85,12 +96,13 @@ def refuse_what_cannot_run(steps: Iterable[Step], settings: Settings) -> None:
                 f"`{step['agent_role']}`" if step.get("agent_role") else f"step “{step['description']}”"
             ] = None
             continue
-        problem = action_problem(binding.action, binding.model_dump(mode="json", exclude_none=True))
-        limits = settings.limits_for(binding)
-        if problem is None and _is_process(binding):
-            problem = isolation_problem(limits)
-        if problem is None and binding.action == "custom_action":
-            problem = _isolation_problem_here(limits)
+        problem = action_problem(
+            binding.action,
+            binding.model_dump(mode="json", exclude_none=True),
+            role=step.get("agent_role"),
+            handlers=handlers,
+            has_participants=has_participants,
+        ) or _limits_problem(binding, settings.limits_for(binding))
         if problem is not None:
             problems[problem] = None
     if unbound:
@@ -103,16 +115,24 @@ def refuse_what_cannot_run(steps: Iterable[Step], settings: Settings) -> None:
         raise RoleNotBound(" ".join(problems))
 
 
-def _isolation_problem_here(limits: Limits) -> str | None:
+def _limits_problem(binding: Binding, limits: Limits) -> str | None:
+    """Why an action cannot be kept to its limits here; what cannot be isolated is refused, never let run."""
+    if _is_process(binding):
+        return isolation_problem(limits)
+    if binding.action == "llm_call":
+        return network_problem(network=limits.network)
+    if binding.action not in {"custom_action", "step_execution", "agent_execution"}:
+        return None
     if limits.network and not limits.hardened:
         return None
     wanted = "hardened = true" if limits.hardened else "network = false"
-    return f"mplp.toml says `{wanted}`, but a custom_action runs inside mplp-lsp and cannot be isolated."
+    kind = binding.action
+    return f"mplp.toml says `{wanted}`, but a {kind} runs inside mplp-lsp and cannot be isolated."
 
 
 def _is_process(binding: Binding) -> bool:
     if isinstance(binding, AgentHandoffBinding):
-        return not binding.is_human
+        return not isinstance(binding.to, str)
     return binding.action == "tool_call"
 
 

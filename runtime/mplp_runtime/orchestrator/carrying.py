@@ -112,7 +112,7 @@ class Carrying:
         services = RunServices(
             root=runtime.root,
             store=runtime.vsl,
-            layer=ActionExecutionLayer(runtime.clock),
+            layer=ActionExecutionLayer(runtime.clock, handlers=runtime.handlers),
             clock=runtime.clock,
             new_id=runtime.new_id,
             changed=self._manager.notices.tell_soon,

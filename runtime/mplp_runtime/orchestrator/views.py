@@ -73,14 +73,15 @@ class RunView:
     def is_live(self) -> bool:
         return self.status in {"pending", "running"}
 
-    def question_at(self, step_id: str) -> tuple[QuestionKind, int] | None:
-        """The kind of the open question at a step and the attempt it is about; None if nothing is asked.
+    def question_at(self, step_id: str) -> tuple[QuestionKind, int, str] | None:
+        """Kind and text of the open question at a step and the attempt it is about; None if nothing is asked.
 
-        Two questions at one step differ in it: a gate is about attempt 0, and each retry is a new attempt.
+        Two questions at one step differ in it: a gate is about attempt 0, each retry is a new attempt, and an
+        agent asks in its own words.
         """
         for question in self.questions:
             if question.step_id == step_id:
-                return question.kind, self.steps[step_id].attempt
+                return question.kind, self.steps[step_id].attempt, question.text
         return None
 
     @property

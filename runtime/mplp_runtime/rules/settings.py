@@ -9,6 +9,7 @@ from mplp_runtime.rules.findings import Finding, Pointer
 from mplp_runtime.rules.settings_values import did_you_mean, guess, setting_finding, value_findings
 from mplp_runtime.rules.world import World
 from mplp_runtime.settings.codes import SETTINGS_CODES, SettingsCode
+from mplp_runtime.settings.placeholders import KNOWN, unknown_placeholders_in
 from mplp_runtime.settings.table import (
     ACTIONS,
     BINDING_KEYS,
@@ -119,9 +120,10 @@ def _binding(pointer: Pointer, value: object, handlers: Collection[str] | None) 
             yield from value_findings(place, name, item, keys[name])
     if known is not None:
         yield from _missing(pointer, known, value)
+        yield from _senseless(pointer, known, value)
         yield from _idle(pointer, known, value)
     handler = value.get("handler")
-    if known == "custom_action" and isinstance(handler, str):
+    if "handler" in keys and known is not None and isinstance(handler, str):
         yield from _handler((*pointer, "handler"), handler, handlers)
 
 
@@ -131,18 +133,23 @@ def _handler(pointer: Pointer, handler: str, handlers: Collection[str] | None) -
         yield setting_finding("settings-handler-missing", message, pointer)
 
 
+def _senseless(pointer: Pointer, action: str, value: Mapping[str, object]) -> Iterator[Finding]:
+    """Values that fit their keys and yet cannot mean what was meant."""
+    if action == "tool_call" and "formatter" in value and value.get("tool_kind") != "generator":
+        message = '`formatter` follows a generator: it needs tool_kind = "generator" beside it.'
+        yield setting_finding("settings-key-unknown", message, (*pointer, "formatter"), "key")
+    if action == "tool_call" and "arguments" in value and "server" not in value:
+        message = "`arguments` are for a tool of an MCP `server`; a command has them in its list."
+        yield setting_finding("settings-key-unknown", message, (*pointer, "arguments"), "key")
+    for name in {"llm_call": ("prompt", "system"), "tool_call": ("arguments",)}.get(action, ()):
+        for unknown in unknown_placeholders_in(value.get(name)):
+            message = f"`{{{unknown}}}` stands for nothing.{did_you_mean(unknown, KNOWN)}"
+            yield setting_finding("settings-value-unknown", message, (*pointer, name))
+
+
 def _idle(pointer: Pointer, action: str, value: Mapping[str, object]) -> Iterator[Finding]:
-    """What of a binding this version does not carry out, and the limits that mean nothing for its action."""
+    """The limits that mean nothing for an action."""
     to = value.get("to", "human")
-    if action == "llm_call":
-        message = "llm_call is not in effect in this version: a run with such a step is refused."
-        yield setting_finding("settings-not-in-effect", message, (*pointer, "action"))
-    if action == "tool_call" and {"server", "tool"} <= set(value) and "command" not in value:
-        message = "MCP servers are not in effect in this version: a run with such a step is refused."
-        yield setting_finding("settings-not-in-effect", message, (*pointer, "server"))
-    if action == "agent_handoff" and isinstance(to, str) and to.strip() and to != "human":
-        message = "A handoff to a role is not in effect in this version: a run with such a step is refused."
-        yield setting_finding("settings-not-in-effect", message, (*pointer, "to"))
     if action == "agent_handoff" and to != "human":
         return
     names, reason = IDLE_LIMITS.get(action, ((), ""))

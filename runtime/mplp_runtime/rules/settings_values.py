@@ -17,6 +17,10 @@ _MOST = 1_000_000_000
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SPAN = re.compile(r"(?P<number>\d{1,9})\s*(?P<unit>[smh]?)", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
+_PLAIN_TYPES: Mapping[str, tuple[type, str]] = {
+    "boolean": (bool, "true or false"),
+    "table": (dict, "a table"),
+}
 _SHELL = re.compile(r"[|&;<>$`*?]")
 
 
@@ -34,9 +38,10 @@ def value_findings(pointer: Pointer, name: str, value: object, key: Key) -> Iter
             message = f"`{value}` is not possible here. Possible: {', '.join(key.choices)}."
             message += did_you_mean(value, key.choices)
             yield setting_finding("settings-value-unknown", message, pointer, data=guess(value, key.choices))
-    elif kind == "boolean":
-        if not isinstance(value, bool):
-            yield _wrong_type(pointer, name, value, "true or false", key)
+    elif kind in _PLAIN_TYPES:
+        expected, words = _PLAIN_TYPES[kind]
+        if not isinstance(value, expected):
+            yield _wrong_type(pointer, name, value, words, key)
     elif kind in {"positive", "number", "count", "count0"}:
         yield from _number(pointer, name, value, key)
     elif not isinstance(value, str) or not value.strip():

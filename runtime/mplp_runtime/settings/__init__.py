@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mplp_runtime.settings.load import load_settings, parse_settings
 from mplp_runtime.settings.model import (
+    AgentExecutionBinding,
     AgentHandoffBinding,
     Binding,
     CustomActionBinding,
@@ -17,10 +18,12 @@ from mplp_runtime.settings.model import (
     RunSettings,
     Settings,
     State,
+    StepExecutionBinding,
     ToolCallBinding,
 )
 
 __all__ = [
+    "AgentExecutionBinding",
     "AgentHandoffBinding",
     "Binding",
     "CustomActionBinding",
@@ -34,6 +37,7 @@ __all__ = [
     "RunSettings",
     "Settings",
     "State",
+    "StepExecutionBinding",
     "ToolCallBinding",
     "load_settings",
     "parse_settings",

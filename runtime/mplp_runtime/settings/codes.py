@@ -61,7 +61,8 @@ SETTINGS_CODES: tuple[SettingsCode, ...] = (
         "An action that does not exist.",
         '[roles.tester]\naction = "shell"\ncommand = ["pytest"]\n',
         _TESTER,
-        "Use tool_call, llm_call, agent_handoff, file_operation or custom_action.",
+        "Use tool_call, llm_call, agent_handoff, file_operation, custom_action, step_execution or "
+        "agent_execution.",
     ),
     SettingsCode(
         "settings-key-missing",

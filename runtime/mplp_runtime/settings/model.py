@@ -48,22 +48,39 @@ class _BindingBase(_Table):
 
 
 class ToolCallBinding(_BindingBase):
-    """A process (`command`), or a `tool` of the MCP server that `server` starts."""
+    """A process (`command`), or a `tool` of the MCP server that `server` starts.
+
+    `arguments` are the tool's, with placeholders in their texts; `formatter` follows a generator.
+    """
 
     action: Literal["tool_call"] = "tool_call"
     command: Command | None = None
+    cwd: str | None = None
     server: Command | None = None
     tool: str | None = None
+    arguments: Mapping[str, Any] | None = None
+    tool_kind: Literal["formatter", "linter", "test_runner", "generator", "other"] = "other"
+    formatter: Command | None = None
 
 
 class LlmCallBinding(_BindingBase):
-    """A request to an OpenAI-compatible endpoint. The key is read from the variable `api_key_env`."""
+    """A request to an OpenAI-compatible endpoint. The key is read from the variable `api_key_env`.
+
+    Prices are per million tokens, in `currency`.
+    """
 
     action: Literal["llm_call"] = "llm_call"
     base_url: str
     model: str
     prompt: str
+    system: str | None = None
     api_key_env: str | None = None
+    temperature: Annotated[float, Field(ge=0, strict=False)] | None = None
+    max_tokens: Count | None = None
+    request_retries: Annotated[int, Field(ge=0)] = 4
+    input_price: Annotated[float, Field(ge=0, strict=False)] | None = None
+    output_price: Annotated[float, Field(ge=0, strict=False)] | None = None
+    currency: str = "USD"
 
 
 class AgentHandoffBinding(_BindingBase):
@@ -88,14 +105,34 @@ class FileOperationBinding(_BindingBase):
 
 
 class CustomActionBinding(_BindingBase):
-    """An installed entry point of the group `mplp_lsp.actions`, by name or by `module:function`."""
+    """A Python function: a registered one, an entry point of `mplp_lsp.actions`, or `module:function`."""
 
     action: Literal["custom_action"] = "custom_action"
     handler: str
 
 
+class StepExecutionBinding(_BindingBase):
+    """A handler does the step; without `handler` the one that is called like the step's role."""
+
+    action: Literal["step_execution"] = "step_execution"
+    handler: str | None = None
+
+
+class AgentExecutionBinding(_BindingBase):
+    """The same for a handler that plays an agent, a participant of a session or the step's role."""
+
+    action: Literal["agent_execution"] = "agent_execution"
+    handler: str | None = None
+
+
 Binding = Annotated[
-    ToolCallBinding | LlmCallBinding | AgentHandoffBinding | FileOperationBinding | CustomActionBinding,
+    ToolCallBinding
+    | LlmCallBinding
+    | AgentHandoffBinding
+    | FileOperationBinding
+    | CustomActionBinding
+    | StepExecutionBinding
+    | AgentExecutionBinding,
     Field(discriminator="action"),
 ]
 

@@ -21,6 +21,7 @@ KeyKind = Literal[
     "variable",
     "to",
     "path",
+    "table",
 ]
 
 
@@ -57,7 +58,17 @@ LIMITS: Mapping[str, Key] = MappingProxyType(
     }
 )
 
-ACTIONS: tuple[str, ...] = ("tool_call", "llm_call", "agent_handoff", "file_operation", "custom_action")
+ACTIONS: tuple[str, ...] = (
+    "tool_call",
+    "llm_call",
+    "agent_handoff",
+    "file_operation",
+    "custom_action",
+    "step_execution",
+    "agent_execution",
+)
+TOOL_KINDS: tuple[str, ...] = ("formatter", "linter", "test_runner", "generator", "other")
+"""The five kinds of seed 2, section 4.4."""
 FILE_OPERATIONS: tuple[str, ...] = ("read", "write", "copy", "move", "delete")
 
 BINDING_COMMON: Mapping[str, Key] = MappingProxyType(
@@ -78,10 +89,26 @@ BINDING_KEYS: Mapping[str, Mapping[str, Key]] = MappingProxyType(
                 "command": Key(
                     "command", "The program and its arguments; no shell is involved.", '["pytest", "-q"]'
                 ),
+                "cwd": Key("path", "The folder the program starts in; inside the project.", '"web"', '"."'),
                 "server": Key(
                     "command", "The command that starts an MCP server.", '["my-server", "--stdio"]'
                 ),
                 "tool": Key("string", "The tool of that MCP server.", '"search"'),
+                "arguments": Key(
+                    "table",
+                    "The arguments of that tool; placeholders in their texts are replaced.",
+                    '{ query = "{step.description}" }',
+                ),
+                "tool_kind": Key(
+                    "choice",
+                    "What the tool is for, as told in its events.",
+                    '"linter"',
+                    '"other"',
+                    TOOL_KINDS,
+                ),
+                "formatter": Key(
+                    "command", "The program that follows a generator that succeeded.", '["ruff", "format"]'
+                ),
             }
         ),
         "llm_call": MappingProxyType(
@@ -93,9 +120,23 @@ BINDING_KEYS: Mapping[str, Mapping[str, Key]] = MappingProxyType(
                     "The text sent; placeholders are replaced literally.",
                     '"Write: {step.description}"',
                 ),
+                "system": Key(
+                    "string", "The system message; placeholders as in `prompt`.", '"You write release notes."'
+                ),
                 "api_key_env": Key(
                     "variable", "The name of the variable that holds the key, never the key.", '"WRITER_KEY"'
                 ),
+                "temperature": Key("number", "How much the model varies its answers.", "0.2"),
+                "max_tokens": Key("count", "How many tokens an answer may have.", "2000"),
+                "request_retries": Key(
+                    "count0",
+                    "How often a request that was refused for now (429, 5xx) or cut off is sent again.",
+                    "2",
+                    "4",
+                ),
+                "input_price": Key("number", "Price of a million tokens sent.", "0.5"),
+                "output_price": Key("number", "Price of a million tokens received.", "1.5"),
+                "currency": Key("string", "The currency of the prices.", '"EUR"', '"USD"'),
             }
         ),
         "agent_handoff": MappingProxyType(
@@ -114,6 +155,18 @@ BINDING_KEYS: Mapping[str, Mapping[str, Key]] = MappingProxyType(
         "custom_action": MappingProxyType(
             {"handler": Key("string", "An installed entry point.", '"my_package.actions:publish"')}
         ),
+        **{
+            action: MappingProxyType(
+                {
+                    "handler": Key(
+                        "string",
+                        "An installed entry point; the one called like the step's role, unless given.",
+                        '"my_package.actions:review"',
+                    )
+                }
+            )
+            for action in ("step_execution", "agent_execution")
+        },
     }
 )
 
@@ -124,6 +177,8 @@ REQUIRED: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "agent_handoff": ("to",),
         "file_operation": ("operation",),  # and what the operation needs
         "custom_action": ("handler",),
+        "step_execution": (),
+        "agent_execution": (),
     }
 )
 
@@ -233,9 +288,16 @@ NOT_IN_EFFECT: Mapping[tuple[str, str], tuple[tuple[object, ...], str]] = Mappin
 happens instead. Silence would let people rely on what is not there."""
 
 _OF_A_PROCESS = ("cpu_s", "memory_mib", "open_files", "network", "hardened", "env_allow")
+_INSIDE = "it runs inside mplp-lsp, not as a process of its own"
 IDLE_LIMITS: Mapping[str, tuple[tuple[str, ...], str]] = MappingProxyType(
     {
-        "custom_action": (_OF_A_PROCESS, "a custom_action runs inside mplp-lsp, not as a process of its own"),
+        "custom_action": (_OF_A_PROCESS, _INSIDE),
+        "step_execution": (_OF_A_PROCESS, _INSIDE),
+        "agent_execution": (_OF_A_PROCESS, _INSIDE),
+        "llm_call": (
+            tuple(name for name in _OF_A_PROCESS if name != "network"),
+            "an llm_call is a request of mplp-lsp itself, and no process is started",
+        ),
         "file_operation": ((*_OF_A_PROCESS, "timeout_s"), "a file_operation starts no process"),
         "agent_handoff": (tuple(LIMITS), "a person has all the time, and no process is started"),
     }

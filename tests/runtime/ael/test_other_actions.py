@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mplp_runtime.ael.action import Action, ActionResult, is_success
+from mplp_runtime.ael.action import Action, ActionResult, Outcome, is_success
 from mplp_runtime.ael.layer import ActionExecutionLayer, action_problem
 from mplp_runtime.settings import Limits
 
@@ -179,24 +179,20 @@ async def test_a_handoff_waits_for_the_persons_answer(tmp_path: Path) -> None:
     assert (result.success, result.output, asked) == (True, "looks good", ["Do it"])
 
 
-async def test_a_handoff_to_a_command_runs_it(tmp_path: Path) -> None:
-    result = await ActionExecutionLayer().execute(
-        action(tmp_path, "agent_handoff", {"to": ["echo", "agent"]})
-    )
-    assert (result.success, result.output) == (True, "agent\n")
-
-
-def test_a_handoff_to_another_role_says_what_is_supported() -> None:
-    problem = action_problem("agent_handoff", {"to": "reviewer"})
+async def test_a_handoff_to_another_role_needs_a_run_with_participants(tmp_path: Path) -> None:
+    settings = {"to": "reviewer"}
+    problem = action_problem("agent_handoff", settings)
     assert problem is not None
-    assert 'Supported: `to = "human"`' in problem
+    assert "run the plan with a Collab" in problem
+    assert action_problem("agent_handoff", settings, has_participants=True) is None
+    alone = await ActionExecutionLayer().execute(action(tmp_path, "agent_handoff", settings))
+    assert (alone.success, alone.error) == (False, problem)
 
+    async def hand_over(role: str) -> Outcome:
+        return Outcome(True, output=f"{role} did it")
 
-def test_a_model_call_is_refused_with_a_way_out() -> None:
-    problem = action_problem("llm_call", {})
-    assert problem is not None
-    assert "later release" in problem
-    assert "simulate" in problem
+    together = action(tmp_path, "agent_handoff", settings, hand_over=hand_over)
+    assert (await ActionExecutionLayer().execute(together)).output == "reviewer did it"
 
 
 def greet(request: Mapping[str, Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import resource
 import sys
 import time
@@ -249,10 +248,10 @@ async def test_the_start_of_the_process_is_told_before_it_gets_its_input(tmp_pat
     assert not is_alive(seen[0])
 
 
-@pytest.mark.skipif(
-    any(Path(p, "bwrap").exists() for p in os.get_exec_path()), reason="bubblewrap is installed"
-)
-async def test_isolation_that_cannot_be_had_refuses_the_step(tmp_path: Path) -> None:
+async def test_isolation_that_cannot_be_had_refuses_the_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mplp_runtime.ael.isolation._starts", lambda name: False)
     for limits in (Limits(hardened=True), Limits(network=False)):
         result = await execute(python(tmp_path, "print(1)", limits=limits))
         assert not result.success

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -118,25 +117,30 @@ async def test_a_role_of_a_finished_step_need_not_be_bound(tmp_path: Path) -> No
     assert statuses(await Project(tmp_path, half, OK).run()) == {"a": "completed", "b": "completed"}
 
 
-async def test_a_model_call_is_refused_before_anything_starts(tmp_path: Path) -> None:
-    toml = table("roles.worker", action="llm_call", base_url="http://127.0.0.1:1/v1", model="m", prompt="p")
-    found = await refusal(Project(tmp_path, plan(), toml))
+async def test_a_model_that_cannot_be_asked_is_told_before_anything_starts(tmp_path: Path) -> None:
+    model = {"action": "llm_call", "base_url": "http://127.0.0.1:1/v1", "model": "m", "prompt": "p"}
+    toml = table("roles.worker", **model, api_key_env="MPLP_TEST_NO_SUCH_KEY")
+    found = await refusal(Project(tmp_path / "key", plan(), toml))
     assert isinstance(found, RunRefused)
-    assert "llm_call comes with the `llm` extra" in str(found)
+    assert "The variable `MPLP_TEST_NO_SUCH_KEY`" in str(found)
+    toml = table("roles.worker", **model) + table("limits", network=False)
+    assert "`network = false`" in str(await refusal(Project(tmp_path / "net", plan(), toml)))
 
 
 async def test_a_handoff_to_another_role_is_refused_before_anything_starts(tmp_path: Path) -> None:
     found = await refusal(
         Project(tmp_path, plan(), table("roles.worker", action="agent_handoff", to="reviewer"))
     )
-    assert 'Supported: `to = "human"`' in str(found)
+    assert "handed to the role `reviewer`" in str(found)
+    assert "run the plan with a Collab" in str(found)
 
 
-@pytest.mark.skipif(shutil.which("bwrap") is not None, reason="bubblewrap is installed")
+@pytest.mark.parametrize("limits", [{"hardened": True}, {"network": False}])
 async def test_isolation_that_this_machine_does_not_have_is_refused_before_anything_starts(
-    tmp_path: Path,
+    tmp_path: Path, limits: dict[str, bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = await refusal(Project(tmp_path, plan(), OK + table("limits", network=False)))
+    monkeypatch.setattr("mplp_runtime.ael.isolation._starts", lambda name: False)
+    found = await refusal(Project(tmp_path, plan(), OK + table("limits", **limits)))
     assert "needs bubblewrap" in str(found)
 
 

@@ -63,6 +63,8 @@ def test_each_passing_example_is_clean_and_can_be_used(entry: SettingsCode) -> N
     assert parse_settings(tomllib.loads(entry.passing))[0] is not None
 
 
+MODEL = 'action = "llm_call"\nbase_url = "http://127.0.0.1/v1"\nmodel = "m"\n'
+SERVER = 'action = "tool_call"\nserver = ["my-server"]\ntool = "search"\n'
 TOOL = 'action = "tool_call"\ncommand = ["x"]\n'
 
 
@@ -184,7 +186,7 @@ def test_a_misspelt_role_is_suggested_and_a_role_that_is_handed_to_counts_as_use
     assert "Did you mean `tester`?" in finding.message
     assert finding.unnecessary
     handed = found(f'[roles.tester]\naction = "agent_handoff"\nto = "expert"\n[roles.expert]\n{TOOL}')
-    assert {finding.code for finding in handed} == {"settings-not-in-effect"}, "not settings-role-unused"
+    assert handed == [], "not settings-role-unused"
 
 
 def test_a_role_that_asks_for_more_than_the_limits_is_told_what_counts() -> None:
@@ -239,19 +241,27 @@ def test_what_is_not_in_effect_is_said_unless_it_asks_for_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("binding", "place"),
+    ("text", "place", "words"),
     [
-        ({"action": "llm_call", "base_url": "http://127.0.0.1/v1", "model": "m", "prompt": "p"}, "action"),
-        ({"action": "tool_call", "server": ["my-server"], "tool": "search"}, "server"),
-        ({"action": "agent_handoff", "to": "reviewer"}, "to"),
+        (f'{MODEL}prompt = "Write {{step.descripton}}"', "prompt", "Did you mean `step.description`?"),
+        (f'{MODEL}prompt = "p"\nsystem = "{{plan.name}}"', "system", "`{plan.name}` stands for nothing"),
+        (f'{SERVER}arguments = {{q = ["{{inputs}} {{step.x}}"]}}', "arguments", "`{step.x}` stands for"),
+        (f'{SERVER}arguments = "q"', "arguments", "must be a table"),
+        (f'{TOOL}formatter = ["black"]', "formatter", 'tool_kind = "generator"'),
+        (f'{TOOL}arguments = {{q = "a"}}', "arguments", "tool of an MCP `server`"),
+        (f'{TOOL}tool_kind = "lint"', "tool_kind", "Did you mean `linter`?"),
     ],
 )
-def test_an_action_that_every_run_refuses_is_told_while_it_is_written(
-    binding: dict[str, object], place: str
-) -> None:
-    assert action_problem(str(binding["action"]), binding) is not None
-    [finding] = settings_findings({"roles": {"a": binding}})
-    assert (finding.code, finding.place.pointer) == ("settings-not-in-effect", ("roles", "a", place))
+def test_what_an_action_could_not_mean_is_told_at_its_place(text: str, place: str, words: str) -> None:
+    [finding] = settings_findings(tomllib.loads(f"[roles.a]\n{text}\n"))
+    assert finding.place.pointer == ("roles", "a", place)
+    assert words in finding.message
+
+
+def test_a_prompt_may_hold_json_and_every_placeholder_there_is() -> None:
+    prompt = '{"a": {}} {step} {step.description} {plan.title} {inputs} {inputs.8f14e45f-ceea-467f}'
+    binding = {"action": "llm_call", "base_url": "http://127.0.0.1/v1", "model": "m", "prompt": prompt}
+    assert settings_findings({"roles": {"a": binding}}) == []
 
 
 @pytest.mark.parametrize(
@@ -260,6 +270,8 @@ def test_an_action_that_every_run_refuses_is_told_while_it_is_written(
         {"action": "tool_call", "command": ["x"]},
         {"action": "agent_handoff", "to": ["my-agent"]},
         {"action": "agent_handoff", "to": "human"},
+        {"action": "llm_call", "base_url": "http://127.0.0.1/v1", "model": "m", "prompt": "p"},
+        {"action": "tool_call", "server": ["my-server"], "tool": "search"},
     ],
 )
 def test_an_action_that_runs_is_not_called_without_effect(binding: dict[str, object]) -> None:

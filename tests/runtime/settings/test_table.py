@@ -12,11 +12,13 @@ import pytest
 import mplp_runtime
 from mplp_runtime.rules.settings import settings_findings
 from mplp_runtime.settings import (
+    AgentExecutionBinding,
     AgentHandoffBinding,
     CustomActionBinding,
     FileOperationBinding,
     LlmCallBinding,
     Settings,
+    StepExecutionBinding,
     ToolCallBinding,
 )
 from mplp_runtime.settings.table import (
@@ -29,7 +31,15 @@ from mplp_runtime.settings.table import (
     binding_keys,
 )
 
-BINDINGS = (ToolCallBinding, LlmCallBinding, AgentHandoffBinding, FileOperationBinding, CustomActionBinding)
+BINDINGS = (
+    ToolCallBinding,
+    LlmCallBinding,
+    AgentHandoffBinding,
+    FileOperationBinding,
+    CustomActionBinding,
+    StepExecutionBinding,
+    AgentExecutionBinding,
+)
 RUNTIME = Path(mplp_runtime.__file__).parent
 KEYS = [(table, name) for table, keys in TABLES.items() for name in keys]
 
@@ -71,7 +81,8 @@ def test_the_examples_of_an_action_make_a_binding(action: str) -> None:
     binding = {name: value_of(key.example) for name, key in keys.items()}
     binding["action"] = action
     if action == "tool_call":
-        del binding["server"], binding["tool"]
+        del binding["server"], binding["tool"], binding["arguments"]
+        binding["tool_kind"] = "generator"
     data = {"limits": {"env_allow": binding["env_allow"]}, "roles": {"a": binding}}
     codes = {finding.code for finding in settings_findings(data)}
     assert codes <= {"settings-handler-missing", "settings-not-in-effect"}
