@@ -121,7 +121,7 @@ def _choices(spot: Spot, name: str, key: Key, *, is_list: bool) -> Iterator[tupl
     if key.kind == "choice":
         choices = key.choices or ACTIONS
         for word in choices:
-            is_idle = word == "llm_call" or (name == "kind" and word != "local")
+            is_idle = name == "kind" and word != "local"
             detail = "the default" if key.default == f'"{word}"' else ""
             yield word, word, NOT_IN_EFFECT_WORDS if is_idle else detail
     elif key.kind == "boolean":
@@ -131,7 +131,7 @@ def _choices(spot: Spot, name: str, key: Key, *, is_list: bool) -> Iterator[tupl
     elif key.kind == "to":
         yield "human", "human", "a person does it"
         others = (role.name for role in known_roles(snapshot, document) if role.name != spot.table[-1])
-        yield from ((role, role, NOT_IN_EFFECT_WORDS) for role in others)
+        yield from ((role, role, "another role, in a run with several participants") for role in others)
     elif name == "handler":
         yield from ((word, word, "installed") for word in sorted(installed_handlers()))
     elif name in ("confirm_steps", "snapshot_before"):

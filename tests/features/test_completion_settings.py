@@ -125,12 +125,15 @@ def test_gates_name_roles_and_steps_by_their_description() -> None:
 
 
 def test_what_does_nothing_in_this_version_says_so() -> None:
-    (call,) = [item for item in items(settings('[roles.x]\naction = "$0"\n')) if item.label == "llm_call"]
-    assert call.detail == "not in effect in this version"
+    (engine,) = [item for item in items(settings('[engine]\nkind = "$0"\n')) if item.label == "temporal"]
+    assert engine.detail == "not in effect in this version"
+
+
+def test_a_step_may_be_handed_to_a_person_or_to_another_role() -> None:
     handoff = '[roles.x]\naction = "agent_handoff"\nto = "$0"\n'
     assert [(item.label, item.detail) for item in items(settings(handoff))] == [
         ("human", "a person does it"),
-        ("tester", "not in effect in this version"),
+        ("tester", "another role, in a run with several participants"),
     ]
 
 

@@ -67,7 +67,7 @@ class RunManager:
         RunLeftOpen, …), SettingsInvalid and StoreError.
         """
         self._refuse_if_closed()
-        plan = await asyncio.to_thread(admitted, request, self._runtime.settings())
+        plan = await asyncio.to_thread(admitted, request, self._runtime.settings(), self._runtime.handlers)
         self._refuse_if_held(plan.plan["plan_id"], request)
         plan_id = plan.plan["plan_id"]
         self._runtime.vsl.read(lambda reading: refuse_if_left_open(reading, plan_id, request))

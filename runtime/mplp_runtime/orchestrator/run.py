@@ -297,7 +297,7 @@ class RunLoop:
             on_output=lambda piece: self._show_output(step_id, piece),
             on_process=lambda process: self._attempts.process(attempt, process),
             on_event=self._tell,
-            ask=lambda _text: self._ask_person(step_id),
+            ask=lambda text: self._ask_person(step_id, text),
         )
         return await self._services.layer.execute(action)
 
@@ -311,16 +311,17 @@ class RunLoop:
         self._state.forget([step_id])
         self._services.output(self._state)
 
-    async def _ask_person(self, step_id: str) -> tuple[bool, str]:
-        answer = await self._ask(step_id, "handoff")
+    async def _ask_person(self, step_id: str, text: str) -> tuple[bool, str]:
+        own = None if text == self._state.steps[step_id]["description"] else text
+        answer = await self._ask(step_id, "handoff", own)
         return answer.success, answer.output
 
-    async def _ask(self, step_id: str, kind: QuestionKind) -> Answer:
+    async def _ask(self, step_id: str, kind: QuestionKind, text: str | None = None) -> Answer:
         """Waits for a person. Meanwhile the step's place among the parallel ones is free for others."""
         waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._answers[step_id] = waiting
         try:
-            await self._change_questions(step_id, kind)
+            await self._change_questions(step_id, kind, text)
             answer = await self._without_slot(waiting)
             await self._change_questions(step_id, None)
         finally:
@@ -341,16 +342,22 @@ class RunLoop:
             raise
         return answer
 
-    async def _change_questions(self, step_id: str, kind: QuestionKind | None) -> None:
+    async def _change_questions(
+        self, step_id: str, kind: QuestionKind | None, text: str | None = None
+    ) -> None:
         state = self._state
 
         def work(transaction: Transaction) -> Record:
             run = records.read_run(transaction, state.run_id) or {}
             questions = {**run.get("questions", {}), step_id: kind}
+            texts = {**run.get("question_texts", {}), step_id: text}
             if kind == "gate":
                 self._chronicle.step_blocked(transaction, step_id, "waiting for a person")
             return records.change_run(
-                transaction, state.run_id, questions={each: word for each, word in questions.items() if word}
+                transaction,
+                state.run_id,
+                questions={each: word for each, word in questions.items() if word},
+                question_texts={each: words for each, words in texts.items() if words},
             )
 
         state.take_run(await self._services.store.transact(work))

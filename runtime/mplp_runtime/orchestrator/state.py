@@ -138,9 +138,14 @@ class RunState:
         """What a person must answer, in plan order; nobody is asked while the run is not under way."""
         if self.run["status"] not in {"pending", "running"}:
             return ()
-        asked = self.run.get("questions", {})
+        asked, texts = self.run.get("questions", {}), self.run.get("question_texts", {})
         return tuple(
-            Question(self.run_id, step_id, asked[step_id], question_text(asked[step_id], self.steps[step_id]))
+            Question(
+                self.run_id,
+                step_id,
+                asked[step_id],
+                texts.get(step_id) or question_text(asked[step_id], self.steps[step_id]),
+            )
             for step_id in sorted(asked, key=lambda step_id: self.positions[step_id])
         )
 
