@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from mplp_runtime.errors import StoreError
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.bindings import Bound
 from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.ledger import Entry, Ledger
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.sources import Clock, NewId, timestamp
-from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import ValueStateLayer
 
 SHOWN_CHARACTERS = 8_000
 """How much of a step's output a view holds at most; it is cut at the front."""
@@ -42,18 +44,18 @@ class AttemptRecords:
     def __init__(self, services: RunServices, state: RunState, chronicle: Chronicle) -> None:
         self._services = services
         self._state = state
-        self._chronicle = chronicle
+        self.ledger = Ledger(services.store, state, chronicle, services.changed)
 
-    async def start(self, step_id: str, bound: Bound) -> tuple[Record, Mapping[str, Any]]:
-        """The new attempt, and what the step's dependencies returned, by their ids."""
+    def begun(self, step_id: str, kind: str) -> Record:
+        """The record of a new attempt at a step, which nobody has written yet."""
         state = self._state
         known = state.attempts.get(step_id)
         new_id = self._services.new_id
-        attempt: Record = {
+        return {
             "run_id": state.run_id,
             "step_id": step_id,
             "attempt": 1 if known is None else known["attempt"] + 1,
-            "action": bound.kind,
+            "action": kind,
             "status": "running",
             "step_status": "in_progress",
             "segment_id": new_id(),
@@ -62,68 +64,74 @@ class AttemptRecords:
             "started_at": timestamp(self._services.clock()),
             "simulated": state.run["simulated"],
         }
-        identity = records.attempt_id(state.run_id, step_id, attempt["attempt"])
 
-        dependencies = state.steps[step_id].get("dependencies", ())
-
-        def work(transaction: Transaction) -> Mapping[str, Any]:
-            transaction.create_node(records.STEP_ATTEMPT, identity, attempt)
-            self._chronicle.step_started(transaction, attempt)
-            # Here, because a read of its own would cost the event loop more.
-            return {each: transaction.get(records.output_key(state.run_id, each)) for each in dependencies}
-
-        inputs = await self._services.store.transact(work)
-        state.take_attempt(attempt)
-        self._services.changed(state)
-        return attempt, inputs
+    def start(self, step_id: str, bound: Bound) -> asyncio.Future[tuple[Record, Mapping[str, Any]]]:
+        """The new attempt, and what the step's dependencies returned, by their ids; once it is on disk."""
+        record = self.begun(step_id, bound.kind)
+        waiting: asyncio.Future[tuple[Record, Mapping[str, Any]]] = asyncio.get_running_loop().create_future()
+        self.ledger.start(
+            Entry(record, lambda inputs: waiting.set_result((record, inputs)), waiting.set_exception)
+        )
+        return waiting
 
     async def process(self, attempt: Record, process: ProcessIdentity) -> None:
         changes = {"pid": process.pid, "start_ticks": process.start_ticks}
         attempt.update(changes)
         await self._services.store.transact(lambda transaction: records.change_attempt(transaction, attempt))
 
-    async def result(
+    def result(
         self, attempt: Record, result: ActionResult, *, will_retry: bool, answered_by: str | None
-    ) -> Record:
-        outcome = "completed" if result.success else "failed"
-        return await self.end(
+    ) -> asyncio.Future[Record]:
+        return self.end(
             attempt,
-            status=outcome,
-            step_status="pending" if will_retry else outcome,
-            segment_status=outcome,
-            finished_at=timestamp(result.finished_at),
-            duration_s=round(result.duration_s, 3),
-            exit_code=result.exit_code,
-            error=result.error,
             answered_by=answered_by,
-            tail=result.tail[-SHOWN_CHARACTERS:],
             output=result.output if result.success else None,
+            **changes_by(result, will_retry=will_retry),
         )
 
     async def cancelled(self, attempt: Record) -> None:
         with suppress(StoreError):
-            await self.end(
-                attempt,
-                status="cancelled",
-                step_status="failed",
-                segment_status="cancelled",
-                finished_at=timestamp(self._services.clock()),
-                error="The run was cancelled.",
-                tail=self._state.live_output.get(attempt["step_id"], ""),
-                output=None,
-            )
+            await self.end(attempt, output=None, **self.changes_by_cancelling(attempt["step_id"]))
 
-    async def end(self, attempt: Record, *, output: Any, **changes: Any) -> Record:
-        record = {**attempt, **{name: value for name, value in changes.items() if value is not None}}
+    def changes_by_cancelling(self, step_id: str) -> dict[str, Any]:
+        """What becomes of an attempt that is under way when its run is cancelled."""
+        return {
+            "status": "cancelled",
+            "step_status": "failed",
+            "segment_status": "cancelled",
+            "finished_at": timestamp(self._services.clock()),
+            "error": "The run was cancelled.",
+            "tail": self._state.live_output.get(step_id, ""),
+        }
 
-        def work(transaction: Transaction) -> None:
-            records.change_attempt(transaction, record)
-            self._chronicle.step_finished(transaction, record)
-            if output not in (None, ""):
-                transaction.set(records.output_key(record["run_id"], record["step_id"]), output)
+    def end(self, attempt: Record, *, output: Any, **changes: Any) -> asyncio.Future[Record]:
+        """The record of the attempt that ended, once it is on disk."""
+        record = ended(attempt, output, changes)
+        waiting: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
+        self.ledger.end(
+            Entry(record, lambda _nothing: waiting.set_result(record), waiting.set_exception, output)
+        )
+        return waiting
 
-        await self._services.store.transact(work)
-        # Only now: what is shown is on disk.
-        self._state.take_attempt(record)
-        self._services.changed(self._state)
-        return record
+
+def changes_by(result: ActionResult, *, will_retry: bool) -> dict[str, Any]:
+    """What an attempt's record says once its action has answered."""
+    outcome = "completed" if result.success else "failed"
+    return {
+        "status": outcome,
+        "step_status": "pending" if will_retry else outcome,
+        "segment_status": outcome,
+        "finished_at": timestamp(result.finished_at),
+        "duration_s": round(result.duration_s, 3),
+        "exit_code": result.exit_code,
+        "error": result.error,
+        "tail": result.tail[-SHOWN_CHARACTERS:],
+    }
+
+
+def ended(attempt: Record, output: Any, changes: Mapping[str, Any]) -> Record:
+    """The record of an attempt with these changes; what is None in them is not known and left out."""
+    record = {**attempt, **{name: value for name, value in changes.items() if value is not None}}
+    if output and isinstance(output, str) and output == record.get("tail"):
+        record["output_in_tail"] = True
+    return record

@@ -31,9 +31,9 @@ from mplp_runtime.orchestrator.notices import Notices
 from mplp_runtime.orchestrator.others import OtherRuns
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.recovery import Recovery
-from mplp_runtime.orchestrator.run import Answer, to_the_end
 from mplp_runtime.orchestrator.state import RunState, load_state
-from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.orchestrator.uncancelled import to_the_end
+from mplp_runtime.orchestrator.views import Answer, RunView
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Transaction
 

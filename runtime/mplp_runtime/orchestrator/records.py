@@ -3,7 +3,7 @@
 `Run` (id = run_id): the small record that changes. `RunPlan` (id = run_id): what runs, frozen at the start
 (D20). `StepAttempt` (id = run_id/step_id/attempt): created before the action starts, so a second one cannot
 be made. Outputs that dependants read stand under keys of their own, so that showing a run does not load
-them.
+them; but short ones, which the record of the attempt holds as its `tail`, are not written twice.
 """
 
 from __future__ import annotations
@@ -48,6 +48,11 @@ def attempt_id(run_id: str, step_id: str, attempt: int) -> str:
 def output_key(run_id: str, step_id: str) -> str:
     """Key of what a completed step returned."""
     return f"run_output/{run_id}/{step_id}"
+
+
+def is_output_in_tail(record: Mapping[str, Any]) -> bool:
+    """Whether what an attempt returned is the text that its record shows anyway, and stands nowhere else."""
+    return bool(record.get("output_in_tail"))
 
 
 def owner_key(plan_id: str, run_id: str, *, simulated: bool) -> str:

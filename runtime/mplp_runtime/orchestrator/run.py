@@ -7,33 +7,23 @@ shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Awaitable
 
-from mplp_runtime.ael.action import Action, ActionResult, EventMaker
+from mplp_runtime.ael.action import Action, EventMaker
 from mplp_runtime.errors import StoreError
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.attempts import SHOWN_CHARACTERS, AttemptRecords, RunServices
 from mplp_runtime.orchestrator.bindings import Bound
 from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.ledger import Inputs
+from mplp_runtime.orchestrator.played import AT_ONCE, PlayedSteps
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import Frontier
-from mplp_runtime.orchestrator.state import RunState
-from mplp_runtime.orchestrator.views import QuestionKind
+from mplp_runtime.orchestrator.state import RunState, why_not_completed
+from mplp_runtime.orchestrator.uncancelled import to_the_end
+from mplp_runtime.orchestrator.views import Answer, QuestionKind
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Transaction
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a person said. `repeat` only matters where the question is whether a step may run again."""
-
-    success: bool
-    output: str = ""
-    repeat: bool = False
 
 
 class RunLoop:
@@ -43,14 +33,21 @@ class RunLoop:
         self._services = services
         self._state = state
         self._chronicle = chronicle
+        self._wake = asyncio.Event()
         self._attempts = AttemptRecords(services, state, chronicle)
+        self._played = PlayedSteps(
+            services.layer, self._attempts, self._action_of, self._finished_step, self._wake.set
+        )
+        self._frontier = Frontier(state.scheduled, state.done_steps)
+        self._bounds: dict[int, Bound] = {}
+        # Steps whose end is being written; those that wait for them may be written as begun with it.
+        self._released: set[str] = set()
         self._tasks: dict[asyncio.Task[bool], str] = {}
         # Filled by callbacks, because waiting for all tasks anew at each end costs their number each time.
         self._ended: list[asyncio.Task[bool]] = []
         self._cancelled: set[asyncio.Task[bool]] = set()
         self._active = 0
         self._returning: list[asyncio.Future[None]] = []
-        self._wake = asyncio.Event()
         self._answers: dict[str, asyncio.Future[Answer]] = {}
         self._stop_starting = False
         self._ending: str | None = None
@@ -58,15 +55,14 @@ class RunLoop:
 
     async def drive(self) -> None:
         """Runs until the run is completed, failed or cancelled, or `interrupt` stops it where it stands."""
-        frontier = Frontier(self._state.scheduled, self._state.done_steps)
         try:
             while True:
-                self._start_what_may_start(frontier)
-                if not self._tasks:
+                self._start_what_may_start()
+                if not self._tasks and not self._played.count:
                     break
                 await self._wake.wait()
                 self._wake.clear()
-                self._collect(frontier)
+                self._collect()
             if self._ending == "interrupted":
                 return
             await self._end_tasks()
@@ -77,6 +73,8 @@ class RunLoop:
             self._state.error = str(problem)
             self._ending = "interrupted"
         finally:
+            self._stop_starting = True
+            self._played.ending = self._ending or "interrupted"
             await self._end_tasks()
             await self._services.layer.release(self._state.run_id)
 
@@ -107,6 +105,7 @@ class RunLoop:
         if self._ending is None:
             self._ending = word
         self._stop_starting = True
+        self._played.ending = self._ending
         self._cancel_tasks()
         self._wake.set()
 
@@ -117,36 +116,76 @@ class RunLoop:
                 self._cancelled.add(task)
                 task.cancel()
 
-    def _start_what_may_start(self, frontier: Frontier) -> None:
+    def _start_what_may_start(self) -> None:
         limit = int(self._state.run["max_parallel"])
         while self._active < limit and not self._ending:
             if self._returning:
                 self._active += 1
                 self._returning.pop(0).set_result(None)
                 continue
-            if self._stop_starting or (step_id := frontier.take()) is None:
+            if self._stop_starting or (step_id := self._frontier.take()) is None:
                 return
             self._active += 1
+            if self._is_played(step_id):
+                self._played.begin(step_id, self._bound(step_id).kind)
+                continue
             task = asyncio.create_task(self._step(step_id), name=f"step {step_id}")
             task.add_done_callback(self._note_end)
             self._tasks[task] = step_id
+
+    def _is_played(self, step_id: str) -> bool:
+        state = self._state
+        return (
+            self._bound(step_id).kind in AT_ONCE
+            and step_id not in state.attempts
+            and not state.is_declined(step_id)
+            and not self._is_gated(step_id)
+        )
+
+    def _bound(self, step_id: str) -> Bound:
+        """The step's action; many steps have the same."""
+        bindings = self._state.bindings
+        number = bindings["steps"][step_id]
+        if number not in self._bounds:
+            self._bounds[number] = Bound.of(bindings, step_id)
+        return self._bounds[number]
 
     def _note_end(self, task: asyncio.Task[bool]) -> None:
         self._ended.append(task)
         self._wake.set()
 
-    def _collect(self, frontier: Frontier) -> None:
+    def _collect(self) -> None:
+        if self._played.problem is not None:
+            raise self._played.problem
         ended, self._ended = self._ended, []
         for task in ended:
             step_id = self._tasks.pop(task)
-            self._active -= 1
-            if task.cancelled():
-                continue
-            if task.result():
-                frontier.finish(step_id)
-            elif self._state.run["on_failure"] == "stop":
-                self._stop_starting = True
-                self._withdraw_gates()
+            if step_id in self._released:
+                self._released.discard(step_id)
+                if not task.cancelled():
+                    # It raises where the end could not be written.
+                    task.result()
+            elif task.cancelled():
+                self._active -= 1
+            else:
+                self._free_place(step_id, succeeded=task.result())
+
+    def _release(self, step_id: str, *, succeeded: bool) -> None:
+        """The end of a step is handed in to be written; what it makes ready is written as begun with it."""
+        self._released.add(step_id)
+        self._finished_step(step_id, succeeded)
+
+    def _finished_step(self, step_id: str, succeeded: bool) -> None:
+        self._free_place(step_id, succeeded=succeeded)
+        self._start_what_may_start()
+
+    def _free_place(self, step_id: str, *, succeeded: bool) -> None:
+        self._active -= 1
+        if succeeded:
+            self._frontier.finish(step_id)
+        elif self._state.run["on_failure"] == "stop":
+            self._stop_starting = True
+            self._withdraw_gates()
 
     def _withdraw_gates(self) -> None:
         """Nobody is asked any more whether a step may start that is not going to."""
@@ -161,6 +200,7 @@ class RunLoop:
         if self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await self._attempts.ledger.settled()
 
     async def _finish(self) -> None:
         state = self._state
@@ -171,7 +211,7 @@ class RunLoop:
             counts[state.status_of(step_id)] = counts.get(state.status_of(step_id), 0) + 1
         succeeded = len(state.done_steps) == len(state.steps)
         status = self._ending or ("completed" if succeeded else "failed")
-        error = None if status == "completed" else self._why(status)
+        error = None if status == "completed" else why_not_completed(state, status)
         finished_at = timestamp(self._services.clock())
 
         def work(transaction: Transaction) -> Record:
@@ -184,20 +224,9 @@ class RunLoop:
         state.take_run(await self._services.store.transact(work))
         self._services.changed(state)
 
-    def _why(self, status: str) -> str:
-        if status == "cancelled":
-            return "The run was cancelled."
-        for step_id, step in self._state.steps.items():
-            if self._state.is_declined(step_id):
-                return f"Step “{step['description']}” was declined."
-            attempt = self._state.attempts.get(step_id)
-            if attempt is not None and attempt["step_status"] == "failed":
-                return f"Step “{step['description']}” failed: {attempt.get('error') or 'no reason was given'}"
-        return "Not every step could run."
-
     async def _step(self, step_id: str) -> bool:
         """Carries one step to its end; True if it succeeded."""
-        bound = Bound.of(self._state.bindings, step_id)
+        bound = self._bound(step_id)
         known = self._state.attempts.get(step_id)
         if self._state.is_declined(step_id) or (known is not None and known["step_status"] == "failed"):
             # It failed before this run was interrupted, and that stands.
@@ -218,25 +247,29 @@ class RunLoop:
     async def _attempt(self, step_id: str, bound: Bound, *, may_retry: bool) -> Record:
         try:
             attempt, inputs = await to_the_end(self._attempts.start(step_id, bound))
-            result = await self._execute(attempt, bound, inputs)
+            result = await self._services.layer.execute(self._action_of(attempt, inputs))
         except asyncio.CancelledError:
             begun = self._state.attempts.get(step_id)
             if self._ending == "cancelled" and begun is not None and begun["step_status"] == "in_progress":
                 await self._attempts.cancelled(begun)
             raise
-        return await to_the_end(
-            self._attempts.result(
-                attempt,
-                result,
-                will_retry=may_retry and not result.success,
-                answered_by="human" if bound.is_handoff_to_person else None,
-            )
+        will_retry = may_retry and not result.success
+        written = self._attempts.result(
+            attempt,
+            result,
+            will_retry=will_retry,
+            answered_by="human" if bound.is_handoff_to_person else None,
         )
+        if not will_retry:
+            self._release(step_id, succeeded=result.success)
+        return await to_the_end(written)
 
     def _is_gated(self, step_id: str) -> bool:
         return step_id in self._state.gates and step_id not in self._state.run.get("opened", ())
 
     async def _is_opened(self, step_id: str) -> bool:
+        # What it waited for ended first, and is written first.
+        await self._attempts.ledger.written()
         answer = await self._ask(step_id, "gate")
         state = self._state
 
@@ -282,9 +315,10 @@ class RunLoop:
             )
         )
 
-    async def _execute(self, attempt: Record, bound: Bound, inputs: Mapping[str, Any]) -> ActionResult:
+    def _action_of(self, attempt: Record, inputs: Inputs) -> Action:
         step_id = attempt["step_id"]
-        action = Action(
+        bound = self._bound(step_id)
+        return Action(
             kind=bound.kind,
             run_id=self._state.run_id,
             plan=self._state.plan,
@@ -299,7 +333,6 @@ class RunLoop:
             on_event=self._tell,
             ask=lambda text: self._ask_person(step_id, text),
         )
-        return await self._services.layer.execute(action)
 
     async def _tell(self, make: EventMaker) -> None:
         bus = self._chronicle.bus
@@ -362,13 +395,3 @@ class RunLoop:
 
         state.take_run(await self._services.store.transact(work))
         self._services.changed(state)
-
-
-async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
-    """Awaits `work`; a cancellation takes effect only after it, so that memory and disk say the same."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise

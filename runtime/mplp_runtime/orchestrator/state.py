@@ -192,6 +192,19 @@ def question_text(kind: QuestionKind, step: Mapping[str, Any]) -> str:
     return f"This step was under way when the process ended. Did it succeed? {description}"
 
 
+def why_not_completed(state: RunState, status: str) -> str:
+    """One sentence about what kept the run from being completed."""
+    if status == "cancelled":
+        return "The run was cancelled."
+    for step_id, step in state.steps.items():
+        if state.is_declined(step_id):
+            return f"Step “{step['description']}” was declined."
+        attempt = state.attempts.get(step_id)
+        if attempt is not None and attempt["step_status"] == "failed":
+            return f"Step “{step['description']}” failed: {attempt.get('error') or 'no reason was given'}"
+    return "Not every step could run."
+
+
 def load_state(reading: Reading, run_id: str) -> RunState | None:
     """The run as the store knows it; None if there is no such run."""
     run = records.read_run(reading, run_id)

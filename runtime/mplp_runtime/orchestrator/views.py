@@ -27,6 +27,15 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person said. `repeat` only matters where the question is whether a step may run again."""
+
+    success: bool
+    output: str = ""
+    repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class StepView:
     """One step of a run. Times are None until they happen; `output` holds the last lines only."""
 

@@ -172,7 +172,9 @@ async def test_an_answer_to_a_question_that_was_answered_meanwhile_does_not_answ
         await asked(runtime, run_id, "handoff")
         late = {"step_id": step_id("a"), "success": True, "output": "", "repeat": False}
         runtime.runs.obey(run_id, {"kind": "answer", "asked": list(gate), **late})
-        assert runtime.runs.view(run_id).question_at(step_id("a")) == ("handoff", 1)
+        still_open = runtime.runs.view(run_id).question_at(step_id("a"))
+        assert still_open is not None
+        assert still_open[:2] == ("handoff", 1)
 
 
 async def test_a_plan_is_started_in_the_moment_in_which_its_owner_is_gone(tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ async def test_the_events_of_a_run_come_in_the_order_of_the_profile(tmp_path: Pa
         "SAStepStarted",
         "step_started",
         "step_execution_started",
+        "tool_execution",
+        "tool_execution",
         "step_execution_completed",
         "step_updated",
         "step_completed",

@@ -45,6 +45,11 @@ def starts(name: str) -> list[str]:
     return [f"SAStepStarted {name}", f"step_started {name} running", f"step_execution_started {name} running"]
 
 
+def calls(status: str) -> list[str]:
+    """What a tool_call tells of itself between the two."""
+    return ["tool_execution running", f"tool_execution {status}"]
+
+
 def ends(name: str, status: str, execution: str = "") -> list[str]:
     execution = execution or status
     return [
@@ -86,8 +91,10 @@ async def test_every_event_of_two_steps_that_succeed_in_its_place(tmp_path: Path
     assert sequence(tmp_path, view) == [
         *BEGINNING,
         *starts("a"),
+        *calls("succeeded"),
         *ends("a", "completed"),
         *starts("b"),
+        *calls("succeeded"),
         *ends("b", "completed"),
         *is_over("completed"),
     ]
@@ -98,6 +105,7 @@ async def test_every_event_of_a_step_that_fails_and_stops_the_next_one(tmp_path:
     assert sequence(tmp_path, view) == [
         *BEGINNING,
         *starts("a"),
+        *calls("failed"),
         *ends("a", "failed"),
         *is_over("failed"),
     ]
@@ -109,10 +117,12 @@ async def test_every_event_of_a_step_that_is_tried_again(tmp_path: Path) -> None
     assert sequence(tmp_path, view) == [
         *BEGINNING,
         *starts("a"),
+        *calls("failed"),
         *ends("a", "failed"),
         "step_updated a pending",
         "step_retried a pending",
         *starts("a"),
+        *calls("failed"),
         *ends("a", "failed"),
         *is_over("failed"),
     ]

@@ -1,0 +1,148 @@
+"""What begins and ends in a run, written together: one commit for all that is known by then.
+
+The end of a step and the start of those that waited for it stand in one transaction, so that a chain of steps
+costs one commit each and many parallel steps share one. Nothing is told before it is on disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.state import RunState
+from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
+from mplp_runtime.vsl.ready import ReadyEvent
+
+Inputs = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record to write. `done` is called once it is on disk, `failed` if it cannot be written.
+
+    For the start of an attempt `done` gets what the step's dependencies returned, for its end nothing of use.
+    """
+
+    record: Record
+    done: Callable[[Inputs], None]
+    failed: Callable[[BaseException], None]
+    output: Any = None
+
+
+@dataclass(slots=True)
+class _Page:
+    ends: list[Entry] = field(default_factory=list)
+    starts: list[Entry] = field(default_factory=list)
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.ends or self.starts or self.waiting)
+
+
+class Ledger:
+    """Writes what a run hands in, in that order but for ends, which come first. Belongs to one event loop."""
+
+    def __init__(
+        self,
+        store: ValueStateLayer,
+        state: RunState,
+        chronicle: Chronicle,
+        changed: Callable[[RunState], None],
+    ) -> None:
+        self._store = store
+        self._state = state
+        self._chronicle = chronicle
+        self._changed = changed
+        self._page = _Page()
+        self._writing: asyncio.Task[None] | None = None
+
+    def start(self, entry: Entry) -> None:
+        """The record of a new attempt, which must be on disk before its action begins."""
+        self._page.starts.append(entry)
+        self._write_soon()
+
+    def end(self, entry: Entry) -> None:
+        """The record of an attempt that has ended, and what it returned."""
+        self._page.ends.append(entry)
+        self._write_soon()
+
+    async def written(self) -> None:
+        """Returns when everything handed in so far was written, or could not be."""
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._page.waiting.append(waiting)
+        self._write_soon()
+        await waiting
+
+    async def settled(self) -> None:
+        """Returns when nothing is left to be written."""
+        while self._writing is not None:
+            await asyncio.wait({self._writing})
+
+    def _write_soon(self) -> None:
+        if self._writing is None:
+            self._writing = asyncio.get_running_loop().create_task(self._write(), name="write what steps did")
+
+    async def _write(self) -> None:
+        try:
+            while self._page:
+                # What ends in the same moment goes into the same commit; and a store in memory never waits.
+                await asyncio.sleep(0)
+                page, self._page = self._page, _Page()
+                if page.ends or page.starts:
+                    await self._write_page(page)
+                for each in page.waiting:
+                    if not each.done():
+                        each.set_result(None)
+        finally:
+            self._writing = None
+
+    async def _write_page(self, page: _Page) -> None:
+        try:
+            inputs = await self._store.transact(lambda transaction: self._work(transaction, page))
+        except Exception as problem:
+            for entry in (*page.ends, *page.starts):
+                entry.failed(problem)
+            return
+        # Only now: what is shown is on disk.
+        for entry in (*page.ends, *page.starts):
+            self._state.take_attempt(entry.record)
+        self._changed(self._state)
+        for entry in page.ends:
+            entry.done({})
+        for entry, given in zip(page.starts, inputs, strict=True):
+            entry.done(given)
+
+    def _work(self, transaction: Transaction, page: _Page) -> Sequence[Inputs]:
+        told: list[ReadyEvent] = []
+        ended: dict[str, Record] = {}
+        for entry in page.ends:
+            record = entry.record
+            if entry.output not in (None, "") and not records.is_output_in_tail(record):
+                transaction.set(records.output_key(record["run_id"], record["step_id"]), entry.output)
+            records.change_attempt(transaction, record)
+            told += self._chronicle.finished(transaction, record)
+            ended[record["step_id"]] = record
+        for entry in page.starts:
+            record = entry.record
+            identity = records.attempt_id(record["run_id"], record["step_id"], record["attempt"])
+            transaction.create_node(records.STEP_ATTEMPT, identity, record)
+            told += self._chronicle.started(record)
+        self._chronicle.tell(transaction, told)
+        return [self._inputs_of(transaction, entry.record["step_id"], ended) for entry in page.starts]
+
+    def _inputs_of(self, transaction: Transaction, step_id: str, ended: Mapping[str, Record]) -> Inputs:
+        """What the dependencies returned; here, because a read of its own would cost the event loop more."""
+        state = self._state
+        inputs: dict[str, Any] = {}
+        for each in state.steps[step_id].get("dependencies", ()):
+            record = ended.get(each) or state.attempts.get(each)
+            if record is not None and records.is_output_in_tail(record):
+                inputs[each] = record["tail"]
+            else:
+                inputs[each] = transaction.get(records.output_key(state.run_id, each))
+        return inputs
