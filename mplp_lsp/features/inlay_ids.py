@@ -16,6 +16,7 @@ from mplp_lsp.features.hover_steps import plan_of, state_of_step, step_card, ste
 from mplp_lsp.features.hover_things import document_card, thing_card
 from mplp_lsp.features.places import STEPS, range_between
 from mplp_lsp.features.plan_steps import steps_by_id
+from mplp_lsp.text.elements import ElementTable
 from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
@@ -23,8 +24,10 @@ from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.facts import OWN_ID
+from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.names import ANY, STEP, Name, element_names, header_names
 
+_KEPT = "ids that are used"
 LONGEST_LABEL = 40
 MOST_HINTS = 4_000
 """Some editors ask for the whole document at once; ten thousand steps have more ids than they can show."""
@@ -34,24 +37,23 @@ def id_hints(snapshot: Snapshot, document: Document, first: int, last: int) -> I
     """Hints for the ids between two offsets, in the order of the text; ids of nothing known have none."""
     labels: dict[tuple[str, str], str | None] = {}
     made = 0
-    for name in _uses_between(document, first, last):
+    for prefix, name, place in _uses_between(snapshot, document, first, last):
         checkpoint()
         known = (name.kind, name.text)
         if known not in labels:
-            labels[known] = _label(snapshot, document, name)
+            labels[known] = _label(snapshot, document, name.below(prefix))
         label = labels[known]
-        if label is None:
-            continue
-        end = range_of_names(document, [name])[0][1]
-        if first <= end <= last:
+        if label is not None:
             made += 1
             if made > MOST_HINTS:
                 return
-            yield _hint(snapshot, document, name, label, end)
+            yield _hint(snapshot, document, name, prefix, label, place)
 
 
-def _hint(snapshot: Snapshot, document: Document, name: Name, label: str, end: int) -> types.InlayHint:
-    line, character = document.text.position(end, snapshot.encoding)
+def _hint(
+    snapshot: Snapshot, document: Document, name: Name, prefix: Pointer, label: str, place: _Place
+) -> types.InlayHint:
+    line, character = place
     can_resolve = snapshot.client.inlay_hint_resolve
     shown: str | list[types.InlayHintLabelPart] = label
     if "label.location" in can_resolve:
@@ -59,7 +61,8 @@ def _hint(snapshot: Snapshot, document: Document, name: Name, label: str, end: i
         shown = [types.InlayHintLabelPart(value=label)]
     data = None
     if can_resolve & {"tooltip", "label.location"}:
-        data = {"uri": document.uri, "kind": name.kind, "id": name.text, "pointer": list(name.pointer)}
+        pointer = [*prefix, *name.pointer]
+        data = {"uri": document.uri, "kind": name.kind, "id": name.text, "pointer": pointer}
     return types.InlayHint(
         position=types.Position(line=line, character=character), label=shown, padding_left=True, data=data
     )
@@ -96,30 +99,84 @@ def resolve_inlay_hint(
 # Names
 
 
-def _uses_between(document: Document, first: int, last: int) -> Iterator[Name]:
+_Place = tuple[int, int]
+"""Line and character, as the client counts them."""
+_Use = tuple[Pointer, Name, _Place]
+"""What the pointer begins with, the name as seen from there, and the end of its text."""
+_Inside = tuple[tuple[Name, int, int, int], ...]
+"""Names used in one element: the end of each from the element's start, in how many lines below that, and the
+length of the text before it in its line; -1 for the lines where that has to be looked up."""
+
+
+def _uses_between(snapshot: Snapshot, document: Document, first: int, last: int) -> Iterator[_Use]:
     """The ids used between two offsets; mplp.toml is for people and has names already."""
     if document.timeline is not None:
-        yield from _in_lines(document.timeline, first, last)
+        for index, names in _in_lines(document.timeline, first, last):
+            yield from _looked_up(snapshot, document, (index,), names, first, last)
     elif document.tree is not None and document.kind not in {None, SETTINGS}:
-        yield from _in_tree(str(document.kind), document.tree, first, last)
+        # The header is small, and its places are known without reading anything.
+        header = _wanted(header_names(str(document.kind), document.tree.header))
+        yield from _looked_up(snapshot, document, (), header, first, last)
+        for field, table in document.tree.tables.items():
+            yield from _in_table(snapshot, document, document.tree, field, table, first, last)
 
 
-def _in_tree(kind: str, tree: Tree, first: int, last: int) -> Iterator[Name]:
-    # The header is small, and its places are known without reading anything.
-    yield from _wanted(header_names(kind, tree.header))
-    for field, table in tree.tables.items():
-        if first > table.end or last < table.start:
+def _looked_up(
+    snapshot: Snapshot, document: Document, prefix: Pointer, names: Iterator[Name], first: int, last: int
+) -> Iterator[_Use]:
+    for name in names:
+        end = range_of_names(document, [name.below(prefix)])[0][1]
+        if first <= end <= last:
+            yield prefix, name, document.text.position(end, snapshot.encoding)
+
+
+def _in_table(
+    snapshot: Snapshot, document: Document, tree: Tree, field: str, table: ElementTable, first: int, last: int
+) -> Iterator[_Use]:
+    if first > table.end or last < table.start:
+        return
+    low, high = table.index_at(first), table.index_at(min(last, table.end))
+    if low is None or high is None:
+        return
+    for index in range(low, min(high + 1, table.count)):
+        checkpoint()
+        inside = _in_element(document, tree, field, table, index)
+        if not inside:
             continue
-        low, high = table.index_at(first), table.index_at(min(last, table.end))
-        if low is None or high is None:
-            continue
-        for index in range(low, min(high + 1, table.count)):
-            checkpoint()
-            for name in _wanted(element_names(kind, field, table.element(index).value)):
-                yield name.below((field, index))
+        start = table.start_of(index)
+        line, character = document.text.position(start, snapshot.encoding)
+        for name, end, lines, before in inside:
+            if not first <= start + end <= last:
+                continue
+            if lines < 0:
+                place = document.text.position(start + end, snapshot.encoding)
+            else:
+                place = line + lines, (before if lines else character + before)
+            yield (field, index), name, place
 
 
-def _in_lines(timeline: Timeline, first: int, last: int) -> Iterator[Name]:
+def _in_element(document: Document, tree: Tree, field: str, table: ElementTable, index: int) -> _Inside:
+    """Kept with a sound element: some editors ask for the whole document after every key."""
+    element = table.element(index)
+    cached = element.cache.get(_KEPT) if not element.problems else None
+    if isinstance(cached, tuple):
+        return cached
+    start = table.start_of(index)
+    text = tree.text.slice(start, start + element.size)
+    is_plain = text.isascii() and "\r" not in text
+    found: list[tuple[Name, int, int, int]] = []
+    for name in _wanted(element_names(str(document.kind), field, element.value)):
+        end = range_of_names(document, [name.below((field, index))])[0][1] - start
+        if is_plain and 0 <= end <= len(text):
+            found.append((name, end, text.count("\n", 0, end), end - text.rfind("\n", 0, end) - 1))
+        else:
+            found.append((name, end, -1, 0))
+    if not element.problems:
+        element.cache[_KEPT] = tuple(found)
+    return tuple(found)
+
+
+def _in_lines(timeline: Timeline, first: int, last: int) -> Iterator[tuple[int, Iterator[Name]]]:
     if not timeline.count:
         return
     low, high = (timeline.lines.locate(min(max(at, 0), timeline.text.length))[0] for at in (first, last))
@@ -127,8 +184,7 @@ def _in_lines(timeline: Timeline, first: int, last: int) -> Iterator[Name]:
         checkpoint()
         each = timeline.lines[index]
         if not each.is_blank:
-            for name in _wanted(header_names("event", each.tree.value)):
-                yield name.below((index,))
+            yield index, _wanted(header_names("event", each.tree.value))
 
 
 def _wanted(found: Iterator[Name]) -> Iterator[Name]:

@@ -7,14 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from lsprotocol import types
 
 from mplp_lsp.features.inlay_hints import inlay_hints
 from mplp_lsp.features.inlay_ids import LONGEST_LABEL, MOST_HINTS, resolve_inlay_hint
 from mplp_lsp.text.snapshot import Encoding
+from mplp_lsp.workspace.workspace import Workspace
 from tests.features.plans import PLAN, STEP, ended, plan_text, plan_value, run_view
 from tests.project import ABLE_CLIENT, Project, project, uuid_of
 
+URI = "untitled:a.plan.json"
 EVERYTHING = types.Range(types.Position(0, 0), types.Position(1_000_000, 0))
 RESOLVING = replace(ABLE_CLIENT, inlay_hint_resolve=frozenset({"tooltip", "label.location"}))
 CONTEXT = json.dumps({"context_id": uuid_of("c1"), "title": "The site", "status": "active"})
@@ -189,3 +192,32 @@ def test_each_beginning_of_a_plan_has_hints_inside_it() -> None:
         for hint in hints(seen):
             offset = document.text.offset(hint.position.line, hint.position.character, "utf-16")
             assert 0 < offset <= document.text.length
+
+
+def test_hints_that_are_kept_follow_their_text() -> None:
+    plan = plan_text(steps=4)
+    workspace = Workspace()
+    workspace.open(URI, "json", 1, plan)
+    snapshot = replace(workspace.snapshot(root=None), client=RESOLVING)
+    everything = types.InlayHintParams(types.TextDocumentIdentifier(URI), EVERYTHING)
+    for version, edit in enumerate(
+        (
+            (((0, 1), (0, 1)), "\n\n"),
+            (((3, 0), (3, 0)), ' "objective": "ü",'),
+            (((0, 0), (9, 0)), json.dumps(plan_value(steps=4))),
+            (None, plan.replace("\n", "\r\n")),
+            (None, plan.replace("Step 1", "Schritt für Schritt 😀")),
+        ),
+        2,
+    ):
+        before = inlay_hints(snapshot, workspace.store.documents[URI], everything)
+        assert before is not None
+        workspace.change(URI, version, [edit])
+        document = workspace.store.documents[URI]
+        fresh = Workspace()
+        fresh.open(URI, "json", 1, document.text.text)
+        expected = inlay_hints(
+            replace(fresh.snapshot(root=None), client=RESOLVING), fresh.store.documents[URI], everything
+        )
+        snapshot = replace(workspace.snapshot(root=None), client=RESOLVING)
+        assert inlay_hints(snapshot, document, everything) == expected
