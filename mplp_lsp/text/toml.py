@@ -104,7 +104,8 @@ class TomlTree:
         spot, is_own = self._placing.nearest(pointer)
         if spot is None or not is_own:
             return False
-        return any(spot.start <= p.start and p.end <= spot.stop for p in self.problems)
+        # A problem that ends where the value starts made it what it is.
+        return any(spot.start <= p.end and p.start <= spot.stop for p in self.problems)
 
 
 def _read(source: str) -> Reading:

@@ -21,13 +21,15 @@ def _content(statement: str) -> dict[str, object]:
 class Clash(NamedTuple):
     """A name that is taken: what is said (with `{line}` for where it stands first), and where.
 
-    No message: what belongs to a table that clashed already.
+    No message: what belongs to a table that clashed already. `value_of`: the name that has a value at `first`,
+    where a table by that name cannot stand.
     """
 
     message: str
     start: int
     end: int
     first: int = -1
+    value_of: str = ""
 
 
 class Names:
@@ -106,7 +108,8 @@ class Names:
     def _lost(self, table: dict[str, object], name: str, start: int, stop: int) -> Clash:
         self._table = None
         message = f"`{name}` is no table that more can be added to: it is given in line {{line}}."
-        return Clash(message, start, stop, self._places.get((id(table), name), 0))
+        value_of = "" if isinstance(table[name], dict | list) else name
+        return Clash(message, start, stop, self._places.get((id(table), name), 0), value_of)
 
     def _pair(self, content: dict[str, object], statement: str, start: int) -> Clash | None:
         key = _KEY.match(statement)

@@ -28,6 +28,7 @@ _HIDDEN_HEADER = re.compile(
 _CONFLICT = re.compile(r"(<{7}|={7}|>{7})( |\r|\Z)")
 _LONE_RETURN = re.compile(r"\r(?!\n)")
 _NO_VALUE = re.compile(r"[ \t]*([^=\n]*?)[ \t]*=[ \t]*(?:#[^\n]*)?\Z")
+_LIST_BELOW = re.compile(r"[ \t]*\[[ \t]*(?:[\"'\r\n]|-?[0-9]|true|false)")
 _HALF_KEY = re.compile(r"[A-Za-z_-]+\Z")
 _HALF_PAIR = re.compile(r"[ \t]*([A-Za-z0-9_-]*)[ \t]*=")
 _ONLY_KEY = re.compile(r"[ \t]*([\w.\"'-]+)[ \t]*(?:#[^\n]*)?\Z")
@@ -69,7 +70,9 @@ def read(text: str) -> Reading:
     names = Names()
     blanked: list[Edit] = []
     is_run = False
+    ends: dict[int, int] = {}
     for start, end in statements(sound):
+        ends[start] = end
         clash = names.take(sound[start:end], start)
         if clash is None:
             is_run = is_run and sound.startswith("[", start)
@@ -79,6 +82,15 @@ def read(text: str) -> Reading:
             continue
         is_run = not sound.startswith("[", start)
         first, last = back.before(clash.start), back.before(clash.end)
+        if clash.value_of:
+            # The tables agree against it, however many there are.
+            line = str(text.count("\n", 0, first) + 1)
+            last = back.before(ends[clash.first])
+            first = back.before(clash.first)
+            if not any(problem.start == first for problem in problems):
+                message = f"`{clash.value_of}` has a value here, but is a table in line {line}."
+                problems.append(Problem(_CODE, message, first, max(last, first + 1)))
+            continue
         hidden = _hidden_header(text, back.before(max(clash.first, 0)), first) if is_run else None
         if hidden is not None:
             return _with_header(text, hidden)
@@ -224,7 +236,8 @@ def _with_next_lines(text: str, start: int, end: int) -> tuple[int, Slip | None]
         after < len(text) and lines < _MOST_LINES and not is_silent(text, after) and not is_start(text, after)
     ):
         inner = line_end(text, after)
-        if is_sound(text[after:inner].strip()):
+        is_value = not lines and _NO_VALUE.match(text[start:end]) and _LIST_BELOW.match(text, after)
+        if not is_value and is_sound(text[after:inner].strip()):
             break
         stop = after + len(text[after:inner].rstrip())
         after, lines = inner + 1, lines + 1

@@ -35,6 +35,10 @@ _QUOTES = re.compile("[\u201c\u201d\u201e].*[\u201c\u201d]")
 _CURLY = re.compile("[\u201c\u201d\u201e]")
 _PLAIN_ROLE = re.compile(r"\[\[?[ \t]*(?:roles|steps)[ \t]*\.[ \t]*([^\]\n\"']+?)[ \t]*\]")
 _LIST_START = re.compile(r"[^\n=]*=[ \t]*\[")
+# A text just begun, behind the entries that are there.
+_HALF_ENTRY = re.compile(
+    r"[^\n=]*=[ \t]*\[(?:[ \t]*(?:\"(?:[^\"\\\n]|\\.)*\"|'[^'\n]*'|[^\s,\"'\[\]]+)[ \t]*,){0,99}[ \t]*\"\Z"
+)
 
 
 def usual_repairs(statement: str) -> Iterator[tuple[Edit, float]]:
@@ -118,5 +122,7 @@ def _foreign(statement: str) -> Iterator[tuple[Edit, float]]:
     role = _PLAIN_ROLE.match(statement)
     if role:
         yield Edit(role.start(1), role.end(1), f'"{role[1]}"'), 0.6
+    if _HALF_ENTRY.match(statement):
+        yield Edit(len(statement), len(statement), '"]'), -2.0
     if _LIST_START.match(statement):
         yield Edit(len(statement), len(statement), '"]'), 0.9

@@ -47,6 +47,9 @@ def repaired(text: str, tree: TomlTree) -> str:
         ("[roles.tester]", "[r#les.tester]", "`roles` is meant"),
         ("[roles.tester]\n", "[roles.tester]", "new line is missing"),
         ("action =", "act\nion =", "ends too early"),
+        ("command = [", "command =\n[", "ends too early"),
+        ("command = [", "command =\n    [", "ends too early"),
+        ('"tool_call"', '""tool_call"', "no partner"),
         ("retries = 1", "retries = 1,", "one too many"),
         ("retries = 1", "retries = 01", "no zeros"),
         ("retries = 1", "retries = 1 // once", "comment"),
@@ -119,3 +122,18 @@ def test_of_random_slips_nearly_all_are_one_problem_and_cost_one_value_at_most()
 def test_each_beginning_of_a_file_has_one_problem_at_most() -> None:
     for end in range(len(ROLE + RUN)):
         assert len(parse((ROLE + RUN)[:end]).problems) <= 1, (ROLE + RUN)[:end]
+
+
+@pytest.mark.parametrize("half", ['["', '["pytest", "', '["a, b", 1, "'])
+def test_a_list_whose_last_text_is_just_begun_is_one_problem(half: str) -> None:
+    tree = parse((ROLE + RUN).replace('["pytest", "-q"]', half))
+    assert [problem.message for problem in tree.problems] == ["This list and its last text are never closed."]
+    assert tree.value["run"] == VALUE["run"]
+
+
+@pytest.mark.parametrize("below", ["[run.x]\ny = 1\n", "[run]\nmax_parallel = 2\n", "[run.x]\n[run.y]\n"])
+def test_a_value_in_the_place_of_a_table_is_told_once_where_it_stands(below: str) -> None:
+    tree = parse(f"run = 1\n{ROLE}{below}")
+    ((start, end, message),) = [(problem.start, problem.end, problem.message) for problem in tree.problems]
+    assert (start, end, message) == (0, 7, "`run` has a value here, but is a table in line 6.")
+    assert tree.value["roles"] == VALUE["roles"]
