@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from mplp_lsp.text.json_judge import Gap
@@ -86,9 +87,8 @@ class LooseElement(Element):
         return self._reach
 
 
-def text_length(element: Element) -> int:
-    """How much text an element takes."""
-    return element.length
+text_length: Callable[[Element], int] = attrgetter("length")
+"""How much text an element takes."""
 
 
 class Rows(NamedTuple):

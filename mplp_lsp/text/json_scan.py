@@ -103,9 +103,18 @@ class SoundScanner:
             return Scan(None, offset, is_deep=True)
         return Scan(value, stop, bool(self.flags) or self._has_surrogates(offset, stop))
 
+    @cached_property
+    def scan_alike(self) -> Callable[[str, int], tuple[Any, int]]:
+        """Faster still, and blind to keys that stand twice; raises as `plain_scanner` says."""
+        return plain_scanner(real_number, int)
+
+    def is_too_deep(self, value: object, depth: int) -> bool:
+        """Whether a value that was scanned inside `depth` containers is nested too deep."""
+        return _depth(value) + depth > DEPTH_LIMIT
+
     def is_doubtful(self, value: object, start: int, stop: int, depth: int) -> bool:
         """Whether a value that was scanned may be nested too deep or hold halves of surrogate pairs."""
-        if stop - start > DEPTH_LIMIT and _depth(value) + depth > DEPTH_LIMIT:
+        if stop - start > DEPTH_LIMIT and self.is_too_deep(value, depth):
             return True
         return self._has_surrogates(start, stop)
 
@@ -118,7 +127,8 @@ class SoundScanner:
     @cached_property
     def is_risky(self) -> bool:
         """Whether halves of surrogate pairs may stand anywhere in the text."""
-        return "\\u" in self._text or not _is_encodable(self._text)
+        # A single sign is found ten times as fast as two.
+        return ("\\" in self._text and "\\u" in self._text) or not _is_encodable(self._text)
 
 
 def _is_encodable(text: str) -> bool:

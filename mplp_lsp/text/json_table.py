@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from mplp_lsp.text.edits import Stretch
 from mplp_lsp.text.elements import BLOCK_SIZE, Element, LooseElement, Rows, text_length
+from mplp_lsp.text.json_bulk import read_alike
 from mplp_lsp.text.json_containers import Reading
 from mplp_lsp.text.json_element_slips import comma_missing, ends_well, is_doubtful, mended_element
 from mplp_lsp.text.json_gaps import PATIENCE
@@ -28,6 +29,7 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 # Elements are read from a piece of the text: the C scanner counts lines from its start when it fails.
 _WINDOW = 65_536
 _FIRST_WINDOW = 4_096
+_LEAST_FOR_MANY = 2_048
 
 Slice = Callable[[int, int], str]
 
@@ -181,6 +183,7 @@ class TableReader:
         space = _SPACE.match
         append = elements.append
         flags.clear()
+        may_be_many = stop_at - at > _LEAST_FOR_MANY
         lead = space(window, at).end()  # type: ignore[union-attr]
         while at < stop_at:
             try:
@@ -203,6 +206,12 @@ class TableReader:
                 break
             append(Element(value, lead - at, stop - lead, after - at))
             at, lead = after, behind
+            if may_be_many and window[behind] == "{" and window[stop - 1 : after] == "},":
+                # From the second element on the white space before it is the one between all of them.
+                found = read_alike(scanner, window, lead, window[stop - 1 : behind + 1], stop_at, elements)
+                may_be_many = False
+                if found >= 0:
+                    at, lead = found, space(window, found).end()  # type: ignore[union-attr]
         return at
 
     def element(
