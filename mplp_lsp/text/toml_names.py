@@ -21,8 +21,8 @@ def _content(statement: str) -> dict[str, object]:
 class Clash(NamedTuple):
     """A name that is taken: what is said (with `{line}` for where it stands first), and where.
 
-    No message: what belongs to a table that clashed already. `value_of`: the name that has a value at `first`,
-    where a table by that name cannot stand.
+    No message: what belongs to a table that clashed already. `value_of`: the name that has a value at
+    `first`, where a table by that name cannot stand.
     """
 
     message: str

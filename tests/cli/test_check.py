@@ -97,6 +97,14 @@ def test_a_file_that_is_no_utf_8_is_a_finding(tmp_path: Path) -> None:
     assert "encoding-invalid" in {one["code"] for one in findings(tmp_path, "a.plan.json")}
 
 
+def test_settings_that_are_no_utf_8_are_a_finding_where_they_stop_being_it(tmp_path: Path) -> None:
+    text = b'[roles.tester]\naction = "tool_call"\n# caf\xe9\ncommand = ["pytest"]\nretries = -1\n'
+    (tmp_path / "mplp.toml").write_bytes(text)
+    found = {(one["code"], one["line"], one["column"]) for one in findings(tmp_path, "mplp.toml")}
+    assert found >= {("encoding-invalid", 3, 6)}
+    assert 5 in {line for _, line, _ in found}
+
+
 def test_a_document_below_a_linked_name_is_found_by_that_name(tmp_path: Path) -> None:
     plan = write_project(tmp_path / "p", PASS)
     (tmp_path / "p" / "other.plan.json").symlink_to(plan)
