@@ -87,7 +87,7 @@ class McpServer:
             async with self._connected() as (streams, broken), ClientSession(*streams) as session:
                 hello: asyncio.Future[object] = asyncio.ensure_future(session.initialize())
                 await asyncio.wait({hello, broken, stop}, return_when=asyncio.FIRST_COMPLETED)
-                if hello.done():
+                if hello.done() and not (hello.exception() and self._is_silent):
                     hello.result()
                     self._ready.set_result(session)
                     await asyncio.wait({stop, broken}, return_when=asyncio.FIRST_COMPLETED)
