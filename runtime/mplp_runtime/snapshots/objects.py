@@ -1,0 +1,116 @@
+"""Copies of files by their content: a file that did not change between two snapshots is kept once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mplp_runtime.errors import PathOutsideProject, StoreError
+
+LARGEST_FILE_BYTES = 5 * 1024 * 1024
+LARGEST_BYTES = 256 * 1024 * 1024
+_PERMISSIONS = 0o7777
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFile:
+    """One file of a snapshot. `name` is that of its copy, the SHA-256 of its bytes."""
+
+    path: str
+    name: str
+    size_bytes: int
+    mode: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that no snapshot holds, and why in a few words."""
+
+    path: str
+    why: str
+
+
+class Objects:
+    """A folder of copies, each under the hash of its content."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, root: Path, paths: Iterable[str]) -> Iterator[KeptFile | LeftOut]:
+        """Copies the files that are small enough. Raises StoreError where a copy cannot be written."""
+        total = 0
+        for path in sorted(paths):
+            kept = self._keep(root, path, LARGEST_BYTES - total)
+            if isinstance(kept, KeptFile):
+                total += kept.size_bytes
+            if kept is not None:
+                yield kept
+
+    def read(self, name: str) -> bytes:
+        """A copy's bytes. Raises StoreError where it is gone or no longer what it was."""
+        try:
+            content = (self._folder / name[:2] / name).read_bytes()
+        except OSError as problem:
+            raise StoreError(f"A copy of the snapshot cannot be read: {problem.strerror}.") from problem
+        if hashlib.sha256(content).hexdigest() != name:
+            raise StoreError(f"The copy {name[:12]} of the snapshot is damaged.")
+        return content
+
+    def keep_only(self, names: set[str]) -> None:
+        """Deletes the copies that no snapshot needs any more."""
+        for path in self._folder.glob("??/*"):
+            if path.name not in names:
+                with suppress(OSError):
+                    path.unlink()
+
+    def _keep(self, root: Path, path: str, room: int) -> KeptFile | LeftOut | None:
+        try:
+            status = (root / path).lstat()
+            if not stat.S_ISREG(status.st_mode):
+                return LeftOut(path, "no regular file")
+            if status.st_size > LARGEST_FILE_BYTES:
+                return LeftOut(path, f"larger than {LARGEST_FILE_BYTES // 1024 // 1024} MiB")
+            if status.st_size > room:
+                return LeftOut(path, f"the snapshot is larger than {LARGEST_BYTES // 1024 // 1024} MiB")
+            content = (root / path).read_bytes()
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as problem:
+            return LeftOut(path, f"cannot be read: {getattr(problem, 'strerror', problem)}")
+        name = hashlib.sha256(content).hexdigest()
+        target = self._folder / name[:2] / name
+        if not target.exists():
+            write_bytes(target, content, 0o600)
+        return KeptFile(path, name, len(content), status.st_mode & _PERMISSIONS)
+
+
+def write_bytes(path: Path, content: bytes, mode: int) -> None:
+    """Replaces `path` as a whole, on disk before it is visible. Raises StoreError."""
+    temporary = path.with_name(f".{path.name[:30]}.{secrets.token_hex(8)}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(number, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as problem:
+        raise StoreError(f"{path} cannot be written: {problem.strerror}.") from problem
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def refuse_links(root: Path, path: str) -> None:
+    """Raises PathOutsideProject where a folder on the way is a link: that is not the project's own."""
+    base = root.resolve()
+    if (base / path).parent.resolve() != (base / path).parent:
+        raise PathOutsideProject(f"`{path}` leads through a symbolic link, so it is not restored.")

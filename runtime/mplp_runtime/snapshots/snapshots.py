@@ -1,0 +1,253 @@
+"""Snapshots: made before risky steps and on command, restored on command (seed 1, 3.2).
+
+A snapshot is the store's own (values, nodes, edges), copies of the files that count, and a document beside
+them under `.mplp/snapshots/` that says what it holds. Restoring turns back state, graph and files; the event
+log and the records of runs are history and stay. Before it does, it makes a snapshot of what is there now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mplp_runtime.errors import MplpError, RunInProgress, StoreError
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.families import event_core
+from mplp_runtime.orchestrator import records
+from mplp_runtime.psg.bulk import Growth
+from mplp_runtime.psg.graph import PSG_PATHS, Graph
+from mplp_runtime.snapshots.objects import KeptFile, LeftOut, Objects, refuse_links, write_bytes
+from mplp_runtime.sources import Clock, NewId, timestamp
+from mplp_runtime.trace.files import write_atomically
+from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
+
+FOLDER = "snapshots"
+INDEX = "index.json"
+_HISTORY_KEYS = (records.OWNERS, "run_generation/", "run_output/", "causality/", "integration/", "graph_id")
+_HISTORY_TYPES = frozenset(
+    {records.RUN, records.RUN_PLAN, records.STEP_ATTEMPT, records.RUN_REQUEST, "Trace"}
+)
+
+
+class SnapshotUnknown(MplpError):
+    """No snapshot with this id is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRecord:
+    """What a snapshot holds. `captured_at` is an RFC 3339 instant, `lamport` the logical time."""
+
+    snapshot_id: str
+    captured_at: str
+    label: str
+    lamport: int
+    files: tuple[KeptFile, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did. `before_id` is the snapshot of how it was before; `kept` are files made since."""
+
+    snapshot_id: str
+    before_id: str
+    written: tuple[str, ...]
+    kept: tuple[str, ...]
+    failed: tuple[LeftOut, ...]
+
+
+class Snapshots:
+    """The snapshots of one project. `folder` is the state folder; None where nothing may be written."""
+
+    def __init__(
+        self,
+        root: Path,
+        store: ValueStateLayer,
+        bus: EventBus,
+        graph: Graph,
+        *,
+        clock: Clock,
+        new_id: NewId,
+        folder: Callable[[], Path | None],
+    ) -> None:
+        self._root = root
+        self._store = store
+        self._bus = bus
+        self._graph = graph
+        self._clock = clock
+        self._new_id = new_id
+        self._folder = folder
+
+    async def create(self, paths: Iterable[str], label: str = "") -> SnapshotRecord:
+        """Keeps state, graph and the files at `paths` (relative, with `/`). Raises StoreError."""
+        folder = self._writable()
+        snapshot_id, listed = self._new_id(), list(paths)
+
+        def copied() -> list[KeptFile | LeftOut]:
+            return list(Objects(folder / "objects").keep(self._root, listed))
+
+        found = await asyncio.to_thread(copied)
+        made = await self._store.transact(lambda transaction: transaction.create_snapshot(snapshot_id, label))
+        record = SnapshotRecord(
+            snapshot_id,
+            timestamp(self._clock()),
+            label,
+            made.lamport,
+            tuple(each for each in found if isinstance(each, KeptFile)),
+            tuple(each for each in found if isinstance(each, LeftOut)),
+        )
+        document = {**asdict(record), "modules_captured": self._store.read(_modules)}
+        await asyncio.to_thread(_write_document, folder, document)
+        return record
+
+    def all(self) -> list[SnapshotRecord]:
+        """The snapshots that are kept, the oldest first."""
+        folder = self._folder()
+        index = _read_json(folder / FOLDER / INDEX) if folder is not None else None
+        ids = [each["snapshot_id"] for each in (index or {}).get("snapshots", ())]
+        return [record for each in ids if (record := self._record(each)) is not None]
+
+    async def restore(self, snapshot_id: str, paths: Iterable[str]) -> Restored:
+        """Turns back state, graph and files. `paths` are the files that count now.
+
+        Files made since the snapshot stay. Raises SnapshotUnknown, RunInProgress while a run is under way,
+        and StoreError; then nothing was turned back but files that are listed in the newest snapshot.
+        """
+        record = self._record(snapshot_id)
+        if record is None:
+            raise SnapshotUnknown(f"There is no snapshot {snapshot_id} in this project.")
+        self._store.read(self._refuse_under_way)
+        objects, now = Objects(self._writable() / "objects"), list(paths)
+        # All copies are read before anything is written: a damaged one must not leave half of it turned back.
+        await asyncio.to_thread(lambda: [objects.read(file.name) for file in record.files])
+        before = await self.create(now, f"before restoring {record.label or snapshot_id[:8]}")
+        await self._bus.emit("project", self._planned(record, before))
+        written, failed = await asyncio.to_thread(self._write_files, record, objects)
+        await self._store.transact(lambda transaction: self._turn_back(transaction, record, written, failed))
+        held = {file.path for file in record.files} | {file.path for file in record.left_out}
+        kept = tuple(sorted(set(now) - held))
+        return Restored(snapshot_id, before.snapshot_id, tuple(written), kept, tuple(failed))
+
+    async def delete(self, snapshot_id: str) -> None:
+        """Forgets a snapshot and the copies that only it needs. Raises SnapshotUnknown."""
+        if self._record(snapshot_id) is None:
+            raise SnapshotUnknown(f"There is no snapshot {snapshot_id} in this project.")
+        folder = self._writable()
+        await self._store.transact(lambda transaction: transaction.delete_snapshot(snapshot_id))
+        kept = [record for record in self.all() if record.snapshot_id != snapshot_id]
+        index = _read_json(folder / INDEX) or {"snapshots": []}
+        _write_index(folder, [each for each in index["snapshots"] if each["snapshot_id"] != snapshot_id])
+        (folder / f"{snapshot_id}.json").unlink(missing_ok=True)
+        Objects(folder / "objects").keep_only({file.name for record in kept for file in record.files})
+
+    def _turn_back(
+        self, transaction: Transaction, record: SnapshotRecord, written: list[str], failed: list[LeftOut]
+    ) -> None:
+        self._refuse_under_way(transaction)
+        nodes, edges = _sizes(transaction)
+        transaction.restore_snapshot(record.snapshot_id, keep_keys=_HISTORY_KEYS, keep_types=_HISTORY_TYPES)
+        nodes_now, edges_now = _sizes(transaction)
+        growth = Growth(nodes_now - nodes, edges_now - edges, is_changed=True)
+        self._graph.record_growth(
+            transaction, "graph_restored", ("Snapshot", record.snapshot_id), growth, stream="project"
+        )
+        payload = {
+            "snapshot_id": record.snapshot_id,
+            "files_restored": len(written),
+            "files_failed": [each.path for each in failed],
+        }
+        event = event_core(self._bus.stamper, "rollback_executed", "compensation_plan", payload=payload)
+        self._bus.record(transaction, "project", event)
+
+    def _planned(self, record: SnapshotRecord, before: SnapshotRecord) -> dict[str, Any]:
+        payload = {
+            "snapshot_id": record.snapshot_id,
+            "label": record.label,
+            "captured_at": record.captured_at,
+            "snapshot_before": before.snapshot_id,
+        }
+        return event_core(self._bus.stamper, "rollback_planned", "compensation_plan", payload=payload)
+
+    def _write_files(self, record: SnapshotRecord, objects: Objects) -> tuple[list[str], list[LeftOut]]:
+        written: list[str] = []
+        failed: list[LeftOut] = []
+        for file in record.files:
+            target = self._root / file.path
+            try:
+                refuse_links(self._root, file.path)
+                content = objects.read(file.name)
+                if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
+                    continue
+                write_bytes(target, content, file.mode)
+            except (MplpError, OSError) as problem:
+                failed.append(LeftOut(file.path, str(problem)))
+            else:
+                written.append(file.path)
+        return written, failed
+
+    def _record(self, snapshot_id: str) -> SnapshotRecord | None:
+        folder = self._folder()
+        is_name = snapshot_id.replace("-", "").isalnum()
+        kept = _read_json(folder / FOLDER / f"{snapshot_id}.json") if folder is not None and is_name else None
+        if kept is None:
+            return None
+        return SnapshotRecord(
+            kept["snapshot_id"],
+            kept["captured_at"],
+            kept["label"],
+            kept["lamport"],
+            tuple(KeptFile(**file) for file in kept["files"]),
+            tuple(LeftOut(**file) for file in kept["left_out"]),
+        )
+
+    def _refuse_under_way(self, reading: Reading) -> None:
+        if reading.keys(records.OWNERS):
+            raise RunInProgress("A run is under way; a snapshot is restored when it is over.")
+
+    def _writable(self) -> Path:
+        folder = self._folder()
+        if folder is None:
+            raise StoreError("This folder keeps no state, so there is no place for snapshots.")
+        return folder / FOLDER
+
+
+def _modules(reading: Reading) -> list[str]:
+    return [type_ for type_ in PSG_PATHS if reading.nodes(type_)]
+
+
+def _sizes(reading: Reading) -> tuple[int, int]:
+    return sum(len(reading.nodes(type_)) for type_ in PSG_PATHS), len(reading.edges())
+
+
+def _write_document(folder: Path, document: Mapping[str, Any]) -> None:
+    write_atomically(folder / f"{document['snapshot_id']}.json", [json.dumps(document, indent=2), "\n"])
+    # Last, so that what the index names is there.
+    index = _read_json(folder / INDEX) or {"snapshots": []}
+    _write_index(folder, [*index["snapshots"], _index_entry(document)])
+
+
+def _write_index(folder: Path, entries: list[dict[str, Any]]) -> None:
+    write_atomically(folder / INDEX, [json.dumps({"snapshots": entries}, indent=2), "\n"])
+
+
+def _index_entry(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "snapshot_id": document["snapshot_id"],
+        "timestamp": document["captured_at"],
+        "label": document["label"],
+        "modules_captured": document.get("modules_captured", []),
+    }
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as problem:
+        raise StoreError(f"{path} cannot be read: {problem}.") from problem
+    return value if isinstance(value, dict) else None

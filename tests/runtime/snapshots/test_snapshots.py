@@ -1,0 +1,199 @@
+"""Going back: state, graph and files as they were, with history kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mplp_runtime.errors import RunInProgress, StoreError
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.orchestrator import records
+from mplp_runtime.psg.graph import PSG_PATHS, Graph
+from mplp_runtime.snapshots.snapshots import FOLDER, Snapshots, SnapshotUnknown
+from mplp_runtime.sources import new_uuid, system_clock
+from mplp_runtime.vsl.interface import ValueStateLayer
+from mplp_runtime.vsl.memory import MemoryStore
+from tests.runtime.samples import plan_of, uuid
+
+
+class Scene:
+    """A project with a plan in its graph, a value in its state and two files."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.state = root / ".mplp"
+        self.store: ValueStateLayer = MemoryStore()
+        self.bus = EventBus(self.store, clock=system_clock, new_id=new_uuid)
+        self.graph = Graph(self.store, self.bus, clock=system_clock, new_id=new_uuid)
+        self.snapshots = Snapshots(
+            root,
+            self.store,
+            self.bus,
+            self.graph,
+            clock=system_clock,
+            new_id=new_uuid,
+            folder=lambda: self.state,
+        )
+        self.store.transact_sync(self._begin)
+        (root / "src").mkdir()
+        (root / "src/a.py").write_text("a")
+        (root / "b.sh").write_text("b")
+        (root / "b.sh").chmod(0o755)
+
+    def _begin(self, transaction: Any) -> None:
+        transaction.set("steps/1", "pending")
+        self.graph.put_plan(transaction, plan_of((1, ()), (2, (1,))))
+
+    def files(self) -> list[str]:
+        found = (path for path in self.root.rglob("*") if path.is_file())
+        return [path.relative_to(self.root).as_posix() for path in found if self.state not in path.parents]
+
+    def value(self, key: str) -> Any:
+        return self.store.read(lambda reading: reading.get(key))
+
+    def events(self) -> list[dict[str, Any]]:
+        return [dict(stored.event) for stored in self.store.read(lambda reading: reading.events())]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Scene:
+    return Scene(tmp_path)
+
+
+async def test_state_graph_and_files_are_what_they_were(scene: Scene) -> None:
+    made = await scene.snapshots.create(scene.files(), "before the release")
+    (scene.root / "src/a.py").write_text("broken")
+    (scene.root / "b.sh").unlink()
+    (scene.root / "new.py").write_text("new")
+
+    def spoil(transaction: Any) -> None:
+        transaction.set("steps/1", "failed")
+        scene.graph.put_plan(transaction, plan_of((1, ()), (3, (1,))))
+
+    scene.store.transact_sync(spoil)
+    done = await scene.snapshots.restore(made.snapshot_id, scene.files())
+    assert (done.written, done.kept, done.failed) == (("b.sh", "src/a.py"), ("new.py",), ())
+    assert (scene.root / "src/a.py").read_text() == "a"
+    assert (scene.root / "b.sh").stat().st_mode & 0o777 == 0o755
+    assert (scene.root / "new.py").read_text() == "new"
+    assert scene.value("steps/1") == "pending"
+    assert scene.graph.read("Step", uuid(2)) is not None
+    assert scene.graph.read("Step", uuid(3)) is None
+
+
+async def test_the_log_tells_what_was_turned_back_and_its_deltas_stay_true(scene: Scene) -> None:
+    made = await scene.snapshots.create(scene.files())
+    scene.store.transact_sync(lambda tx: scene.graph.put_plan(tx, plan_of((1, ()), (3, (1,)), (4, ()))))
+    before = len(scene.events())
+    done = await scene.snapshots.restore(made.snapshot_id, scene.files())
+    events = scene.events()
+    assert [event["event_type"] for event in events[before:]] == [
+        "rollback_planned",
+        "graph_restored",
+        "rollback_executed",
+    ]
+    assert events[before]["payload"]["snapshot_before"] == done.before_id
+    nodes = scene.store.read(lambda reading: sum(len(reading.nodes(type_)) for type_ in PSG_PATHS))
+    assert sum(event.get("node_delta", 0) for event in events) == nodes
+    edges = len(scene.store.read(lambda reading: reading.edges()))
+    assert sum(event.get("edge_delta", 0) for event in events) == edges
+
+
+async def test_a_restore_can_itself_be_undone(scene: Scene) -> None:
+    made = await scene.snapshots.create(scene.files())
+    (scene.root / "src/a.py").write_text("mine")
+    done = await scene.snapshots.restore(made.snapshot_id, scene.files())
+    await scene.snapshots.restore(done.before_id, scene.files())
+    assert (scene.root / "src/a.py").read_text() == "mine"
+
+
+async def test_records_of_runs_are_history_and_stay(scene: Scene) -> None:
+    made = await scene.snapshots.create(scene.files())
+    scene.store.transact_sync(lambda tx: tx.create_node(records.RUN, "r", {"status": "failed"}))
+    await scene.snapshots.restore(made.snapshot_id, scene.files())
+    assert scene.store.read(lambda reading: reading.read_node(records.RUN, "r")) is not None
+
+
+async def test_nothing_is_turned_back_under_a_run(scene: Scene) -> None:
+    made = await scene.snapshots.create(scene.files())
+    scene.store.transact_sync(lambda tx: tx.set(f"{records.OWNERS}x", {"run_id": "r"}))
+    (scene.root / "src/a.py").write_text("mine")
+    with pytest.raises(RunInProgress):
+        await scene.snapshots.restore(made.snapshot_id, scene.files())
+    assert (scene.root / "src/a.py").read_text() == "mine"
+
+
+async def test_a_damaged_copy_is_told_before_anything_is_turned_back(scene: Scene) -> None:
+    made = await scene.snapshots.create(scene.files())
+    (scene.root / "src/a.py").write_text("mine")
+    [copy] = [
+        path
+        for path in (scene.state / FOLDER / "objects").rglob("*")
+        if path.is_file() and path.read_text() == "b"
+    ]
+    copy.write_text("not b")
+    with pytest.raises(StoreError, match="damaged"):
+        await scene.snapshots.restore(made.snapshot_id, scene.files())
+    assert (scene.root / "src/a.py").read_text() == "mine"
+
+
+async def test_a_folder_that_became_a_link_is_not_written_through(scene: Scene, tmp_path: Path) -> None:
+    made = await scene.snapshots.create(scene.files())
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    outside.mkdir()
+    (scene.root / "src/a.py").unlink()
+    (scene.root / "src").rmdir()
+    (scene.root / "src").symlink_to(outside)
+    done = await scene.snapshots.restore(made.snapshot_id, ["b.sh"])
+    assert [each.path for each in done.failed] == ["src/a.py"]
+    assert list(outside.iterdir()) == []
+
+
+async def test_large_files_are_left_out_and_it_says_so(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mplp_runtime.snapshots.objects.LARGEST_FILE_BYTES", 1_048_576)
+    (scene.root / "big.bin").write_bytes(b"x" * 1_048_577)
+    made = await scene.snapshots.create(scene.files())
+    assert [(each.path, each.why) for each in made.left_out] == [("big.bin", "larger than 1 MiB")]
+    done = await scene.snapshots.restore(made.snapshot_id, scene.files())
+    assert done.kept == ()
+
+
+async def test_a_file_that_did_not_change_is_kept_once_and_goes_with_its_last_snapshot(scene: Scene) -> None:
+    first = await scene.snapshots.create(scene.files(), "first")
+    (scene.root / "b.sh").write_text("bb")
+    second = await scene.snapshots.create(scene.files(), "second")
+    objects = scene.state / FOLDER / "objects"
+    assert sum(path.is_file() for path in objects.rglob("*")) == 3
+    assert [each.label for each in scene.snapshots.all()] == ["first", "second"]
+    await scene.snapshots.delete(first.snapshot_id)
+    assert sum(path.is_file() for path in objects.rglob("*")) == 2
+    assert scene.snapshots.all() == [second]
+    index = json.loads((scene.state / FOLDER / "index.json").read_text())
+    assert [(each["snapshot_id"], each["modules_captured"]) for each in index["snapshots"]] == [
+        (second.snapshot_id, ["Plan", "Step"])
+    ]
+
+
+@pytest.mark.parametrize("snapshot_id", ["nothing", "../../etc/passwd", ""])
+async def test_a_snapshot_that_nobody_made_is_unknown(scene: Scene, snapshot_id: str) -> None:
+    with pytest.raises(SnapshotUnknown):
+        await scene.snapshots.restore(snapshot_id, scene.files())
+
+
+async def test_where_no_state_is_kept_there_are_no_snapshots(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    bare = Snapshots(
+        tmp_path,
+        scene.store,
+        scene.bus,
+        scene.graph,
+        clock=system_clock,
+        new_id=new_uuid,
+        folder=lambda: None,
+    )
+    with pytest.raises(StoreError, match="no place for snapshots"):
+        await bare.create([])
+    assert bare.all() == []
