@@ -8,7 +8,7 @@ from functools import partial
 from lsprotocol import types
 
 from mplp_lsp.analysis.located import Located
-from mplp_lsp.features.diagnostics import diagnostic, findings_of
+from mplp_lsp.features.diagnostics import codes_in, diagnostic, findings_between
 from mplp_lsp.features.doors import TERMINAL, Door, doors
 from mplp_lsp.features.fix_all import FIX_ALL_KIND, all_fixed, can_fix_all
 from mplp_lsp.features.fixes import Fix, fixes
@@ -142,8 +142,7 @@ def _again(snapshot: Snapshot, document: Document, state: PlanState) -> Iterator
 
 
 def _quick_fixes(snapshot: Snapshot, document: Document, start: int, end: int) -> Iterator[Offer]:
-    everywhere = findings_of(snapshot, document)
-    here = [found for found in everywhere if found.start <= end and start <= found.end]
+    here = findings_between(snapshot, document, start, end)
     for found in here:
         shown = diagnostic(snapshot, document, found)
         for fix in fixes(document, found):
@@ -155,7 +154,8 @@ def _quick_fixes(snapshot: Snapshot, document: Document, start: int, end: int) -
                 is_preferred=fix.is_preferred,
                 diagnostic=shown,
             )
-    yield from gathered_offers(snapshot, document, here, everywhere)
+    if here:
+        yield from gathered_offers(snapshot, document, here, codes_in(snapshot, document))
 
 
 def _key_of(found: Located) -> str:

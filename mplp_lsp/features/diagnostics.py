@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import chain
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from lsprotocol import types
 
@@ -12,8 +12,10 @@ from mplp_lsp.analysis.document import analyse
 from mplp_lsp.analysis.documentation import documentation_of
 from mplp_lsp.analysis.live import run_findings
 from mplp_lsp.analysis.located import Located, RelatedSpot, located
+from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.rules.findings import Finding
 
 SOURCE = "mplp"
 _RELATED_IN_MESSAGE = 3
@@ -32,19 +34,59 @@ def diagnostics(snapshot: Snapshot, uri: str) -> list[types.Diagnostic]:
 
 def findings_of(snapshot: Snapshot, document: Document) -> list[Located]:
     """The same with offsets: for the command line, and for features that look up a finding."""
+    ruled, capped = _ruled(snapshot, document)
+    return _in_order(snapshot, document, ruled, capped)
+
+
+def findings_between(snapshot: Snapshot, document: Document, start: int, end: int) -> list[Located]:
+    """Those of `findings_of` that touch these offsets; places far away are not looked up."""
+    ruled, capped = _ruled(snapshot, document)
+    near = ruled if document.tree is None else list(_near(document.tree, ruled, start, end))
+    found = _in_order(snapshot, document, near, capped)
+    return [one for one in found if one.start <= end and start <= one.end]
+
+
+def codes_in(snapshot: Snapshot, document: Document) -> Counter[str]:
+    """How often each code is found in a document."""
+    ruled, capped = _ruled(snapshot, document)
+    elsewhere = [*analyse(document, snapshot.max_findings).syntax, *run_findings(document, snapshot.runs)]
+    codes = [*(one.code for one in ruled), *(one.finding.code for one in elsewhere)]
+    return Counter(codes if capped is None else [*codes, capped.code])
+
+
+def _ruled(snapshot: Snapshot, document: Document) -> tuple[Sequence[Finding], Finding | None]:
+    """What the rules say, and that there is more than is shown."""
     analysis = analyse(document, snapshot.max_findings)
-    ruled, capped = all_findings(analysis, snapshot.judged_by, snapshot.max_findings)
-    found = list(
-        chain(
-            analysis.syntax,
-            located(document, ruled, snapshot.documents),
-            run_findings(document, snapshot.runs),
-        )
-    )
+    return all_findings(analysis, snapshot.judged_by, snapshot.max_findings)
+
+
+def _in_order(
+    snapshot: Snapshot, document: Document, ruled: Iterable[Finding], capped: Finding | None
+) -> list[Located]:
+    found = [
+        *analyse(document, snapshot.max_findings).syntax,
+        *located(document, ruled, snapshot.documents),
+        *run_findings(document, snapshot.runs),
+    ]
     found.sort(key=lambda one: (one.start, one.finding.stage, one.end))
     if capped is not None:
         found.insert(0, Located(capped, 0, min(1, document.text.length)))
     return found
+
+
+def _near(tree: Tree, findings: Iterable[Finding], start: int, end: int) -> Iterator[Finding]:
+    """Without those about list entries that stand elsewhere; one more entry on each side is kept."""
+    spans: dict[object, tuple[int, int, int]] = {}
+    for field, table in tree.tables.items():
+        first, last = table.index_at(start), table.index_at(end)
+        if first is not None and last is not None:
+            spans[field] = first - 1, last + 1, table.count
+    for finding in findings:
+        pointer = finding.place.pointer
+        span = spans.get(pointer[0]) if len(pointer) > 1 else None
+        index = pointer[1] if span is not None else None
+        if span is None or not isinstance(index, int) or index >= span[2] or span[0] <= index <= span[1]:
+            yield finding
 
 
 def diagnostic(snapshot: Snapshot, document: Document, found: Located) -> types.Diagnostic:

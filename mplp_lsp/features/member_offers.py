@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from mplp_lsp.analysis.located import Located
@@ -22,9 +21,9 @@ QUICK_FIX = "quickfix"
 
 
 def gathered_offers(
-    snapshot: Snapshot, document: Document, here: Sequence[Located], everywhere: Sequence[Located]
+    snapshot: Snapshot, document: Document, here: Sequence[Located], counts: Mapping[str, int]
 ) -> Iterator[Offer]:
-    """For the findings `here`, of all those in the document."""
+    """For the findings `here`; `counts` says how often each code is found in the whole document."""
     missing: dict[Pointer, list[Located]] = {}
     for found in here:
         if isinstance(found.finding.data.get("missing"), str) and "insert_default" in found.finding.data:
@@ -33,10 +32,9 @@ def gathered_offers(
         if len(lacking) > 1:
             title = f"Add all {len(lacking)} missing members"
             yield Offer(title, QUICK_FIX, partial(_added, document, pointer, lacking), key=repr(pointer))
-    counts = Counter(found.finding.code for found in everywhere)
     for code in dict.fromkeys(found.finding.code for found in here):
         first = next(found for found in here if found.finding.code == code)
-        if counts[code] > 1 and any(fix.is_preferred for fix in fixes(document, first)):
+        if counts.get(code, 0) > 1 and any(fix.is_preferred for fix in fixes(document, first)):
             title = f"Fix all {counts[code]} of `{code}` in this document"
             if "findings-capped" in counts:
                 # There may be more than are shown, and only what is shown is known.
