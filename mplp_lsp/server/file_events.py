@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,9 +21,10 @@ from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.seen_files import Listing, SeenFiles
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.uris import uri_of
-from mplp_lsp.workspace.changes import FileChange, FileState, Quiet
+from mplp_lsp.workspace.changes import FileChange, FileState, Quiet, Settled
 from mplp_lsp.workspace.disk import Stamp
 from mplp_lsp.workspace.documents import Document
+from mplp_lsp.workspace.projects import Projects
 from mplp_lsp.workspace.scan import SKIPPED_FOLDERS
 from mplp_runtime.errors import MplpError
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 MOST_REMEMBERED_FILES = 2_000
 MOST_REMEMBERED_CHARACTERS = 16_000_000
+MOST_KNOWN_FOLDERS = 4_096
+NOTED_AT_ONCE = 50
 
 What = Literal["changed", "created", "deleted", "renamed", "closed"]
 OnRuntime = Callable[[Path, Callable[["Runtime"], Awaitable[None]]], Awaitable[None]]
@@ -64,7 +68,8 @@ class FileEvents:
         self._remembered = 0
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[Any] | None = None
-        self._outgoing: list[FileChange] = []
+        self._outgoing: list[Settled] = []
+        self._known_folders: tuple[Projects, dict[Path, Path | None]] | None = None
 
     # What happened
 
@@ -140,7 +145,7 @@ class FileEvents:
 
     def _arrive(self, what: What, pairs: list[tuple[Path, Path]]) -> None:
         """News about (old, new) paths; looked at off the loop, in the order they came."""
-        inside = [pair for pair in pairs if any(self._is_reported(path) for path in pair)]
+        inside = [pair for pair in pairs if self._is_reported(pair[0]) or self._is_reported(pair[1])]
         if inside:
             self._arrived.append((what, inside))
             if self._looking is None or self._looking.done():
@@ -153,9 +158,12 @@ class FileEvents:
             stamps = {path: self._stamps.get(path) for path in roots}
             # One answer for all: a path that came twice is told by how it stands now.
             looks = await self._process.work(lambda: self._looks.looks(roots, stamps))  # noqa: B023
-            for what, pairs in taken:
-                for old, new in pairs:
-                    self._note(what, old, new, looks)
+            for number, (what, old, new) in enumerate(
+                (what, *pair) for what, pairs in taken for pair in pairs
+            ):
+                self._note(what, old, new, looks)
+                if number % NOTED_AT_ONCE == NOTED_AT_ONCE - 1:
+                    await asyncio.sleep(0)
             self._wake()
 
     def _note(self, what: What, old: Path, new: Path, looks: Mapping[Path, Look]) -> None:
@@ -210,19 +218,29 @@ class FileEvents:
 
     def _roots(self, paths: Iterable[Path]) -> dict[Path, Path]:
         """The project of each path that may be reported."""
-        roots: dict[Path, Path] = {}
-        for path in paths:
-            if self._is_reported(path):
-                root = self._bench.workspace.root_of(uri_of(path))
-                if root is not None and path.is_relative_to(root):
-                    roots[path] = root
-        return roots
+        return {path: root for path in paths if (root := self._project_of(path)) is not None}
 
     def _is_reported(self, path: Path) -> bool:
-        root = self._bench.workspace.projects.folder_for(path)
-        if root is None:
-            return False
-        return SKIPPED_FOLDERS.isdisjoint(path.relative_to(root).parts)
+        return self._project_of(path) is not None
+
+    def _project_of(self, path: Path) -> Path | None:
+        """The project of a path that may be reported; what there is to say about its folder is said once."""
+        projects = self._bench.workspace.projects
+        known = self._known_folders
+        if known is None or known[0] is not projects or len(known[1]) > MOST_KNOWN_FOLDERS:
+            known = self._known_folders = (projects, {})
+        folder = path.parent
+        if folder not in known[1]:
+            known[1][folder] = self._project_of_folder(folder)
+        return known[1][folder] if path.name not in SKIPPED_FOLDERS else None
+
+    def _project_of_folder(self, folder: Path) -> Path | None:
+        """The project of the files in a folder; None where nobody looks, and outside the workspace."""
+        opened = self._bench.workspace.projects.folder_for(folder / "x")
+        if opened is None or not SKIPPED_FOLDERS.isdisjoint(folder.relative_to(opened).parts):
+            return None
+        root = self._bench.workspace.root_of(uri_of(folder / "x"))
+        return root if root is not None and folder.is_relative_to(root) else None
 
     def _open_document(self, path: PurePath) -> Document | None:
         for document in self._bench.workspace.store.documents.open.values():
@@ -264,47 +282,39 @@ class FileEvents:
     def _flush(self, path: Path) -> None:
         self._take(self._quiet.flush(path))
 
-    def _take(self, changes: list[FileChange]) -> None:
-        self._outgoing.extend(changes)
+    def _take(self, settled: list[Settled]) -> None:
+        self._outgoing.extend(settled)
         if self._outgoing and (self._sending is None or self._sending.done()):
             self._sending = self._spawn(self._send(), "recording file changes")
 
     async def _send(self) -> None:
         while self._outgoing:
             taken, self._outgoing = self._outgoing, []
-            roots = self._roots(Path(change.path) for change in taken)
-            # Typing is asked about here, once, and not at every key.
-            counting = await self._process.work(lambda: self._looks.counting(roots))  # noqa: B023
+            roots = self._roots(Path(one.path) for one in taken)
+            whole = [await self._with_its_text(one) for one in taken]
+            changes = await self._process.work(lambda: self._changes_of(whole, roots))  # noqa: B023
             by_root: dict[Path, list[FileChange]] = {}
-            for change in taken:
-                path = Path(change.path)
-                complete = await self._completed(change) if path in counting else None
-                if complete is not None:
-                    by_root.setdefault(roots[path], []).append(complete)
-            for root, changes in by_root.items():
-                await self._ingest(root, changes)
+            for change in changes:
+                by_root.setdefault(roots[Path(change.path)], []).append(change)
+            for root, inside in by_root.items():
+                await self._ingest(root, inside)
 
-    async def _completed(self, change: FileChange) -> FileChange | None:
-        """A change from typing gets its text now: only the last of many is worth joining and comparing."""
-        from mplp_lsp.workspace.changes import file_change
+    def _changes_of(self, settled: Iterable[Settled], roots: Mapping[Path, Path]) -> list[FileChange]:
+        """What is to be told. Which paths count is asked here, in a worker, and not at every key."""
+        counting = self._looks.counting(roots)
+        kept = [one for one in settled if Path(one.path) in counting]
+        return [change for one in kept if (change := one.change()) is not None]
 
-        document = self._open_document(change.path)
-        if change.source != "editor" or change.content_hash is not None or document is None:
-            return change
-        before = self._states.get(change.path)
+    async def _with_its_text(self, one: Settled) -> Settled:
+        """What was typed gets its text now: only the last of many is worth joining and comparing."""
+        document = self._open_document(one.path) if one.source == "editor" else None
+        if document is None or one.after is None or one.after.content_hash is not None:
+            return one
+        before = self._states.get(one.path)
         after = await self._process.work(lambda: FileState.of_text(document.text.text, document.encoding))
-        self._remember(change.path, after)
-        self._told_unsaved.add(change.path)
-        return await self._process.work(
-            lambda: file_change(
-                change.path,
-                before,
-                after,
-                source="editor",
-                language_id=document.language_id,
-                previous_path=change.previous_path,
-            )
-        )
+        self._remember(one.path, after)
+        self._told_unsaved.add(one.path)
+        return replace(one, before=before, after=after, language_id=document.language_id)
 
     async def _ingest(self, root: Path, changes: list[FileChange]) -> None:
         ingest = await self._process.imported("mplp_lsp.server.ingest")

@@ -157,6 +157,29 @@ def _counts(before: FileState | None, after: FileState | None) -> tuple[int | No
 
 
 @dataclass(frozen=True, slots=True)
+class Settled:
+    """A file that is quiet: how it was, and how it is now."""
+
+    path: PurePath
+    before: FileState | None
+    after: FileState | None
+    source: ChangeSource
+    language_id: str | None = None
+    previous_path: PurePath | None = None
+
+    def change(self) -> FileChange | None:
+        """What happened to it, None if nothing did. Compares two texts: many are for a worker."""
+        return file_change(
+            self.path,
+            self.before,
+            self.after,
+            source=self.source,
+            language_id=self.language_id,
+            previous_path=self.previous_path,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Pending:
     before: FileState | None
     after: FileState | None
@@ -226,13 +249,13 @@ class Quiet:
             latest_s=now + self._longest_s,
         )
 
-    def due(self) -> list[FileChange]:
-        """Changes whose file is quiet by now, in the order their time came; each is returned once."""
+    def due(self) -> list[Settled]:
+        """Files that are quiet by now, in the order their time came; each is returned once."""
         now = self._clock()
         ripe = [(item.due_s, path) for path, item in self._pending.items() if item.due_s <= now]
         return self._taken([path for _, path in sorted(ripe, key=lambda pair: pair[0])])
 
-    def flush(self, path: PurePath | None = None) -> list[FileChange]:
+    def flush(self, path: PurePath | None = None) -> list[Settled]:
         """What is pending for `path`, or all of it, without waiting (save, close, shutdown)."""
         paths = list(self._pending) if path is None else [path] if path in self._pending else []
         return self._taken(paths)
@@ -247,18 +270,9 @@ class Quiet:
             return None
         return max(0.0, min(item.due_s for item in self._pending.values()) - self._clock())
 
-    def _taken(self, paths: list[PurePath]) -> list[FileChange]:
-        changes: list[FileChange] = []
-        for path in paths:
-            item = self._pending.pop(path)
-            change = file_change(
-                path,
-                item.before,
-                item.after,
-                source=item.source,
-                language_id=item.language_id,
-                previous_path=item.previous_path,
-            )
-            if change is not None:
-                changes.append(change)
-        return changes
+    def _taken(self, paths: list[PurePath]) -> list[Settled]:
+        pending = [(path, self._pending.pop(path)) for path in paths]
+        return [
+            Settled(path, item.before, item.after, item.source, item.language_id, item.previous_path)
+            for path, item in pending
+        ]
