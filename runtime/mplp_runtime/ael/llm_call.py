@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from mplp_runtime.ael.action import Action, Outcome
 from mplp_runtime.ael.bounded_output import BoundedOutput, LastLines
@@ -57,12 +58,23 @@ async def llm_call(action: Action) -> Outcome:
 
 def llm_problem(settings: Mapping[str, Any]) -> str | None:
     """Why a binding's model could never be asked, None where it could; asked before a run starts."""
+    for name in ("base_url", "model", "prompt"):
+        if not settings.get(name):
+            return f"An llm_call needs `{name}`."
     for name in ("prompt", "system"):
         for unknown in unknown_placeholders(str(settings.get(name) or "")):
             return f"`{{{unknown}}}` in `{name}` of an llm_call stands for nothing."
+    try:
+        is_address = bool(urlsplit(str(settings["base_url"])).hostname)
+    except ValueError:
+        is_address = False
+    if not is_address:
+        return f"`{settings['base_url']}` is no address of an endpoint (`base_url` of an llm_call)."
     variable = settings.get("api_key_env")
-    if variable and not os.environ.get(variable):
+    if variable and not (key := _key(settings)):
         return f"The variable `{variable}` that holds the key of an llm_call is not set (`api_key_env`)."
+    if variable and not (key.isascii() and key.isprintable()):
+        return f"The variable `{variable}` holds something that cannot be a key: a control or non-ASCII sign."
     return None if find_spec("openai") is not None else EXTRA_MISSING
 
 
@@ -158,7 +170,7 @@ class _Call:
 
     def _without_key(self, text: str) -> str:
         # Some endpoints repeat the key they refuse.
-        key = os.environ.get(self._settings.get("api_key_env") or "", "")
+        key = _key(self._settings)
         return text.replace(key, "***") if key else text
 
     def _show(self, text: str) -> None:
@@ -170,12 +182,10 @@ class _Call:
 async def _client(settings: Mapping[str, Any]) -> AsyncIterator[AsyncOpenAI]:
     # The package takes a second of processor time to import: not on the loop that others wait on.
     openai = await asyncio.to_thread(__import__, "openai")
-    variable = settings.get("api_key_env")
-    key = os.environ.get(variable, "") if variable else _NO_KEY
     client = openai.AsyncOpenAI(
         # Everything is given, because what is not given is read from OPENAI_* variables: a key for one
         # endpoint must never be sent to another.
-        api_key=key,
+        api_key=_key(settings) or _NO_KEY,
         admin_api_key="",
         organization="",
         project="",
@@ -190,3 +200,8 @@ async def _client(settings: Mapping[str, Any]) -> AsyncIterator[AsyncOpenAI]:
         yield client
     finally:
         await client.close()
+
+
+def _key(settings: Mapping[str, Any]) -> str:
+    # Files of keys end with a line end, and so do variables made of them.
+    return os.environ.get(settings.get("api_key_env") or "", "").strip()

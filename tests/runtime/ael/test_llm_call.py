@@ -13,14 +13,12 @@ from typing import Any
 
 import pytest
 
-from mplp_runtime.ael.action import Action, ActionResult, EventMaker
+from mplp_runtime.ael.action import Action, ActionResult
 from mplp_runtime.ael.layer import ActionExecutionLayer, action_problem
 from mplp_runtime.ael.request_retry import pause_before_s, retry_after_s
-from mplp_runtime.events.families import Stamper
-from mplp_runtime.events.validate import event_errors
 from mplp_runtime.settings import Limits, LlmCallBinding
-from mplp_runtime.sources import new_uuid, system_clock
 from tests.runtime.ael.model_server import breaks_off, contents, hangs, model_server, refuses, says, sends
+from tests.runtime.ael.told import Told, until
 
 STEP = {
     "step_id": "11111111-1111-4111-8111-111111111111",
@@ -28,22 +26,6 @@ STEP = {
     "agent_role": "writer",
 }
 PLAN = {"plan_id": "33333333-3333-4333-8333-333333333333", "title": "Release"}
-
-
-class Told:
-    """What an action tells while it runs."""
-
-    def __init__(self) -> None:
-        self.output = ""
-        self.events: list[Mapping[str, Any]] = []
-
-    def show(self, piece: str) -> None:
-        self.output += piece
-
-    async def event(self, make: EventMaker) -> None:
-        event = make(Stamper(system_clock, new_uuid))
-        assert event_errors(event) == []
-        self.events.append(event)
 
 
 def call(base_url: str, told: Told | None = None, limits: Limits | None = None, **settings: Any) -> Action:
@@ -81,9 +63,7 @@ async def test_the_first_words_are_shown_before_the_last_ones_are_written() -> N
     told = Told()
     async with model_server(hangs("first")) as server:
         task = asyncio.create_task(execute(call(server.base_url, told)))
-        async with asyncio.timeout(30):
-            while told.output != "first":
-                await asyncio.sleep(0.01)
+        await until(lambda: told.output == "first")
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -135,7 +115,7 @@ async def test_without_prices_no_cost_is_made_up() -> None:
 
 
 async def test_the_key_comes_from_its_variable_and_no_other_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WRITER_KEY", "sk-Writer")
+    monkeypatch.setenv("WRITER_KEY", "sk-Writer\n")
     for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID"):
         monkeypatch.setenv(name, "somebody-elses")
     async with model_server(says("ok")) as server:
@@ -154,6 +134,25 @@ def test_a_key_that_is_not_there_is_told_before_the_run(monkeypatch: pytest.Monk
     assert (
         problem == "The variable `WRITER_KEY` that holds the key of an llm_call is not set (`api_key_env`)."
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"base_url": ""}, "An llm_call needs `base_url`."),
+        ({"base_url": "http://["}, "`http://[` is no address of an endpoint"),
+        ({"base_url": "http://"}, "`http://` is no address of an endpoint"),
+        ({"prompt": "{step.title}"}, "`{step.title}` in `prompt` of an llm_call stands for nothing."),
+        ({"api_key_env": "WRITER_KEY"}, "holds something that cannot be a key"),
+    ],
+    ids=["nothing", "broken", "no host", "placeholder", "key"],
+)
+def test_what_could_never_be_asked_is_told_before_the_run(
+    changes: Mapping[str, str], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WRITER_KEY", "sk-\x07bell")
+    settings = {"base_url": "http://127.0.0.1:1", "model": "m", "prompt": "p", **changes}
+    assert words in str(action_problem("llm_call", settings))
 
 
 async def test_a_wrong_key_fails_at_once_and_stands_in_no_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,9 +266,7 @@ async def test_cancelling_closes_the_stream() -> None:
     told = Told()
     async with model_server(hangs("begun")) as server:
         task = asyncio.create_task(execute(call(server.base_url, told)))
-        async with asyncio.timeout(30):
-            while "begun" not in told.output:
-                await asyncio.sleep(0.01)
+        await until(lambda: "begun" in told.output)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
