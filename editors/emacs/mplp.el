@@ -13,7 +13,8 @@
 ;;
 ;; then open a plan.  Commands: `mplp-run', `mplp-simulate', `mplp-cancel', `mplp-trace', `mplp-propose',
 ;; `mplp-approve', `mplp-reject', `mplp-answer', `mplp-resume', `mplp-trust', `mplp-status', `mplp-graph',
-;; `mplp-explain', `mplp-write-back', `mplp-check-all'.
+;; `mplp-explain', `mplp-write-back', `mplp-check-all', `mplp-snapshot', `mplp-restore',
+;; `mplp-drift'.
 
 ;;; Code:
 
@@ -181,6 +182,35 @@ That is an edit, and can be undone."
   (let ((found (mplp--execute "mplp.validateWorkspace")))
     (message "MPLP: %d documents: %d errors, %d warnings" (plist-get found :documents)
              (plist-get found :errors) (plist-get found :warnings))))
+
+(defun mplp-snapshot (label)
+  "Keep the project's state, graph and files, under LABEL."
+  (interactive "sA few words to know it by (optional): ")
+  (let ((made (mplp--execute "mplp.createSnapshot" :uri (mplp--uri) :label label)))
+    (message "MPLP: snapshot of %d files" (plist-get made :files))))
+
+(defun mplp-restore ()
+  "Bring back the project as a snapshot has it, which is asked for."
+  (interactive)
+  (let* ((kept (append (plist-get (mplp--execute "mplp.restoreSnapshot" :uri (mplp--uri) :list t) :snapshots) nil))
+         (named (mapcar (lambda (one)
+                          (cons (format "%s %s %s" (plist-get one :captured_at) (plist-get one :label)
+                                        (substring (plist-get one :snapshot_id) 0 8))
+                                (plist-get one :snapshot_id)))
+                        kept)))
+    (unless named (user-error "MPLP: this project has no snapshots yet"))
+    (let* ((chosen (completing-read "Restore which snapshot? " named nil t))
+           (done (mplp--execute "mplp.restoreSnapshot" :uri (mplp--uri) :snapshot (cdr (assoc chosen named)))))
+      (message "MPLP: %d files restored, %d could not be" (length (plist-get done :written))
+               (length (plist-get done :failed))))))
+
+(defun mplp-drift ()
+  "Say which files of the project are not what the graph knows."
+  (interactive)
+  (let* ((found (mplp--execute "mplp.checkDrift" :uri (mplp--uri)))
+         (counts (plist-get found :counts)))
+    (message "MPLP: %d added, %d modified, %d deleted" (plist-get counts :added)
+             (plist-get counts :modified) (plist-get counts :deleted))))
 
 (defun mplp-propose ()
   "Propose the plan of this buffer for approval."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mplp_lsp.commands.approvals import APPROVE_PLAN, PROPOSE_PLAN, REJECT_PLAN
+from mplp_lsp.commands.check_drift import CHECK_DRIFT
 from mplp_lsp.commands.command import Command
 from mplp_lsp.commands.explain import EXPLAIN
 from mplp_lsp.commands.run_plan import DRY_RUN_PLAN, RUN_PLAN
@@ -12,6 +13,7 @@ from mplp_lsp.commands.runs import ANSWER_HANDOFF, CANCEL_RUN, RESUME_RUN
 from mplp_lsp.commands.server_status import SERVER_STATUS
 from mplp_lsp.commands.show_graph import SHOW_GRAPH
 from mplp_lsp.commands.show_trace import SHOW_TRACE
+from mplp_lsp.commands.snapshots import CREATE_SNAPSHOT, RESTORE_SNAPSHOT
 from mplp_lsp.commands.trust_workspace import TRUST_WORKSPACE
 from mplp_lsp.commands.validate_workspace import VALIDATE_WORKSPACE
 from mplp_lsp.commands.write_back_status import WRITE_BACK_STATUS
@@ -27,6 +29,9 @@ COMMANDS: Mapping[str, Command] = {
         SHOW_TRACE,
         SHOW_GRAPH,
         WRITE_BACK_STATUS,
+        CREATE_SNAPSHOT,
+        RESTORE_SNAPSHOT,
+        CHECK_DRIFT,
         PROPOSE_PLAN,
         APPROVE_PLAN,
         REJECT_PLAN,

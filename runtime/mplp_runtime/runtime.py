@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mplp_runtime.ael.handlers import Handler, Handlers
 from mplp_runtime.approvals import Approvals
+from mplp_runtime.drift.check import DriftCheck
 from mplp_runtime.errors import SettingsInvalid, StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
@@ -19,6 +20,7 @@ from mplp_runtime.orchestrator.manager import RunManager
 from mplp_runtime.psg.documents import Documents
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.settings import Settings, load_settings
+from mplp_runtime.snapshots.snapshots import Snapshots
 from mplp_runtime.sources import Clock, NewId, new_uuid, system_clock
 from mplp_runtime.trace.files import write_atomically
 from mplp_runtime.vsl.interface import Reading
@@ -89,6 +91,16 @@ class Runtime:
             clock=clock,
             folder=lambda: self.folder,
             live_streams=self._live_streams,
+        )
+        self.drift = DriftCheck(root, self.vsl, self.bus, self.graph, clock)
+        self.snapshots = Snapshots(
+            root,
+            self.vsl,
+            self.bus,
+            self.graph,
+            clock=clock,
+            new_id=new_id,
+            folder=lambda: self.folder,
         )
         records.instance_opened(self._instance)
         self.runs = RunManager(self, self._instance)

@@ -289,6 +289,39 @@ M.commands = {
       say(('%d documents: %d errors, %d warnings'):format(found.documents, found.errors, found.warnings))
     end)
   end,
+  snapshot = function(rest)
+    M.execute('mplp.createSnapshot', vim.tbl_extend('force', this_plan(), { label = rest }), function(made)
+      say(('snapshot of %d files'):format(made.files))
+    end)
+  end,
+  restore = function()
+    M.execute('mplp.restoreSnapshot', vim.tbl_extend('force', this_plan(), { list = true }), function(answer)
+      if #answer.snapshots == 0 then
+        say('this project has no snapshots yet')
+        return
+      end
+      vim.ui.select(answer.snapshots, {
+        prompt = 'Restore which snapshot?',
+        format_item = function(one)
+          return ('%s  %s  %s'):format(one.captured_at, one.label, one.snapshot_id:sub(1, 8))
+        end,
+      }, function(one)
+        if one then
+          local asked = vim.tbl_extend('force', this_plan(), { snapshot = one.snapshot_id })
+          M.execute('mplp.restoreSnapshot', asked, function(done)
+            say(('%d files restored, %d could not be'):format(#done.written, #done.failed))
+            vim.cmd.checktime()
+          end)
+        end
+      end)
+    end)
+  end,
+  drift = function()
+    M.execute('mplp.checkDrift', this_plan(), function(found)
+      local counts = found.counts
+      say(('%d added, %d modified, %d deleted'):format(counts.added, counts.modified, counts.deleted))
+    end)
+  end,
   propose = function()
     M.execute('mplp.proposePlan', this_plan())
   end,

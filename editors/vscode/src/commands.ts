@@ -48,6 +48,17 @@ export class Commands {
       after: (answer) => this.written(answer),
     },
     "mplp.validateWorkspace": { complete: async (argument) => argument, after: (answer) => counted(answer) },
+    "mplp.createSnapshot": {
+      complete: withLabel,
+      needsTrust: true,
+      after: (answer) => say(`The snapshot holds ${count((answer as { files: number }).files, "file")}, the state and the graph.`),
+    },
+    "mplp.restoreSnapshot": {
+      complete: (argument) => this.withSnapshot(argument),
+      needsTrust: true,
+      after: (answer) => restored(answer),
+    },
+    "mplp.checkDrift": { complete: (argument) => withUri(argument), after: (answer) => drifted(answer) },
     // Not awaited: the explanation stays for as long as the user reads it.
     "mplp.explain": { complete: withFinding, after: (answer) => void showExplanation(answer) },
     "mplp.proposePlan": { complete: withPlan, after: () => say("The plan is proposed: it now waits for an approval.") },
@@ -105,6 +116,27 @@ export class Commands {
     const status = answer as ServerStatus;
     this.trace.remember(status.runs ?? []);
     return status;
+  }
+
+  /** Asks which of the snapshots shall come back; nothing where there are none. */
+  private async withSnapshot(given: Argument): Promise<Argument | undefined> {
+    const argument = await withUri(given);
+    if (argument["snapshot"] !== undefined || !vscode.workspace.isTrusted) {
+      return argument;
+    }
+    const answer = (await this.send("mplp.restoreSnapshot", { ...argument, list: true })) as { snapshots: Snapshot[] };
+    if (answer.snapshots.length === 0) {
+      say("This project has no snapshots yet.");
+      return undefined;
+    }
+    const items = answer.snapshots.map((one) => ({
+      label: one.label === "" ? "Snapshot" : one.label,
+      description: `${new Date(one.captured_at).toLocaleString()} · ${count(one.files, "file")}`,
+      id: one.snapshot_id,
+    }));
+    const title = "Restore which snapshot? How things are now is kept in another one first.";
+    const chosen = await vscode.window.showQuickPick(items, { title, matchOnDescription: true });
+    return chosen === undefined ? undefined : { ...argument, snapshot: chosen.id };
   }
 
   private async send(command: string, argument: Argument): Promise<unknown> {
@@ -317,6 +349,46 @@ async function withReason(argument: Argument, isRequired: boolean): Promise<Argu
 }
 
 /** VS Code hands menus a Uri, lenses an object, the palette nothing. */
+interface Snapshot {
+  readonly snapshot_id: string;
+  readonly label: string;
+  readonly captured_at: string;
+  readonly files: number;
+}
+
+async function withLabel(given: Argument): Promise<Argument | undefined> {
+  const argument = await withUri(given);
+  if (argument["label"] !== undefined) {
+    return argument;
+  }
+  const label = await vscode.window.showInputBox({ title: "Create snapshot", prompt: "A few words to know it by" });
+  return label === undefined ? undefined : { ...argument, label };
+}
+
+function restored(answer: unknown): void {
+  const { written, failed } = answer as { written?: string[]; failed?: { path: string; why: string }[] };
+  if (written === undefined) {
+    return;
+  }
+  const lost = (failed ?? []).map((one) => `${one.path}: ${one.why}`);
+  say(`${count(written.length, "file")} restored, with state and graph.${lost.length > 0 ? ` Not restored: ${lost.join("; ")}` : ""}`);
+}
+
+function drifted(answer: unknown): void {
+  const found = answer as { is_clean: boolean; added: string[]; modified: string[]; deleted: string[] };
+  if (found.is_clean) {
+    say("Files and graph agree.");
+    return;
+  }
+  const parts = [
+    ...found.modified.map((path) => `changed ${path}`),
+    ...found.added.map((path) => `new ${path}`),
+    ...found.deleted.map((path) => `missing ${path}`),
+  ];
+  const more = parts.length > 5 ? ` and ${parts.length - 5} more` : "";
+  say(`Files had drifted from the graph: ${parts.slice(0, 5).join(", ")}${more}.`);
+}
+
 function counted(answer: unknown): void {
   const { documents, errors, warnings } = answer as { documents: number; errors: number; warnings: number };
   say(`${count(documents, "document")} checked: ${count(errors, "error")}, ${count(warnings, "warning")}.`);
