@@ -241,7 +241,7 @@ class Watching:
         if batch.must_rescan:
             self._desk.session.spawn(self.scan(root), f"scanning {root}")
             return
-        paths = sorted(batch.paths)
+        paths = sorted(batch.paths, key=str)
         self._desk.file_events.on_disk(paths)
         self.paths_changed(paths)
 

@@ -114,11 +114,14 @@ class Workspace:
         """Files that came, changed or went on disk; also what a scan found, and folders that are gone."""
         return self.put_read(self.look(paths))
 
-    def renamed(self, old: Path, new: Path) -> list[Update]:
-        """`didRenameFiles`, of a file or a whole folder; open documents are moved by the client itself."""
-        inside = self.store.known_below(old)
-        moved = [new / path.relative_to(old) for path in inside if path != old]
-        return self.refresh([*inside, old, *moved, *([new] if new.is_file() else [])])
+    def moved(self, old: Path, new: Path) -> list[Path]:
+        """What to look at after `didRenameFiles` of a file or a whole folder, the old names and the new ones.
+
+        Open documents are moved by the client itself.
+        """
+        inside = [path for path in self.store.known_below(old) if path != old]
+        moved = [new / path.relative_to(old) for path in inside]
+        return [*inside, old, *moved, new]
 
     def rescan(self, root: Path, found: Iterable[Path]) -> list[Update]:
         """A complete scan of one project: `found` holds all candidates, whatever else we knew is gone."""

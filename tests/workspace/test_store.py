@@ -254,7 +254,7 @@ def test_a_renamed_folder_moves_its_documents(workspace: Workspace, tmp_path: Pa
     path.write_text(PLAN)
     workspace.refresh([path])
     (tmp_path / "old").rename(tmp_path / "new")
-    workspace.renamed(tmp_path / "old", tmp_path / "new")
+    workspace.refresh(workspace.moved(tmp_path / "old", tmp_path / "new"))
     assert list(workspace.snapshot().documents) == [uri_of(tmp_path / "new/a.plan.json")]
 
 
