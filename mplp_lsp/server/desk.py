@@ -287,7 +287,7 @@ class Desk:
             old, new = path_on_disk(file.old_uri), path_on_disk(file.new_uri)
             if old is not None and new is not None:
                 pairs.append((old, new))
-                self.documents_changed(self.bench.workspace.renamed(old, new))
+        self._look_at([path for pair in pairs for path in self.bench.workspace.moved(*pair)])
         self.file_events.renamed(pairs)
 
     def _look_at(self, paths: list[Path]) -> None:
