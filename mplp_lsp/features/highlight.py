@@ -6,7 +6,7 @@ from lsprotocol import types
 
 from mplp_lsp.analysis.name_places import places_of
 from mplp_lsp.analysis.names import name_at, names_called
-from mplp_lsp.features.places import range_between
+from mplp_lsp.features.places import range_of_text
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 
@@ -25,6 +25,6 @@ def document_highlight(
         for other, place in zip(same, places_of(document, same), strict=True)
     ]
     return [
-        types.DocumentHighlight(range=range_between(snapshot, document, *place), kind=kind)
+        types.DocumentHighlight(range=range_of_text(snapshot, document, *place), kind=kind)
         for place, kind in sorted(marks, key=lambda mark: mark[0])
     ]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from mplp_lsp.features.flat_members import flat_member
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
@@ -57,10 +58,19 @@ def members_added(document: Document, pointer: Pointer, members: Mapping[str, ob
         inner = ", ".join(f"{json.dumps(key)}: {_dumped(value, '')}" for key, value in missing.items())
         return Edit(at, at, inner)
     last = next(reversed(owner))
-    blank = _blank_before(document, tree.range_of((*pointer, last), "key")[0])
-    _, at = tree.range_of((*pointer, last))
+    key_start, at = _last_member(tree, pointer, last)
+    blank = _blank_before(document, key_start)
     texts = (f",{blank or ' '}{json.dumps(key)}: {_dumped(value, blank)}" for key, value in missing.items())
     return Edit(at, at, "".join(texts))
+
+
+def _last_member(tree: Tree, pointer: Pointer, key: str) -> tuple[int, int]:
+    """Where a member's key begins, and where its value ends."""
+    if len(pointer) == 2 and pointer[0] in tree.tables:
+        known = flat_member(tree, str(pointer[0]), int(pointer[1]), key)
+        if known is not None:
+            return known.key_start, known.end
+    return tree.range_of((*pointer, key), "key")[0], tree.range_of((*pointer, key))[1]
 
 
 def item_added(document: Document, pointer: Pointer, value: object) -> Edit | None:

@@ -9,7 +9,7 @@ from lsprotocol import types
 
 from mplp_lsp.analysis.name_places import places_of, ranges_of
 from mplp_lsp.features import checkpoint
-from mplp_lsp.features.places import range_between
+from mplp_lsp.features.places import range_between, range_of_text
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.findings import Pointer
@@ -20,7 +20,7 @@ Found = Sequence[tuple[Document, Name]]
 
 def range_of_name(snapshot: Snapshot, document: Document, name: Name) -> types.Range:
     """The text of a name, without quotes."""
-    return range_between(snapshot, document, *places_of(document, [name])[0])
+    return range_of_text(snapshot, document, *places_of(document, [name])[0])
 
 
 def locations(snapshot: Snapshot, found: Found) -> list[types.Location]:
@@ -29,17 +29,10 @@ def locations(snapshot: Snapshot, found: Found) -> list[types.Location]:
     for document, names in _by_document(found):
         checkpoint()
         for start, end in sorted(places_of(document, names)):
-            result.append(types.Location(uri=document.uri, range=_range(snapshot, document, start, end)))
+            result.append(
+                types.Location(uri=document.uri, range=range_of_text(snapshot, document, start, end))
+            )
     return result
-
-
-def _range(snapshot: Snapshot, document: Document, start: int, end: int) -> types.Range:
-    """As `range_between`; a plain text on one line is placed by its start alone."""
-    text = document.text.slice(start, end)
-    if not (text.isascii() and text.isprintable()):
-        return range_between(snapshot, document, start, end)
-    line, character = document.text.position(start, snapshot.encoding)
-    return types.Range(types.Position(line, character), types.Position(line, character + end - start))
 
 
 def links(snapshot: Snapshot, found: Found, origin: types.Range) -> list[types.LocationLink]:
@@ -49,7 +42,7 @@ def links(snapshot: Snapshot, found: Found, origin: types.Range) -> list[types.L
         checkpoint()
         wholes = ranges_of(document, [(_whole(name), "value") for name in names])
         for name, (start, end), place in zip(names, wholes, places_of(document, names), strict=True):
-            selection = range_between(snapshot, document, *place)
+            selection = range_of_text(snapshot, document, *place)
             whole = range_between(snapshot, document, min(start, place[0]), max(end, place[1]))
             result.append(
                 types.LocationLink(

@@ -31,6 +31,15 @@ def range_between(snapshot: Snapshot, document: Document, start: int, end: int) 
     )
 
 
+def range_of_text(snapshot: Snapshot, document: Document, start: int, end: int) -> types.Range:
+    """As `range_between`; a plain text on one line is placed by its start alone."""
+    text = document.text.slice(start, end)
+    if not (text.isascii() and text.isprintable()):
+        return range_between(snapshot, document, start, end)
+    line, character = document.text.position(start, snapshot.encoding)
+    return types.Range(types.Position(line, character), types.Position(line, character + end - start))
+
+
 def top_of(snapshot: Snapshot, document: Document) -> types.Range:
     """The bracket that opens the document; its first sign where there is no bracket."""
     head = document.text.slice(0, _HEAD)

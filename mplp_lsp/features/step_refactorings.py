@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from mplp_lsp.features import checkpoint
+from mplp_lsp.features.flat_members import value_range
 from mplp_lsp.features.fresh import fresh_uuid
 from mplp_lsp.features.json_edits import item_inserted, items_removed, member_added, value_at
 from mplp_lsp.features.offers import REWRITE, Offer
@@ -116,10 +118,11 @@ def _with_numbers(
         return None
     edits: list[Edit] = []
     for index, step in enumerate(steps):
+        checkpoint()
         if step.order_index == numbers[index]:
             continue
         added = member_added(document, (STEPS, index), "order_index", numbers[index])
-        edits.append(added or Edit(*tree.range_of((STEPS, index, "order_index")), str(numbers[index])))
+        edits.append(added or Edit(*value_range(tree, (STEPS, index, "order_index")), str(numbers[index])))
     return Change([(document, edits)])
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from lsprotocol import types
 
-from mplp_lsp.features.places import range_between
+from mplp_lsp.features.places import range_of_text
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import ClientView, Snapshot
@@ -52,6 +52,6 @@ def _of_version(uri: str, version: int | None, texts: Sequence[types.TextEdit]) 
 
 def _text_edits(snapshot: Snapshot, document: Document, edits: Iterable[Edit]) -> list[types.TextEdit]:
     return [
-        types.TextEdit(range=range_between(snapshot, document, edit.start, edit.end), new_text=edit.new_text)
+        types.TextEdit(range=range_of_text(snapshot, document, edit.start, edit.end), new_text=edit.new_text)
         for edit in edits
     ]
