@@ -1,4 +1,4 @@
-"""A store that stays in memory until something is worth keeping, then moves into `.mplp/` (D23)."""
+"""A store that stays in memory until something is worth keeping, then moves to where it is kept (D23)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from mplp_runtime.vsl.file_protection import PLAIN, Protection
 from mplp_runtime.vsl.interface import Reading, T, Transaction, ValueStateLayer
 from mplp_runtime.vsl.memory import KEPT_EVENTS, MemoryStore
 from mplp_runtime.vsl.operations import StoreOperations
@@ -25,8 +26,13 @@ class LazyStore(StoreOperations):
     >>> store.close()
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, open_durable: Callable[[], tuple[ValueStateLayer, Protection]] | None = None
+    ) -> None:
+        """`open_durable` makes the store to move into; the SQLite file at `path` unless given."""
         self.path = path
+        self._open_durable = open_durable or (lambda: (SqliteStore(path), PLAIN))
+        self._protection: Protection = PLAIN
         self._switch = threading.RLock()
         self._memory: MemoryStore | None = MemoryStore(kept_events={"project": KEPT_EVENTS})
         self._store: ValueStateLayer = self._memory
@@ -41,12 +47,13 @@ class LazyStore(StoreOperations):
         with self._switch:
             if self._memory is None:
                 return False
-            durable = SqliteStore(self.path)
+            durable, protection = self._open_durable()
             try:
                 durable.transact_sync(self._memory.copy_into)
             except BaseException:
                 durable.close()
                 raise
+            self._protection = protection
             self._store, self._memory = durable, None
             return True
 
@@ -69,6 +76,10 @@ class LazyStore(StoreOperations):
 
     def data_version(self) -> int:
         return self._store.data_version()
+
+    @property
+    def file_protection(self) -> Protection:
+        return self._protection
 
     def show_sealed(self) -> None:
         self._store.show_sealed()

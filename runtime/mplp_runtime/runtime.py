@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,8 +23,11 @@ from mplp_runtime.psg.graph import Graph
 from mplp_runtime.settings import Settings, load_settings
 from mplp_runtime.snapshots.snapshots import Snapshots
 from mplp_runtime.sources import Clock, NewId, new_uuid, system_clock
+from mplp_runtime.state_opening import open_state, state_file, state_settings
 from mplp_runtime.trace.files import write_atomically
 from mplp_runtime.vsl.interface import Reading
+
+logger = logging.getLogger(__name__)
 
 STATE_FOLDER = ".mplp"
 STATE_FILE = "state.db"
@@ -66,8 +70,8 @@ class Runtime:
         self._state_folder = root / STATE_FOLDER
         self._timeline: NdjsonSink | None = None
         self._instance = new_uuid()
-        self.vsl = LazyStore(self._state_folder / STATE_FILE)
-        if not in_memory and self._has_reason_to_persist() and self._is_writable():
+        self.vsl = LazyStore(self._state_file(), lambda: open_state(root, state_settings(root)))
+        if not in_memory and self._is_known_where() and self._has_reason_to_persist() and self._is_writable():
             self._use_folder()
         self.bus = EventBus(self.vsl, clock=clock, new_id=new_id)
         self.graph = Graph(self.vsl, self.bus, clock=clock, new_id=new_id)
@@ -188,6 +192,21 @@ class Runtime:
 
     def _has_reason_to_persist(self) -> bool:
         return self.vsl.path.exists() or (self.root / SETTINGS_FILE).exists()
+
+    def _state_file(self) -> Path:
+        try:
+            return state_file(self.root, state_settings(self.root))
+        except StoreError:
+            return self._state_folder / STATE_FILE
+
+    def _is_known_where(self) -> bool:
+        """False while mplp.toml is broken: whoever needs what is kept is told so by `persist`."""
+        try:
+            state_settings(self.root)
+        except StoreError as error:
+            logger.warning("%s", error)
+            return False
+        return True
 
     def _is_writable(self) -> bool:
         nearest = self._state_folder if self._state_folder.exists() else self.root

@@ -14,8 +14,8 @@ from tests.features.completing import PLAIN_CLIENT, accepted, asked, items, labe
 from tests.features.plans import META, plan_value
 from tests.project import ABLE_CLIENT, Project, project, uuid_of
 
-TABLES = ["[run]", "[limits]", "[gates]"]
-IDLE_TABLES = ["[drift]", "[learning]", "[engine]", "[state]"]
+TABLES = ["[run]", "[limits]", "[gates]", "[state]"]
+IDLE_TABLES = ["[drift]", "[learning]", "[engine]"]
 
 
 def settings(text: str, *, roles: tuple[str, ...] = ("tester",), client: object = None) -> Project:
@@ -36,7 +36,7 @@ def written(text: str, label: str, **options: object) -> str:
 def test_tables_are_offered_the_roles_of_steps_first_and_what_does_nothing_last() -> None:
     step = f'[steps."{uuid_of("s1")}"]'
     assert labels(settings("[$0")) == ["[roles.tester]", *TABLES, *IDLE_TABLES, step]
-    assert labels(settings("[$0\n[run]\n[roles.tester]\n")) == ["[limits]", "[gates]", *IDLE_TABLES, step]
+    assert labels(settings("[$0\n[run]\n[roles.tester]\n")) == [*TABLES[1:], *IDLE_TABLES, step]
 
 
 @pytest.mark.parametrize("before", ["[$0", "[$0]", "[ro$0]", "[roles.$0", "$0", "ro$0"])

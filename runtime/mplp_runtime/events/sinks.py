@@ -42,11 +42,14 @@ _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 class NdjsonSink:
     """Keeps the file of one stream up to date; an instance is a callback for `EventBus.subscribe`.
 
+    The store says how its files are protected: an encrypted one has `.sealed` behind its name.
+
     A file that cannot be written is logged once and caught up on with a later event.
     """
 
     def __init__(self, path: Path, store: ValueStateLayer, stream: str) -> None:
-        self.path = path
+        self._protection = store.file_protection
+        self.path = path.with_name(f"{path.name}{self._protection.suffix}")
         self.stream = stream
         self._store = store
         self._lock = threading.Lock()
@@ -97,7 +100,7 @@ class NdjsonSink:
             while is_behind:
                 missing = self._following(self._last_lamport)
                 if missing:
-                    _write_whole(descriptor, b"".join(line_of(stored.event) for stored in missing))
+                    _write_whole(descriptor, b"".join(self._line(stored) for stored in missing))
                     self._last_lamport = missing[-1].lamport
                     added += len(missing)
                 # What is committed from now on is written by its own committer, who waits for the lock.
@@ -111,20 +114,31 @@ class NdjsonSink:
         while True:
             with self._locked_file(lock_limit_s) as descriptor:
                 if os.fstat(descriptor).st_size != self._known_size:
-                    last = _cut_and_find_last(descriptor)
+                    line = _cut_and_find_last(descriptor)
+                    last = self._event_of(line)
                     self._last_lamport = lamport_of(last)
-                    if last and not self._knows(last):
+                    if line and not self._knows(last):
                         self._set_aside()
                         continue
                 yield descriptor
                 return
+
+    def _line(self, stored: StoredEvent) -> bytes:
+        return line_of(self._protection.event(stored.event))
+
+    def _event_of(self, line: Mapping[str, Json]) -> Mapping[str, Json]:
+        """{} for a line that cannot be read here, so that it is one of another state."""
+        try:
+            return self._protection.event_of(line) if line else {}
+        except StoreError:
+            return {}
 
     def _knows(self, event: Mapping[str, Json]) -> bool:
         lamport = lamport_of(event)
         stored = self._store.read(
             lambda reading: list(reading.events(self.stream, after=lamport - 1, limit=1))
         )
-        return bool(stored) and stored[0].event.get("event_id") == event.get("event_id")
+        return bool(stored and event) and stored[0].event.get("event_id") == event.get("event_id")
 
     def _set_aside(self) -> None:
         """Renames a timeline of another state; its events happened, so they are not thrown away."""

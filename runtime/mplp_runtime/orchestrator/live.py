@@ -51,6 +51,7 @@ class RunFiles:
         self._arrived: deque[Mapping[str, Any]] = deque()
         self._sink: NdjsonSink | None = None
         self._writer: TraceWriter | None = None
+        self._is_sealed = bool(store.file_protection.suffix)
         store.read(lambda reading: replay(reading, state, self._recorder))
         if folder is not None:
             trace_id = state.run["trace_id"]
@@ -60,7 +61,9 @@ class RunFiles:
             except StoreError as problem:
                 # The database is the record; the file is caught up on when it can be written.
                 logger.warning("%s", problem)
-            self._writer = TraceWriter(trace_file(folder, trace_id), self._parts)
+            self._writer = TraceWriter(
+                trace_file(folder, trace_id), self._parts, protection=store.file_protection
+            )
         self._unsubscribe = bus.subscribe("*", self._take)
 
     def changed(self, attempts: list[records.Record]) -> None:
@@ -72,8 +75,8 @@ class RunFiles:
 
     @property
     def is_written(self) -> bool:
-        """Whether there are files at all."""
-        return self._writer is not None
+        """Whether there are files that can be shown: encrypted ones are not."""
+        return self._writer is not None and not self._is_sealed
 
     async def close(self) -> None:
         """Writes what is left; both files are complete afterwards."""
@@ -161,4 +164,6 @@ def write_files_from_store(folder: Path, state: RunState, store: ValueStateLayer
     sink.catch_up()
     sink.close()
     head, segments, events = recorder.snapshot(trace_head(state, clock))
-    write_atomically(trace_file(folder, state.run["trace_id"]), trace_text(head, segments, events))
+    protection, path = store.file_protection, trace_file(folder, state.run["trace_id"])
+    text = protection.text(trace_text(head, segments, events))
+    write_atomically(path.with_name(f"{path.name}{protection.suffix}"), text)

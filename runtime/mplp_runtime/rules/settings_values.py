@@ -10,6 +10,7 @@ from typing import Any
 
 from mplp_runtime.rules.findings import Finding, Part, Place, Pointer, Stage
 from mplp_runtime.settings.codes import SETTINGS_CODES
+from mplp_runtime.settings.state_url import path_in_project
 from mplp_runtime.settings.table import Key
 
 _SEVERITIES = {entry.code: entry.severity for entry in SETTINGS_CODES}
@@ -53,10 +54,28 @@ def value_findings(pointer: Pointer, name: str, value: object, key: Key) -> Iter
         yield setting_finding("settings-type-invalid", message, pointer)
     elif kind == "url" and not value.startswith(("http://", "https://")):
         yield _wrong_type(pointer, name, value, "an address that begins with http:// or https://", key)
+    elif kind in {"state_url", "name"}:
+        yield from _of_the_state(pointer, name, value, key)
     elif kind == "variable" and not _VARIABLE.match(value):
         # The value is not repeated: it may be the secret itself.
         message = f"`{name}` takes the name of a variable, never the secret. For example: {key.example}"
         yield setting_finding("settings-secret-inline", message, pointer)
+
+
+def _of_the_state(pointer: Pointer, name: str, value: str, key: Key) -> Iterator[Finding]:
+    if key.kind == "name":
+        if not _VARIABLE.match(value):
+            yield _wrong_type(pointer, name, value, "letters, digits and underscores", key)
+    elif re.match(r"postgres(ql)?:", value):
+        # The value is not repeated: it may hold a password.
+        message = (
+            "An address of PostgreSQL may hold a password; put it into a variable and write the variable's "
+            'name: url_env = "MPLP_STATE_URL"'
+        )
+        yield setting_finding("settings-secret-inline", message, pointer)
+    elif path_in_project(value) is None:
+        words = "sqlite:/// and a path inside the project"
+        yield _wrong_type(pointer, name, value, words, key)
 
 
 def _leaves_the_project(path: str) -> bool:

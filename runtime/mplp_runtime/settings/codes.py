@@ -100,8 +100,8 @@ SETTINGS_CODES: tuple[SettingsCode, ...] = (
         "settings-not-in-effect",
         Severity.WARNING,
         "A setting that this version understands but does not act on. Do not rely on it.",
-        '[state]\nencryption_key_env = "MPLP_STATE_KEY"\n',
-        '[state]\nurl = "sqlite:///.mplp/state.db"\n',
+        '[engine]\nkind = "temporal"\n',
+        '[engine]\nkind = "local"\n',
         "Remove the setting, or update mplp-lsp to a version that acts on it.",
     ),
     SettingsCode(

@@ -180,11 +180,15 @@ class Engine(_Table):
 
 
 class State(_Table):
-    """Where the state is kept and how it is encrypted."""
+    """Where the state is kept and how it is encrypted. `cache_s` 0 means: nothing is kept in memory."""
 
     url: str = "sqlite:///.mplp/state.db"
+    url_env: str | None = None
+    schema_name: str | None = None
+    cache_s: Annotated[float, Field(ge=0, strict=False)] = 60
     encryption_key_env: str | None = None
     encryption_key_file: str | None = None
+    files: Literal["plain", "encrypted", "redacted"] | None = None
 
 
 class Settings(_Table):

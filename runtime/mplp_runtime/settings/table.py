@@ -18,6 +18,8 @@ KeyKind = Literal[
     "command",
     "choice",
     "url",
+    "state_url",
+    "name",
     "variable",
     "to",
     "path",
@@ -251,10 +253,27 @@ TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
         "state": MappingProxyType(
             {
                 "url": Key(
-                    "string",
-                    "Where the state is kept: sqlite:///path or postgresql://…",
+                    "state_url",
+                    "The file that the state is kept in; inside the project.",
                     '"sqlite:///.mplp/state.db"',
                     '"sqlite:///.mplp/state.db"',
+                ),
+                "url_env": Key(
+                    "variable",
+                    "The name of the variable that holds the address of a PostgreSQL database; "
+                    "the state is kept there.",
+                    '"MPLP_STATE_URL"',
+                ),
+                "schema_name": Key(
+                    "name",
+                    "The schema of the PostgreSQL database; without it one named after the project's folder.",
+                    '"mplp_shop"',
+                ),
+                "cache_s": Key(
+                    "number",
+                    "Seconds that a value from PostgreSQL may be answered from memory; 0 means never.",
+                    "10",
+                    "60",
                 ),
                 "encryption_key_env": Key(
                     "variable",
@@ -263,6 +282,13 @@ TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
                 ),
                 "encryption_key_file": Key(
                     "string", "A file of mode 0600 outside the project that holds the key.", '"/etc/mplp/key"'
+                ),
+                "files": Key(
+                    "choice",
+                    "What traces and timelines show; unsaid, `encrypted` where the state is, else `plain`.",
+                    '"redacted"',
+                    None,
+                    ("plain", "encrypted", "redacted"),
                 ),
             }
         ),
@@ -273,9 +299,6 @@ NOT_IN_EFFECT: Mapping[tuple[str, str], tuple[tuple[object, ...], str]] = Mappin
     {
         ("engine", "kind"): (("local",), "steps run in this process"),
         ("engine", "address"): (("127.0.0.1:7233",), "steps run in this process"),
-        ("state", "url"): (("sqlite:///.mplp/state.db",), "the state is kept in .mplp/state.db"),
-        ("state", "encryption_key_env"): ((), "the state is not encrypted"),
-        ("state", "encryption_key_file"): ((), "the state is not encrypted"),
         ("gates", "ci_blocks_completion"): ((False,), "plans complete whatever CI says"),
         ("gates", "tool_failure_blocks"): (([],), "failing tools block nothing"),
         ("gates", "git_merge_reapproval"): ((False,), "merges change no approval"),

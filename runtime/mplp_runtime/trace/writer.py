@@ -11,6 +11,7 @@ from typing import Any
 from mplp_runtime.errors import StoreError
 from mplp_runtime.trace.document import trace_text
 from mplp_runtime.trace.files import write_atomically
+from mplp_runtime.vsl.file_protection import PLAIN, Protection
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +29,15 @@ class TraceWriter:
     """
 
     def __init__(
-        self, path: Path, parts: Callable[[], TraceParts], *, interval_s: float = _INTERVAL_S
+        self,
+        path: Path,
+        parts: Callable[[], TraceParts],
+        *,
+        interval_s: float = _INTERVAL_S,
+        protection: Protection = PLAIN,
     ) -> None:
-        self.path = path
+        self.path = path.with_name(f"{path.name}{protection.suffix}")
+        self._protection = protection
         self.problem: str | None = None
         self._parts = parts
         self._interval_s = interval_s
@@ -72,7 +79,7 @@ class TraceWriter:
     async def _write(self) -> None:
         try:
             head, segments, events = self._parts()
-            text = trace_text(head, segments, events)
+            text = self._protection.text(trace_text(head, segments, events))
             await asyncio.to_thread(write_atomically, self.path, text, folders=False)
             self.problem = None
         except StoreError as problem:

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from mplp_runtime.vsl.file_protection import Protection
 
 T = TypeVar("T")
 Json = Any
@@ -197,5 +200,9 @@ class ValueStateLayer(Protocol):
 
     def show_sealed(self) -> None:
         """From now on encrypted rows are handed out as `values.Sealed` instead of being refused."""
+
+    @property
+    def file_protection(self) -> Protection:
+        """How files that retell this state are written."""
 
     def close(self) -> None: ...

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from mplp_runtime.sources import NewId, new_uuid
+from mplp_runtime.vsl.file_protection import PLAIN, Protection
 from mplp_runtime.vsl.graph_queries import matching_nodes
 from mplp_runtime.vsl.interface import GraphQuery, Json, Node, Reading, T, Transaction
 from mplp_runtime.vsl.transaction_handle import TransactionHandle
@@ -15,8 +16,14 @@ from mplp_runtime.vsl.transaction_handle import TransactionHandle
 class StoreOperations(ABC):
     """What back ends and decorators inherit: each operation is one transaction, or one read.
 
+    `file_protection` says how files that retell the state are written (`[state] files`).
+
     With a `transaction` from `begin_transaction` an operation becomes part of that instead.
     """
+
+    @property
+    def file_protection(self) -> Protection:
+        return PLAIN
 
     @abstractmethod
     async def transact(self, work: Callable[[Transaction], T]) -> T:

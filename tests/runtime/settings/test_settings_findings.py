@@ -217,23 +217,46 @@ def test_a_role_that_asks_for_more_than_the_limits_is_told_what_counts() -> None
     )
 
 
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('url = "sqlite:///build/state.db"', None),
+        ('url = "sqlite:////var/lib/state.db"', "settings-type-invalid"),
+        ('url = "sqlite:///../elsewhere/state.db"', "settings-type-invalid"),
+        ('url = "redis://localhost"', "settings-type-invalid"),
+        ('url = "postgresql://me:hunter2@localhost/x"', "settings-secret-inline"),
+        ('url_env = "MPLP_STATE_URL"', None),
+        ('url_env = "postgresql://me:hunter2@localhost/x"', "settings-secret-inline"),
+        ('schema_name = "mplp_shop"', None),
+        ('schema_name = "a; drop"', "settings-type-invalid"),
+        ("cache_s = 0", None),
+        ("cache_s = -1", "settings-type-invalid"),
+        ('files = "redacted"', None),
+        ('files = "hidden"', "settings-value-unknown"),
+        ('encryption_key_env = "MPLP_STATE_KEY"', None),
+    ],
+)
+def test_where_the_state_is_kept_is_checked_and_no_password_is_repeated(line: str, code: str | None) -> None:
+    findings = settings_findings(tomllib.loads(f"[state]\n{line}"))
+    assert [finding.code for finding in findings] == ([code] if code else [])
+    assert "hunter2" not in "".join(finding.message for finding in findings)
+
+
 def test_what_is_not_in_effect_is_said_unless_it_asks_for_nothing() -> None:
     asked = """
     gates = {ci_blocks_completion = true, tool_failure_blocks = ["eslint"], git_merge_reapproval = true}
     drift = {active_interval_s = 5, snapshot_before = ["tester"]}
     learning = {collect = true}
     engine = {kind = "temporal", address = "10.0.0.1:7233"}
-    state = {url = "postgresql://localhost/x", encryption_key_file = "/etc/key"}
     """
     findings = settings_findings(tomllib.loads(asked))
     assert {finding.code for finding in findings} == {"settings-not-in-effect"}
-    assert len(findings) == 10
+    assert len(findings) == 8
     idle = """
     gates = {ci_blocks_completion = false, tool_failure_blocks = [], git_merge_reapproval = false}
     drift = {active_interval_s = 0, snapshot_before = []}
     learning = {collect = false}
     engine = {kind = "local"}
-    state = {url = "sqlite:///.mplp/state.db"}
     """
     assert settings_findings(tomllib.loads(idle)) == []
     [wrong] = settings_findings({"learning": {"collect": "yes"}})

@@ -93,10 +93,11 @@ def test_every_key_is_read_by_the_runtime_or_told_as_not_in_effect() -> None:
     """A key that nothing reads must not pass silently; `drift.active_interval_s` once did."""
     source = "".join(
         path.read_text(encoding="utf-8")
-        for folder in ("ael", "orchestrator", "settings/model.py", "approvals.py")
+        for folder in ("ael", "orchestrator", "settings/model.py", "approvals.py", "state_opening.py")
         for path in ([RUNTIME / folder] if folder.endswith(".py") else (RUNTIME / folder).glob("*.py"))
     )
     for table, name in KEYS:
-        owner = "base" if table == "limits" else f"(settings|self|_settings)[.]{table}"
+        parts = {"limits": "base", "state": r"\bsettings"}
+        owner = parts.get(table, f"(settings|self|_settings)[.]{table}")
         is_read = re.search(rf"{owner}[.]{name}\b", source) is not None
         assert is_read != ((table, name) in NOT_IN_EFFECT), (table, name)
