@@ -6,7 +6,7 @@ closed documents can be kept; those of an open one are kept block by block.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mplp_lsp.analysis.name_places import tree_of
@@ -18,6 +18,7 @@ from mplp_lsp.features.symbol_words import (
     named_by,
 )
 from mplp_lsp.text.elements import Element
+from mplp_lsp.text.sound_json import sound_value
 from mplp_lsp.text.spans import Block
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
@@ -84,17 +85,29 @@ def _lines(document: Document) -> Iterator[str]:
         for table, key in _tables(document):
             yield _line(key, key if table == "steps" else "", key if table == "roles" else "")
         return
+    field, part = MAIN_LISTS.get(kind, ("", ""))
+    # Nobody has most documents open: their values are needed once, and no places in them.
+    told = None if document.is_open else sound_value(document.text.text)
+    if told is not None:
+        value = told[0] if isinstance(told[0], dict) else {}
+        yield _of_document(document, kind, value)
+        entries = value.get(field)
+        for entry in entries if isinstance(entries, list) else ():
+            yield _of_entry(entry, part)
+        return
     tree = tree_of(document)
     if tree is None:
         return
-    header = tree.header if isinstance(tree.header, dict) else {}
+    yield _of_document(document, kind, tree.header if isinstance(tree.header, dict) else {})
+    listed = tree.tables.get(field)
+    for block in () if listed is None else listed.blocks:
+        yield _of_block(block, part)
+
+
+def _of_document(document: Document, kind: str, header: Mapping[str, object]) -> str:
     own = header.get(OWN_ID.get(kind, ""))
     own_id = own if isinstance(own, str) else ""
-    yield _line(name_of_document(kind, header, own_id, document.uri.rpartition("/")[2]), own_id, "")
-    field, part = MAIN_LISTS.get(kind, ("", ""))
-    entries = tree.tables.get(field)
-    for block in () if entries is None else entries.blocks:
-        yield _of_block(block, part)
+    return _line(name_of_document(kind, header, own_id, document.uri.rpartition("/")[2]), own_id, "")
 
 
 def _of_block(block: Block[Element], part: str) -> str:
@@ -102,17 +115,16 @@ def _of_block(block: Block[Element], part: str) -> str:
     known = block.cache.get(key)
     if isinstance(known, str):
         return known
-    lines: list[str] = []
-    for element in block.elements:
-        value = element.value if isinstance(element.value, dict) else {}
-        own_id, role = value.get(f"{part}_id"), value.get(_ROLES.get(part, ""))
-        name = name_of_part(part, value) or ""
-        lines.append(
-            _line(name, own_id if isinstance(own_id, str) else "", role if isinstance(role, str) else "")
-        )
-    text = "\n".join(lines)
+    text = "\n".join([_of_entry(element.value, part) for element in block.elements])
     block.cache[key] = text
     return text
+
+
+def _of_entry(entry: object, part: str) -> str:
+    value = entry if isinstance(entry, dict) else {}
+    own_id, role = value.get(f"{part}_id"), value.get(_ROLES.get(part, ""))
+    name = name_of_part(part, value) or ""
+    return _line(name, own_id if isinstance(own_id, str) else "", role if isinstance(role, str) else "")
 
 
 def _line(name: str, own_id: str, role: str) -> str:
