@@ -70,6 +70,8 @@ def _title(wrong: str, right: str) -> str:
         if len(wrong) > _LONGEST_SHOWN or any(character in wrong for character in "`\r\n"):
             return "Remove what does not belong to the document"
         return f"Remove the {_NAMES[wrong[0]]}" if wrong[:1] in _NAMES else f"Remove {_shown(wrong.strip())}"
+    if len(wrong) > 1 and len(right) > len(wrong) // 2 and wrong.count(",") + wrong.count(":") > 1:
+        return "Write it as JSON"
     if not wrong:
         return f"Insert a {_NAMES[right]}" if right in '",:' else f"Insert {_shown(right)}"
     return f"Change {_shown(wrong)} to {_shown(right)}"

@@ -32,11 +32,12 @@ _INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,20})?)?"
     r"(?:[Zz]|[+-][0-9]{2}:?[0-9]{2})?)?(?![0-9A-Za-z:.\-\"])"
 )
-_ELLIPSIS = re.compile(r'(\.{2,5}|…)(?=[\s,\]}"{]|\Z)[ \t\r\n]{0,200}((?:,[ \t]{0,20})?)')
+_ELLIPSIS = re.compile(r'(\.{2,5}|…|```\w{0,20})(?=[\s,\]}"{]|\Z)[ \t\r\n]{0,200}((?:,[ \t]{0,20})?)')
+FENCE = "A Markdown fence is no part of the document."
 TEXT_BARE = "Text stands in double quotes."
 _ESCAPES = {'"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _LITERALS: Mapping[str, object] = {"true": True, "false": False, "null": None}
-_LITERALS_ELSEWHERE: Mapping[str, str] = {
+LITERALS_ELSEWHERE: Mapping[str, str] = {
     "True": "true",
     "TRUE": "true",
     "yes": "true",
@@ -310,7 +311,7 @@ class Lexer(GapLexer):
             message = "This string has no opening quote."
             self.add("json-string-unterminated", message, offset, quoted.end(), expected='"')
             return Token(quoted.group(1), quoted.end())
-        literal = _LITERALS_ELSEWHERE.get(word) or _misspelt(word)
+        literal = LITERALS_ELSEWHERE.get(word) or _misspelt(word)
         if literal:
             self.add("json-literal-invalid", f"`{word}` is no JSON value; write `{literal}`.", offset, stop)
             return Token(_LITERALS[literal], stop)
@@ -321,7 +322,7 @@ class Lexer(GapLexer):
         return Token(text[offset:stop], stop)
 
     def leaves_out(self, offset: int) -> bool:
-        """Whether the dots stand here that people put in place of entries."""
+        """Whether the dots stand here that people put in place of entries, or the fence of a code block."""
         match = _ELLIPSIS.match(self.text, offset)
         self.note(match.end() + 1 if match else offset + 6)
         return match is not None
@@ -331,6 +332,8 @@ class Lexer(GapLexer):
         match = _ELLIPSIS.match(self.text, offset)
         dots, stop = (match.group(1), match.end(1)) if match else ("", offset)
         message = f"`{dots}` stands for nothing in JSON: write what it leaves out, or remove it."
+        if dots.startswith("`"):
+            message = FENCE
         # Behind a colon, removing it would leave nothing.
         is_value = self.text[max(offset - 200, 0) : offset].rstrip(" \t\r\n").endswith(":")
         behind = match.end() if match and match.group(2) else stop

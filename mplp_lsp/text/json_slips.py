@@ -127,6 +127,9 @@ def slips(text: str, low: int, fault: int) -> Iterator[Slip]:
     end = min(fault + 1, len(text))
     for at in (*range(end, low - 1, -1), *range(end + 1, min(end + _BEYOND, len(text)))):
         char = char_at(text, at)
+        if char and char in "()":
+            for sign in "[]{}":
+                yield Slip(at, at + 1, sign)
         if char and char in _ALL_SIGNS:
             yield Slip(at, at + 1, "")
             for sign in _SIGNS:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from mplp_lsp.text.edits import Edit, stretches
+from mplp_lsp.text.json_lexer import FENCE
 from mplp_lsp.text.problems import Problem
 from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.spans import Block, Joint, Spans
@@ -139,6 +140,9 @@ class Timeline:
         for block in self.lines.blocks:
             found.extend(problem.moved(start) for problem in _problems_of(block))
             start += block.length
+        if len(found) > 1 and found[0].message == found[-1].message == FENCE:
+            # The other end of the same fence.
+            found.pop()
         return found
 
     def is_broken(self, pointer: Pointer) -> bool:

@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 from mplp_lsp.text.edits import Edit, Stretch, stretches
 from mplp_lsp.text.elements import ElementTable, Rows
-from mplp_lsp.text.json_gaps import CONFLICT, CONFLICT_REST
 from mplp_lsp.text.json_keys import is_cut_off
 from mplp_lsp.text.json_parser import Cut, Root, read_root
 from mplp_lsp.text.json_root_slips import Span, root_slips
 from mplp_lsp.text.json_slips import Slip, problem_of
 from mplp_lsp.text.json_table import Before, OldTable, TableReader
+from mplp_lsp.text.json_told import told_once
 from mplp_lsp.text.places import Placing, Spot
 from mplp_lsp.text.problems import Problem
 from mplp_lsp.text.snapshot import TextSnapshot
@@ -203,7 +203,7 @@ class Tree:
         found = list(self.root_problems)
         for table in self._all_tables:
             found.extend(table.problems())
-        return _conflicts_once(sorted(found, key=_place))
+        return told_once(sorted(found, key=_place), self.text)
 
     def is_broken(self, pointer: Pointer) -> bool:
         """Whether something is wrong inside a value, so that "something is missing" must not be said of it.
@@ -370,18 +370,3 @@ def _too_large(text: TextSnapshot, size: int) -> Tree:
     message = f"This document is larger than {limit} MB and is not checked."
     problem = Problem("document-too-large", message, 0, min(1, text.length), {}, Severity.INFORMATION)
     return Tree(text, Root(None, (), {}, (problem,), None, Placing()), (), size)
-
-
-def _conflicts_once(problems: list[Problem]) -> list[Problem]:
-    """Without the second half of each merge conflict that starts where a problem says so."""
-    kept: list[Problem] = []
-    is_open = False
-    for problem in problems:
-        if problem.message == CONFLICT:
-            is_open = True
-        elif problem.message == CONFLICT_REST:
-            is_rest, is_open = is_open, False
-            if is_rest:
-                continue
-        kept.append(problem)
-    return kept

@@ -7,6 +7,9 @@ import json
 import pytest
 
 from mplp_lsp.text.json_gaps import CONFLICT, CONFLICT_REST
+from mplp_lsp.text.json_lexer import FENCE
+from mplp_lsp.text.json_told import JAVASCRIPT, PYTHON
+from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.tree import Tree
 from tests.text.test_slips import problems
@@ -123,3 +126,51 @@ def test_a_time_without_its_quotes_is_one_problem(moment: str) -> None:
     text = PLAN.replace('"A"', moment)
     assert problems(text) == [(2, moment, "Text stands in double quotes.")]
     assert value(text) == {**VALUE, "title": moment}
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "meant"),
+    [
+        (
+            "{'title': 'it\\'s', 'done': True, 'data': None, 'steps': [{'id': 1}]}",
+            PYTHON,
+            {"title": "it's", "done": True, "data": None, "steps": [{"id": 1}]},
+        ),
+        ("{title: 'A', done: false, n: [{x: 1}]}", PYTHON, {"title": "A", "done": False, "n": [{"x": 1}]}),
+        (
+            "{title: null, done: false, n: [{x: 1}]}",
+            JAVASCRIPT,
+            {"title": None, "done": False, "n": [{"x": 1}]},
+        ),
+        (
+            "{\"steps\": [{\"id\": 1}, {'id': 'x', 'n': 2}]}",
+            PYTHON,
+            {"steps": [{"id": 1}, {"id": "x", "n": 2}]},
+        ),
+    ],
+)
+def test_a_stretch_in_the_style_of_another_language_is_one_problem(
+    text: str, message: str, meant: object
+) -> None:
+    tree = Tree.parse(TextSnapshot.of(text))
+    (problem,) = tree.problems
+    start, end, right = (problem.data[f"repair_{part}"] for part in ("start", "end", "text"))
+    assert problem.message == message
+    assert json.loads(f"{text[:start]}{right}{text[end:]}") == tree.value == meant  # type: ignore[misc]
+
+
+def test_two_single_quotes_are_two_slips() -> None:
+    assert len(problems("{'a': 1, \"b\": 2, 'c': 3}")) == 2
+
+
+@pytest.mark.parametrize(("left", "right"), [("(", "]"), ("[", ")")])
+def test_a_round_bracket_is_the_square_one_that_was_meant(left: str, right: str) -> None:
+    text = f'{{"title": "A", "steps": {left}{{"id": 1}}, {{"id": 2}}{right}, "end": {{"x": [1, 2]}}}}'
+    wrong = left if left == "(" else right
+    assert problems(text) == [(1, wrong, f"`{'[' if left == '(' else ']'}` expected here, not `{wrong}`.")]
+    assert value(text) == VALUE
+
+
+def test_the_fence_around_a_timeline_is_one_problem() -> None:
+    timeline = Timeline.parse(TextSnapshot.of('```json\n{"a": 1}\n{"a": 2}\n```\n'))
+    assert [(problem.start, problem.message) for problem in timeline.problems] == [(0, FENCE)]

@@ -30,8 +30,14 @@ def timeline_findings(events: Events) -> list[Finding]:
     by_time = [
         finding for finding in _time_backwards(events) if int(finding.place.pointer[0]) not in out_of_place
     ]
+    out_of_place |= {int(finding.place.pointer[0]) for finding in by_time}
     found = [*_duplicates(events), *by_clock, *by_time]
-    found += _told_in_best_order(events, is_disordered=bool(by_clock or by_time))
+    # An event with a wrong time does not fit its run either: it is told once.
+    found += [
+        finding
+        for finding in _told_in_best_order(events, is_disordered=bool(out_of_place))
+        if int(finding.place.pointer[0]) not in out_of_place
+    ]
     return sorted(found, key=order_of)
 
 

@@ -21,7 +21,7 @@ ADVICE_SECTION = Section(
             "warning",
             "A text that is there for people is empty or has blanks only. "
             "A schema counts a blank as a letter, so it lets that pass.",
-            "Write what it is about.",
+            "Write for people what it is about, or leave out a key that need not be there.",
             one('{"title": "  "}'),
             one('{"title": "Spring release"}'),
         ),
@@ -29,7 +29,7 @@ ADVICE_SECTION = Section(
             "times-backwards",
             "warning",
             "Something was changed before it was made, or ended before it began.",
-            "Correct the wrong one of the two times.",
+            "Correct the wrong one of the two times; the earlier one is linked.",
             one(_BACKWARDS, "context"),
             one(_FORWARDS, "context"),
         ),

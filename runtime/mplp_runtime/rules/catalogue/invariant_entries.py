@@ -28,6 +28,31 @@ _FAULTY: dict[str, object] = {
     "exists": None,
     "optional-string": 7,
 }
+_FIX_BY_RULE = {
+    "uuid-v4": "Give {member} a UUID of version 4 in lower case, such as `" + FIRST + "`; a fix makes one.",
+    "non-empty-string": "Write a text into {member}; blanks alone say nothing.",
+    "iso-datetime": "Write {member} as in `2025-12-06T12:00:00Z`. A fix adds what is missing if that is "
+    "certain.",
+    "exists": "Add {member}, an object. A fix adds an empty one to fill in.",
+    "min-length": "Add an entry to {member}. A fix adds one to fill in.",
+    "optional-string": "Write {member} as text, or leave it out.",
+}
+_FIXES = {
+    "sa_context_must_be_active": "Set the `status` of the context to `active` before the plan runs.",
+    "sa_steps_agent_role_if_present": "Write the name of the role, or remove `agent_role`.",
+    "sa_trace_not_empty": "Record what happened in `events`, at least that the run is over.",
+    "map_participants_have_role_ids": "Give the participant the `role_id` of a Role document, or its name.",
+    "map_turn_completion_matches_dispatch": "Add the `MAPTurnCompleted` (or the `MAPTurnDispatched`) that is "
+    "missing, with the same `role_id` and `turn_number` and in the right order of time.",
+    "map_broadcast_has_receivers": "Add a `MAPBroadcastReceived` for each role that got the broadcast, "
+    "behind it.",
+    "learning_sample_source_flow_non_empty": "Write the name of the flow, or remove `source_flow_id`.",
+}
+_APPLIES = {"map_participants_have_role_ids": "once the session has begun, and to a blank one always"}
+_SEVERITIES = {
+    "map_participants_have_role_ids": "error; warning for a blank one while the session is a draft or "
+    "cancelled",
+}
 _EVENT_LISTS = {
     "turns": (("MAPTurnDispatched",), ("MAPTurnDispatched", "MAPTurnCompleted")),
     "broadcasts": (("MAPBroadcastSent",), ("MAPBroadcastSent", "MAPBroadcastReceived")),
@@ -48,16 +73,38 @@ def invariant_section() -> Section:
 def _entry(invariant: mplp_schemas.Invariant) -> Entry:
     where = "the events of a session" if invariant.path is None else f"`{invariant.path}`"
     asks = "" if invariant.rule is None else f": `{invariant.rule}`"
+    scope = invariant.scope.replace("_", " ").replace("ci ", "CI ").replace("git ", "Git ")
+    article = "an" if scope.startswith("e") else "a"
     failing, passing = _examples(invariant)
     return Entry(
         code_of(invariant.id),
-        "error",
-        f"{invariant.sentence} Looks at {where} of a {invariant.scope}{asks}; applies "
-        f"{_MOMENTS[invariant.moment]}.",
-        "Write what the rule asks for.",
+        _SEVERITIES.get(invariant.id, "error"),
+        f"{invariant.sentence} Looks at {where} of {article} {scope}{asks}; applies "
+        f"{_APPLIES.get(invariant.id, _MOMENTS[invariant.moment])}{_condition(invariant)}.",
+        _FIXES.get(invariant.id) or _fix(invariant),
         failing,
         passing,
     )
+
+
+def _condition(invariant: mplp_schemas.Invariant) -> str:
+    """When a rule speaks at all."""
+    when = invariant.when
+    family = f", if `{when.field}` is `{when.equals}`" if when.field is not None else ""
+    return f"{family}, where it is there" if when.present else family
+
+
+def _fix(invariant: mplp_schemas.Invariant) -> str:
+    """What to write, by the kind of rule."""
+    name, _, rest = (invariant.rule or "").partition("(")
+    argument = rest.removesuffix(")")
+    member = f"`{(invariant.path or '').rpartition('.')[2]}`"
+    if name == "enum":
+        words = [f"`{word}`" for word in argument.split(",")]
+        return f"Write one of {', '.join(words)}. A fix offers the one that was probably meant."
+    if name == "eq":
+        return f"Write the id that `{argument}` has. A fix does it where both documents are at hand."
+    return _FIX_BY_RULE[name].format(member=member)
 
 
 def _examples(invariant: mplp_schemas.Invariant) -> tuple[Example, Example]:

@@ -230,7 +230,7 @@ DECISION_SECTION = Section(
             "status-contradicts-time",
             "warning",
             "A trace, a segment or a dialog is under way by its status, but has a time at which it ended.",
-            "Write the status it ended with, or remove the time.",
+            "Write the status with which it ended (`completed`, `failed`, `cancelled`), or remove the time.",
             one(f'{{"status": "running", {_time("finished_at", _TEN)}}}', "trace"),
             one(f'{{"status": "completed", {_time("finished_at", _TEN)}}}', "trace"),
         ),

@@ -36,7 +36,7 @@ GRAPH_SECTION = Section(
             "step-dependency-self",
             "error",
             "A step depends on itself, so it could never start.",
-            "Remove the dependency.",
+            "Remove the dependency. A fix does it.",
             one(_steps(_step(FIRST, needs=FIRST))),
             _SOUND,
         ),
@@ -62,7 +62,7 @@ GRAPH_SECTION = Section(
             "Steps wait for each other in a circle, so none of them could ever start. Each circle is told "
             "once, at "
             "the dependency that closes it; every edge of it is linked.",
-            "Remove one of the dependencies.",
+            "Remove one of the dependencies; for each edge of the circle there is a fix that does it.",
             one(_steps(_step(FIRST, needs=SECOND), _step(SECOND, needs=FIRST))),
             _SOUND,
         ),
@@ -71,8 +71,9 @@ GRAPH_SECTION = Section(
             "hint",
             "A step is numbered before a step on which it depends. Dependencies decide; the number is "
             "only used "
-            "among steps that are free to run.",
-            "Renumber the steps.",
+            "among steps that are free to run. A number that several steps contradict is told itself.",
+            "Correct the number, or renumber all steps in the order of their dependencies: a refactoring "
+            "does it.",
             one(_steps(_step(FIRST, '"order_index": 2'), _step(SECOND, '"order_index": 1', needs=FIRST))),
             one(_steps(_step(FIRST, '"order_index": 1'), _step(SECOND, '"order_index": 2', needs=FIRST))),
         ),
@@ -80,7 +81,7 @@ GRAPH_SECTION = Section(
             "step-role-missing",
             "information",
             "A step has no `agent_role`. The protocol allows that, but nothing says who runs the step.",
-            "Add an `agent_role`.",
+            'Add an `agent_role`, the name of who does it: `"agent_role": "tester"`.',
             one(_steps(_step(FIRST))),
             one(_steps(_step(FIRST, '"agent_role": "tester"'))),
         ),
@@ -119,7 +120,7 @@ STATUS_SECTION = Section(
             "step-running-in-draft",
             "warning",
             "A step is in progress although the plan is a draft, proposed or approved, and has not started.",
-            "Correct one of the two statuses.",
+            "Put the plan `in_progress`, or the step back to `pending`.",
             one(_steps(_step(FIRST, _RUNNING), status="draft")),
             one(_steps(_step(FIRST, _RUNNING), status="in_progress")),
         ),

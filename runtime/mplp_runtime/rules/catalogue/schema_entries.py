@@ -45,7 +45,7 @@ HABIT_SECTION = Section(
             "warning",
             "An event names something by a UUID that is not of version 4. Its schema takes any UUID, but no "
             "plan, context or session can have such an id.",
-            "Write the id of what is meant.",
+            "Copy the id from the document it is to name. An id of its own gets a fresh UUID of version 4.",
             one(f'{{"event_type": "SACompleted", "sa_id": "{_VERSION_1}"}}', "event"),
             one(f'{{"event_type": "SACompleted", "sa_id": "{FIRST}"}}', "event"),
         ),
@@ -53,7 +53,9 @@ HABIT_SECTION = Section(
             "protocol-version-unsupported",
             "warning; information for a minor version",
             "The document claims a version of the protocol that is not the one checked here, 1.0.0.",
-            "Write `1.0.0`, or read the findings with that in mind.",
+            "Write `1.0.0`. Where the document is meant for another version, expect that some of the "
+            "findings "
+            "do not hold there.",
             one('{"meta": {"protocol_version": "2.0.0"}}'),
             one('{"meta": {"protocol_version": "1.0.0"}}'),
         ),
@@ -68,7 +70,8 @@ SCHEMA_SECTION = Section(
             "property-missing",
             "error",
             "An object lacks something it must have.",
-            "Add it.",
+            "Add the key that the message names. A fix adds it with a value to begin with; an id is a "
+            "fresh one.",
             one('{"steps": [{"description": "Test"}]}'),
             one(
                 '{"meta": {"protocol_version": "1.0.0", "schema_version": "1.0.0"},\n'
@@ -91,7 +94,9 @@ SCHEMA_SECTION = Section(
             "type-wrong",
             "error",
             "A value is of another kind than asked for: a number instead of text, say.",
-            "Write a value of that kind.",
+            "Write the kind of value that the message names: text in quotes, numbers and `true` without, a "
+            "list in "
+            "`[ ]`, an object in `{ }`. Where only that is wrong, a fix does it.",
             one('{"title": 7}'),
             one('{"title": "7"}'),
         ),
@@ -107,7 +112,7 @@ SCHEMA_SECTION = Section(
             "const-mismatch",
             "error",
             "Exactly one value is allowed here: an event of the pipeline, say, names its own family.",
-            "Write that value. A fix does it.",
+            "Write the value that the message names. A fix does it.",
             one('{"event_family": "intent"}', "pipeline-stage"),
             one('{"event_family": "pipeline_stage"}', "pipeline-stage"),
         ),
@@ -115,7 +120,9 @@ SCHEMA_SECTION = Section(
             "id-malformed",
             "error",
             "An id is no UUID of version 4 in lower case; the message says what exactly is wrong.",
-            "Write such a UUID. A fix repairs this one where it is certain what was meant.",
+            "Copy the id from what is meant. For something new, a fix makes a UUID and writes it wherever "
+            "the "
+            "document names this one.",
             one('{"plan_id": "plan-1"}'),
             one(_ID),
         ),
@@ -125,7 +132,9 @@ SCHEMA_SECTION = Section(
             "A text does not have the form that is asked for: three numbers for a version, lower-case "
             "words joined "
             "by dots for the type of an event.",
-            "Write it in that form.",
+            "Write `1.0.0` for a version, `step.started` for the type of an event inside a document. A fix "
+            "does it "
+            "where it is certain what was meant.",
             one('{"meta": {"schema_version": "v1"}}'),
             one('{"meta": {"schema_version": "1.0.0"}}'),
         ),
@@ -157,7 +166,7 @@ SCHEMA_SECTION = Section(
             "format-uuid",
             "error",
             "A text is no UUID.",
-            "Write a UUID.",
+            "Copy the id from what is meant; for something new a fix makes a UUID.",
             one('{"event_id": "event-1"}', "event"),
             one(f'{{"event_id": "{FIRST}"}}', "event"),
         ),
@@ -165,7 +174,7 @@ SCHEMA_SECTION = Section(
             "text-empty",
             "error",
             "A text that has to say something is empty.",
-            "Write something.",
+            "Write what it is called or about. A key that need not be there is better left out.",
             one('{"title": ""}'),
             _TITLED,
         ),
@@ -173,7 +182,7 @@ SCHEMA_SECTION = Section(
             "list-empty",
             "error",
             "A list that needs at least one entry has none.",
-            "Add an entry.",
+            "Add an entry; a fix adds one to fill in. A list that need not be there can be left out.",
             one('{"steps": []}'),
             one(f'{{"steps": [{{"step_id": "{FIRST}"}}]}}'),
         ),
@@ -181,7 +190,7 @@ SCHEMA_SECTION = Section(
             "number-too-small",
             "error",
             "A number is below the least that is allowed.",
-            "Write a larger one.",
+            "Write the least that the message names, or more. `order_index` counts from 0.",
             one('{"steps": [{"order_index": -1}]}'),
             one('{"steps": [{"order_index": 0}]}'),
         ),
@@ -189,7 +198,7 @@ SCHEMA_SECTION = Section(
             "number-too-large",
             "error",
             "A number is above the most that is allowed.",
-            "Write a smaller one.",
+            "Write the most that the message names, or less. Scores are fractions: `0.8`, not `80`.",
             one('{"meta": {"quality_score": 7}}', "sample"),
             one('{"meta": {"quality_score": 0.7}}', "sample"),
         ),
