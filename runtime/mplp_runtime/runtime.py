@@ -15,6 +15,7 @@ from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
 from mplp_runtime.integration.intake import Intake
 from mplp_runtime.lazy_store import LazyStore
+from mplp_runtime.learning.collector import Collector
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.live import TRACES
 from mplp_runtime.orchestrator.manager import RunManager
@@ -69,6 +70,7 @@ class Runtime:
         self._in_memory = in_memory
         self._state_folder = root / STATE_FOLDER
         self._timeline: NdjsonSink | None = None
+        self._collector: Collector | None = None
         self._instance = new_uuid()
         self.vsl = LazyStore(self._state_file(), lambda: open_state(root, state_settings(root)))
         if not in_memory and self._is_known_where() and self._has_reason_to_persist() and self._is_writable():
@@ -143,11 +145,21 @@ class Runtime:
         """The project's mplp.toml as it is on disk, or the defaults. Raises SettingsInvalid."""
         path = self.root / SETTINGS_FILE
         try:
-            return load_settings(path.read_text(encoding="utf-8-sig"))
+            settings = load_settings(path.read_text(encoding="utf-8-sig"))
         except FileNotFoundError:
-            return Settings()
+            settings = Settings()
         except (OSError, UnicodeDecodeError) as problem:
             raise SettingsInvalid(f"{SETTINGS_FILE} cannot be read: {problem}.") from problem
+        self._collect(wanted=settings.learning.collect)
+        return settings
+
+    def _collect(self, *, wanted: bool) -> None:
+        """Learning samples are kept from the moment on in which somebody reads that they are wanted."""
+        if wanted and self._collector is None and self.folder is not None:
+            self._collector = Collector(self.folder, self.vsl, self.bus, new_id=self.new_id)
+        elif not wanted and self._collector is not None:
+            self._collector.close()
+            self._collector = None
 
     def persist(self) -> bool:
         """Moves the state into `.mplp/`, also if it was opened in memory; False in a read-only folder.
@@ -173,6 +185,7 @@ class Runtime:
         """Ends what was started here and closes the state; runs under way stay resumable (D26)."""
         await self.runs.close()
         records.instance_closed(self._instance)
+        self._collect(wanted=False)
         if self._timeline is not None:
             self._timeline.close()
         self.vsl.close()
@@ -227,4 +240,4 @@ class Runtime:
             return
         self._timeline = NdjsonSink(self.folder / TIMELINE_FILE, self.vsl, "project")
         self._timeline.catch_up()
-        self.bus.subscribe("*", self._timeline)
+        self.bus.follow(self._timeline.take)

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import TypeVar
 
 from mplp_runtime.errors import EventRejected
 from mplp_runtime.events.families import Stamper
@@ -16,6 +17,8 @@ from mplp_runtime.vsl.ready import ReadyEvent, WrittenEvent
 from mplp_runtime.vsl.values import stamped
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 INTEGRATION_TOPICS: Mapping[str, str] = {
     "file_update": "integration.file_update",
@@ -36,7 +39,7 @@ class EventBus:
     def __init__(self, store: ValueStateLayer, *, clock: Clock, new_id: NewId) -> None:
         self.stamper = Stamper(clock, new_id)
         self._store = store
-        self._subscriptions: tuple[_Subscription, ...] = ()
+        self._subscriptions: tuple[tuple[Callable[[Sequence[StoredEvent]], None]], ...] = ()
         self._lock = threading.Lock()
 
     def record(self, transaction: Transaction, stream: str, event: Mapping[str, Json]) -> int:
@@ -74,68 +77,47 @@ class EventBus:
         """The same for callers without an event loop."""
         return self._store.transact_sync(lambda transaction: self.record(transaction, stream, event))
 
-    def subscribe(
-        self,
-        topic: str,
-        callback: Callable[[StoredEvent], None],
-        *,
-        settled: Callable[[], None] | None = None,
-    ) -> Callable[[], None]:
+    def subscribe(self, topic: str, callback: Callable[[StoredEvent], None]) -> Callable[[], None]:
         """Calls `callback` for events of a topic; returns a function that ends this.
 
         Topics: `observability.<family>`, `integration.file_update|git|ci|tool`, `profile.sa`, `profile.map`.
         `*` stands for anything, as in `integration.*`. An event that fits in several ways is delivered once.
-        `settled` is called after each group of events that came in one piece, for who writes them together.
         """
-        subscription = _Subscription(topic, callback, settled)
+
+        def each_that_fits(events: Sequence[StoredEvent]) -> None:
+            for stored in events:
+                if topic == "*" or any(fnmatchcase(known, topic) for known in topics_of(stored.event)):
+                    _call(callback, stored)
+
+        return self.follow(each_that_fits)
+
+    def follow(self, callback: Callable[[Sequence[StoredEvent]], None]) -> Callable[[], None]:
+        """Calls `callback` with all events, those that came in one piece together; returns how to end this.
+
+        For who keeps them: a run of thousands of steps makes a hundred thousand events in a few seconds.
+        """
+        # Something of its own: the same callback may follow twice.
+        subscription = (callback,)
         with self._lock:
             self._subscriptions = (*self._subscriptions, subscription)
 
         def unsubscribe() -> None:
             with self._lock:
-                # By identity: the same callback may be subscribed twice.
                 self._subscriptions = tuple(each for each in self._subscriptions if each is not subscription)
 
         return unsubscribe
 
     def _deliver(self, events: Sequence[StoredEvent]) -> None:
-        for subscription in self._subscriptions:
-            is_touched = False
-            for stored in events:
-                if subscription.wants(stored):
-                    is_touched = True
-                    subscription.call(stored)
-            if is_touched:
-                subscription.settle()
+        for (callback,) in self._subscriptions:
+            _call(callback, events)
 
 
-class _Subscription:
-    """Who is told about what. A bug of his is logged and does not keep the others from hearing."""
-
-    def __init__(
-        self, topic: str, callback: Callable[[StoredEvent], None], settled: Callable[[], None] | None
-    ) -> None:
-        self._topic = topic
-        self._callback = callback
-        self._settled = settled
-
-    def wants(self, stored: StoredEvent) -> bool:
-        # The topics of an event are in its text, which is not read for somebody who wants everything.
-        return self._topic == "*" or any(fnmatchcase(topic, self._topic) for topic in topics_of(stored.event))
-
-    def call(self, stored: StoredEvent) -> None:
-        try:
-            self._callback(stored)
-        except Exception:
-            logger.exception("A subscriber of %s failed.", self._topic)
-
-    def settle(self) -> None:
-        if self._settled is None:
-            return
-        try:
-            self._settled()
-        except Exception:
-            logger.exception("A subscriber of %s failed.", self._topic)
+def _call(callback: Callable[[T], None], told: T) -> None:
+    """A bug of a subscriber is logged and does not keep the others from hearing."""
+    try:
+        callback(told)
+    except Exception:
+        logger.exception("A subscriber to events failed.")
 
 
 def topics_of(event: Mapping[str, Json]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from mplp_runtime.vsl.interface import Json
 
@@ -23,6 +24,7 @@ _COMPONENT = {
 }
 
 
+@lru_cache(maxsize=1024)
 def embedded_type(event_type: str) -> str:
     """The event type as dotted lower-case words; `event` where nothing usable is left.
 

@@ -15,12 +15,14 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mplp_runtime.errors import StoreError
+from mplp_runtime.vsl.file_protection import PLAIN
 from mplp_runtime.vsl.interface import Json, Reading, StoredEvent, ValueStateLayer
+from mplp_runtime.vsl.ready import WrittenEvent
 
 try:
     import fcntl
@@ -44,7 +46,8 @@ class NdjsonSink:
 
     The store says how its files are protected: an encrypted one has `.sealed` behind its name.
 
-    A file that cannot be written is logged once and caught up on with a later event.
+    `bus.follow(sink.take)` writes what comes together at once. A file that cannot be written is logged once,
+    and caught up on with a later event.
     """
 
     def __init__(self, path: Path, store: ValueStateLayer, stream: str) -> None:
@@ -56,20 +59,38 @@ class NdjsonSink:
         self._descriptor: int | None = None
         self._known_size = -1
         self._last_lamport = 0
+        # Up to here every event of every stream was looked at, and what is of this one is written.
+        self._complete_until = -1
         self._is_failing = False
 
     def __call__(self, stored: StoredEvent) -> None:
-        if stored.stream != self.stream or stored.lamport <= self._last_lamport:
-            return
-        try:
+        self.take((stored,))
+
+    def take(self, events: Sequence[StoredEvent]) -> None:
+        """Events of any stream, in their order. Without a gap before them the store need not be asked."""
+        first, last = events[0].lamport, events[-1].lamport
+        with self._lock:
+            # Else another process has written meanwhile, perhaps into this stream.
+            is_next = first == self._complete_until + 1 and last - first == len(events) - 1
+            if is_next:
+                self._complete_until = last
+            ours = [
+                each for each in events if each.stream == self.stream and each.lamport > self._last_lamport
+            ]
+            if not ours:
+                return
             # Whoever waits here delays every commit of this process.
-            self.catch_up(lock_limit_s=0 if self._is_failing else _COMMIT_LOCK_LIMIT_S)
-        except StoreError as error:
-            if not self._is_failing:
-                logger.warning("%s", error)
-            self._is_failing = True
-        else:
-            self._is_failing = False
+            limit_s = 0 if self._is_failing else _COMMIT_LOCK_LIMIT_S
+            try:
+                if not is_next or not self._is_appended(ours, limit_s):
+                    self._catch_up_or_say_why(limit_s)
+            except StoreError as error:
+                self._complete_until = -1
+                if not self._is_failing:
+                    logger.warning("%s", error)
+                self._is_failing = True
+            else:
+                self._is_failing = False
 
     def catch_up(self, *, lock_limit_s: float = _LOCK_LIMIT_S) -> int:
         """Writes what the store has and the file lacks; returns the number of lines added.
@@ -78,10 +99,7 @@ class NdjsonSink:
         if another process, perhaps a stopped one, keeps it longer than `lock_limit_s`.
         """
         with self._lock:
-            try:
-                return self._catch_up(lock_limit_s)
-            except OSError as error:
-                raise StoreError(f"The timeline {self.path} cannot be written: {error.strerror}.") from error
+            return self._catch_up_or_say_why(lock_limit_s)
 
     def close(self) -> None:
         """Tries once more what could not be written, and lets go of the file."""
@@ -91,14 +109,37 @@ class NdjsonSink:
         with self._lock:
             self._forget_descriptor()
 
+    def _catch_up_or_say_why(self, lock_limit_s: float) -> int:
+        try:
+            return self._catch_up(lock_limit_s)
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> StoreError:
+        return StoreError(f"The timeline {self.path} cannot be written: {error.strerror}.")
+
+    def _is_appended(self, taken: Sequence[StoredEvent], lock_limit_s: float) -> bool:
+        """Appends events that follow the last line of the file; False if it is no longer what it was."""
+        try:
+            with self._locked_file(lock_limit_s) as descriptor:
+                if os.fstat(descriptor).st_size != self._known_size:
+                    return False
+                lines = b"".join(self._line(stored) for stored in taken)
+                _write_whole(descriptor, lines)
+                self._last_lamport = taken[-1].lamport
+                self._known_size += len(lines)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        return True
+
     def _catch_up(self, lock_limit_s: float) -> int:
-        if self._descriptor is None and not self.path.exists() and not self._following(0):
+        if self._descriptor is None and not self.path.exists() and not self._following(0)[0]:
             return 0
         added = 0
         with self._file_of_this_stream(lock_limit_s) as descriptor:
             is_behind = True
             while is_behind:
-                missing = self._following(self._last_lamport)
+                missing, self._complete_until = self._following(self._last_lamport)
                 if missing:
                     _write_whole(descriptor, b"".join(self._line(stored) for stored in missing))
                     self._last_lamport = missing[-1].lamport
@@ -124,6 +165,8 @@ class NdjsonSink:
                 return
 
     def _line(self, stored: StoredEvent) -> bytes:
+        if isinstance(stored, WrittenEvent) and self._protection is PLAIN:
+            return stored.text.encode("ascii") + b"\n"
         return line_of(self._protection.event(stored.event))
 
     def _event_of(self, line: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -148,9 +191,11 @@ class NdjsonSink:
         self.path.rename(older)
         logger.warning("The timeline %s is of another state; it was kept as %s.", self.path, older.name)
 
-    def _following(self, lamport: int) -> list[StoredEvent]:
-        def found(reading: Reading) -> list[StoredEvent]:
-            return list(reading.events(self.stream, after=lamport, limit=_BATCH))
+    def _following(self, lamport: int) -> tuple[list[StoredEvent], int]:
+        """The next events of the stream, and the time of the newest event of any stream."""
+
+        def found(reading: Reading) -> tuple[list[StoredEvent], int]:
+            return list(reading.events(self.stream, after=lamport, limit=_BATCH)), reading.lamport()
 
         return self._store.read(found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.sources import Clock, timestamp
 from mplp_runtime.trace.document import TraceHead, trace_text
 from mplp_runtime.trace.files import write_atomically
-from mplp_runtime.trace.recorder import TraceRecorder, segment_of
+from mplp_runtime.trace.recorder import TraceRecorder
 from mplp_runtime.trace.writer import TraceParts, TraceWriter
 from mplp_runtime.vsl.interface import Reading, StoredEvent, ValueStateLayer
 
@@ -47,8 +47,8 @@ class RunFiles:
         self._state = state
         self._clock = clock
         self._recorder = TraceRecorder(state.run["trace_id"])
-        # Filled by the thread that commits, emptied by the loop: append and popleft are atomic.
-        self._arrived: deque[Mapping[str, Any]] = deque()
+        # Filled by the thread that commits, emptied by the loop: extend and popleft are atomic.
+        self._arrived: deque[StoredEvent] = deque()
         self._sink: NdjsonSink | None = None
         self._writer: TraceWriter | None = None
         self._is_sealed = bool(store.file_protection.suffix)
@@ -64,12 +64,12 @@ class RunFiles:
             self._writer = TraceWriter(
                 trace_file(folder, trace_id), self._parts, protection=store.file_protection
             )
-        self._unsubscribe = bus.subscribe("*", self._take)
+        self._unsubscribe = bus.follow(self._take)
 
     def changed(self, attempts: list[records.Record]) -> None:
         """Says which attempts have moved on."""
         for attempt in attempts:
-            self._recorder.segment(segment_of(attempt, self._state.steps[attempt["step_id"]]))
+            self._recorder.attempt(attempt, self._state.steps[attempt["step_id"]])
         if self._writer is not None:
             self._writer.changed()
 
@@ -86,12 +86,10 @@ class RunFiles:
         if self._sink is not None:
             self._sink.close()
 
-    def _take(self, stored: StoredEvent) -> None:
-        if stored.stream != self._state.run_id:
-            return
-        self._arrived.append(stored.event)
+    def _take(self, events: Sequence[StoredEvent]) -> None:
         if self._sink is not None:
-            self._sink(stored)
+            self._sink.take(events)
+        self._arrived.extend(each for each in events if each.stream == self._state.run_id)
 
     def _parts(self) -> TraceParts:
         while self._arrived:
@@ -145,7 +143,7 @@ def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> None:
     after = 0
     while events := reading.events(state.run_id, after=after, limit=_EVENTS_AT_ONCE):
         for stored in events:
-            recorder.event(stored.event)
+            recorder.event(stored)
         after = events[-1].lamport
     attempts = [
         attempt
@@ -153,7 +151,7 @@ def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> None:
         for attempt in records.read_attempts(reading, state.run_id, step_id)
     ]
     for attempt in sorted(attempts, key=lambda attempt: (attempt["started_at"], attempt["attempt"])):
-        recorder.segment(segment_of(attempt, state.steps[attempt["step_id"]]))
+        recorder.attempt(attempt, state.steps[attempt["step_id"]])
 
 
 def write_files_from_store(folder: Path, state: RunState, store: ValueStateLayer, clock: Clock) -> None:

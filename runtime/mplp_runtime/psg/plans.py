@@ -27,6 +27,7 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
     known = transaction.read_node("Plan", plan_id)
     node_delta = 0
     is_changed = False
+    fresh: set[tuple[str, str]] = set()
     ids = [step["step_id"] for step in steps]
     header = {name: value for name, value in plan.items() if name != "steps"}
     wanted = {("Plan", plan_id): {**header, "step_ids": ids}}
@@ -38,6 +39,9 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
             transaction.write_node(type_, id_, data)
             is_changed = True
             node_delta += before is None
+            if before is None:
+                # What was not there, or is a tombstone, has no edges to look for.
+                fresh.add((type_, id_))
     edge_delta = 0
     present_ids = set(ids)
     before_ids = [] if known is None else known.data.get("step_ids", [])
@@ -51,7 +55,7 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
         node_delta -= transaction.delete_node("Step", old)
         is_changed = True
     for owner, edges in _edges_of(transaction, plan, steps).items():
-        present = set(transaction.edges(source=owner))
+        present = set() if owner in fresh else set(transaction.edges(source=owner))
         ours = {edge for edge in present if edge.kind in {"context", "plan", "dependency"}}
         for edge in ours - set(edges):
             edge_delta -= transaction.remove_edge(edge)

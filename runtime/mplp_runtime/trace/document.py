@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 PROTOCOL_VERSION = "1.0.0"
 SCHEMA_VERSION = "1.0.0"
 _READABLE_ITEMS = 200
+
+
+class Line(Protocol):
+    """An item of a list that knows its own text, perhaps from an earlier look."""
+
+    def text(self, *, readable: bool) -> str: ...
+
+
+Item = Mapping[str, Any] | Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +65,14 @@ class TraceHead:
         return head
 
 
-def trace_text(
-    head: Mapping[str, Any], segments: Iterable[Mapping[str, Any]], events: Iterable[Mapping[str, Any]]
-) -> Iterator[str]:
+def item_text(item: Mapping[str, Any], *, readable: bool) -> str:
+    """One segment or event as it stands in the document."""
+    if readable:
+        return json.dumps(item, ensure_ascii=False, indent=2).replace("\n", "\n    ")
+    return json.dumps(item, ensure_ascii=False)
+
+
+def trace_text(head: Mapping[str, Any], segments: Iterable[Item], events: Iterable[Item]) -> Iterator[str]:
     """The document's text in pieces, so that a large trace is never in memory as a whole.
 
     The first items of a list are indented for reading; the rest stand one on a line, which is ten times
@@ -70,11 +84,11 @@ def trace_text(
         yield f',\n  "{name}": ['
         separator = "\n    "
         for number, item in enumerate(items):
-            if number < _READABLE_ITEMS:
-                text = json.dumps(item, ensure_ascii=False, indent=2).replace("\n", "\n    ")
+            readable = number < _READABLE_ITEMS
+            if isinstance(item, Mapping):
+                yield separator + item_text(item, readable=readable)
             else:
-                text = json.dumps(item, ensure_ascii=False)
-            yield separator + text
+                yield separator + item.text(readable=readable)
             separator = ",\n    "
         yield "]" if separator == "\n    " else "\n  ]"
     yield "\n}\n"

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from mplp_runtime.events.embedded import embedded_event
-from mplp_runtime.trace.document import TraceHead
+from mplp_runtime.trace.document import Item, TraceHead, item_text
+from mplp_runtime.vsl.interface import StoredEvent
 
 EMBEDDED_EVENTS = 1_000
 """How many events a trace document holds; the timeline beside it has all of them."""
@@ -20,34 +21,58 @@ class TraceRecorder:
 
     def __init__(self, trace_id: str, *, embedded_limit: int = EMBEDDED_EVENTS) -> None:
         self._trace_id = trace_id
-        self._segments: dict[str, dict[str, Any]] = {}
+        self._segments: dict[str, Item] = {}
         self._first_limit = min(_FIRST_EVENTS, embedded_limit)
         self._first: list[dict[str, Any]] = []
         # As they came: of most of them nobody will ever want the embedded form.
-        self._last: deque[Mapping[str, Any]] = deque(maxlen=embedded_limit - self._first_limit)
+        self._last: deque[StoredEvent] = deque(maxlen=embedded_limit - self._first_limit)
         self._events = 0
 
     def segment(self, segment: Mapping[str, Any]) -> None:
         """Adds a segment, or moves one forward that is there already (same `segment_id`, same place)."""
         self._segments[segment["segment_id"]] = dict(segment)
 
-    def event(self, event: Mapping[str, Any]) -> None:
+    def attempt(self, attempt: Mapping[str, Any], step: Mapping[str, Any]) -> None:
+        """The same for a stored record of an attempt and its step; the segment is made when it is written."""
+        self._segments[attempt["segment_id"]] = _AttemptLine(attempt, step)
+
+    def event(self, stored: StoredEvent) -> None:
         """Takes one event of the run's stream, in the order of the log."""
         self._events += 1
         if len(self._first) < self._first_limit:
-            self._first.append(embedded_event(event, trace_id=self._trace_id))
+            self._first.append(embedded_event(stored.event, trace_id=self._trace_id))
         else:
-            self._last.append(event)
+            self._last.append(stored)
 
-    def snapshot(self, head: TraceHead) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
+    def snapshot(self, head: TraceHead) -> tuple[dict[str, Any], list[Item], list[dict[str, Any]]]:
         """Head, segments and events of the document as of now; later changes do not reach them."""
-        last = [embedded_event(event, trace_id=self._trace_id) for event in self._last]
+        last = [embedded_event(stored.event, trace_id=self._trace_id) for stored in self._last]
         events = [*self._first, *last]
         document = head.document()
         attributes = document["root_span"]["attributes"]
         attributes["events_total"] = self._events
         attributes["events_left_to_timeline"] = self._events - len(events)
         return document, list(self._segments.values()), events
+
+
+class _AttemptLine:
+    """The segment of one attempt. Once that has ended its text never changes, and is made only once."""
+
+    __slots__ = ("_attempt", "_step", "_text")
+
+    def __init__(self, attempt: Mapping[str, Any], step: Mapping[str, Any]) -> None:
+        self._attempt = attempt
+        self._step = step
+        self._text: str | None = None
+
+    def text(self, *, readable: bool) -> str:
+        # Its place in the document, and so whether it is to be readable, is always the same.
+        if self._text is not None:
+            return self._text
+        text = item_text(segment_of(self._attempt, self._step), readable=readable)
+        if self._attempt.get("finished_at"):
+            self._text = text
+        return text
 
 
 def segment_of(attempt: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from mplp_runtime.errors import StoreError
-from mplp_runtime.trace.document import trace_text
+from mplp_runtime.trace.document import Item, trace_text
 from mplp_runtime.trace.files import write_atomically
 from mplp_runtime.vsl.file_protection import PLAIN, Protection
 
 logger = logging.getLogger(__name__)
 
-TraceParts = tuple[Mapping[str, Any], Iterable[Mapping[str, Any]], Iterable[Mapping[str, Any]]]
+TraceParts = tuple[Mapping[str, Any], Iterable[Item], Iterable[Item]]
 
 _INTERVAL_S = 1.0
-_SHARE = 10
+_SHARE = 20
 
 
 class TraceWriter:
     """Writes what `parts` returns. Belongs to one event loop; the file work happens in a thread.
 
-    A write that takes long makes the pause after it longer, so that a huge trace costs at most a tenth of
+    A write that takes long makes the pause after it longer, so that a huge trace costs at most a twentieth of
     the time.
     """
 

@@ -95,16 +95,17 @@ class WrittenNode(Node):
         deleted: bool = False,
     ) -> None:
         """`data` is the stored text; or the data itself, as `dataclasses.replace` hands it over."""
-        is_text = isinstance(data, str)
-        for name, value in (
-            ("type", type),
-            ("id", id),
-            ("version", version),
-            ("deleted", deleted),
-            ("_text", data if is_text else ""),
-            ("_data", None if is_text else data),
-        ):
-            object.__setattr__(self, name, value)
+        keep = object.__setattr__
+        keep(self, "type", type)
+        keep(self, "id", id)
+        keep(self, "version", version)
+        keep(self, "deleted", deleted)
+        if isinstance(data, str):
+            keep(self, "_text", data)
+            keep(self, "_data", None)
+        else:
+            keep(self, "_text", "")
+            keep(self, "_data", data)
 
     @property
     def data(self) -> Mapping[str, Json]:

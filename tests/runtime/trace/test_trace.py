@@ -19,6 +19,7 @@ from mplp_runtime.trace.document import TraceHead, trace_text
 from mplp_runtime.trace.files import write_atomically
 from mplp_runtime.trace.recorder import TraceRecorder
 from mplp_runtime.trace.writer import TraceParts, TraceWriter
+from mplp_runtime.vsl.interface import StoredEvent
 from tests.runtime.orchestrator.projects import CONTEXT_ID, PLAN_ID, errors, step_id
 
 NOW = "2026-01-02T03:04:05.000Z"
@@ -56,7 +57,7 @@ def test_a_document_of_any_size_is_valid_and_readable() -> None:
         recorder = TraceRecorder(HEAD.trace_id)
         for number in range(count):
             recorder.segment(segment(number))
-            recorder.event(event(number))
+            recorder.event(StoredEvent(number, "run", event(number)))
         text = "".join(trace_text(*recorder.snapshot(HEAD)))
         trace = json.loads(text)
         assert errors("trace", trace) == []
@@ -76,7 +77,7 @@ def test_a_segment_moves_forward_in_its_place() -> None:
 def test_the_first_and_the_last_events_are_embedded_and_the_rest_counted() -> None:
     recorder = TraceRecorder(HEAD.trace_id, embedded_limit=150)
     for number in range(1_000):
-        recorder.event(event(number))
+        recorder.event(StoredEvent(number, "run", event(number)))
     head, _, events = recorder.snapshot(HEAD)
     lamports = [each["data"]["lamport"] for each in events]
     assert lamports == [*range(100), *range(950, 1_000)]
