@@ -1,7 +1,9 @@
 """How quick is the server? Ours beside VS Code's JSON server, in turn, in one run: `make bench`.
 
 Each edit flips one fault. The clock runs from the first byte of `didChange` to the last byte of the message
-that shows, or no longer shows, the fault. Absolute times are noise; the ratios are the result.
+that shows, or no longer shows, the fault. Both servers get the same time to themselves after the first
+document, and the same first round of edits and requests, which is a figure of its own and counts in no other.
+Absolute times are noise; the ratios are the result.
 """
 
 from __future__ import annotations
@@ -23,10 +25,14 @@ from tests.perf.plans import SETTINGS, context_and_plan, text_of
 
 LIMIT_S = 60.0
 WARM_OPENS = 4
-BURSTS = 3
+IDLE_S = 1.5
+"""Whoever opens a document looks at it before typing."""
+BURSTS = 5
 BURST_KEYS = 50
 BURST_GAP_S = 0.01
-REQUESTS = 15
+REQUESTS = 30
+SYMBOL_REQUESTS = 10
+FIRST_ROUND = "first edit and first request of each kind, together"
 
 
 class Server:
@@ -170,6 +176,7 @@ class Session:
     uri: str
     text: str
     samples: Samples
+    knows_ids: bool = True
     version: int = 1
 
     def open(self) -> None:
@@ -182,6 +189,7 @@ class Session:
             self.samples.add("open", self._open(other) - began)
             self.server.notify("textDocument/didClose", {"textDocument": {"uri": other}})
             time.sleep(0.05)
+        time.sleep(IDLE_S)
 
     def _open(self, uri: str) -> float:
         document = {"uri": uri, "languageId": "json", "version": 1, "text": self.text}
@@ -203,7 +211,9 @@ class Session:
     def ask(self, figure: str, method: str, line: int = 0, character: int = 0, began: float = 0.0) -> None:
         """One request; the clock runs from `began`, or from now."""
         began = began or time.perf_counter()
-        place = {"position": {"line": line, "character": character}} if line else {}
+        place: dict[str, Any] = {"position": {"line": line, "character": character}} if line else {}
+        if method == "textDocument/references":
+            place["context"] = {"includeDeclaration": True}
         _result, moment = self.server.request(method, {"textDocument": {"uri": self.uri}, **place})
         self.samples.add(figure, moment - began)
 
@@ -225,47 +235,101 @@ class Session:
                 raise RuntimeError(f"{figure}: no matching diagnostics in {LIMIT_S} s")
 
 
+@dataclass
+class Spots:
+    """Lines of the plan that the measurements use, in an order that jumps about."""
+
+    lines: list[str]
+
+    def __post_init__(self) -> None:
+        self.statuses = [number for number, line in enumerate(self.lines) if '"status": "pending"' in line]
+        self.dependencies = [
+            number
+            for number, line in enumerate(self.lines)
+            if line.startswith(" " * 8 + '"') and '": ' not in line
+        ]
+
+    def status(self, turn: int) -> tuple[int, int]:
+        """Line of a step's status, and the character where its value begins, behind the quote."""
+        line = self.statuses[(turn * 7919) % len(self.statuses)]
+        return line, self.lines[line].index('"pending"') + 1
+
+    def dependency(self, turn: int) -> tuple[int, int]:
+        """Line of a dependency, and the character of the last digit of its id."""
+        line = self.dependencies[(turn * 104729) % len(self.dependencies)]
+        return line, len(self.lines[line].rstrip(",")) - 2
+
+
 def measure(sessions: list[Session], edits: int) -> None:
     """All sessions in turn, edit by edit, so that a drifting machine drifts for all."""
-    lines = sessions[0].text.splitlines()
-    status_lines = [number for number, line in enumerate(lines) if '"status": "pending"' in line]
+    spots = Spots(sessions[0].text.splitlines())
+    for session in sessions:
+        first_round(session, spots)
     for turn in range(edits):
-        line = status_lines[(turn * 7919) % len(status_lines)]
-        column = lines[line].index('"pending"')
+        line, column = spots.status(turn)
         for session in sessions:
-            session.edit("edit in a step", line, column + 1, column + 8, "pendng", faulty=True)
+            session.edit("edit in a step", line, column, column + 7, "pendng", faulty=True)
         for session in sessions:
-            session.edit("edit in a step", line, column + 1, column + 7, "pending", faulty=False)
+            session.edit("edit in a step", line, column, column + 6, "pending", faulty=False)
     for turn in range(max(2, edits // 2)):
-        line = status_lines[(turn * 104729) % len(status_lines)]
-        end = len(lines[line].rstrip(","))
+        line, _ = spots.status(turn + edits)
+        end = len(spots.lines[line].rstrip(","))
         for session in sessions:
             session.edit("break or repair the JSON", line, end - 1, end, "", faulty=True)
         for session in sessions:
             session.edit("break or repair the JSON", line, end - 1, end - 1, '"', faulty=False)
-    dependencies = [
-        number for number, line in enumerate(lines) if line.startswith(" " * 8 + '"') and '": ' not in line
-    ]
-    for turn in range(max(2, edits // 2) if dependencies else 0):
-        line = dependencies[(turn * 104729) % len(dependencies)]
-        digit = len(lines[line].rstrip(",")) - 2
-        # The other server has no idea of ids.
-        sessions[0].edit("edit of a dependency", line, digit, digit + 1, "x", faulty=True)
-        sessions[0].edit("edit of a dependency", line, digit, digit + 1, lines[line][digit], faulty=False)
+    for turn in range(max(2, edits // 2) if spots.dependencies else 0):
+        edit_of_dependency(sessions[0], spots, turn)
     for turn in range(BURSTS):
-        line = status_lines[(turn * 104729) % len(status_lines)]
+        line, column = spots.status(turn + 2 * edits)
         for session in sessions:
-            burst(session, line, lines[line].index('"pending"') + 1)
+            burst(session, line, column)
     for turn in range(REQUESTS):
-        line = status_lines[(turn * 7919) % len(status_lines)]
-        column = lines[line].index('"pending"') + 1
         for session in sessions:
-            began = time.perf_counter()
-            session.change(line, column, column, "x")
-            session.ask("completion after an edit", "textDocument/completion", line, column, began)
-            session.edit("edit in a step", line, column, column + 1, "", faulty=False)
-            session.ask("hover", "textDocument/hover", line, column)
-            session.ask("document symbols", "textDocument/documentSymbol")
+            requests(session, spots, turn, has_symbols=turn < SYMBOL_REQUESTS)
+
+
+def edit_of_dependency(session: Session, spots: Spots, turn: int) -> None:
+    """Makes an id unknown and known again; a server that has no idea of ids sees nothing in it."""
+    line, digit = spots.dependency(turn)
+    session.edit("edit of a dependency", line, digit, digit + 1, "x", faulty=True)
+    session.edit("edit of a dependency", line, digit, digit + 1, spots.lines[line][digit], faulty=False)
+
+
+def requests(session: Session, spots: Spots, turn: int, *, has_symbols: bool) -> None:
+    """One of each: after a key, at a word, and (where the server knows ids) at an id."""
+    line, column = spots.status(turn + 17)
+    began = time.perf_counter()
+    session.change(line, column, column, "x")
+    session.ask("completion after an edit", "textDocument/completion", line, column, began)
+    session.edit("edit in a step", line, column, column + 1, "", faulty=False)
+    session.ask("completion", "textDocument/completion", line, column)
+    session.ask("hover", "textDocument/hover", line, column)
+    if session.knows_ids and spots.dependencies:
+        line, column = spots.dependency(turn)
+        session.ask("hover on an id", "textDocument/hover", line, column)
+        session.ask("definition", "textDocument/definition", line, column)
+        session.ask("references", "textDocument/references", line, column)
+        session.ask("completion of an id", "textDocument/completion", line, column)
+    if has_symbols:
+        session.ask("document symbols", "textDocument/documentSymbol")
+
+
+def first_round(session: Session, spots: Spots) -> None:
+    """Everything once: what a server makes at first use is in this figure."""
+    counted, session.samples = session.samples, Samples()
+    began = time.perf_counter()
+    line, column = spots.status(3)
+    session.edit("", line, column, column + 7, "pendng", faulty=True)
+    session.edit("", line, column, column + 6, "pending", faulty=False)
+    end = len(spots.lines[line].rstrip(","))
+    session.edit("", line, end - 1, end, "", faulty=True)
+    session.edit("", line, end - 1, end - 1, '"', faulty=False)
+    if session.knows_ids and spots.dependencies:
+        edit_of_dependency(session, spots, 3)
+    requests(session, spots, 3, has_symbols=True)
+    session.samples = counted
+    session.samples.add(FIRST_ROUND, time.perf_counter() - began)
 
 
 def burst(session: Session, line: int, column: int) -> None:
@@ -307,7 +371,10 @@ def run(
         servers = [("mplp-lsp", Server(ours, root, pull=False, options={}))]
         if peer:
             servers.append(("vscode-json", Server(peer, root, pull=True, options=peer_options(schemas))))
-        sessions = [Session(server, path.as_uri(), path.read_text(), Samples()) for _, server in servers]
+        sessions = [
+            Session(server, path.as_uri(), path.read_text(), Samples(), knows_ids=number == 0)
+            for number, (_, server) in enumerate(servers)
+        ]
         for session in sessions:
             session.open()
         measure(sessions, edits)
