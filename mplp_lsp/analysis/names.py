@@ -224,13 +224,27 @@ def _called_in_closed(document: Document, kind: str, text: str) -> list[Name]:
     parsed: Tree | Timeline
     if kind == TIMELINE:
         parsed = Timeline.parse(document.text)
-        every: Iterable[Name] = _in_lines(parsed)
+        found = [name for name in _in_lines(parsed) if name.text == text]
     else:
         parsed = Tree.parse(document.text)
-        every = names_of_value(kind, parsed.value)
-    found = [name for name in every if name.text == text]
+        found = list(_called_once(kind, parsed, text))
     keep_places(document, parsed, found)
     return found
+
+
+def _called_once(kind: str, tree: Tree, text: str) -> Iterator[Name]:
+    """As `_called_in_tree`, for a tree that nobody keeps: only elements that may hold the name are asked."""
+    yield from (name for name in header_names(kind, tree.header) if name.text == text)
+    may_hold = _search(tree.text, text)
+    for field, table in tree.tables.items():
+        for index in range(table.count):
+            element, start = table.element(index), table.start_of(index)
+            is_sound = not element.problems and element.placing is None
+            if is_sound and not may_hold(start, start + element.size):
+                continue
+            for name in element_names(kind, field, element.value):
+                if name.text == text:
+                    yield name.below((field, index))
 
 
 def _of_header(document: Document, kind: str, tree: Tree) -> tuple[Name, ...]:
