@@ -1,4 +1,4 @@
-"""A step that is one operation on files of the project. Writes are atomic; nothing leaves the root."""
+"""A step that is one operation on files of the project: atomic, inside the root, and noted for undoing it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mplp_runtime.ael.action import Action, Outcome
+from mplp_runtime.ael.action import Action, EventMaker, Outcome
 from mplp_runtime.ael.bounded_output import BoundedOutput
 from mplp_runtime.ael.project_paths import inside_project
-from mplp_runtime.errors import PathOutsideProject
+from mplp_runtime.ael.undo import FOLDER, STATE_FOLDER, UndoNote, UndoWriter
+from mplp_runtime.errors import PathOutsideProject, StoreError
+from mplp_runtime.events.families import event_core
 
-STATE_FOLDER = ".mplp"
-"""Where the record of runs lies, below the project root; no step touches it."""
+_PATHS_TOLD = 20
 
 
 async def file_operation(action: Action) -> Outcome:
     """Carries out the binding's `operation` (read, write, copy, move, delete) on `source` and `target`.
 
     `read` gives the text of `source`, bounded; `write` puts `content` (or else what the dependencies
-    returned) into `target`. Raises PathOutsideProject.
+    returned) into `target`. What is needed to take the change back is on disk before it is made, and told as
+    a compensation_plan event. Raises PathOutsideProject.
     """
     operation = str(action.settings.get("operation"))
     work = {"read": _read, "write": _write, "copy": _copy, "move": _move, "delete": _delete}.get(operation)
@@ -33,8 +35,17 @@ async def file_operation(action: Action) -> Outcome:
         return Outcome(
             False, error=f"`{operation}` is no file operation. Known: read, write, copy, move, delete."
         )
+    undo = UndoWriter(action, operation)
     try:
-        output = await asyncio.to_thread(work, action)
+        return await asyncio.to_thread(_outcome, work, action, undo)
+    finally:
+        if undo.note is not None and undo.note.changes:
+            await action.tell(_undo_event(action, undo.note))
+
+
+def _outcome(work: Callable[[Action, UndoWriter], str], action: Action, undo: UndoWriter) -> Outcome:
+    try:
+        output = work(action, undo)
     except (
         FileNotFoundError,
         NotADirectoryError,
@@ -42,10 +53,29 @@ async def file_operation(action: Action) -> Outcome:
         FileExistsError,
         PermissionError,
     ) as problem:
-        return Outcome(False, error=f"{operation} failed: {problem.strerror}: {problem.filename}.")
+        return Outcome(False, error=f"{undo.operation} failed: {problem.strerror}: {problem.filename}.")
     except (OSError, shutil.Error) as problem:
-        return Outcome(False, error=f"{operation} failed: {problem}.")
+        return Outcome(False, error=f"{undo.operation} failed: {problem}.")
+    finally:
+        # The note is there already; what this adds is only how to tell later changes apart.
+        with suppress(OSError, StoreError):
+            undo.finish()
     return Outcome(True, output=output)
+
+
+def _undo_event(action: Action, note: UndoNote) -> EventMaker:
+    payload = {
+        "step_id": note.step_id,
+        "attempt": note.attempt,
+        "operation": note.operation,
+        "paths": [change.path for change in note.changes[:_PATHS_TOLD]],
+        "changes": len(note.changes),
+        "undo": f"{STATE_FOLDER}/{FOLDER}/{note.run_id}/{note.name}.json",
+    }
+    project_id = action.plan.get("context_id")
+    return lambda stamper: event_core(
+        stamper, "compensation_recorded", "compensation_plan", project_id=project_id, payload=payload
+    )
 
 
 def _named(action: Action, option: str, *, is_itself: bool = False) -> Path:
@@ -78,7 +108,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
 
-def _read(action: Action) -> str:
+def _read(action: Action, _undo: UndoWriter) -> str:
     kept = BoundedOutput(action.limits.output_kib * 1024)
     with _file(_named(action, "source")).open("rb") as source:
         while chunk := source.read(64 * 1024):
@@ -86,12 +116,15 @@ def _read(action: Action) -> str:
     return kept.text()
 
 
-def _write(action: Action) -> str:
+def _write(action: Action, undo: UndoWriter) -> str:
     target = _named(action, "target")
     content = action.settings.get("content")
     if content is None:
         content = "".join(_text(value) for value in action.inputs.values())
     data = str(content).encode("utf-8", "replace")
+    if target.is_dir():
+        raise shutil.Error(f"{target} is a folder")
+    undo.replaces(target)
     target.parent.mkdir(parents=True, exist_ok=True)
 
     def fill(path: Path) -> None:
@@ -101,33 +134,55 @@ def _write(action: Action) -> str:
     return f"{len(data)} bytes written to {target.relative_to(action.root.resolve())}"
 
 
-def _copy(action: Action) -> str:
+def _copy(action: Action, undo: UndoWriter) -> str:
     source, target = _named(action, "source"), _named(action, "target")
-    target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         if target.is_relative_to(source):
             raise shutil.Error(f"{source} cannot be copied into itself")
         _refuse_links_outside(source, action.root)
-        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+        undo.makes_folder(target)
+        for path in sorted(source.rglob("*")):
+            place = target / path.relative_to(source)
+            (undo.makes_folder if path.is_dir() and not path.is_symlink() else undo.replaces)(place)
+        # Not into what is there: a file that is kept under a second name would be changed in place.
+        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=_copied)
     else:
 
         def fill(path: Path) -> None:
-            shutil.copy2(_file(source), path)
+            shutil.copy2(source, path)
 
-        _replace(target / source.name if target.is_dir() else target, fill)
+        place = target / source.name if target.is_dir() else target
+        _file(source).stat()
+        undo.replaces(place)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _replace(place, fill)
     return f"copied to {target.relative_to(action.root.resolve())}"
 
 
-def _move(action: Action) -> str:
+def _copied(source: str, target: str) -> None:
+    def fill(path: Path) -> None:
+        shutil.copy2(source, path)
+
+    _replace(Path(target), fill)
+
+
+def _move(action: Action, undo: UndoWriter) -> str:
     source, target = _named(action, "source", is_itself=True), _named(action, "target")
+    source.lstat()
+    place = target / source.name if target.is_dir() else target
+    if place != source and not place.is_relative_to(source):
+        undo.moves(source, place)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(source, target)
     return f"moved to {target.relative_to(action.root.resolve())}"
 
 
-def _delete(action: Action) -> str:
+def _delete(action: Action, undo: UndoWriter) -> str:
     path = _named(action, "target" if action.settings.get("target") else "source", is_itself=True)
-    if path.is_dir() and not path.is_symlink():
+    path.lstat()
+    if undo.deletes(path):
+        pass
+    elif path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
         path.unlink()
