@@ -1,0 +1,1 @@
+"""Learning samples: what happened, in small records that one may learn from. Kept only where asked for."""

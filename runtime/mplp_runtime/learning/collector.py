@@ -1,0 +1,81 @@
+"""Keeps learning samples of a project, beside its work and never in its way (`[learning] collect`)."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+from pathlib import Path
+
+from mplp_runtime.errors import MplpError
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.learning.samples import POINTS, samples_of
+from mplp_runtime.sources import NewId
+from mplp_runtime.vsl.interface import StoredEvent, ValueStateLayer
+
+SAMPLES = "learning/samples.ndjson"
+MOST_WAITING = 10_000
+
+logger = logging.getLogger(__name__)
+
+
+class Collector:
+    """Takes events from the bus and writes samples on a thread of its own.
+
+    What cannot be kept is a warning, once: a run never waits for it and never fails because of it.
+    """
+
+    def __init__(self, folder: Path, store: ValueStateLayer, bus: EventBus, *, new_id: NewId) -> None:
+        self._path = folder / SAMPLES
+        self._store = store
+        self._new_id = new_id
+        self._waiting: queue.Queue[StoredEvent | None] = queue.Queue(MOST_WAITING)
+        self._has_warned = False
+        self._unsubscribe = bus.subscribe("*", self._offer)
+        self._thread: threading.Thread | None = None
+
+    def close(self) -> None:
+        """Writes what waits and ends."""
+        self._unsubscribe()
+        if self._thread is not None:
+            self._waiting.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _offer(self, stored: StoredEvent) -> None:
+        """On the thread that commits: only a look at whether this event is worth anything."""
+        if not any(point.is_met(stored.event) for point in POINTS):
+            return
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._write_all, name="learning samples", daemon=True)
+            self._thread.start()
+        try:
+            self._waiting.put_nowait(stored)
+        except queue.Full:
+            self._warn("Learning samples come faster than they can be written; some are left out.")
+
+    def _write_all(self) -> None:
+        while (stored := self._waiting.get()) is not None:
+            try:
+                self._write(stored)
+            except OSError as problem:
+                self._warn(f"Learning samples cannot be written: {problem.strerror}.")
+            except MplpError as problem:
+                self._warn(f"A learning sample was left out: {problem}")
+            except Exception:
+                logger.exception("A bug in making a learning sample of %s.", stored.event.get("event_type"))
+
+    def _write(self, stored: StoredEvent) -> None:
+        found = self._store.read(lambda reading: samples_of(stored.event, reading, new_id=self._new_id))
+        if not found:
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            for _, sample in found:
+                file.write(json.dumps(sample, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+    def _warn(self, sentence: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            logger.warning("%s", sentence)
