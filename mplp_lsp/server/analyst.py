@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from mplp_lsp.server.garbage import lasting_objects
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.publish import Publisher, Report, report_of
-from mplp_lsp.server.turns import SMALL_CHARACTERS
+from mplp_lsp.server.turns import READ_AT_ONCE_CHARACTERS, SMALL_CHARACTERS
 from mplp_lsp.server.warming import warm_up
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.tree import Tree
@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 MOST_ENCODED_BYTES = 32_000
 CHANGED_BLOCKS_AT_ONCE = 2
 LONGEST_WAIT_S = 0.3
+LONGEST_FIRST_S = 1.0
+"""How long a document that is edited keeps those that depend on it waiting."""
 
 
 class Surroundings(Protocol):
@@ -92,6 +94,9 @@ class Analyst:
             elif self.is_quick(update):
                 self._look_now(update.uri)
             else:
+                if update.before is None or not update.before.is_open:
+                    # Nobody types yet.
+                    self._took_s.pop(key_of(update.uri), None)
                 self._look_in_worker(update.uri)
         self.look_later(self._affected(changed))
 
@@ -118,7 +123,7 @@ class Analyst:
                 self.look_later([uri])
             elif self._surroundings.is_held(uri, is_open=True):
                 self._held[key_of(uri)] = uri
-            elif document.text.length <= SMALL_CHARACTERS:
+            elif self.is_quick(Update(uri, None, document)):
                 self._look_now(uri)
             else:
                 self._look_in_worker(uri)
@@ -174,9 +179,11 @@ class Analyst:
             return True
         if document.text.length <= SMALL_CHARACTERS:
             return True
-        if key_of(update.uri) in self._working or before is None:
+        if key_of(update.uri) in self._working:
             # A worker holds an older text; it must not come in after us.
             return False
+        if before is None or not before.is_open:
+            return document.text.length <= READ_AT_ONCE_CHARACTERS
         known = self._publisher.report(update.uri)
         if known is not None and len(known.encoded) > MOST_ENCODED_BYTES:
             # A thousand findings take longer to write down than the edit takes to understand.
@@ -194,7 +201,8 @@ class Analyst:
             work.is_stale = True
             return
         look = self._begin_look()
-        self._put(_report(self._snapshot(uri), uri), look)
+        snapshot = self._snapshot(uri)
+        self._put(self._maker(snapshot, uri)(snapshot, uri), look)
         self._warm_up()
 
     def _begin_look(self) -> int:
@@ -244,12 +252,15 @@ class Analyst:
                 self._working[key].is_stale = False
                 look = self._begin_look()
                 started = time.perf_counter()
+                before = self._bench.document(uri)
                 report = await self._report_in_worker(uri)
                 self._took_s[key] = time.perf_counter() - started
+                now = self._bench.document(uri)
+                if report is not None and before is not None and now is not None and now.text is before.text:
+                    # Should the world have changed meanwhile, that is told soon; this need not wait for it.
+                    self._put(report, look)
+                    self._warm_up()
                 if not self._working[key].is_stale:
-                    if report is not None:
-                        self._put(report, look)
-                        self._warm_up()
                     return
         finally:
             self._working.pop(key, None)
@@ -259,11 +270,19 @@ class Analyst:
         document = snapshot.document(uri)
         if document is None or document.kind is None:
             return None
-        is_first = self._publisher.report(uri) is None and document.text.length > SMALL_CHARACTERS
-        make = _lasting_report if is_first else _report
+        make = self._maker(snapshot, uri)
         return await self._process.work(lambda: make(snapshot, uri))
 
+    def _maker(self, snapshot: Snapshot, uri: str) -> Callable[[Snapshot, str], Report]:
+        """The first report of a large document leaves much behind that stays."""
+        document = snapshot.document(uri)
+        is_large = document is not None and document.text.length > SMALL_CHARACTERS
+        return _lasting_report if is_large and self._publisher.report(uri) is None else _report
+
     async def _work_off_queue(self) -> None:
+        if self._working:
+            # Who has just opened or edited a document waits for that one.
+            await asyncio.wait([work.task for work in self._working.values()], timeout=LONGEST_FIRST_S)
         while self._queue:
             key = self._next_in_queue()
             uri = self._queue.pop(key)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from mplp_lsp.server.client_paths import folders_of, path_on_disk, paths_on_disk
 from mplp_lsp.server.client_settings import ClientSettings
 from mplp_lsp.server.commands import DEBUG_TEXT, invocation, run_command
 from mplp_lsp.server.file_events import FileEvents
+from mplp_lsp.server.garbage import lasting_objects
 from mplp_lsp.server.params import structured
 from mplp_lsp.server.progress import Progress
 from mplp_lsp.server.publish import Publisher
@@ -29,7 +31,7 @@ from mplp_lsp.server.refresh import Refresh
 from mplp_lsp.server.routes import BY_METHOD
 from mplp_lsp.server.runs import Runs
 from mplp_lsp.server.services import SessionServices
-from mplp_lsp.server.turns import SMALL_CHARACTERS, Turns
+from mplp_lsp.server.turns import READ_AT_ONCE_CHARACTERS, SMALL_CHARACTERS, Turns
 from mplp_lsp.server.watching import LIMIT_S, PATIENCE_S, Watching
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.edits import Change
@@ -195,10 +197,12 @@ class Desk:
         opened = partial(
             self.bench.workspace.store.opened, item.uri, item.language_id, item.version, item.text
         )
-        if len(item.text) > SMALL_CHARACTERS:
+        if len(item.text) > READ_AT_ONCE_CHARACTERS:
             self.turns.slowly(item.uri, lambda: _read_through(opened()), self._put_opened)
         else:
-            self._put_opened(opened())
+            with lasting_objects() if len(item.text) > SMALL_CHARACTERS else nullcontext():
+                document = _read_through(opened())
+            self._put_opened(document)
 
     def _put_opened(self, document: Document | None) -> None:
         if document is not None:

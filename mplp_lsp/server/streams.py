@@ -14,6 +14,7 @@ from mplp_lsp.server.outbox import Sink
 from mplp_runtime.errors import MplpError
 
 CHUNK_BYTES = 256 * 1024
+PIPE_BYTES = 1024 * 1024
 
 
 def claimed_standard_streams() -> tuple[BinaryIO, BinaryIO]:
@@ -38,10 +39,22 @@ def claimed_standard_streams() -> tuple[BinaryIO, BinaryIO]:
 async def read_from(incoming: BinaryIO, inlet: Inlet) -> None:
     """Feeds `inlet` from a pipe, socket or terminal; from anything else (a file, Windows) by a thread."""
     loop = asyncio.get_running_loop()
+    _widen(incoming)
     try:
         await loop.connect_read_pipe(lambda: inlet, incoming)
     except (ValueError, NotImplementedError, OSError):
         threading.Thread(target=_pump, args=(incoming, inlet, loop), name="mplp-stdin", daemon=True).start()
+
+
+def _widen(incoming: BinaryIO) -> None:
+    """Lets a large document come through a pipe in a few pieces, where the system can (Linux)."""
+    try:
+        import fcntl
+
+        fcntl.fcntl(incoming, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except (ImportError, AttributeError, OSError):
+        # No pipe, no such system, or no room: then it takes more pieces.
+        return
 
 
 def _pump(incoming: BinaryIO, inlet: Inlet, loop: asyncio.AbstractEventLoop) -> None:

@@ -22,6 +22,9 @@ T = TypeVar("T")
 SMALL_CHARACTERS = 64_000
 """Texts up to this length are read at once: parsing them takes no longer than a hop to a worker and back."""
 
+READ_AT_ONCE_CHARACTERS = 400_000
+"""The same for a text that is opened, which happens once: reading it takes about 10 ms."""
+
 logger = logging.getLogger(__name__)
 
 

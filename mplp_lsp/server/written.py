@@ -67,13 +67,7 @@ def _parts_of(snapshot: Snapshot, document: Document, found: Located) -> _Kept:
 
 
 def _range(text: TextSnapshot, start: int, end: int, encoding: Encoding) -> str:
-    line, character = text.position(start, encoding)
-    content = text.line(line)
-    if content.isascii() and 0 <= end - start < len(content) - character - 1:
-        # Most findings are about one word, and its end need not be looked for: the line's end is behind it.
-        last_line, last_character = line, character + end - start
-    else:
-        last_line, last_character = text.position(end, encoding)
+    (line, character), (last_line, last_character) = text.positions(start, end, encoding)
     return (
         f'{{"end":{{"character":{last_character},"line":{last_line}}},'
         f'"start":{{"character":{character},"line":{line}}}}}'

@@ -10,6 +10,8 @@ from mplp_lsp.text.spans import Block, Spans
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+# Up to here lines are counted rather than split, while nobody has asked for all of them.
+_NEAR = 16_384
 # Where `str.splitlines` would split and LSP would not (LSP 3.17, "Text Documents").
 _OTHER_LINE_ENDS = ("\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
 
@@ -82,10 +84,37 @@ class TextSnapshot:
         An offset between `\\r` and `\\n` is shown at the end of that line: LSP has no place between them.
         """
         offset = min(max(offset, 0), self.length)
+        known = self._near_the_start(offset) if self._lines is None else None
+        if known is not None:
+            return known[0], _units(known[1], offset - known[2], encoding)
         number, start = self.lines.locate(offset)
         line = self.lines[number]
         inner = min(offset - start, _content_length(line))
         return number, _units(line, inner, encoding)
+
+    def positions(self, start: int, end: int, encoding: Encoding) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The positions of the two ends of a stretch of text."""
+        line, character = first = self.position(start, encoding)
+        if self._lines is not None:
+            content = self.line(line)
+            if content.isascii() and 0 <= end - start < len(content) - character - 1:
+                # Most stretches are one word, and the end of the line is behind it.
+                return first, (line, character + end - start)
+        return first, self.position(end, encoding)
+
+    def _near_the_start(self, offset: int) -> tuple[int, str, int] | None:
+        """Number, text and start of the line around an offset, without looking for all lines.
+
+        None where that would take longer, or where it takes care to tell where lines end.
+        """
+        text = self._text
+        if text is None or offset > _NEAR:
+            return None
+        stop = text.find("\n", offset, offset + _NEAR)
+        if stop < 0 or text.find("\r", 0, stop) >= 0:
+            return None
+        start = text.rfind("\n", 0, offset) + 1
+        return text.count("\n", 0, start), text[start:stop], start
 
     def offset(self, line: int, character: int, encoding: Encoding) -> int:
         """Offset of an LSP position.

@@ -71,6 +71,26 @@ def test_every_offset_comes_back_from_its_position() -> None:
                 assert reference.offset(text, *position, encoding) == offset
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+@pytest.mark.parametrize("text", ["", "a", "aä\n🚀b\n\nc", "a\r\nb\nc", "a\vb\nc\n", "a\rb\n", "\n" * 3])
+def test_positions_are_the_same_whether_or_not_lines_are_known(text: str, encoding: Encoding) -> None:
+    known = TextSnapshot.of(text)
+    assert known.line_count
+    for start in range(len(text) + 1):
+        assert TextSnapshot.of(text).position(start, encoding) == known.position(start, encoding)
+        for end in range(start, len(text) + 1):
+            both = known.position(start, encoding), known.position(end, encoding)
+            assert TextSnapshot.of(text).positions(start, end, encoding) == both
+            assert known.positions(start, end, encoding) == both
+
+
+def test_a_position_near_the_start_of_a_large_text_does_not_look_for_all_lines() -> None:
+    snapshot = TextSnapshot.of("one\ntwo\n" * 10_000)
+    assert snapshot.position(5, "utf-16") == (1, 1)
+    assert snapshot._lines is None
+    assert snapshot.position(79_999, "utf-16") == (19_999, 3)
+
+
 def test_carriage_return_and_line_feed_that_meet_become_one_line_end() -> None:
     assert TextSnapshot.of("a\rb").edited(2, 3, "\nb").line_count == 2
     assert TextSnapshot.of("a\r\nb").edited(2, 3, "").line_count == 2
