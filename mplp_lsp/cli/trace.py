@@ -34,7 +34,9 @@ def trace_command(
 
 def known_runs(project: Path) -> Sequence[RunView]:
     """The runs of a project, the newest last. Raises RunUnknown where there are none; makes no state."""
-    views = asyncio.run(_runs(project)) if (project / ".mplp" / "state.db").exists() else ()
+    from mplp_runtime.state_opening import has_state
+
+    views = asyncio.run(_runs(project)) if has_state(project) else ()
     if not views:
         raise RunUnknown(f"No plan has run in {project} yet.")
     return views

@@ -267,8 +267,14 @@ class SqliteTransaction(SqliteReading):
 
     def reseal(self, change: Callable[[StoredForm], StoredForm], key_id: str | None) -> None:
         self.insert_pending()
+        # What was there before must not be left over in freed parts of the file, nor in the journal.
+        self._connection.execute("PRAGMA secure_delete = ON")
         sql_snapshots.reseal(self._connection.execute, change, key_id)
         self._key_id = key_id
+        self.after_commit(self._empty_journal)
+
+    def _empty_journal(self) -> None:
+        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         self.callbacks.append(callback)

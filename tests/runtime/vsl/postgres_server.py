@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-_OPTIONS = "listen_addresses=127.0.0.1 -p {port} -k {folder}"
+# No syncing: the machine of a test does not lose power, and the disk is shared.
+_OPTIONS = "listen_addresses=127.0.0.1 -c fsync=off -p {port} -k {folder}"
 _ATTEMPTS = 5
 
 
