@@ -16,9 +16,8 @@ from mplp_lsp.analysis.name_places import places_of
 from mplp_lsp.analysis.names import declarations_of, name_at, uses_of
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.named_places import Found, range_of_name
-from mplp_lsp.features.places import range_between
 from mplp_lsp.features.rename_refusals import is_history, refuse_name, refuse_new_text
-from mplp_lsp.text.edits import Edit
+from mplp_lsp.features.workspace_edits import AnnotatedEdit, Change, workspace_edit
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.errors import MplpError
@@ -64,41 +63,17 @@ def rename(
     same = [pair for pair in declared if pair[1].means(name)]
     found = sorted([*same, *uses_of(snapshot, name, document)], key=lambda pair: pair[0].uri)
     changed = [pair for pair in found if not is_history(pair[0])]
-    return _workspace_edit(snapshot, changed, params.new_name, len(found) - len(changed))
+    return workspace_edit(snapshot, _change(changed, params.new_name, len(found) - len(changed)))
 
 
-def _workspace_edit(snapshot: Snapshot, found: Found, text: str, left: int) -> types.WorkspaceEdit:
-    client = snapshot.client
-    changed: list[tuple[Document, list[tuple[Name, types.TextEdit]]]] = []
+def _change(found: Found, text: str, left: int) -> Change:
+    changed: list[tuple[Document, list[AnnotatedEdit]]] = []
     for _, group in groupby(found, key=lambda pair: pair[0].uri):
         checkpoint()
         pairs = list(group)
         document = pairs[0][0]
-        edits = [
-            (name, types.TextEdit(range_between(snapshot, document, edit.start, edit.end), edit.new_text))
-            for name, edit in _edits(document, [name for _, name in pairs], text)
-        ]
-        changed.append((document, edits))
-    if not client.document_changes:
-        return types.WorkspaceEdit(
-            changes={document.uri: [edit for _, edit in edits] for document, edits in changed}
-        )
-    annotates = client.change_annotations
-    return types.WorkspaceEdit(
-        document_changes=[
-            types.TextDocumentEdit(
-                types.OptionalVersionedTextDocumentIdentifier(document.uri, document.version),
-                [_annotated(name, edit) if annotates else edit for name, edit in edits],
-            )
-            for document, edits in changed
-        ],
-        change_annotations=_annotations(found, left) if annotates else None,
-    )
-
-
-def _annotated(name: Name, edit: types.TextEdit) -> types.AnnotatedTextEdit:
-    group = _DECLARATIONS if name.is_declaration else _USES
-    return types.AnnotatedTextEdit(annotation_id=group, range=edit.range, new_text=edit.new_text)
+        changed.append((document, _edits(document, [name for _, name in pairs], text)))
+    return Change(changed, annotations=_annotations(found, left))
 
 
 def _annotations(found: Found, left: int) -> dict[str, types.ChangeAnnotation]:
@@ -116,21 +91,25 @@ def _annotations(found: Found, left: int) -> dict[str, types.ChangeAnnotation]:
     return annotations
 
 
-def _edits(document: Document, names: Sequence[Name], text: str) -> list[tuple[Name, Edit]]:
+def _edits(document: Document, names: Sequence[Name], text: str) -> list[AnnotatedEdit]:
     """One edit for each place, in the order of the text, spelled as the document's format wants it."""
     toml = document.toml
-    found: list[tuple[Name, Edit]] = []
+    found: list[AnnotatedEdit] = []
     if toml is None:
         inner = json.dumps(text, ensure_ascii=False)[1:-1]
         places = zip(names, places_of(document, names), strict=True)
-        found = [(name, Edit(start, end, inner)) for name, (start, end) in places]
+        found = [AnnotatedEdit(start, end, inner, _group(name)) for name, (start, end) in places]
     else:
         quoted = json.dumps(text, ensure_ascii=False)
         for name in names:
             if name.part == "key":
                 for start, end in toml.keys_of(name.pointer):
                     is_bare = _BARE_KEY.match(text) and _BARE_KEY.match(document.text.slice(start, end))
-                    found.append((name, Edit(start, end, text if is_bare else quoted)))
+                    found.append(AnnotatedEdit(start, end, text if is_bare else quoted, _group(name)))
             else:
-                found.append((name, Edit(*toml.range_of(name.pointer), quoted)))
-    return sorted(found, key=lambda pair: pair[1].start)
+                found.append(AnnotatedEdit(*toml.range_of(name.pointer), quoted, _group(name)))
+    return sorted(found, key=lambda edit: edit.start)
+
+
+def _group(name: Name) -> str:
+    return _DECLARATIONS if name.is_declaration else _USES
