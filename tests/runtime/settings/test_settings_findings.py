@@ -246,16 +246,14 @@ def test_what_is_not_in_effect_is_said_unless_it_asks_for_nothing() -> None:
     asked = """
     gates = {ci_blocks_completion = true, tool_failure_blocks = ["eslint"], git_merge_reapproval = true}
     drift = {active_interval_s = 5, snapshot_before = ["tester"]}
-    learning = {collect = true}
     engine = {kind = "temporal", address = "10.0.0.1:7233"}
     """
     findings = settings_findings(tomllib.loads(asked))
     assert {finding.code for finding in findings} == {"settings-not-in-effect"}
-    assert len(findings) == 8
+    assert len(findings) == 7
     idle = """
     gates = {ci_blocks_completion = false, tool_failure_blocks = [], git_merge_reapproval = false}
     drift = {active_interval_s = 0, snapshot_before = []}
-    learning = {collect = false}
     engine = {kind = "local"}
     """
     assert settings_findings(tomllib.loads(idle)) == []
