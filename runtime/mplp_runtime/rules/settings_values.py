@@ -195,20 +195,45 @@ def _quoted(word: str) -> str:
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+# What other tools call these keys.
+_SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("cmd", "exec", "program", "shell", "script"), ("command",)),
+    **dict.fromkeys(("dir", "directory", "working_directory", "workdir"), ("cwd",)),
+    **dict.fromkeys(("timeout", "deadline", "max_time"), ("timeout_s",)),
+    **dict.fromkeys(("retry", "attempts", "max_retries"), ("retries",)),
+    **dict.fromkeys(("url", "endpoint", "host"), ("base_url",)),
+    **dict.fromkeys(("key_env", "token_env"), ("api_key_env",)),
+    **dict.fromkeys(("parallel", "workers", "jobs", "concurrency"), ("max_parallel",)),
+    **dict.fromkeys(("memory", "memory_mb", "mem"), ("memory_mib",)),
+    **dict.fromkeys(("type", "kind"), ("action",)),
+    **dict.fromkeys(("src", "from", "input"), ("source",)),
+    **dict.fromkeys(("dst", "dest", "destination", "path", "file"), ("target",)),
+    **dict.fromkeys(("assignee", "recipient", "agent"), ("to",)),
+    **dict.fromkeys(("env", "environment"), ("env_allow",)),
+}
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """The end of a message that names the known word nearest to `word`; "" where none is near.
 
     >>> did_you_mean("tester", ["texter", "writer"])
     ' Did you mean `texter`?'
     """
-    close = get_close_matches(word, list(known), n=1)
-    return f" Did you mean `{close[0]}`?" if close else ""
+    close = _near(word, known)
+    return f" Did you mean `{close}`?" if close else ""
 
 
 def guess(word: str, known: Iterable[str]) -> dict[str, object]:
     """The same word as `replacement`, for the quick fix; {} where none is near."""
-    close = get_close_matches(word, list(known), n=1)
-    return {"replacement": close[0]} if close else {}
+    close = _near(word, known)
+    return {"replacement": close} if close else {}
+
+
+def _near(word: str, known: Iterable[str]) -> str | None:
+    """By meaning first: `cmd` is a command, though `cwd` is spelt nearly like it."""
+    names = list(known)
+    meant = next((name for name in _SYNONYMS.get(word.lower(), ()) if name in names), None)
+    return meant or next(iter(get_close_matches(word, names, n=1)), None)
 
 
 def setting_finding(
