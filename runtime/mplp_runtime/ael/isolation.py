@@ -6,7 +6,6 @@ the start leaves a moment in which the command runs without them.
 
 from __future__ import annotations
 
-import os
 import resource
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from functools import cache
 from math import ceil
 from pathlib import Path
 
+from mplp_runtime.ael.sandbox import hardened_options
 from mplp_runtime.errors import MplpError
 from mplp_runtime.settings.model import Limits
 
@@ -30,7 +30,7 @@ def limited_command(command: Sequence[str], limits: Limits, root: Path) -> list[
     Memory is bounded per process as data segment (RLIMIT_DATA): a bound on the address space would stop
     programs that only reserve it, as node and java do. Raises IsolationImpossible.
     """
-    return [*_limiting(limits), *_dying_with_us(), *_isolating(limits, root), *command]
+    return [*_limiting(limits), *_dying_with_us(), *_isolating(limits, root, command[0]), *command]
 
 
 def _limiting(limits: Limits) -> list[str]:
@@ -134,39 +134,15 @@ def limit_started_process(pid: int, limits: Limits) -> None:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
 
 
-def _isolating(limits: Limits, root: Path) -> list[str]:
+def _isolating(limits: Limits, root: Path, executable: str) -> list[str]:
     if limits.network and not limits.hardened:
         return []
     if (problem := isolation_problem(limits)) is not None:
         raise IsolationImpossible(problem)
     program = shutil.which("bwrap")
     if limits.hardened and program is not None:
-        return [program, *_hardened(limits, root)]
+        return [program, *hardened_options(limits, root, executable)]
     if program is not None and _starts("bwrap"):
         return [program, "--dev-bind", "/", "/", "--unshare-net", "--die-with-parent", "--"]
     unshare = shutil.which("unshare") or "unshare"
     return [unshare, "--user", "--map-current-user", "--net", "--"]
-
-
-_HIDDEN = ("/home", "/root", "/run", "/mnt", "/media", "/srv", "/var/tmp", "/tmp")  # noqa: S108 - inside the sandbox
-
-
-def _hardened(limits: Limits, root: Path) -> list[str]:
-    """Only the project can be written; homes, sockets and other people's files are not there at all."""
-    home = os.environ.get("HOME", "")
-    hidden = [
-        each for each in dict.fromkeys((*_HIDDEN, home)) if each not in {"", "/"} and Path(each).is_dir()
-    ]
-    options = ["--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/"]
-    options += ["--dev", "/dev", "--proc", "/proc"]
-    for each in hidden:
-        options += ["--tmpfs", each]
-    # Programs may be installed below a home; what they are found by stays readable.
-    for folder in os.environ.get("PATH", "").split(os.pathsep):
-        path = Path(folder)
-        if path.is_absolute() and path.is_dir() and any(path.is_relative_to(each) for each in hidden):
-            shown = path.parent if (path.parent / "pyvenv.cfg").exists() else path
-            options += ["--ro-bind", str(shown), str(shown)]
-    if limits.network:
-        options.append("--share-net")
-    return [*options, "--bind", str(root), str(root), "--"]

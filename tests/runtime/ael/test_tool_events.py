@@ -11,6 +11,7 @@ import pytest
 
 from mplp_runtime.ael import isolation
 from mplp_runtime.ael.layer import ActionExecutionLayer
+from mplp_runtime.ael.sandbox import hardened_options
 from mplp_runtime.rules.check import own_findings
 from mplp_runtime.settings import Limits
 from tests.runtime.ael.told import Told, until
@@ -144,3 +145,40 @@ async def test_without_network_a_process_reaches_nobody(tmp_path: Path) -> None:
     assert open_one.output == "reached\n"
     assert not closed_one.success
     assert "reached" not in closed_one.output
+
+
+def test_a_hardened_process_sees_no_home_but_the_programs_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, root = tmp_path / "home", tmp_path / "project"
+    for folder in ("home/.ssh", "home/tools/bin", "home/tools/lib", "home/bin", "project"):
+        (tmp_path / folder).mkdir(parents=True)
+    program = home / "tools/bin/check"
+    program.touch()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("PATH", f"{home / 'bin'}:relative::/usr/bin")
+    options = hardened_options(Limits(hardened=True), root, str(program))
+    shown = {options[index + 1] for index, word in enumerate(options) if word == "--ro-bind"}
+    assert {"/", f"{home}/bin", f"{home}/tools/bin", f"{home}/tools/lib"} == shown
+    hidden = {options[index + 1] for index, word in enumerate(options) if word == "--tmpfs"}
+    assert str(home) in hidden
+    assert options[-4:] == ["--bind", str(root), str(root), "--"]
+    assert options.index("--bind") > options.index(str(home)), "the project is put on top"
+    assert "--share-net" in options
+    assert "--share-net" not in hardened_options(Limits(network=False), root, str(program))
+
+
+@pytest.mark.skipif(not isolation._starts("bwrap"), reason="bubblewrap cannot start here")
+async def test_a_hardened_process_writes_in_the_project_only(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "outside").write_text("secret")
+    code = f"""
+import os
+open('inside', 'w').write('1')
+print(os.path.exists({str(tmp_path / "outside")!r}))
+try: open('/usr/x', 'w')
+except OSError: print('read-only')
+"""
+    result = await call(tmp_path / "project", Told(), python(code), limits=Limits(hardened=True))
+    assert result.output == "False\nread-only\n"
+    assert (tmp_path / "project/inside").exists()

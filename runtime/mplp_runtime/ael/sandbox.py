@@ -1,0 +1,57 @@
+"""What a hardened step's process sees of the file system: the project, the system, and its own program."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from mplp_runtime.settings.model import Limits
+
+_HIDDEN = ("/home", "/root", "/run", "/mnt", "/media", "/srv", "/var/tmp", "/tmp")  # noqa: S108 - inside the sandbox
+_OF_A_PREFIX = ("bin", "sbin", "lib", "lib64", "libexec", "pyvenv.cfg")
+
+
+def hardened_options(limits: Limits, root: Path, executable: str) -> list[str]:
+    """Arguments for `bwrap`, up to the command: only the project can be written.
+
+    Homes, sockets and other people's files are not there at all, but for the programs in there: those that
+    PATH names and the one that is started, with their libraries. The network is there if the limits allow it.
+    """
+    hidden = _hidden_folders()
+    options = ["--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/"]
+    options += ["--dev", "/dev", "--proc", "/proc"]
+    for folder in hidden:
+        options += ["--tmpfs", str(folder)]
+    for path in dict.fromkeys(_programs(executable)):
+        if any(path.is_relative_to(folder) for folder in hidden):
+            options += ["--ro-bind", str(path), str(path)]
+    if limits.network:
+        options.append("--share-net")
+    return [*options, "--bind", str(root), str(root), "--"]
+
+
+def _hidden_folders() -> list[Path]:
+    named = (*_HIDDEN, os.environ.get("HOME", ""))
+    folders = dict.fromkeys(Path(each) for each in named if each.startswith("/") and each.strip("/"))
+    return [folder for folder in folders if folder.is_dir() and not folder.is_symlink()]
+
+
+def _programs(executable: str) -> Iterator[Path]:
+    for folder in os.environ.get("PATH", "").split(os.pathsep):
+        if folder.startswith("/") and Path(folder).is_dir():
+            yield from _program_files(Path(folder))
+    # A link's own folder and what it leads to: the interpreter of a virtual environment is one.
+    for path in (Path(executable), Path(executable).parent / "python"):
+        if path.is_file():
+            yield from _program_files(path.parent)
+            yield from _program_files(path.resolve().parent)
+
+
+def _program_files(folder: Path) -> Iterator[Path]:
+    if folder.name not in {"bin", "sbin"}:
+        yield folder
+        return
+    for name in _OF_A_PREFIX:
+        if (folder.parent / name).exists():
+            yield folder.parent / name
