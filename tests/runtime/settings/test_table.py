@@ -93,7 +93,14 @@ def test_every_key_is_read_by_the_runtime_or_told_as_not_in_effect() -> None:
     """A key that nothing reads must not pass silently; `drift.active_interval_s` once did."""
     source = "".join(
         path.read_text(encoding="utf-8")
-        for folder in ("ael", "orchestrator", "settings/model.py", "approvals.py", "state_opening.py")
+        for folder in (
+            "ael",
+            "orchestrator",
+            "settings/model.py",
+            "approvals.py",
+            "state_opening.py",
+            "runtime.py",
+        )
         for path in ([RUNTIME / folder] if folder.endswith(".py") else (RUNTIME / folder).glob("*.py"))
     )
     for table, name in KEYS:
