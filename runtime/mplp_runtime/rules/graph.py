@@ -10,6 +10,9 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from itertools import chain, repeat
+from operator import lt
+from typing import cast
 
 from mplp_runtime.rules.cycles import Circles, circles, circles_after
 from mplp_runtime.rules.explain import is_id
@@ -322,21 +325,22 @@ def _move(
 
 
 def _oddities(steps: Sequence[StepFacts], first: dict[str, int]) -> tuple[frozenset[int], frozenset[int]]:
+    lists = [step.dependencies for step in steps]
+    names: Iterable[object] = chain.from_iterable(lists)
+    targets = list(map(cast("dict[object, int]", first).get, names, repeat(_UNKNOWN)))
+    owners = list(chain.from_iterable(map(repeat, range(len(lists)), map(len, lists))))
+    suspects: set[int] = set()
+    # In nearly all plans each dependency is known, further up, and named once: no loop of our own then.
+    if _UNKNOWN in targets or not all(map(lt, targets, owners)):
+        suspects.update(
+            owner for target, owner in zip(targets, owners, strict=True) if not _UNKNOWN < target < owner
+        )
+    if sum(map(len, map(set, lists))) < len(targets):
+        suspects.update(index for index, each in enumerate(lists) if len(set(each)) < len(each))
     odd: list[int] = []
     forward: list[int] = []
-    find = first.get
-    for index, step in enumerate(steps):
-        dependencies = step.dependencies
-        if not dependencies:
-            continue
-        if len(dependencies) == 1:
-            if _UNKNOWN < find(dependencies[0], _UNKNOWN) < index:  # type: ignore[arg-type]
-                continue
-        else:
-            targets = [find(dependency, _UNKNOWN) for dependency in dependencies]  # type: ignore[arg-type]
-            if min(targets) > _UNKNOWN and max(targets) < index and len(set(targets)) == len(targets):
-                continue
-        is_odd, is_forward = _edges_of(step, index, first)
+    for index in suspects:
+        is_odd, is_forward = _edges_of(steps[index], index, first)
         if is_odd:
             odd.append(index)
         if is_forward:

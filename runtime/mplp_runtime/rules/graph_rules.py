@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from operator import le
 from typing import NamedTuple
 
 from mplp_runtime.rules.cycles import Circles
@@ -275,6 +277,10 @@ def _by_wrong_number(graph: StepGraph, found: Found) -> Found:
 
 def _maybe_out_of_order(graph: StepGraph) -> Iterator[int]:
     """Steps with a dependency of a higher order, and perhaps some more; mostly there are none."""
+    known = [step.order_index for step in graph.steps if step.order_index is not None]
+    if not graph.forward and all(map(le, known, islice(known, 1, None))):
+        # They rise down the document, and nobody depends on a step further down.
+        return
     orders = {
         step.step_id: step.order_index for step in reversed(graph.steps) if step.order_index is not None
     }
