@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from lsprotocol.types import WorkspaceEdit
-
+    from mplp_lsp.lsp.types import WorkspaceEdit
     from mplp_lsp.workspace.snapshot import Snapshot
     from mplp_runtime.runtime import Runtime
 

@@ -9,13 +9,12 @@ import json
 import re
 from collections.abc import Iterator
 
-from lsprotocol import types
-
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.document_symbols import MAIN_LISTS
 from mplp_lsp.features.ready_json import ReadyJson
 from mplp_lsp.features.symbol_words import name_of_part
 from mplp_lsp.features.toml_folds import Fold, folds_of_settings
+from mplp_lsp.lsp import types
 from mplp_lsp.text.elements import Element, ElementTable
 from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.tree import Tree

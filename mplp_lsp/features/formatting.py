@@ -9,8 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from lsprotocol import types
-
 from mplp_lsp.features.json_layout import (
     Blank,
     Style,
@@ -20,6 +18,7 @@ from mplp_lsp.features.json_layout import (
 )
 from mplp_lsp.features.open_brackets import indent_inside, opener_of
 from mplp_lsp.features.places import offsets_of, range_between
+from mplp_lsp.lsp import types
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mplp_lsp.server.params import shared_converter
+from mplp_lsp.lsp.structure import Structure
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,19 @@ class Encoded:
 
 
 def encode(value: Any, *, sort_keys: bool = False) -> bytes:
-    """JSON of plain values and lsprotocol's, in ASCII: a lone surrogate must not break the connection."""
-    # Plain values, which large answers are made of, go through in C; the converter sees lsprotocol's only.
-    unstructured = shared_converter().unstructure
-    text = json.dumps(value, default=unstructured, separators=(",", ":"), sort_keys=sort_keys)
+    """JSON of plain values and structures, in ASCII: a lone surrogate must not break the connection.
+
+    Raises TypeError for anything else.
+    """
+    # Plain values, which large answers are made of, go through in C.
+    text = json.dumps(value, default=_members, separators=(",", ":"), sort_keys=sort_keys)
     return text.encode("ascii")
+
+
+def _members(value: object) -> dict[str, Any]:
+    if isinstance(value, Structure):
+        return value.plain()
+    raise TypeError(f"{type(value).__name__} has no form in JSON.")
 
 
 def with_member(head: dict[str, Any], name: str, encoded: bytes) -> Encoded:

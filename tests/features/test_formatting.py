@@ -8,7 +8,6 @@ import re
 from typing import Any
 
 import pytest
-from lsprotocol import types
 
 from mplp_lsp.features.formatting import (
     formatting,
@@ -16,6 +15,7 @@ from mplp_lsp.features.formatting import (
     range_formatting,
     ranges_formatting,
 )
+from mplp_lsp.lsp import types
 from mplp_lsp.text.edits import apply
 from mplp_lsp.text.snapshot import Encoding
 from tests.features.plans import plan_text, plan_value
