@@ -7,6 +7,6 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ReadyJson:
-    """The result of a request, encoded already, in ASCII. Only for features that run in a worker."""
+    """The result of a request, encoded already, in ASCII. Not for routes that run `now`."""
 
     json: bytes

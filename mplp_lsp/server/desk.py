@@ -31,6 +31,7 @@ from mplp_lsp.server.routes import BY_METHOD
 from mplp_lsp.server.runs import Runs
 from mplp_lsp.server.services import SessionServices
 from mplp_lsp.server.turns import READ_AT_ONCE_CHARACTERS, SMALL_CHARACTERS, Turns
+from mplp_lsp.server.warming import make_ready_for_keys
 from mplp_lsp.server.watching import LIMIT_S, PATIENCE_S, Watching
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.edits import Change
@@ -209,6 +210,8 @@ class Desk:
             self.documents_changed(self.bench.workspace.put(document))
             self.file_events.opened(document)
             self.baselines.opened(document)
+            ready = make_ready_for_keys(self.session.process, partial(self.bench.document, document.uri))
+            self.session.spawn(ready, "making ready for keys")
 
     def _changed(self, params: Any) -> None:
         change = structured(types.TEXT_DOCUMENT_DID_CHANGE, params)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mplp_lsp.server.routes import ROUTES
@@ -11,6 +13,7 @@ from mplp_lsp.server.routes import ROUTES
 if TYPE_CHECKING:
     from mplp_lsp.server.capabilities import Client
     from mplp_lsp.server.process import ServerProcess
+    from mplp_lsp.workspace.documents import Document
     from mplp_lsp.workspace.snapshot import ClientView
 
 PAUSE_S = 0.005
@@ -19,6 +22,10 @@ QUIET_S = 0.04
 """Who types at full speed, or has just asked for something, is not disturbed."""
 MOST_PAUSES = 5
 """Somebody who never pauses needs the pieces too."""
+
+LARGE_CHARACTERS = 16_000
+MOST_WAITS = 100
+_GRAPH = "step graph"
 
 FIRST_ASKED_FOR = ("textDocument/completion", "textDocument/hover", "textDocument/codeAction")
 
@@ -60,3 +67,25 @@ async def _pause(process: ServerProcess) -> None:
         if missing_s <= 0:
             return
         await asyncio.sleep(missing_s)
+
+
+async def make_ready_for_keys(process: ServerProcess, document_now: Callable[[], Document | None]) -> None:
+    """What the first edit of a large document would otherwise make: its lines, and who waits for whom."""
+    for _ in range(MOST_WAITS):
+        await _pause(process)
+        document = document_now()
+        if document is None or document.text.length <= LARGE_CHARACTERS:
+            return
+        if document.kind != "plan" or _GRAPH in document.lineage:
+            # It has been looked at.
+            await process.work(partial(_ready_for_keys, document))
+            return
+
+
+def _ready_for_keys(document: Document) -> None:
+    from mplp_runtime.rules.graph import StepGraph
+
+    _ = document.text.lines
+    graph = document.lineage.get(_GRAPH)
+    if isinstance(graph, StepGraph):
+        _ = graph.users

@@ -56,8 +56,8 @@ def heading(peer: str | None) -> list[str]:
         "",
         "Milliseconds from the first byte of the message to the last byte of the answer, p50 / p95. Absolute",
         "times follow the machine and what else it does; the ratio of the p50 in the same run is the result.",
-        "The plans have no findings of their own. Both servers have had 1.5 s to themselves, and one edit and",
-        "one request of each kind, before anything is counted; that first round is a row of its own.",
+        "The plans have no findings of their own. Both servers have had 1.5 s to themselves, and one edit",
+        "and one request of each kind, before anything is counted; that first round is a row of its own.",
     ]
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from mplp_lsp.server.capabilities import Client, client_view
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.rehearsal import TEXT, URI, Rehearsal
+from mplp_lsp.server.warming import make_ready_for_keys
 from mplp_lsp.server.workbench import Workbench
+from mplp_lsp.server.written import written
 from mplp_lsp.workspace.snapshot import ClientView
+from mplp_runtime.rules.graph import StepGraph
 from tests.protocol.client import PLAIN
 
 
@@ -46,4 +52,22 @@ async def test_a_client_that_is_typing_still_gets_everything_ready() -> None:
     await warming.warm_up(process, Client(), view())
     assert process.is_warm
     await warming.warm_up(process, Client(), view())
+    await process.close()
+
+
+async def test_a_large_plan_is_ready_for_its_first_key_once_it_has_been_looked_at(tmp_path: Path) -> None:
+    process = ServerProcess()
+    made = Workbench(Client(), view(), [tmp_path])
+    uri = (tmp_path / "a.plan.json").as_uri()
+    steps = [{"step_id": f"step {number}", "dependencies": []} for number in range(1_000)]
+    made.workspace.open(uri, "json", 1, json.dumps({"plan_id": "x", "steps": steps}))
+    document = made.document(uri)
+    assert document is not None
+    ready = asyncio.ensure_future(make_ready_for_keys(process, lambda: document))
+    written(made.snapshot(uri), uri)
+    await ready
+    graph = document.lineage["step graph"]
+    assert isinstance(graph, StepGraph)
+    assert "users" in vars(graph)
+    await make_ready_for_keys(process, lambda: None)
     await process.close()
