@@ -125,9 +125,13 @@ class _Agent:
             return Outcome(False, error=error, exit_code=exit_code, tail=tail, timed_out=timed_out)
         success = is_success(self._result)
         error = str(self._result.get("error") or "The agent reported a failure.")
+        output = self._result.get("output", "")
+        if isinstance(output, str) and output:
+            # What a text says belongs to the last lines that people see, after the progress.
+            tail = f"{tail}\n{output}".lstrip()
         return Outcome(
             success,
-            output=self._result.get("output", ""),
+            output=output,
             error=None if success else error,
             exit_code=exit_code,
             tail=tail,
