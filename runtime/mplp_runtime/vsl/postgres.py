@@ -17,6 +17,7 @@ from mplp_runtime.vsl.writer_thread import WriterThread
 
 try:
     import psycopg
+    from psycopg.conninfo import conninfo_to_dict
 
     from mplp_runtime.vsl.postgres_errors import store_error
     from mplp_runtime.vsl.postgres_schema import prepare, use_schema
@@ -48,6 +49,7 @@ class PostgresStore(StoreOperations):
         limits: StoreLimits | None = None,
     ) -> None:
         """`address` is what libpq takes, as a URL or as `key=value` words; it is never repeated anywhere."""
+        _refuse_unreadable(address)
         self.schema = schema
         self._name = f"The state in PostgreSQL (schema {schema})"
         self._address = address
@@ -253,3 +255,14 @@ class PostgresStore(StoreOperations):
         if isinstance(error, psycopg.Error | UnicodeEncodeError):
             return store_error(error, self._name)
         return error
+
+
+def _refuse_unreadable(address: str) -> None:
+    try:
+        conninfo_to_dict(address)
+    except psycopg.Error:
+        # Not even as a cause: libpq repeats the whole address, password and all.
+        raise StoreError(
+            "The address of the state in PostgreSQL cannot be read; it looks like "
+            "postgresql://user@host:port/database."
+        ) from None

@@ -2,6 +2,8 @@
 
 Usage: python writer_process.py DATABASE NAME COUNT [early]
 
+DATABASE is a file, or the address and the schema of a PostgreSQL state with a bar between them.
+
 With `early` it lies: it says so before the commit. A test of the test uses that.
 """
 
@@ -13,13 +15,19 @@ import sys
 from pathlib import Path
 
 from mplp_runtime.vsl.interface import Transaction
+from mplp_runtime.vsl.postgres import PostgresStore
 from mplp_runtime.vsl.sqlite import SqliteStore
 
 CONCURRENT = 8
 
 
+def opened(name: str) -> SqliteStore | PostgresStore:
+    address, bar, schema = name.partition("|")
+    return PostgresStore(address, schema) if bar else SqliteStore(Path(name))
+
+
 async def main(path: str, name: str, count: int, *, is_early: bool) -> None:
-    store = SqliteStore(Path(path))
+    store = opened(path)
     numbers = iter(range(count))
 
     async def write() -> None:
