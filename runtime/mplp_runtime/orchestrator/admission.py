@@ -12,12 +12,19 @@ from mplp_runtime.ael.handlers import Handlers
 from mplp_runtime.errors import PlanInvalid, PlanNotApproved, RunRefused, WorkspaceNotTrusted
 from mplp_runtime.orchestrator.bindings import frozen_bindings, refuse_what_cannot_run
 from mplp_runtime.orchestrator.schedule import execution_order, scheduled_steps
-from mplp_runtime.rules.check import check
+from mplp_runtime.rules.check import (
+    first_voice,
+    own_element_findings,
+    own_header_findings,
+    world_findings,
+)
 from mplp_runtime.rules.facts import document_facts
+from mplp_runtime.rules.faultless import are_faultless
 from mplp_runtime.rules.findings import Finding, Severity
 from mplp_runtime.rules.invariants import invariant_findings
 from mplp_runtime.rules.references import context_of
-from mplp_runtime.rules.world import World
+from mplp_runtime.rules.schema import schema_for
+from mplp_runtime.rules.world import DocumentFacts, World
 from mplp_runtime.settings import Settings
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
@@ -99,13 +106,14 @@ def admitted(request: StartRequest, settings: Settings, handlers: Handlers | Non
     Raises PlanInvalid, PlanTerminal, ContextUnusable, WorkspaceNotTrusted, RoleNotBound.
     """
     plan = plan_value(request.plan_text)
-    _refuse_findings(plan, request)
+    facts = document_facts(request.plan_path.absolute().as_uri(), "plan", plan, {})
+    _refuse_findings(plan, facts, request.world)
     if plan["status"] in TERMINAL:
         raise PlanTerminal(
             f"The plan is {plan['status']}, and that is final. To run it again, set its status back to "
             "`draft`, and the steps that shall run to `pending`."
         )
-    _refuse_context(plan, request)
+    _refuse_context(plan, facts, request)
     done = [step["step_id"] for step in plan["steps"] if step["status"] in _DONE]
     order = execution_order(scheduled_steps(plan), done)
     if not request.simulate:
@@ -145,13 +153,24 @@ def refuse_unapproved(word: str, changed: tuple[str, ...]) -> None:
     raise PlanNotApproved("The plan is not approved. Propose and approve it first.")
 
 
-def _refuse_findings(plan: Mapping[str, Any], request: StartRequest) -> None:
-    facts = document_facts(request.plan_path.absolute().as_uri(), "plan", plan, {})
-    _refuse_errors(check("plan", plan, facts, request.world))
+def _own_findings(plan: Mapping[str, Any]) -> list[Finding]:
+    """What `check.own_findings` says, without a look at each of thousands of sound steps."""
+    lists = {field: entries for field, entries in plan.items() if isinstance(entries, list)}
+    header = {**plan, **{field: [] for field in lists}}
+    found = own_header_findings("plan", header, {field: len(entries) for field, entries in lists.items()})
+    for field, entries in lists.items():
+        if are_faultless("plan", field, schema_for("plan", header), entries):
+            continue
+        for index, entry in enumerate(entries):
+            found += [each.below((field, index)) for each in own_element_findings("plan", field, entry)]
+    return found
 
 
-def _refuse_context(plan: Mapping[str, Any], request: StartRequest) -> None:
-    facts = document_facts(request.plan_path.absolute().as_uri(), "plan", plan, {})
+def _refuse_findings(plan: Mapping[str, Any], facts: DocumentFacts, world: World) -> None:
+    _refuse_errors(first_voice([*_own_findings(plan), *world_findings(facts, world)]))
+
+
+def _refuse_context(plan: Mapping[str, Any], facts: DocumentFacts, request: StartRequest) -> None:
     context = context_of(facts, request.world)
     if context is None:
         raise ContextUnusable(
