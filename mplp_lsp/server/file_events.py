@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 MOST_REMEMBERED_FILES = 2_000
 MOST_REMEMBERED_CHARACTERS = 16_000_000
 MOST_KNOWN_FOLDERS = 4_096
+LONGEST_CLOSE_S = 5.0
+"""How long `shutdown` waits for what is still to be recorded; on a busy machine git alone takes a second."""
 NOTED_AT_ONCE = 50
 
 What = Literal["changed", "created", "deleted", "renamed", "closed"]
@@ -136,10 +138,10 @@ class FileEvents:
         if self._timer is not None:
             self._timer.cancel()
         if self._looking is not None:
-            await asyncio.wait([self._looking], timeout=1.0)
+            await asyncio.wait([self._looking], timeout=LONGEST_CLOSE_S)
         self._take(self._quiet.flush())
         if self._sending is not None:
-            await asyncio.wait([self._sending], timeout=1.0)
+            await asyncio.wait([self._sending], timeout=LONGEST_CLOSE_S)
 
     # How it gets there
 

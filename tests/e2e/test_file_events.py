@@ -6,8 +6,11 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.e2e.documents import META, PLAN_ID, STEPS, codes, context, plan, replacing, text, written
@@ -34,6 +37,38 @@ def server_of(tmp_path: Path, capabilities: dict[str, Any] = WATCHING) -> Server
     return ServerUnderTest(env=environment(tmp_path / "home"), capabilities=capabilities)
 
 
+def begun(
+    server: ServerUnderTest,
+    tmp_path: Path,
+    *,
+    trusted: bool = True,
+    settings: bool = True,
+    files: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[Client, Path, str]:
+    """The client in a project with a plan and more `files`; the folder, and the URI of the plan."""
+    folder, uri = project(tmp_path, settings=settings)
+    for name, content in files.items():
+        written(folder, name, content)
+    server.client.initialize(folder, initializationOptions={"trusted": trusted})
+    return server.client, folder, uri
+
+
+@contextmanager
+def at_work(
+    tmp_path: Path, capabilities: dict[str, Any] = WATCHING, **how: Any
+) -> Iterator[tuple[Client, Path, str]]:
+    """What `begun` gives, of a server that ends with the block."""
+    with server_of(tmp_path, capabilities) as server:
+        yield begun(server, tmp_path, **how)
+
+
+def retitled(client: Client, uri: str, title: str = "Another plan") -> None:
+    """The plan opens, and its title is typed anew."""
+    content = text(plan())
+    client.open(uri, content)
+    client.change(uri, 2, replacing(content, "A plan", title))
+
+
 def updates(folder: Path) -> list[dict[str, Any]]:
     timeline = folder / ".mplp" / "timeline.events.ndjson"
     if not timeline.exists():
@@ -52,15 +87,12 @@ def wait_for(folder: Path, accept: Callable[[dict[str, Any]], bool], limit_s: fl
         time.sleep(0.02)
 
 
-def begun(client: Client, folder: Path, *, trusted: bool = True) -> None:
-    client.initialize(folder, initializationOptions={"trusted": trusted})
+def is_about(name: str, change_type: str, payload: dict[str, Any]) -> bool:
+    return (payload["file_path"], payload["change_type"]) == (name, change_type)
 
 
 def test_typing_becomes_one_event_after_a_quiet_moment(tmp_path: Path) -> None:
-    with server_of(tmp_path) as server:
-        client = server.client
-        folder, uri = project(tmp_path)
-        begun(client, folder)
+    with at_work(tmp_path) as (client, folder, uri):
         content = text(plan())
         client.open(uri, content)
         for version in range(2, 12):
@@ -80,12 +112,8 @@ def test_typing_becomes_one_event_after_a_quiet_moment(tmp_path: Path) -> None:
 
 def test_a_save_is_reported_at_once(tmp_path: Path) -> None:
     with server_of(tmp_path) as server:
-        client = server.client
-        folder, uri = project(tmp_path)
-        begun(client, folder)
-        content = text(plan())
-        client.open(uri, content)
-        client.change(uri, 2, replacing(content, "A plan", "Another plan"))
+        client, folder, uri = begun(server, tmp_path)
+        retitled(client, uri)
         client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
         client.request("shutdown")
         assert [event["payload"]["file_path"] for event in updates(folder)] == ["a.plan.json"]
@@ -94,10 +122,7 @@ def test_a_save_is_reported_at_once(tmp_path: Path) -> None:
 
 
 def test_created_renamed_and_deleted_files_are_reported(tmp_path: Path) -> None:
-    with server_of(tmp_path) as server:
-        client = server.client
-        folder, _ = project(tmp_path)
-        begun(client, folder)
+    with at_work(tmp_path) as (client, folder, _):
         new = written(folder, "src/new.py", "x = 1\n")
         client.notify("workspace/didCreateFiles", {"files": [{"uri": new}]})
         created = wait_for(folder, lambda payload: payload["change_type"] == "created")
@@ -114,11 +139,7 @@ def test_created_renamed_and_deleted_files_are_reported(tmp_path: Path) -> None:
 
 
 def test_files_changed_outside_the_editor_are_seen_without_the_client(tmp_path: Path) -> None:
-    with server_of(tmp_path, PLAIN) as server:
-        client = server.client
-        folder, _ = project(tmp_path)
-        (folder / "notes.md").write_text("one\n")
-        begun(client, folder)
+    with at_work(tmp_path, PLAIN, files={"notes.md": "one\n"}) as (client, folder, _):
         client.open((folder / "b.plan.json").as_uri(), "{")
         client.diagnostics((folder / "b.plan.json").as_uri(), 1)
         deadline = time.monotonic() + 15
@@ -135,10 +156,7 @@ def test_files_changed_outside_the_editor_are_seen_without_the_client(tmp_path: 
 
 
 def test_our_own_state_and_vendored_folders_are_no_news(tmp_path: Path) -> None:
-    with server_of(tmp_path) as server:
-        client = server.client
-        folder, _ = project(tmp_path)
-        begun(client, folder)
+    with at_work(tmp_path) as (client, folder, _):
         names = (".mplp/x.json", ".git/index", "node_modules/a/package.json", "real.md")
         changes = [{"uri": written(folder, name, "{}"), "type": 1} for name in names]
         client.notify("workspace/didChangeWatchedFiles", {"changes": changes})
@@ -147,16 +165,12 @@ def test_our_own_state_and_vendored_folders_are_no_news(tmp_path: Path) -> None:
 
 
 def test_files_that_git_ignores_are_no_news_wherever_the_word_comes_from(tmp_path: Path) -> None:
-    with server_of(tmp_path) as server:
-        client = server.client
-        folder, _ = project(tmp_path)
-        written(folder, ".gitignore", "*.log\nbuild/\nold.plan.json\n")
-        subprocess.run(["git", "init", "-q", str(folder)], check=True, timeout=30)
-        begun(client, folder)
+    subprocess.run(["git", "init", "-q", str(tmp_path / "work")], check=True, timeout=30)
+    ignore = "*.log\nbuild/\nold.plan.json\n"
+    with at_work(tmp_path, files={".gitignore": ignore}) as (client, folder, _):
         ignored = {name: written(folder, name, "x\n") for name in ("a.log", "build/out.txt", "new.log")}
         plan_uri = written(folder, "old.plan.json", plan())
-        client.open(plan_uri, text(plan()))
-        client.change(plan_uri, 2, replacing(text(plan()), "A plan", "Another plan"))
+        retitled(client, plan_uri)
         client.notify("textDocument/didSave", {"textDocument": {"uri": plan_uri}})
         client.notify("workspace/didCreateFiles", {"files": [{"uri": ignored["new.log"]}]})
         changes = [{"uri": uri, "type": 1} for uri in ignored.values()]
@@ -173,10 +187,7 @@ def test_files_that_git_ignores_are_no_news_wherever_the_word_comes_from(tmp_pat
 
 
 def test_a_file_that_no_event_can_name_does_not_silence_those_that_came_with_it(tmp_path: Path) -> None:
-    with server_of(tmp_path) as server:
-        client = server.client
-        folder, _ = project(tmp_path)
-        begun(client, folder)
+    with at_work(tmp_path) as (client, folder, _):
         names = ("\\looks-absolute.md", "zoo.md")
         client.notify(
             "workspace/didCreateFiles", {"files": [{"uri": written(folder, name, "x\n")} for name in names]}
@@ -186,12 +197,8 @@ def test_a_file_that_no_event_can_name_does_not_silence_those_that_came_with_it(
 
 
 def test_a_folder_that_is_renamed_or_deleted_is_told_file_by_file(tmp_path: Path) -> None:
-    with server_of(tmp_path) as server:
-        client = server.client
-        folder, _ = project(tmp_path)
-        for name in ("src/a.py", "src/deep/b.py"):
-            written(folder, name, f"{name}\n")
-        begun(client, folder)
+    files = {name: f"{name}\n" for name in ("src/a.py", "src/deep/b.py")}
+    with at_work(tmp_path, files=files) as (client, folder, _):
         client.notify(
             "workspace/didCreateFiles",
             {"files": [{"uri": (folder / name).as_uri()} for name in ("src/a.py", "src/deep/b.py")]},
@@ -204,24 +211,14 @@ def test_a_folder_that_is_renamed_or_deleted_is_told_file_by_file(tmp_path: Path
         shutil.rmtree(folder / "lib")
         client.notify("workspace/didDeleteFiles", {"files": [{"uri": pair["newUri"]}]})
         for name in ("lib/a.py", "lib/deep/b.py"):
-            wait_for(
-                folder,
-                lambda payload, name=name: (
-                    (payload["file_path"], payload["change_type"]) == (name, "deleted")
-                ),
-            )
+            wait_for(folder, partial(is_about, name, "deleted"))
 
 
 def test_nothing_is_written_where_the_folder_is_not_trusted_or_has_no_settings(tmp_path: Path) -> None:
     for number, (trusted, settings) in enumerate([(False, True), (True, False)]):
         home = tmp_path / str(number)
-        with server_of(home) as server:
-            client = server.client
-            folder, uri = project(home, settings=settings)
-            begun(client, folder, trusted=trusted)
-            content = text(plan())
-            client.open(uri, content)
-            client.change(uri, 2, replacing(content, "A plan", "Another plan"))
+        with at_work(home, trusted=trusted, settings=settings) as (client, folder, uri):
+            retitled(client, uri)
             client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
             client.error_of("no/such")
         assert not (folder / ".mplp").exists()
@@ -229,10 +226,7 @@ def test_nothing_is_written_where_the_folder_is_not_trusted_or_has_no_settings(t
 
 def test_a_status_the_lifecycle_does_not_allow_is_measured_against_the_last_save(tmp_path: Path) -> None:
     """D22: the warning stays when the file is saved again, and goes when the change is undone."""
-    with server_of(tmp_path) as server:
-        client = server.client
-        folder, uri = project(tmp_path)
-        begun(client, folder)
+    with at_work(tmp_path) as (client, folder, uri):
         content = text(plan(1))
         client.open(uri, content)
         client.diagnostics(uri, 1)
@@ -270,10 +264,7 @@ def test_a_decision_that_was_saved_is_missed_when_it_is_gone_and_a_further_one_i
         target = {"target_type": "plan", "target_id": PLAN_ID, "decisions": list(decisions)}
         return text({"meta": META, "confirm_id": STEPS[9], **target, **asked})
 
-    with server_of(tmp_path) as server:
-        client = server.client
-        folder, _ = project(tmp_path)
-        begun(client, folder)
+    with at_work(tmp_path) as (client, folder, _):
         rejected = decision(1, "rejected")
         uri = written(folder, "a.confirm.json", confirm(rejected))
         client.open(uri, confirm(rejected))
@@ -294,34 +285,23 @@ def test_a_decision_that_was_saved_is_missed_when_it_is_gone_and_a_further_one_i
 
 
 def test_edits_that_are_closed_without_a_save_are_no_change(tmp_path: Path) -> None:
-    with server_of(tmp_path) as server:
-        client = server.client
-        folder, uri = project(tmp_path)
-        begun(client, folder)
-        content = text(plan())
+    with at_work(tmp_path) as (client, folder, uri):
         unwritten = (folder / "never.plan.json").as_uri()
         for name in (uri, unwritten):
-            client.open(name, content)
-            client.change(name, 2, replacing(content, "A plan", "Another plan"))
+            retitled(client, name)
             client.notify("textDocument/didClose", {"textDocument": {"uri": name}})
-        client.open(uri, content)
-        client.change(uri, 2, replacing(content, "A plan", "A third plan"))
+        retitled(client, uri, "A third plan")
         client.notify("textDocument/didSave", {"textDocument": {"uri": uri}})
         client.request("shutdown")
         assert [event["payload"]["file_path"] for event in updates(folder)] == ["a.plan.json"]
 
 
 def test_edits_that_were_told_and_thrown_away_are_taken_back(tmp_path: Path) -> None:
-    with server_of(tmp_path) as server:
-        client = server.client
-        folder, uri = project(tmp_path)
-        begun(client, folder)
-        content = text(plan())
+    with at_work(tmp_path) as (client, folder, uri):
         unwritten = (folder / "never.plan.json").as_uri()
         for name, change_type in ((uri, "modified"), (unwritten, "deleted")):
             file = name.rpartition("/")[2]
-            client.open(name, content)
-            client.change(name, 2, replacing(content, "A plan", "Another plan"))
+            retitled(client, name)
             told = wait_for(folder, lambda payload, file=file: payload["file_path"] == file)  # type: ignore[misc]
             client.notify("textDocument/didClose", {"textDocument": {"uri": name}})
             deadline = time.monotonic() + 15
