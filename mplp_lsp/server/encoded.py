@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mplp_lsp.lsp.structure import Structure
+from mplp_lsp.lsp.values import Position, Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,16 @@ def encode(value: Any, *, sort_keys: bool = False) -> bytes:
 
 
 def _members(value: object) -> dict[str, Any]:
+    if type(value) is Range:
+        # Long lists are lists of ranges.
+        return {"start": _position(value.start), "end": _position(value.end)}
     if isinstance(value, Structure):
         return value.plain()
     raise TypeError(f"{type(value).__name__} has no form in JSON.")
+
+
+def _position(position: Position) -> dict[str, Any]:
+    return {"line": position.line, "character": position.character}
 
 
 def with_member(head: dict[str, Any], name: str, encoded: bytes) -> Encoded:
