@@ -12,6 +12,7 @@ from mplp_lsp.features.completion_roles import known_roles
 from mplp_lsp.features.completion_settings_spot import Spot, settings_item, spot_at
 from mplp_lsp.features.completion_settings_values import NOT_IN_EFFECT_WORDS, open_array, settings_values
 from mplp_lsp.features.completion_text import Hole, Writer
+from mplp_lsp.features.json_layout import line_end_of
 from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
@@ -30,6 +31,11 @@ _KEY = re.compile(r"[ \t]*(?P<key>[A-Za-z0-9_.\"-]*)\Z")
 _OPEN_HEADER = re.compile(r"[ \t]*\[(?P<name>[^\[\]\r\n]*)\Z")
 _VALUE = re.compile(r"[ \t]*(?P<key>[A-Za-z0-9_-]+)[ \t]*=[ \t]*(?P<value>.*)\Z", re.DOTALL)
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_CLOSED = re.compile(r"[ \t]*(?P<bracket>\])")
+_NO_KEYS = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r))*[ \t]*(?:\[|#|\Z)")
+_LOOK_AHEAD = 2_000
+# What every role can do until somebody says better.
+_BY_A_PERSON = '\naction = "agent_handoff"\nto = "human"'
 _MOST = 200
 _WORD = re.compile(r"[A-Za-z0-9_-]*")
 _MEANINGS: Mapping[str, str] = {
@@ -89,22 +95,35 @@ def setting_documentation(path: list[str]) -> str:
 
 
 def _headers(spot: Spot, start: int, bracket: str = "") -> Iterator[dict[str, object]]:
-    """Tables that are not there yet; roles that steps name and nothing binds come first."""
+    """Tables that are not there yet; roles that steps name and nothing binds come first.
+
+    A role or a step says what it does: where nothing stands below, its table comes whole.
+    """
     value = spot.document.toml.value if spot.document.toml is not None else {}
-    is_closed = spot.rest.lstrip().startswith("]")
-    end = spot.offset + (0 if not is_closed else len(spot.rest) - len(spot.rest.lstrip()))
+    closed = _CLOSED.match(spot.rest)
+    is_closed = closed is not None
+    end = spot.offset + (0 if closed is None else closed.start("bracket"))
     closing = "" if is_closed and not bracket else "]"
+    whole = _BY_A_PERSON.replace("\n", line_end_of(spot.document.text.slice(0, _LOOK_AHEAD)))
+    is_alone = not spot.rest[closed.end() if closed is not None else 0 :].strip() and _is_empty_below(spot)
     for name, detail, about in _tables(spot, value):
+        is_whole = is_alone and about[0] in ("roles", "steps")
         yield settings_item(
             spot,
-            (start, end),
+            (start, end if closed is None or not is_whole else spot.offset + closed.end()),
             f"[{name}]",
-            f"{bracket}{name}{closing}",
+            f"{bracket}{name}]{whole}" if is_whole else f"{bracket}{name}{closing}",
             types.CompletionItemKind.Module,
             detail,
             f"{bracket}{name} {detail}" if about == ["steps"] else f"{bracket}{name}",
             about,
         )
+
+
+def _is_empty_below(spot: Spot) -> bool:
+    """Whether no key stands between this line and the next table."""
+    behind = spot.offset + len(spot.rest)
+    return _NO_KEYS.match(spot.document.text.slice(behind, behind + _LOOK_AHEAD)) is not None
 
 
 def _tables(spot: Spot, value: Mapping[str, object]) -> Iterator[tuple[str, str, list[str]]]:
@@ -193,7 +212,7 @@ def _skeleton(spot: Spot) -> dict[str, object]:
     """A whole mplp.toml: every role that steps name, handed to a person until somebody says what it does."""
     lines: list[str] = []
     for role in known_roles(spot.snapshot, spot.document):
-        lines += [f"[roles.{_name(role.name)}]", 'action = "agent_handoff"', 'to = "human"', ""]
+        lines += [f"[roles.{_name(role.name)}]{_BY_A_PERSON}", ""]
     detail = "every role of the plans here, done by a person for now" if lines else "how plans run"
     if not lines:
         lines = ["[run]", 'on_failure = "continue-independent"', ""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from dataclasses import replace
 
 import pytest
@@ -12,10 +13,10 @@ from mplp_lsp.features.diagnostics import diagnostics
 from mplp_lsp.lsp import types
 from tests.features.completing import PLAIN_CLIENT, accepted, asked, items, labels
 from tests.features.plans import META, plan_value
-from tests.project import ABLE_CLIENT, Project, project, uuid_of
+from tests.project import ABLE_CLIENT, Project, project, uri, uuid_of
 
-TABLES = ["[run]", "[limits]", "[gates]", "[state]"]
-IDLE_TABLES = ["[drift]", "[learning]", "[engine]"]
+TABLES = ["[run]", "[limits]", "[gates]", "[learning]", "[state]"]
+IDLE_TABLES = ["[drift]", "[engine]"]
 
 
 def settings(text: str, *, roles: tuple[str, ...] = ("tester",), client: object = None) -> Project:
@@ -41,13 +42,27 @@ def test_tables_are_offered_the_roles_of_steps_first_and_what_does_nothing_last(
 
 @pytest.mark.parametrize("before", ["[$0", "[$0]", "[ro$0]", "[roles.$0", "$0", "ro$0"])
 def test_a_table_is_closed_once(before: str) -> None:
-    assert written(f"{before}\n[run]\n", "[roles.tester]") == "[roles.tester]\n[run]\n"
+    below = 'action = "tool_call"\ncommand = ["pytest"]\n'
+    assert written(f"{before}\n{below}", "[roles.tester]") == f"[roles.tester]\n{below}"
+    assert written(f"{before}\n[run]\n", "[limits]") == "[limits]\n[run]\n"
+
+
+@pytest.mark.parametrize("before", ["[$0", "[$0]", "[ro$0]", "[roles.$0", "ro$0", "[$0] "])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("below", ["", "\n\n", "\n# later\n\n[run]\n"])
+def test_the_table_of_a_role_comes_whole_so_that_nothing_is_missing(
+    before: str, below: str, end: str
+) -> None:
+    text = written((before + below).replace("\n", end), "[roles.tester]")
+    assert tomllib.loads(text)["roles"] == {"tester": {"action": "agent_handoff", "to": "human"}}
+    found = diagnostics(settings(text).snapshot, uri("mplp.toml"))
+    assert [one.message for one in found] == []
 
 
 def test_a_role_with_a_name_of_several_words_is_quoted() -> None:
     assert (
-        written("[$0\n[run]\n", '[roles."the tester"]', roles=("the tester",))
-        == '[roles."the tester"]\n[run]\n'
+        written("[$0\naction = 1\n", '[roles."the tester"]', roles=("the tester",))
+        == '[roles."the tester"]\naction = 1\n'
     )
 
 
