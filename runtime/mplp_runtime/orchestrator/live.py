@@ -73,6 +73,11 @@ class RunFiles:
         if self._writer is not None:
             self._writer.changed()
 
+    def shown(self) -> None:
+        """Says that a step under way has put something out."""
+        if self._writer is not None:
+            self._writer.changed()
+
     @property
     def is_written(self) -> bool:
         """Whether there are files that can be shown: encrypted ones are not."""
@@ -94,6 +99,10 @@ class RunFiles:
     def _parts(self) -> TraceParts:
         while self._arrived:
             self._recorder.event(self._arrived.popleft())
+        for step_id, text in self._state.live_output.items():
+            attempt = self._state.attempts.get(step_id)
+            if attempt is not None and attempt["segment_status"] == "running":
+                self._recorder.attempt({**attempt, "tail": text}, self._state.steps[step_id])
         return self._recorder.snapshot(trace_head(self._state, self._clock))
 
 

@@ -149,3 +149,28 @@ async def test_a_file_operation_of_a_run_can_be_taken_back(tmp_path: Path) -> No
     assert told["payload"]["undo"] == f".mplp/undo/{view.run_id}/{note.name}.json"
     take_back(tmp_path, note)
     assert (tmp_path / "x").read_text() == "old"
+
+
+async def test_the_trace_on_disk_has_the_output_of_a_step_that_is_still_at_work(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, time\nprint('half way', flush=True)\n"
+        "while not pathlib.Path('go').exists(): time.sleep(0.02)\nprint('all the way')"
+    )
+    project = Project(tmp_path, plan(), role("worker", code))
+    async with project.runtime() as runtime:
+        view = await runtime.runs.start(project.request())
+
+        def output() -> str:
+            shown = runtime.runs.view(view.run_id)
+            path = tmp_path / (shown.trace_path or "")
+            if not path.is_file():
+                return ""
+            trace = json.loads(path.read_text())
+            assert errors("trace", trace) == []
+            (segment,) = trace["segments"] or [{"status": "", "attributes": {}}]
+            return f"{segment['status']}: {segment['attributes'].get('output', '')}"
+
+        await until(lambda: output() == "running: half way\n")
+        (tmp_path / "go").touch()
+        await runtime.runs.wait(view.run_id)
+        assert output() == "completed: half way\nall the way"
