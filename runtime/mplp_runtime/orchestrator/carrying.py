@@ -116,7 +116,7 @@ class Carrying:
             clock=runtime.clock,
             new_id=runtime.new_id,
             changed=self._manager.notices.tell_soon,
-            output=self._manager.notices.tell_later,
+            output=self._output,
         )
         loop = RunLoop(services, state, self._manager.recovery.chronicle(state))
         loop.repeat_interrupted = repeat
@@ -129,6 +129,12 @@ class Carrying:
         live.task = asyncio.create_task(self._driven(live), name=f"run {state.run_id}")
         files.changed([])
         self._manager.notices.tell_soon(state)
+
+    def _output(self, state: RunState) -> None:
+        self._manager.notices.tell_later(state)
+        live = self.live.get(state.run_id)
+        if live is not None:
+            live.files.shown()
 
     async def _driven(self, live: LiveRun) -> None:
         error: str | None = None
