@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from itertools import chain
 from typing import TypeVar
 
@@ -39,6 +38,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9 _.:@+-]*\Z")
 _ESCAPED_ASCII = re.compile(r"\\u00[2-7]")
 
 
+_Called = tuple[tuple[int, Name], ...]
+"""The names of one spelling in one block of elements: position in the block, and the name inside it."""
 _Inside = dict[str, tuple[tuple[int, Name], ...]]
 """The names of one block of elements by their text: position in the block, and the name inside it."""
 
@@ -291,15 +292,40 @@ def _called_in_tree(document: Document, kind: str, tree: Tree, text: str) -> lis
     found = [name for name in _of_header(document, kind, tree) if name.text == text]
     may_hold = _search(tree.text, text)
     for field, table in tree.tables.items():
-        of_element = partial(_of_element, kind, field)
-        key = f"names {kind} {field}"
         first, start = 0, table.start
         for block in table.blocks:
-            if key in block.cache or may_hold(start, start + block.length):
-                inside = _inside(block, key, of_element)
-                found += [name.below((field, first + position)) for position, name in inside.get(text, ())]
+            if may_hold(start, start + block.length):
+                inside = _called_in_block(block, kind, field, text, start, may_hold)
+                found += [name.below((field, first + position)) for position, name in inside]
             first += len(block.elements)
             start += block.length
+    return found
+
+
+def _called_in_block(
+    block: Block[Element],
+    kind: str,
+    field: str,
+    text: str,
+    start: int,
+    may_hold: Callable[[int, int], bool],
+) -> _Called:
+    """Only elements that may hold the name are asked for theirs; what is found is kept with the block."""
+    known: dict[str, _Called] = block.cache.setdefault(f"names {kind} {field}", {})  # type: ignore[assignment]
+    found = known.get(text)
+    if found is None:
+        called: list[tuple[int, Name]] = []
+        for position, element in enumerate(block.elements):
+            end = start + element.length
+            # What stands in a broken element may be spelled otherwise than the name.
+            is_sound = not element.problems and element.placing is None
+            if not is_sound or may_hold(start, end):
+                names = element_names(kind, field, element.value)
+                called += [(position, name) for name in names if name.text == text]
+            start = end
+        if len(known) >= _MOST_REMEMBERED:
+            known.clear()
+        found = known[text] = tuple(called)
     return found
 
 
@@ -317,10 +343,6 @@ def _search(whole: TextSnapshot, text: str) -> Callable[[int, int], bool]:
 
 def _of_line(line: Line) -> Iterable[Name]:
     return () if line.is_blank else header_names("event", line.tree.value)
-
-
-def _of_element(kind: str, field: str, element: Element) -> Iterable[Name]:
-    return element_names(kind, field, element.value)
 
 
 def _inside(block: Block[_Item], key: str, names: Callable[[_Item], Iterable[Name]]) -> _Inside:
