@@ -61,12 +61,12 @@ def fixes(document: Document, found: Located) -> Iterator[Fix]:
             yield Fix(repair.title, (repair.edit, *_rest_removed(data)), is_preferred=True)
         return
     if "suggestion" in data and document.toml is None:
-        yield _replaced(found, data["suggestion"], is_preferred=True)
+        yield _replaced(document, found, data["suggestion"], is_preferred=True)
     elif "replacement" in data:
-        yield _replaced_in_toml(found, data["replacement"])
+        yield _replaced_in_toml(document, found, data["replacement"])
     if "insert_default" in data:
         yield from _inserted(document, found, data)
-    yield from _other_options(found, data)
+    yield from _other_options(document, found, data)
     if code in _OWN_IDS:
         yield _fresh_id(document, found)
     elif code in _NO_IDS and "suggestion" not in data:
@@ -115,19 +115,30 @@ def _rest_removed(data: Mapping[str, object]) -> Iterator[Edit]:
 # Faults of values
 
 
-def _replaced(found: Located, value: object, *, is_preferred: bool) -> Fix:
+def _replaced(document: Document, found: Located, value: object, *, is_preferred: bool) -> Fix:
     text = json.dumps(value, ensure_ascii=False)
-    return Fix(f"Change to {_shown(text)}", (Edit(found.start, found.end, text),), is_preferred=is_preferred)
+    return Fix(
+        _change_to(document, found, value, text),
+        (Edit(found.start, found.end, text),),
+        is_preferred=is_preferred,
+    )
 
 
-def _replaced_in_toml(found: Located, value: object) -> Fix:
+def _change_to(document: Document, found: Located, value: object, text: str) -> str:
+    """One word for another needs no quotes in a menu; where the quotes are the repair they are shown."""
+    is_word = isinstance(value, str) and document.text.slice(found.start, found.start + 1) in ('"', "'")
+    return f"Change to {_shown(str(value) if is_word else text)}"
+
+
+def _replaced_in_toml(document: Document, found: Located, value: object) -> Fix:
     is_bare = found.finding.place.part == "key" and isinstance(value, str) and _BARE_TOML_KEY.match(value)
     # JSON texts, numbers and lists of them are TOML as well.
     text = str(value) if is_bare else json.dumps(value, ensure_ascii=False)
-    return Fix(f"Change to {_shown(text)}", (Edit(found.start, found.end, text),), is_preferred=True)
+    title = _change_to(document, found, value, text)
+    return Fix(title, (Edit(found.start, found.end, text),), is_preferred=True)
 
 
-def _other_options(found: Located, data: Mapping[str, object]) -> Iterator[Fix]:
+def _other_options(document: Document, found: Located, data: Mapping[str, object]) -> Iterator[Fix]:
     """A short list of allowed values is offered as a whole, after the one that was probably meant."""
     allowed = data.get("allowed")
     if found.finding.place.part != "value" or not isinstance(allowed, list | tuple):
@@ -135,7 +146,7 @@ def _other_options(found: Located, data: Mapping[str, object]) -> Iterator[Fix]:
     others = [option for option in allowed if option != data.get("suggestion")]
     if len(others) <= _MOST_OPTIONS:
         for option in others:
-            yield _replaced(found, option, is_preferred=False)
+            yield _replaced(document, found, option, is_preferred=False)
 
 
 def _inserted(document: Document, found: Located, data: Mapping[str, object]) -> Iterator[Fix]:

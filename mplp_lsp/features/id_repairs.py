@@ -43,7 +43,7 @@ def malformed_id_repairs(document: Document, pointer: Pointer) -> Iterator[tuple
         meant = _step_meant(tree, word)
         if meant is not None:
             start, end = tree.range_of(pointer)
-            yield f"Change to `{json.dumps(meant)}`", (Edit(start, end, json.dumps(meant)),)
+            yield f"Change to `{meant}`", (Edit(start, end, json.dumps(meant)),)
 
 
 def _declares(document: Document, pointer: Pointer) -> bool:

@@ -77,14 +77,20 @@ def test_a_misspelt_word_becomes_the_one_that_was_meant(encoding: Encoding) -> N
 def test_the_other_allowed_words_are_offered_too_but_not_preferred() -> None:
     seen = project(plan_text().replace('"draft"', '"drat"'))
     first, *others = offered(seen, "value-not-allowed")
-    assert (first.title, first.is_preferred) == ('Change to `"draft"`', True)
-    assert 'Change to `"approved"`' in [other.title for other in others]
+    assert (first.title, first.is_preferred) == ("Change to `draft`", True)
+    assert "Change to `approved`" in [other.title for other in others]
     assert not any(other.is_preferred for other in others)
 
 
 def test_a_key_in_the_wrong_spelling_is_renamed_and_keeps_its_value() -> None:
     text = plan_text().replace('"agent_role"', '"agentRole"', 1)
     assert fixed(project(text), "key-not-snake-case") == plan_text()
+
+
+def test_a_title_shows_quotes_only_where_they_are_the_repair() -> None:
+    key = project(plan_text().replace('"agent_role"', '"agentRole"', 1))
+    assert [each.title for each in offered(key, "key-not-snake-case")][:1] == ["Change to `agent_role`"]
+    assert [each.title for each in offered(plan(title=5), "type-wrong")][:1] == ['Change to `"5"`']
 
 
 def test_a_number_that_should_be_a_string_is_quoted() -> None:
