@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.document_symbols import MAIN_LISTS
@@ -24,6 +25,8 @@ from mplp_lsp.workspace.snapshot import Snapshot
 _MARKS = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?|[{}\[\]]|\r\n|\n|\r')
 _BRACKETS = re.compile(r"[{}\[\]]")
 _CLOSERS = {"}": "{", "]": "["}
+_NUMBERS = 5
+"""How many numbers make a fold: lines, offsets, depth."""
 
 
 def folding_range(
@@ -76,19 +79,24 @@ def _read_table(scanner: _Scanner, tree: Tree, table: ElementTable, part: str) -
         at += block.length
 
 
-def _of_element(element: Element, text: str, part: str) -> tuple[int, tuple[Fold, ...]]:
-    """Lines and folds of one entry, counted from where its text starts; kept with the entry."""
+def _of_element(element: Element, text: str, part: str) -> tuple[int, Iterator[Fold]]:
+    """Lines and folds of one entry, counted from where its text starts; kept with the entry, as numbers."""
     known = element.cache.get("folds")
-    if isinstance(known, tuple) and known[0] == part:
-        return known[1], known[2]
-    inner = _Scanner()
-    inner.read(text, 0, has_quiet_strings=_has_quiet_strings(element, text))
-    folds = tuple(
-        fold._replace(name=name_of_part(part, element.value)) if fold.start == element.lead + 1 else fold
-        for fold in inner.folds
-    )
-    element.cache["folds"] = (part, inner.line, folds)
-    return inner.line, folds
+    if not isinstance(known, array):
+        inner = _Scanner()
+        inner.read(text, 0, has_quiet_strings=_has_quiet_strings(element, text))
+        known = array("I", [inner.line])
+        for fold in inner.folds:
+            known.extend((fold.first_line, fold.last_line, fold.start, fold.end, fold.depth))
+        element.cache["folds"] = known
+    return known[0], _unpacked(known, element, part)
+
+
+def _unpacked(numbers: array[int], element: Element, part: str) -> Iterator[Fold]:
+    for at in range(1, len(numbers), _NUMBERS):
+        first, last, start, end, depth = numbers[at : at + _NUMBERS]
+        name = name_of_part(part, element.value) if start == element.lead + 1 else None
+        yield Fold(first, last, start, end, depth, name)
 
 
 def _has_quiet_strings(element: Element, text: str) -> bool:
@@ -164,7 +172,7 @@ class _Scanner:
         if self._open and self._open[-1][0] == "[":
             self._open[-1] = (*self._open[-1][:3], name)
 
-    def take(self, folds: tuple[Fold, ...], offset: int) -> None:
+    def take(self, folds: Iterable[Fold], offset: int) -> None:
         """The folds of a piece that was read by itself and stands at `offset`."""
         depth = len(self._open)
         for fold in folds:

@@ -21,19 +21,27 @@ from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 
 _NUMBERS_PER_TOKEN = 5
+_AT_ONCE = 20_000
 _LINEAGE = "semantic tokens"
 _EVENT = "event"
 
 
-class Piece(NamedTuple):
-    """The tokens of a piece of text: the first as it is, all others relative to the one before."""
+class _Piece(NamedTuple):
+    """Where a piece of text ends, and its tokens: the first as it is, all others relative to the one before.
 
-    first: Token | None
-    rest: array[int]
-    last_line: int
-    last_character: int
+    What is kept of an element is one array of these numbers: of ten thousand the objects would weigh more
+    than the text.
+    """
+
     lines: int
     tail: int
+    last_line: int
+    last_character: int
+
+
+_END = len(_Piece._fields)
+_FIRST = slice(_END, _END + _NUMBERS_PER_TOKEN)
+_OTHERS = slice(_END + _NUMBERS_PER_TOKEN, None)
 
 
 def semantic_tokens_full(
@@ -64,7 +72,7 @@ def semantic_tokens_delta(
     end = _common_end(before, data, start)
     edits = ""
     if start < len(before) or start < len(data):
-        inserted = ",".join(map(str, data[start : len(data) - end]))
+        inserted = _as_json(data[start : len(data) - end]).decode("ascii")
         edits = f'{{"start":{start},"deleteCount":{len(before) - end - start},"data":[{inserted}]}}'
     result_id = _kept(document, data)
     return ReadyJson(f'{{"resultId":"{result_id}","edits":[{edits}]}}'.encode("ascii"))
@@ -96,8 +104,14 @@ def _data_of(snapshot: Snapshot, document: Document) -> array[int] | None:
 
 
 def _answer_in_full(document: Document, data: array[int]) -> ReadyJson:
-    numbers = ",".join(map(str, data))
-    return ReadyJson(f'{{"resultId":"{_kept(document, data)}","data":[{numbers}]}}'.encode("ascii"))
+    head = f'{{"resultId":"{_kept(document, data)}","data":['
+    return ReadyJson(b"%b%b]}" % (head.encode("ascii"), _as_json(data)))
+
+
+def _as_json(data: array[int]) -> bytes:
+    """The numbers with commas between. A part at a time: each number is an object until it is joined."""
+    parts = (data[start : start + _AT_ONCE] for start in range(0, len(data), _AT_ONCE))
+    return b",".join([",".join(map(str, part)).encode("ascii") for part in parts])
 
 
 def _kept(document: Document, data: array[int]) -> str:
@@ -119,22 +133,23 @@ class _Composer:
         """The next piece stands there."""
         self._line, self._column = line, column
 
-    def add(self, piece: Piece) -> None:
-        first = piece.first
-        if first is not None:
+    def add(self, piece: array[int]) -> None:
+        end = _Piece(*piece[:_END])
+        if len(piece) > _END:
+            first = Token(*piece[_FIRST])
             line = self._line + first.line
             character = first.character + (0 if first.line else self._column)
             down = line - self._last_line
             right = character if down else character - self._last_character
             self.data.extend((down, right, first.length, first.type, first.modifiers))
-            self.data.extend(piece.rest)
-            self._last_line = self._line + piece.last_line
-            self._last_character = piece.last_character + (0 if piece.last_line else self._column)
-        self._column = piece.tail + (0 if piece.lines else self._column)
-        self._line += piece.lines
+            self.data.extend(piece[_OTHERS])
+            self._last_line = self._line + end.last_line
+            self._last_character = end.last_character + (0 if end.last_line else self._column)
+        self._column = end.tail + (0 if end.lines else self._column)
+        self._line += end.lines
 
 
-def _pieces(document: Document, encoding: Encoding, start: int, end: int) -> Iterator[tuple[int, Piece]]:
+def _pieces(document: Document, encoding: Encoding, start: int, end: int) -> Iterator[tuple[int, array[int]]]:
     """Where each piece stands; of elements and lines only those that touch the offsets."""
     if document.timeline is not None:
         yield from _of_lines(document, encoding, start, end)
@@ -158,7 +173,7 @@ def _pieces(document: Document, encoding: Encoding, start: int, end: int) -> Ite
             for element in block.elements:
                 if place <= end and start <= place + element.length:
                     known = element.cache.get(key)
-                    if not isinstance(known, Piece):
+                    if not isinstance(known, array):
                         reader = TokenReader(kind, encoding, (table.key, "*"))
                         known = _piece(reader, tree.text.slice(place, place + element.length))
                         element.cache[key] = known
@@ -168,7 +183,9 @@ def _pieces(document: Document, encoding: Encoding, start: int, end: int) -> Ite
     yield at, _piece(header, tree.text.slice(at, tree.text.length))
 
 
-def _of_lines(document: Document, encoding: Encoding, start: int, end: int) -> Iterator[tuple[int, Piece]]:
+def _of_lines(
+    document: Document, encoding: Encoding, start: int, end: int
+) -> Iterator[tuple[int, array[int]]]:
     place = 0
     lines: Iterable[Line] = () if document.timeline is None else document.timeline.lines
     key = f"tokens {encoding}"
@@ -176,24 +193,24 @@ def _of_lines(document: Document, encoding: Encoding, start: int, end: int) -> I
         if place <= end and start <= place + line.length:
             checkpoint()
             known = line.cache.get(key)
-            if not isinstance(known, Piece):
+            if not isinstance(known, array):
                 known = line.cache[key] = _piece(TokenReader(_EVENT, encoding), line.text)
             yield place, known
         place += line.length
 
 
-def _piece(reader: TokenReader, text: str) -> Piece:
+def _piece(reader: TokenReader, text: str) -> array[int]:
     tokens, lines, tail = reader.read(text)
-    rest: array[int] = array("I")
     if not tokens:
-        return Piece(None, rest, 0, 0, lines, tail)
+        return array("I", _Piece(lines, tail, 0, 0))
     before = tokens[0]
+    numbers = [*_Piece(lines, tail, tokens[-1].line, tokens[-1].character), *before]
     for token in tokens[1:]:
         down = token.line - before.line
         right = token.character if down else token.character - before.character
-        rest.extend((down, right, token.length, token.type, token.modifiers))
+        numbers += (down, right, token.length, token.type, token.modifiers)
         before = token
-    return Piece(tokens[0], rest, before.line, before.character, lines, tail)
+    return array("I", numbers)
 
 
 def _common_start(left: array[int], right: array[int]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain
@@ -20,7 +21,8 @@ class Block(Generic[Item]):
 
     def __init__(self, elements: tuple[Item, ...], lengths: Iterable[int]) -> None:
         self.elements = elements
-        starts = list(accumulate(lengths, initial=0))
+        # Numbers, not objects: a large text has a hundred thousand of them.
+        starts = array("I", accumulate(lengths, initial=0))
         self.length = starts.pop()
         self._starts = starts
         self.cache: dict[str, object] = {}
