@@ -128,7 +128,7 @@ With a prefix argument REPEAT the step that was under way."
 (defun mplp--answers (kind)
   "What can be answered to a question of KIND, with the arguments that say so."
   (pcase kind
-    ("gate" '(("yes" :success t) ("no" :success :json-false)))
+    ((or "gate" "completion") '(("yes" :success t) ("no" :success :json-false)))
     ("repeat" '(("finished" :success t) ("again" :success :json-false :repeat t) ("failed" :success :json-false)))
     (_ '(("done" :success t) ("not done" :success :json-false)))))
 

@@ -96,4 +96,6 @@ def _asked(question: Question) -> str:
         return f"Waiting for you to do this step: {text}" if text else "Waiting for you to do this step."
     if question.kind == "gate":
         return f"Waiting for your approval: {text}" if text else "Waiting for your approval."
+    if question.kind == "completion":
+        return f"Waiting for CI or for you: {text}"
     return text or "This step was under way when the process ended. Was it done?"

@@ -30,6 +30,7 @@ _TICK_S = 0.25
 _ANSWERS = {
     "handoff": {"y": "yes, it is done", "n": "no, it failed"},
     "gate": {"y": "yes, start it", "n": "no, leave it out"},
+    "completion": {"y": "yes, complete it", "n": "no, the run has failed"},
     "repeat": {"y": "yes, it was done", "r": "run it again", "n": "no, it failed"},
 }
 

@@ -91,6 +91,10 @@ def _question_doors(question: Question) -> Iterator[Door]:
     answers: list[tuple[str, dict[str, Any]]] = {
         "handoff": [("Step is done", {"success": True}), ("Step failed", {"success": False})],
         "gate": [("Let the step start", {"success": True}), ("Do not start the step", {"success": False})],
+        "completion": [
+            ("Complete the plan all the same", {"success": True}),
+            ("Do not complete it", {"success": False}),
+        ],
         "repeat": [
             ("Run the step again", {"success": False, "repeat": True}),
             ("It was done", {"success": True}),

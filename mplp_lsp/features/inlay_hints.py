@@ -23,6 +23,7 @@ _WAITING: dict[QuestionKind, str] = {
     "handoff": "waiting for a person",
     "gate": "waiting for approval",
     "repeat": "interrupted: did it succeed?",
+    "completion": "waiting for CI",
 }
 
 

@@ -31,6 +31,7 @@ LONGEST_MESSAGE = 200
 ANSWERS: Mapping[QuestionKind, Mapping[str, Answer]] = {
     "handoff": {"Done": {"success": True}, "Failed": {"success": False}},
     "gate": {"Start": {"success": True}, "Do not start": {"success": False}},
+    "completion": {"Complete": {"success": True}, "Fail the run": {"success": False}},
     "repeat": {
         "Run it again": {"success": False, "repeat": True},
         "It was done": {"success": True},

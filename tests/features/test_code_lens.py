@@ -219,7 +219,14 @@ def test_every_command_of_a_plan_is_offered_in_some_state() -> None:
         project(plan_text(), runs=run_view("running", asks=["handoff"])),
         project(plan_text(), runs=run_view("completed")),
     ]
-    of_no_plan = {"mplp.serverStatus", "mplp.validateWorkspace", "mplp.explain"}
+    of_no_plan = {
+        "mplp.serverStatus",
+        "mplp.validateWorkspace",
+        "mplp.explain",
+        "mplp.createSnapshot",
+        "mplp.restoreSnapshot",
+        "mplp.checkDrift",
+    }
     offered = set().union(*map(commands_of, states)) | {"mplp.showGraph"}
     assert offered == set(COMMANDS) - of_no_plan
 

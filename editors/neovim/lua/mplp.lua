@@ -196,6 +196,10 @@ end
 -- What can be answered to each kind of question: a person's step, a gate, a step that was under way at the end.
 local ANSWERS = {
   handoff = { { 'Done', { success = true } }, { 'Not done', { success = false } } },
+  completion = {
+    { 'Complete the plan all the same', { success = true } },
+    { 'Do not complete it', { success = false } },
+  },
   gate = { { 'Yes, go on', { success = true } }, { 'No, stop here', { success = false } } },
   ['repeat'] = {
     { 'It had finished', { success = true } },

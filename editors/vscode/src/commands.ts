@@ -426,6 +426,11 @@ function answersTo(kind: Question["kind"]): AnswerPick[] {
         { label: "Run it again", answer: { success: false, repeat: true } },
         { label: "Count it as failed", answer: { success: false }, prompt: why },
       ];
+    case "completion":
+      return [
+        { label: "Complete the plan all the same", answer: { success: true } },
+        { label: "Do not complete it", answer: { success: false }, prompt: why },
+      ];
     case "handoff":
       return [
         { label: "Done", answer: { success: true }, prompt },
@@ -439,7 +444,7 @@ function refusal(code: string, message: string): Refusal {
 }
 
 function kindText(question: Question): string {
-  return { handoff: "done by a person", gate: "may it start?", repeat: "interrupted" }[question.kind];
+  return { handoff: "done by a person", gate: "may it start?", repeat: "interrupted", completion: "may the plan complete?" }[question.kind];
 }
 
 function say(message: string): void {

@@ -19,7 +19,7 @@ export interface Step {
 export interface Question {
   step_id: string;
   /** handoff: a person does the step. gate: may it start? repeat: it was under way when the process ended. */
-  kind: "handoff" | "gate" | "repeat";
+  kind: "handoff" | "gate" | "repeat" | "completion";
   text: string;
 }
 

@@ -129,6 +129,8 @@ def _fresh_run(runtime: Runtime, request: StartRequest, plan: Admitted, confirm_
         "owner_key": records.owner_key(value["plan_id"], run_id, simulated=request.simulate),
         "max_parallel": plan.settings.run.max_parallel,
         "on_failure": plan.settings.run.on_failure,
+        "ci_blocks_completion": plan.settings.gates.ci_blocks_completion and not request.simulate,
+        "tool_failure_blocks": [] if request.simulate else list(plan.settings.gates.tool_failure_blocks),
         "confirm_id": confirm_id,
         "questions": {},
     }

@@ -17,11 +17,12 @@ from mplp_runtime.orchestrator.bindings import Bound
 from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.ledger import Inputs
 from mplp_runtime.orchestrator.played import AT_ONCE, PlayedSteps
+from mplp_runtime.orchestrator.questions import Questions
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import Frontier
 from mplp_runtime.orchestrator.state import RunState, why_not_completed
 from mplp_runtime.orchestrator.uncancelled import to_the_end
-from mplp_runtime.orchestrator.views import Answer, QuestionKind
+from mplp_runtime.orchestrator.views import Answer
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Transaction
 
@@ -48,7 +49,7 @@ class RunLoop:
         self._cancelled: set[asyncio.Task[bool]] = set()
         self._active = 0
         self._returning: list[asyncio.Future[None]] = []
-        self._answers: dict[str, asyncio.Future[Answer]] = {}
+        self._questions = Questions(services, state, chronicle)
         self._stop_starting = False
         self._ending: str | None = None
         self.repeat_interrupted: bool | None = None
@@ -66,6 +67,10 @@ class RunLoop:
             if self._ending == "interrupted":
                 return
             await self._end_tasks()
+            if not self._ending and len(self._state.done_steps) == len(self._state.steps):
+                await self._questions.about_completion()
+            if self._ending == "interrupted":
+                return
             await self._finish()
         except StoreError as problem:
             # Nothing that is not on disk is shown as done; the run can be resumed once the state can be
@@ -88,11 +93,7 @@ class RunLoop:
 
     def answer(self, step_id: str, answer: Answer) -> bool:
         """Hands a person's answer to the step that waits for it; False if none waits."""
-        waiting = self._answers.get(step_id)
-        if waiting is None or waiting.done():
-            return False
-        waiting.set_result(answer)
-        return True
+        return self._questions.answer(step_id, answer)
 
     def repeat_all(self) -> None:
         """Consent to run every interrupted step again."""
@@ -107,6 +108,7 @@ class RunLoop:
         self._stop_starting = True
         self._played.ending = self._ending
         self._cancel_tasks()
+        self._questions.end()
         self._wake.set()
 
     def _cancel_tasks(self) -> None:
@@ -139,7 +141,7 @@ class RunLoop:
             self._bound(step_id).kind in AT_ONCE
             and step_id not in state.attempts
             and not state.is_declined(step_id)
-            and not self._is_gated(step_id)
+            and not self._questions.is_gated(step_id)
         )
 
     def _bound(self, step_id: str) -> Bound:
@@ -209,7 +211,7 @@ class RunLoop:
         counts: dict[str, int] = {}
         for step_id in state.steps:
             counts[state.status_of(step_id)] = counts.get(state.status_of(step_id), 0) + 1
-        succeeded = len(state.done_steps) == len(state.steps)
+        succeeded = len(state.done_steps) == len(state.steps) and not state.run.get("not_completed_because")
         status = self._ending or ("completed" if succeeded else "failed")
         error = None if status == "completed" else why_not_completed(state, status)
         finished_at = timestamp(self._services.clock())
@@ -235,7 +237,7 @@ class RunLoop:
             settled = await self._settle_interrupted(known, bound)
             if settled is not None:
                 return settled
-        if self._is_gated(step_id) and known is None and not await self._is_opened(step_id):
+        if self._questions.is_gated(step_id) and known is None and not await self._is_opened(step_id):
             return False
         tried = 0
         while True:
@@ -264,19 +266,17 @@ class RunLoop:
             self._release(step_id, succeeded=result.success)
         return await to_the_end(written)
 
-    def _is_gated(self, step_id: str) -> bool:
-        return step_id in self._state.gates and step_id not in self._state.run.get("opened", ())
-
     async def _is_opened(self, step_id: str) -> bool:
         # What it waited for ended first, and is written first.
         await self._attempts.ledger.written()
-        answer = await self._ask(step_id, "gate")
+        answer = await self._questions.about_start(step_id, self._without_slot)
         state = self._state
 
         def work(transaction: Transaction) -> Record:
             run = records.read_run(transaction, state.run_id) or {}
             if answer.success:
-                self._chronicle.step_blocked(transaction, step_id, "approved by a person", opened=True)
+                why = answer.output or "approved by a person"
+                self._chronicle.step_blocked(transaction, step_id, why, opened=True)
                 return records.change_run(transaction, state.run_id, opened=[*run.get("opened", ()), step_id])
             self._chronicle.step_skipped(transaction, step_id, answer.output or "declined by a person")
             return records.change_run(transaction, state.run_id, declined=[*run.get("declined", ()), step_id])
@@ -293,7 +293,7 @@ class RunLoop:
         elif self.repeat_interrupted is False:
             answer = Answer(False, "It was under way when the process ended, and was not to be repeated.")
         else:
-            answer = await self._ask(attempt["step_id"], "repeat")
+            answer = await self._questions.ask(attempt["step_id"], "repeat", self._without_slot)
         record = await self._settle(attempt, answer, answered_by=None if is_free else "human")
         return None if record["step_status"] == "pending" else answer.success
 
@@ -346,20 +346,8 @@ class RunLoop:
 
     async def _ask_person(self, step_id: str, text: str) -> tuple[bool, str]:
         own = None if text == self._state.steps[step_id]["description"] else text
-        answer = await self._ask(step_id, "handoff", own)
+        answer = await self._questions.ask(step_id, "handoff", self._without_slot, own)
         return answer.success, answer.output
-
-    async def _ask(self, step_id: str, kind: QuestionKind, text: str | None = None) -> Answer:
-        """Waits for a person. Meanwhile the step's place among the parallel ones is free for others."""
-        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._answers[step_id] = waiting
-        try:
-            await self._change_questions(step_id, kind, text)
-            answer = await self._without_slot(waiting)
-            await self._change_questions(step_id, None)
-        finally:
-            del self._answers[step_id]
-        return answer
 
     async def _without_slot(self, waiting: Awaitable[Answer]) -> Answer:
         self._active -= 1
@@ -374,24 +362,3 @@ class RunLoop:
             self._active += 1
             raise
         return answer
-
-    async def _change_questions(
-        self, step_id: str, kind: QuestionKind | None, text: str | None = None
-    ) -> None:
-        state = self._state
-
-        def work(transaction: Transaction) -> Record:
-            run = records.read_run(transaction, state.run_id) or {}
-            questions = {**run.get("questions", {}), step_id: kind}
-            texts = {**run.get("question_texts", {}), step_id: text}
-            if kind == "gate":
-                self._chronicle.step_blocked(transaction, step_id, "waiting for a person")
-            return records.change_run(
-                transaction,
-                state.run_id,
-                questions={each: word for each, word in questions.items() if word},
-                question_texts={each: words for each, words in texts.items() if words},
-            )
-
-        state.take_run(await self._services.store.transact(work))
-        self._services.changed(state)

@@ -189,6 +189,8 @@ def question_text(kind: QuestionKind, step: Mapping[str, Any]) -> str:
         return f"This step is yours. Is it done? {description}"
     if kind == "gate":
         return f"May this step start? {description}"
+    if kind == "completion":
+        return "All steps are done. May the plan complete?"
     return f"This step was under way when the process ended. Did it succeed? {description}"
 
 
@@ -196,6 +198,8 @@ def why_not_completed(state: RunState, status: str) -> str:
     """One sentence about what kept the run from being completed."""
     if status == "cancelled":
         return "The run was cancelled."
+    if state.run.get("not_completed_because"):
+        return str(state.run["not_completed_because"])
     for step_id, step in state.steps.items():
         if state.is_declined(step_id):
             return f"Step “{step['description']}” was declined."

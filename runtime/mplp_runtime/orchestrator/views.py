@@ -9,7 +9,7 @@ from typing import Literal
 
 RunStatus = Literal["pending", "running", "completed", "failed", "cancelled", "interrupted"]
 StepStatus = Literal["pending", "in_progress", "completed", "blocked", "skipped", "failed"]
-QuestionKind = Literal["handoff", "gate", "repeat"]
+QuestionKind = Literal["handoff", "gate", "repeat", "completion"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,8 @@ class Question:
     """Something a person must answer before a step goes on.
 
     `handoff`: the step itself is done by a person. `gate`: may this step start? `repeat`: the step was under
-    way when the process ended; did it succeed, and if not, may it run again?
+    way when the process ended; did it succeed, and if not, may it run again? `completion`, at the last step:
+    may the plan complete although CI failed?
     """
 
     run_id: str

@@ -299,8 +299,6 @@ NOT_IN_EFFECT: Mapping[tuple[str, str], tuple[tuple[object, ...], str]] = Mappin
     {
         ("engine", "kind"): (("local",), "steps run in this process"),
         ("engine", "address"): (("127.0.0.1:7233",), "steps run in this process"),
-        ("gates", "ci_blocks_completion"): ((False,), "plans complete whatever CI says"),
-        ("gates", "tool_failure_blocks"): (([],), "failing tools block nothing"),
         ("gates", "git_merge_reapproval"): ((False,), "merges change no approval"),
         ("drift", "active_interval_s"): ((0,), "changed files are seen as they change, never by a scan"),
         ("drift", "snapshot_before"): (([],), "no snapshots are made"),

@@ -1,0 +1,136 @@
+"""What a run asks of people, and what else counts as an answer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.attempts import RunServices
+from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.outside import Outside, why_blocked, why_not_complete
+from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.state import RunState
+from mplp_runtime.orchestrator.views import Answer, QuestionKind
+from mplp_runtime.vsl.interface import Transaction
+
+Waiter = Callable[[Awaitable[Answer]], Awaitable[Answer]]
+"""Waits for an answer; the run lets others have the step's place meanwhile."""
+
+
+class Questions:
+    """The questions of one run that are open. They are in the state before anybody is asked."""
+
+    def __init__(self, services: RunServices, state: RunState, chronicle: Chronicle) -> None:
+        self._services = services
+        self._state = state
+        self._chronicle = chronicle
+        self._outside = Outside(services.store, state)
+        self._answers: dict[str, asyncio.Future[Answer]] = {}
+        self._completing: asyncio.Task[None] | None = None
+
+    def answer(self, step_id: str, answer: Answer) -> bool:
+        """Hands a person's answer to what waits for it at this step; False if nothing does."""
+        waiting = self._answers.get(step_id)
+        if waiting is None or waiting.done():
+            return False
+        waiting.set_result(answer)
+        return True
+
+    def end(self) -> None:
+        """Nobody is asked any more whether the run may complete."""
+        if self._completing is not None:
+            self._completing.cancel()
+
+    def is_gated(self, step_id: str) -> bool:
+        """Whether the step may start only after an answer, or after a tool that failed has succeeded."""
+        if step_id in self._state.run.get("opened", ()):
+            return False
+        return step_id in self._state.gates or bool(self._outside.failing_tools())
+
+    async def about_start(self, step_id: str, waited_for: Waiter) -> Answer:
+        """May the step start? A gate of a person is opened by a person, one of a tool by its success too."""
+        failing = self._outside.failing_tools()
+        text = why_blocked(failing) if failing else None
+        opens_itself = bool(failing) and step_id not in self._state.gates
+
+        def waited(waiting: asyncio.Future[Answer]) -> Awaitable[Answer]:
+            if not opens_itself:
+                return waited_for(waiting)
+            return waited_for(
+                self._outside.answered(waiting, self._no_tool_fails, "the tool has succeeded since")
+            )
+
+        return await self._asked(step_id, "gate", text, waited)
+
+    async def ask(
+        self, step_id: str, kind: QuestionKind, waited_for: Waiter, text: str | None = None
+    ) -> Answer:
+        """A person's answer, however long it takes."""
+        return await self._asked(step_id, kind, text, waited_for)
+
+    async def about_completion(self) -> None:
+        """Waits while CI fails, where the settings say so, until it succeeds or a person decides."""
+        failing = self._outside.failing_pipelines()
+        if failing:
+            self._completing = asyncio.create_task(self._decide_about_completion(why_not_complete(failing)))
+            await asyncio.wait({self._completing})
+            if not self._completing.cancelled():
+                self._completing.result()
+
+    async def _decide_about_completion(self, text: str) -> None:
+        def waited(waiting: asyncio.Future[Answer]) -> Awaitable[Answer]:
+            return self._outside.answered(waiting, self._no_pipeline_fails, "CI succeeded.")
+
+        state = self._state
+        answer = await self._asked(state.scheduled[-1].step_id, "completion", text, waited)
+        if answer.success:
+            return
+        why = answer.output or text.partition(" Shall ")[0]
+
+        def work(transaction: Transaction) -> Record:
+            return records.change_run(transaction, state.run_id, not_completed_because=why)
+
+        state.take_run(await self._services.store.transact(work))
+
+    async def _asked(
+        self,
+        step_id: str,
+        kind: QuestionKind,
+        text: str | None,
+        waited_for: Callable[[asyncio.Future[Answer]], Awaitable[Answer]],
+    ) -> Answer:
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._answers[step_id] = waiting
+        try:
+            await self._change(step_id, kind, text)
+            answer = await waited_for(waiting)
+            await self._change(step_id, None)
+        finally:
+            del self._answers[step_id]
+        return answer
+
+    async def _change(self, step_id: str, kind: QuestionKind | None, text: str | None = None) -> None:
+        state = self._state
+
+        def work(transaction: Transaction) -> Record:
+            run = records.read_run(transaction, state.run_id) or {}
+            questions = {**run.get("questions", {}), step_id: kind}
+            texts = {**run.get("question_texts", {}), step_id: text}
+            if kind == "gate":
+                self._chronicle.step_blocked(transaction, step_id, text or "waiting for a person")
+            return records.change_run(
+                transaction,
+                state.run_id,
+                questions={each: word for each, word in questions.items() if word},
+                question_texts={each: words for each, words in texts.items() if words},
+            )
+
+        state.take_run(await self._services.store.transact(work))
+        self._services.changed(state)
+
+    def _no_tool_fails(self) -> bool:
+        return not self._outside.failing_tools()
+
+    def _no_pipeline_fails(self) -> bool:
+        return not self._outside.failing_pipelines()
