@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.document_symbols import MAIN_LISTS
@@ -72,15 +73,14 @@ def _read_table(scanner: _Scanner, tree: Tree, table: ElementTable, part: str) -
         text = tree.text.slice(at, at + block.length)
         start = 0
         for element in block.elements:
-            line_count, folds = _of_element(element, text[start : start + element.length], part)
-            scanner.take(folds, at + start)
-            scanner.line += line_count
+            numbers = _of_element(element, text[start : start + element.length])
+            scanner.take(numbers, at + start, element.lead + 1, partial(name_of_part, part, element.value))
             start += element.length
         at += block.length
 
 
-def _of_element(element: Element, text: str, part: str) -> tuple[int, Iterator[Fold]]:
-    """Lines and folds of one entry, counted from where its text starts; kept with the entry, as numbers."""
+def _of_element(element: Element, text: str) -> array[int]:
+    """How many lines an entry ends, and its folds, counted from where its text starts; kept with it."""
     known = element.cache.get("folds")
     if not isinstance(known, array):
         inner = _Scanner()
@@ -89,14 +89,7 @@ def _of_element(element: Element, text: str, part: str) -> tuple[int, Iterator[F
         for fold in inner.folds:
             known.extend((fold.first_line, fold.last_line, fold.start, fold.end, fold.depth))
         element.cache["folds"] = known
-    return known[0], _unpacked(known, element, part)
-
-
-def _unpacked(numbers: array[int], element: Element, part: str) -> Iterator[Fold]:
-    for at in range(1, len(numbers), _NUMBERS):
-        first, last, start, end, depth = numbers[at : at + _NUMBERS]
-        name = name_of_part(part, element.value) if start == element.lead + 1 else None
-        yield Fold(first, last, start, end, depth, name)
+    return known
 
 
 def _has_quiet_strings(element: Element, text: str) -> bool:
@@ -172,20 +165,21 @@ class _Scanner:
         if self._open and self._open[-1][0] == "[":
             self._open[-1] = (*self._open[-1][:3], name)
 
-    def take(self, folds: Iterable[Fold], offset: int) -> None:
-        """The folds of a piece that was read by itself and stands at `offset`."""
-        depth = len(self._open)
-        for fold in folds:
+    def take(self, numbers: array[int], offset: int, own_start: int, name: Callable[[], str | None]) -> None:
+        """The folds of an entry that was read by itself and stands at `offset`.
+
+        The one that starts at `own_start` is the entry's own, and has its `name`.
+        """
+        depth, line = len(self._open), self.line
+        for at in range(1, len(numbers), _NUMBERS):
+            first_line, last_line, start, end, level = numbers[at : at + _NUMBERS]
+            own_name = name() if start == own_start else None
             self.folds.append(
                 Fold(
-                    fold.first_line + self.line,
-                    fold.last_line + self.line,
-                    fold.start + offset,
-                    fold.end + offset,
-                    fold.depth + depth,
-                    fold.name,
+                    first_line + line, last_line + line, start + offset, end + offset, level + depth, own_name
                 )
             )
+        self.line += numbers[0]
 
 
 def _told(snapshot: Snapshot, text: TextSnapshot, folds: list[Fold]) -> Iterator[str]:
