@@ -1,4 +1,11 @@
-"""A project of 1,000 documents, alone and beside 50,000 JSON files that are not ours."""
+"""A project of 1,000 documents, alone and beside 50,000 JSON files that are not ours.
+
+The clock starts when a plan is opened, right after `initialized`, and so counts what the server imports and
+lists before it reads. "All documents known" is the moment when that plan is told that another document has
+its id, which nobody can tell who has not read that other one; "nothing left to look into" the moment when a
+plan is told that its context is nowhere, which takes every file whose name leaves open what it holds. All
+the while, hovers are asked one after the other.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +24,7 @@ STEPS = 100
 FOREIGN_FILES = 50_000
 LIMIT_S = 60.0
 ASK_AGAIN_S = 0.002
+MOST_SWITCHED = 500
 META = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
 
 
@@ -59,6 +67,8 @@ def write_project(root: Path) -> None:
     # Whoever knows all documents knows that two of them have one id.
     last = root / f"part-{(PLANS - 1) // 5:03}"
     (last / "copy.plan.json").write_text((root / "part-000" / "000.plan.json").read_text(), encoding="utf-8")
+    _, lost = context_and_plan(1, "lost")
+    (last / "lost.plan.json").write_text(text_of(lost), encoding="utf-8")
     (root / "mplp.toml").write_text(SETTINGS, encoding="utf-8")
 
 
@@ -77,16 +87,28 @@ class Opened:
     def __init__(self, command: list[str], root: Path) -> None:
         self.root = root
         self.server = Server(command, root, pull=True, options={})
+        self.hovers_s: list[float] = []
         began = time.perf_counter()
-        plan = root / "part-000" / "000.plan.json"
-        self.plan = self.open(plan)
-        _, moment = self.server.request(
-            "textDocument/hover",
-            {"textDocument": {"uri": self.plan}, "position": {"line": 5, "character": 4}},
-        )
-        self.hover_s = moment - began
+        self.plan = self.open(root / "part-000" / "000.plan.json")
+        self.hover_s = self.hover()
+        self.hovers_s.clear()
         self.until(self.plan, "document-id-duplicate")
         self.known_s = time.perf_counter() - began
+        self.lost = self.open(root / f"part-{(PLANS - 1) // 5:03}" / "lost.plan.json")
+        self.until(self.lost, "plan-context-unknown")
+        self.looked_into_s = time.perf_counter() - began
+
+    def hover(self) -> float:
+        """Seconds that a hover at the open plan takes."""
+        began = time.perf_counter()
+        place = {"position": {"line": 5, "character": 4}}
+        _, moment = self.server.request("textDocument/hover", {"textDocument": {"uri": self.plan}, **place})
+        self.hovers_s.append(moment - began)
+        return moment - began
+
+    def hover_p95_s(self) -> float:
+        """Of all hovers since the first."""
+        return sorted(self.hovers_s)[round((len(self.hovers_s) - 1) * 0.95)]
 
     def open(self, path: Path) -> str:
         document = {"uri": path.as_uri(), "languageId": "json", "version": 1, "text": path.read_text()}
@@ -103,6 +125,7 @@ class Opened:
         deadline = time.perf_counter() + LIMIT_S
         while all(one["code"] != code for one in self.findings(uri)):
             assert time.perf_counter() < deadline, f"{uri} has no {code}"
+            self.hover()
             time.sleep(ASK_AGAIN_S)
 
     def cross_file_edit_s(self) -> float:
@@ -129,6 +152,24 @@ class Opened:
         self.until(trace, "context-unknown")
         return time.perf_counter() - began
 
+    def branch_switch_s(self) -> float:
+        """500 documents are written anew, as git does; among them the open plan's trace gets another plan."""
+        folder = self.root / "part-000"
+        trace = self.open(folder / "001.trace.json")
+        plan = folder / "001.plan.json"
+        paths = sorted(self.root.glob("part-*/*.json"))[:MOST_SWITCHED]
+        self.hovers_s.clear()
+        began = time.perf_counter()
+        for path in paths:
+            lines = path.read_text(encoding="utf-8").replace('"title": "', '"title": "Other ').splitlines()
+            if path == plan:
+                lines = [line.replace('"plan_id": "', '"plan_id": "f') for line in lines]
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        changes = [{"uri": path.as_uri(), "type": 2} for path in paths]
+        self.server.notify("workspace/didChangeWatchedFiles", {"changes": changes})
+        self.until(trace, "trace-plan-unknown")
+        return time.perf_counter() - began
+
     def not_ours(self) -> int:
         """Documents with findings that no rule is for."""
         answer, _ = self.server.request("workspace/diagnostic", {"previousResultIds": []})
@@ -144,12 +185,18 @@ def run(command: list[str]) -> dict[str, float]:
         alone = Opened(command, root)
         figures["all documents known"] = alone.known_s * 1000
         figures["first hover"] = alone.hover_s * 1000
+        figures["hover while documents are read, p95"] = alone.hover_p95_s() * 1000
         figures["one edit: every affected document"] = alone.cross_file_edit_s() * 1000
+        figures["500 documents changed at once: the affected one"] = alone.branch_switch_s() * 1000
+        figures["longest hover meanwhile"] = max(alone.hovers_s) * 1000
         figures["memory"] = alone.server.memory_mib()
         alone.server.close()
         write_foreign(root)
         beside = Opened(command, root)
         figures["all documents known, 50,000 foreign files beside them"] = beside.known_s * 1000
+        figures["nothing left to look into"] = beside.looked_into_s * 1000
+        figures["hover while foreign files are looked into, p95"] = beside.hover_p95_s() * 1000
+        figures["memory beside foreign files"] = beside.server.memory_mib()
         figures["documents with findings that are not ours"] = beside.not_ours()
         beside.server.close()
     return figures
