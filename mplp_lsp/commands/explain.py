@@ -17,6 +17,7 @@ from mplp_runtime.errors import MplpError
 from mplp_runtime.rules.words import nearest, quoted
 
 _MOST_FINDINGS = 20
+_OPEN_PAGE = "Open the page of this rule"
 
 
 async def explain(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,16 +37,29 @@ async def explain(services: Services, arguments: Mapping[str, Any]) -> dict[str,
     of_code = [found for found in every if found.finding.code == code]
     found = [one for one in of_code if pointer is None or _pointer(one) == pointer] or of_code
     shown = found[:_MOST_FINDINGS]
+    text, page = _text(known, shown, len(found), code, entry.meaning, entry.fix), documentation_of(code)
+    if arguments.get("show"):
+        await _shown(services, text, page)
     return {
         "code": code,
         "severity": entry.severity,
         "meaning": entry.meaning,
         "fix": entry.fix,
-        "documentation": documentation_of(code),
+        "documentation": page,
         "count": len(found),
         "findings": [_as_json(known, one) for one in shown],
-        "text": _text(known, shown, len(found), code, entry.meaning, entry.fix),
+        "text": text,
     }
+
+
+async def _shown(services: Services, text: str, page: str | None) -> None:
+    """For editors that do nothing with what a command answers."""
+    if services.can_ask:
+        choice = await services.ask(text, [_OPEN_PAGE] if page is not None else [])
+        if choice != _OPEN_PAGE:
+            return
+    if page is not None:
+        await services.show_document(page, take_focus=True)
 
 
 def _pointer(found: Located) -> str:
@@ -100,5 +114,6 @@ EXPLAIN = Command(
         "uri": Parameter(str, about="a document"),
         "code": Parameter(str, about="the code of the diagnostic"),
         "pointer": Parameter(str, required=False, about="the place, as a JSON pointer (`/steps/0/status`)"),
+        "show": Parameter(bool, required=False, about="show it, in an editor that drops the answer"),
     },
 )

@@ -8,6 +8,7 @@ from functools import partial
 from mplp_lsp.analysis.located import Located
 from mplp_lsp.features.diagnostics import codes_in, diagnostic, findings_between
 from mplp_lsp.features.doors import TERMINAL, Door, doors
+from mplp_lsp.features.explanations import EXPLAIN_KIND, explanations
 from mplp_lsp.features.fix_all import FIX_ALL_KIND, all_fixed, can_fix_all
 from mplp_lsp.features.fixes import Fix, fixes
 from mplp_lsp.features.member_offers import QUICK_FIX, gathered_offers
@@ -26,7 +27,7 @@ from mplp_lsp.workspace.snapshot import Snapshot
 RUN_KIND = "mplp.run"
 """A kind of our own, so that running never mixes with fixing in an editor's menus."""
 
-KINDS = (QUICK_FIX, REWRITE, EXTRACT, FIX_ALL_KIND, RUN_KIND, NEW_KIND)
+KINDS = (QUICK_FIX, REWRITE, EXTRACT, FIX_ALL_KIND, RUN_KIND, NEW_KIND, EXPLAIN_KIND)
 """All kinds that may be answered, as the server announces them."""
 
 Action = types.CodeAction | types.Command
@@ -56,6 +57,9 @@ def code_actions(
                         actions.append(action)
     if _is_wanted(RUN_KIND, context.only):
         actions.extend(_run_actions(snapshot, document, params.text_document.uri, (start, end), is_asked))
+    if is_asked and _is_wanted(EXPLAIN_KIND, context.only):
+        here = findings_between(snapshot, document, start, end)
+        actions.extend(explanations(snapshot, document, params.text_document.uri, here))
     return actions or None
 
 

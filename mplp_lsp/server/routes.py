@@ -77,6 +77,7 @@ ROUTES: tuple[Route, ...] = (
                 "source.fixAll.mplp",
                 "mplp.run",
                 "mplp.new",
+                "mplp.explain",
             ],
             "resolveProvider": True,
         },

@@ -80,6 +80,24 @@ def test_explain_says_why_a_rule_fired_with_the_values(tmp_path: Path) -> None:
     played(Session(tmp_path), story)
 
 
+@pytest.mark.parametrize(
+    ("can_ask", "answer", "pages"),
+    [(True, None, 0), (True, "Open the page of this rule", 1), (False, None, 1)],
+)
+def test_an_explanation_is_shown_where_the_editor_would_drop_it(
+    tmp_path: Path, can_ask: bool, answer: str | None, pages: int
+) -> None:
+    plan = write_project(tmp_path, {"greeter": GREET}, status="approvd")
+    session = Session(tmp_path, answer=answer, can_ask=can_ask)
+
+    async def story(session: Session) -> None:
+        said = await session.run("explain", uri=uri_of(plan), code="value-not-allowed", show=True)
+        assert session.asked == ([said["text"]] if can_ask else [])
+        assert session.shown == [said["documentation"]] * pages
+
+    played(session, story)
+
+
 def test_explain_of_a_rule_that_is_content_says_so(tmp_path: Path) -> None:
     plan = write_project(tmp_path, {"greeter": GREET})
 
