@@ -65,6 +65,9 @@ class CachedStore(StoreOperations):
         self._kept: OrderedDict[_Name, tuple[float, Json]] = OrderedDict()
         # Rises with every change: an answer that was on its way meanwhile is not kept.
         self._generation = 0
+        # Who wrote a name last. Of several in one commit only that one's value is kept, or a reader could
+        # see an older value after a newer one.
+        self._last_writers: dict[_Name, _WatchingTransaction] = {}
         self._seen_version = backend.data_version()
         self._looked_at_s = elapsed_s()
 
@@ -95,10 +98,10 @@ class CachedStore(StoreOperations):
 
     def show_sealed(self) -> None:
         self._backend.show_sealed()
-        self._forget(None)
+        self._forget_all()
 
     def close(self) -> None:
-        self._forget(None)
+        self._forget_all()
         self._backend.close()
 
     def _answer(self, name: _Name, question: Callable[[Reading], Json]) -> Json:
@@ -130,41 +133,48 @@ class CachedStore(StoreOperations):
         self._looked_at_s = now
         if version != self._seen_version:
             self._seen_version = version
-            self._forget(None)
+            self._forget_all()
 
-    def _forget(self, names: Collection[_Name] | None) -> None:
-        """Forgets these, or everything."""
+    def _forget_all(self) -> None:
         with self._lock:
             self._generation += 1
-            if names is None:
-                self._kept.clear()
-            for name in names or ():
-                self._kept.pop(name, None)
+            self._kept.clear()
 
     def _watched(self, work: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
         def watched(transaction: Transaction) -> T:
-            watching = _WatchingTransaction(transaction)
+            watching = _WatchingTransaction(transaction, self._written)
             # First, so that callbacks of the work itself read what it wrote.
             transaction.after_commit(lambda: self._committed(watching))
             return work(watching)
 
         return watched
 
-    def _committed(self, watching: _WatchingTransaction) -> None:
-        if watching.is_all_changed:
-            self._forget(None)
-            return
-        self._forget(watching.changed)
+    def _written(self, name: _Name, writer: _WatchingTransaction) -> None:
         with self._lock:
-            for name, value in watching.written.items():
-                self._keep(name, value)
+            if len(self._last_writers) >= self._most:
+                # Left over from work that was undone.
+                self._last_writers.clear()
+            self._last_writers[name] = writer
+
+    def _committed(self, watching: _WatchingTransaction) -> None:
+        with self._lock:
+            self._generation += 1
+            if watching.is_all_changed:
+                self._kept.clear()
+            for name in watching.changed:
+                self._kept.pop(name, None)
+                if self._last_writers.get(name) is watching:
+                    del self._last_writers[name]
+                    if name in watching.written and not watching.is_all_changed:
+                        self._keep(name, watching.written[name])
 
 
 class _WatchingTransaction:
     """Remembers what is written through it."""
 
-    def __init__(self, inner: Transaction) -> None:
+    def __init__(self, inner: Transaction, wrote: Callable[[_Name, _WatchingTransaction], None]) -> None:
         self._inner = inner
+        self._wrote = wrote
         self.changed: set[_Name] = set()
         self.written: dict[_Name, Json] = {}
         self.is_all_changed = False
@@ -257,6 +267,7 @@ class _WatchingTransaction:
         self._inner.after_commit(callback)
 
     def _note(self, name: _Name) -> None:
+        self._wrote(name, self)
         self.changed.add(name)
         self.written.pop(name, None)
 
