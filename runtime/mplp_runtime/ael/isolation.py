@@ -38,7 +38,8 @@ def _limiting(limits: Limits) -> list[str]:
     if program is None:
         return []
     options = [
-        f"--cpu={ceil(limits.cpu_s)}",
+        # The softer limit first: it ends a process with a signal of its own, which can be told.
+        f"--cpu={ceil(limits.cpu_s)}:{ceil(limits.cpu_s) + 1}",
         f"--data={limits.memory_mib * 1024 * 1024}",
         f"--nofile={limits.open_files}",
     ]
@@ -129,7 +130,7 @@ def limit_started_process(pid: int, limits: Limits) -> None:
         return
     memory_bytes = limits.memory_mib * 1024 * 1024
     with suppress(OSError, ValueError):
-        resource.prlimit(pid, resource.RLIMIT_CPU, (ceil(limits.cpu_s), ceil(limits.cpu_s)))
+        resource.prlimit(pid, resource.RLIMIT_CPU, (ceil(limits.cpu_s), ceil(limits.cpu_s) + 1))
         resource.prlimit(pid, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
 

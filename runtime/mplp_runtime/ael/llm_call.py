@@ -166,6 +166,8 @@ class _Call:
         reason = choices[0].finish_reason
         if reason == "content_filter":
             raise RequestFailed("The endpoint withheld the answer (content filter)", is_passing=False)
+        if reason == "length":
+            self._show("\n… the answer ends here because it may not be longer …\n")
         return reason is not None
 
     def _without_key(self, text: str) -> str:

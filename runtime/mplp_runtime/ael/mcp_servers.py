@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from importlib.util import find_spec
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from mplp_runtime.ael.action import Action, ProcessIdentity
 from mplp_runtime.ael.process import LimitedProcess, OutputCapture, child_environment, start_process
-from mplp_runtime.ael.tool_call import attempt_mark, own_variables
+from mplp_runtime.ael.tool_call import own_variables
 from mplp_runtime.errors import MplpError
 
 if TYPE_CHECKING:
@@ -20,9 +21,12 @@ if TYPE_CHECKING:
 EXTRA_MISSING = (
     "Tools of an MCP server need the official client: install it with `pip install 'mplp-lsp[mcp]'`."
 )
+_MARK = "MPLP_MCP_SERVER"
+"""Variable by which what a server started is found: the attempt's own would find other servers as well."""
 _CLOSE_GRACE_S = 2.0
 _LONGEST_MESSAGE_BYTES = 32 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
+_LAST_WORDS = 200
 
 
 class ServerEnded(MplpError):
@@ -44,6 +48,7 @@ class McpServer:
     def __init__(self, action: Action, command: Sequence[str]) -> None:
         self._action = action
         self._command = list(command)
+        self._name = f"{action.run_id}/{secrets.token_hex(8)}"
         self._capture = OutputCapture(action.limits.output_kib * 1024, None)
         self._stop = asyncio.Event()
         self._ready: asyncio.Future[ClientSession] = asyncio.get_running_loop().create_future()
@@ -65,6 +70,13 @@ class McpServer:
     def tail(self) -> str:
         """The last lines of the server's standard error."""
         return self._capture.tail.text()
+
+    def ended(self, how: str) -> ServerEnded:
+        """The error that tells of its end, with its last words where it left any."""
+        last = self.tail.rstrip().rpartition("\n")[2][-_LAST_WORDS:]
+        return ServerEnded(
+            f"The MCP server `{self._command[0]}` {how}{f'; it said: {last}' if last else '.'}"
+        )
 
     async def session(self) -> ClientSession:
         """The session, once the server has said hello. Raises ServerEnded, CommandNotStarted and kin."""
@@ -93,13 +105,11 @@ class McpServer:
                     await asyncio.wait({stop, broken}, return_when=asyncio.FIRST_COMPLETED)
                 else:
                     hello.cancel()
-                    self._fail(
-                        ServerEnded(f"The MCP server `{self._command[0]}` ended before it said hello.")
-                    )
+                    self._fail(self.ended("ended before it said hello"))
         except MplpError as problem:
             self._fail(problem)
         except Exception as problem:
-            self._fail(ServerEnded(f"The MCP server `{self._command[0]}` cannot be used: {_plain(problem)}."))
+            self._fail(self.ended(f"cannot be used: {_plain(problem)}"))
         finally:
             stop.cancel()
 
@@ -120,9 +130,9 @@ class McpServer:
             self._command,
             root=action.root,
             cwd=action.root,
-            env=child_environment(action.limits.env_allow, own_variables(action)),
+            env=child_environment(action.limits.env_allow, {**own_variables(action), _MARK: self._name}),
             limits=action.limits,
-            mark=attempt_mark(action.run_id, action.step_id, action.attempt),
+            mark=f"{_MARK}={self._name}",
         )
         self.identity = process.identity
         incoming, read_stream = anyio.create_memory_object_stream[Any](0)

@@ -64,7 +64,7 @@ async def _answered(action: Action, server: McpServer, tool: str) -> Outcome:
         for task in (call, over):
             task.cancel()
         await asyncio.wait({call, over})
-    raise ServerEnded(f"The MCP server ended while its tool `{tool}` was at work.")
+    raise server.ended(f"ended while its tool `{tool}` was at work")
 
 
 def _failure(tool: str, problem: BaseException | None) -> str:

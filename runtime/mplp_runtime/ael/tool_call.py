@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from mplp_runtime.settings.model import Limits
 
 _DESCRIPTION_BYTES = 64 * 1024
 """Linux takes at most 128 KiB for one variable; standard input has the whole description."""
+
+_OUT_OF_PROCESSOR_TIME = signal.SIGXCPU
 
 MARK = "MPLP_ATTEMPT"
 """Environment variable that every process started by an attempt inherits; its value names the attempt."""
@@ -73,6 +76,8 @@ def exit_problem(exit_code: int, limits: Limits, *, timed_out: bool) -> str | No
     """Why the end of a process is a failure, as a sentence; None for exit code 0 in time."""
     if timed_out:
         return f"Stopped after {limits.timeout_s:g} s, the time limit."
+    if -exit_code == _OUT_OF_PROCESSOR_TIME:
+        return f"Stopped after {limits.cpu_s:g} s of processor time, the limit `cpu_s`."
     if exit_code < 0:
         return f"Ended by signal {-exit_code}."
     return f"Ended with exit code {exit_code}." if exit_code else None

@@ -34,6 +34,7 @@ def fail() -> str:
 
 @server.tool(structured_output=False)
 def die() -> str:
+    os.write(2, b"starting\nout of memory\n")
     os._exit(3)
 
 
