@@ -33,9 +33,9 @@ async def begin_run(
     """
     value = plan.plan
     run = _fresh_run(runtime, request, plan, confirm_id)
+    # As text alone, from which it is read again: a large plan need not lie there twice.
     frozen = {
         "text": request.plan_text,
-        "plan": value,
         "bindings": plan.bindings,
         "gates": list(plan.gates),
     }
@@ -129,6 +129,7 @@ def _fresh_run(runtime: Runtime, request: StartRequest, plan: Admitted, confirm_
         "owner_key": records.owner_key(value["plan_id"], run_id, simulated=request.simulate),
         "max_parallel": plan.settings.run.max_parallel,
         "on_failure": plan.settings.run.on_failure,
+        "snapshot_before": [] if request.simulate else list(plan.settings.drift.snapshot_before),
         "ci_blocks_completion": plan.settings.gates.ci_blocks_completion and not request.simulate,
         "tool_failure_blocks": [] if request.simulate else list(plan.settings.gates.tool_failure_blocks),
         "confirm_id": confirm_id,

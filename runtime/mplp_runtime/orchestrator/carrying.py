@@ -47,7 +47,8 @@ class Carrying:
         run_id = str(begun["run_id"])
         async with self._or_dropped(run_id):
             await self._abandon_older(begun)
-            await self._carry(run_id)
+            state = RunState(begun, plan.plan, plan.bindings, frozenset(plan.gates))
+            await self._carry(state)
         return run_id
 
     async def take_up(self, run_id: str, repeat: bool | None) -> None:
@@ -57,7 +58,7 @@ class Carrying:
         await self._owned(lambda: take_over_run(self._runtime, self._instance, run_id))
         self._manager.others.follow()
         async with self._or_dropped(run_id):
-            await self._carry(run_id, repeat=repeat)
+            await self._carry(await self._loaded(run_id), repeat=repeat)
 
     async def _owned(self, claim: Callable[[], Awaitable[T]]) -> T:
         """Claims a plan, after the run of an owner that is gone has been settled."""
@@ -103,12 +104,16 @@ class Carrying:
                 self.write_files(node.id)
                 self._manager.notices.tell_soon(self._manager.others.reload(node.id))
 
-    async def _carry(self, run_id: str, *, repeat: bool | None = None) -> None:
-        runtime = self._runtime
-        state = await asyncio.to_thread(runtime.vsl.read, lambda reading: load_state(reading, run_id))
+    async def _loaded(self, run_id: str) -> RunState:
+        vsl = self._runtime.vsl
+        state = await asyncio.to_thread(vsl.read, lambda reading: load_state(reading, run_id))
         if state is None:
             raise StoreError(f"The run {run_id} is no longer in the state.")
-        self._manager.others.forget(run_id)
+        return state
+
+    async def _carry(self, state: RunState, *, repeat: bool | None = None) -> None:
+        runtime = self._runtime
+        self._manager.others.forget(state.run_id)
         services = RunServices(
             root=runtime.root,
             store=runtime.vsl,
@@ -117,6 +122,7 @@ class Carrying:
             new_id=runtime.new_id,
             changed=self._manager.notices.tell_soon,
             output=self._output,
+            prepare=runtime.prepare_step,
         )
         loop = RunLoop(services, state, self._manager.recovery.chronicle(state))
         loop.repeat_interrupted = repeat
@@ -128,6 +134,8 @@ class Carrying:
         self.live[state.run_id] = live
         live.task = asyncio.create_task(self._driven(live), name=f"run {state.run_id}")
         files.changed([])
+        if not state.run["simulated"]:
+            runtime.active_drift.wake()
         self._manager.notices.tell_soon(state)
 
     def _output(self, state: RunState) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -47,8 +46,6 @@ class RunFiles:
         self._state = state
         self._clock = clock
         self._recorder = TraceRecorder(state.run["trace_id"])
-        # Filled by the thread that commits, emptied by the loop: extend and popleft are atomic.
-        self._arrived: deque[StoredEvent] = deque()
         self._sink: NdjsonSink | None = None
         self._writer: TraceWriter | None = None
         self._is_sealed = bool(store.file_protection.suffix)
@@ -94,11 +91,9 @@ class RunFiles:
     def _take(self, events: Sequence[StoredEvent]) -> None:
         if self._sink is not None:
             self._sink.take(events)
-        self._arrived.extend(each for each in events if each.stream == self._state.run_id)
+        self._recorder.events([each for each in events if each.stream == self._state.run_id])
 
     def _parts(self) -> TraceParts:
-        while self._arrived:
-            self._recorder.event(self._arrived.popleft())
         for step_id, text in self._state.live_output.items():
             attempt = self._state.attempts.get(step_id)
             if attempt is not None and attempt["segment_status"] == "running":
@@ -151,8 +146,7 @@ def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> None:
     """Tells a fresh recorder everything that the store knows about a run."""
     after = 0
     while events := reading.events(state.run_id, after=after, limit=_EVENTS_AT_ONCE):
-        for stored in events:
-            recorder.event(stored)
+        recorder.events(events)
         after = events[-1].lamport
     attempts = [
         attempt

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.admission import plan_value
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import ScheduledStep, dependants, scheduled_steps
 from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView, StepStatus, StepView
@@ -217,7 +218,8 @@ def load_state(reading: Reading, run_id: str) -> RunState | None:
         return None
     state = RunState(
         run=run,
-        plan=frozen.data["plan"],
+        # Versions up to 0.1 kept the value beside the text.
+        plan=frozen.data.get("plan") or plan_value(frozen.data["text"]),
         bindings=frozen.data["bindings"],
         gates=frozenset(frozen.data["gates"]),
         seen_lamport=reading.lamport(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mplp_runtime.errors import DocumentInvalid
@@ -25,23 +25,21 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
     steps: list[Mapping[str, Json]] = list(plan["steps"])
     _refuse_unsound(plan_id, steps)
     known = transaction.read_node("Plan", plan_id)
-    node_delta = 0
-    is_changed = False
-    fresh: set[tuple[str, str]] = set()
     ids = [step["step_id"] for step in steps]
     header = {name: value for name, value in plan.items() if name != "steps"}
-    wanted = {("Plan", plan_id): {**header, "step_ids": ids}}
-    for position, step in enumerate(steps):
-        wanted["Step", step["step_id"]] = {**step, "plan_id": plan_id, "position": position}
-    for (type_, id_), data in wanted.items():
+    # Step by step, because a plan may have a hundred thousand of them; edges last, because both their ends
+    # must be there.
+    fresh = set()
+    node_delta, is_changed = 0, False
+    for type_, id_, data in _nodes_of(plan_id, {**header, "step_ids": ids}, steps):
         before = transaction.read_node(type_, id_)
         if before is None or before.data != data:
             transaction.write_node(type_, id_, data)
             is_changed = True
-            node_delta += before is None
-            if before is None:
-                # What was not there, or is a tombstone, has no edges to look for.
-                fresh.add((type_, id_))
+        if before is None:
+            # What was not there, or is a tombstone, has no edges to look for.
+            fresh.add((type_, id_))
+            node_delta += 1
     edge_delta = 0
     present_ids = set(ids)
     before_ids = [] if known is None else known.data.get("step_ids", [])
@@ -54,10 +52,10 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
         edge_delta -= _edges_at(transaction, old)
         node_delta -= transaction.delete_node("Step", old)
         is_changed = True
-    for owner, edges in _edges_of(transaction, plan, steps).items():
+    for owner, edges in _edges_of(transaction, plan, steps):
         present = set() if owner in fresh else set(transaction.edges(source=owner))
         ours = {edge for edge in present if edge.kind in {"context", "plan", "dependency"}}
-        for edge in ours - set(edges):
+        for edge in ours.difference(edges):
             edge_delta -= transaction.remove_edge(edge)
         for edge in edges:
             edge_delta += transaction.add_edge(edge)
@@ -65,20 +63,34 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
     return PlanChange(known is None, node_delta, edge_delta) if is_changed else None
 
 
+def _nodes_of(
+    plan_id: str, header: Mapping[str, Json], steps: list[Mapping[str, Json]]
+) -> Iterator[tuple[str, str, Mapping[str, Json]]]:
+    yield "Plan", plan_id, header
+    for position, step in enumerate(steps):
+        yield "Step", step["step_id"], {**step, "plan_id": plan_id, "position": position}
+
+
 def _edges_of(
     transaction: Transaction, plan: Mapping[str, Json], steps: list[Mapping[str, Json]]
-) -> dict[tuple[str, str], list[Edge]]:
+) -> Iterator[tuple[tuple[str, str], list[Edge]]]:
+    """The nodes that edges leave from, each with these edges."""
     plan_id, context_id = plan["plan_id"], plan.get("context_id")
-    edges: dict[tuple[str, str], list[Edge]] = {("Plan", plan_id): []}
+    of_plan = []
     if context_id and transaction.read_node("Context", context_id):
-        edges["Plan", plan_id].append(Edge("context", "Plan", plan_id, "Context", context_id))
+        of_plan.append(Edge("context", "Plan", plan_id, "Context", context_id))
+    yield ("Plan", plan_id), of_plan
     for step in steps:
         step_id = step["step_id"]
-        edges["Step", step_id] = [Edge("plan", "Step", step_id, "Plan", plan_id)]
         # A dependency that is named twice is one edge.
-        for dependency in dict.fromkeys(step.get("dependencies", [])):
-            edges["Step", step_id].append(Edge("dependency", "Step", step_id, "Step", dependency))
-    return edges
+        needed = dict.fromkeys(step.get("dependencies", []))
+        yield (
+            ("Step", step_id),
+            [
+                Edge("plan", "Step", step_id, "Plan", plan_id),
+                *(Edge("dependency", "Step", step_id, "Step", each) for each in needed),
+            ],
+        )
 
 
 def _is_of(step: Node | None, plan_id: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 from mplp_runtime.events.embedded import embedded_event
@@ -23,7 +24,9 @@ class TraceRecorder:
         self._trace_id = trace_id
         self._segments: dict[str, Item] = {}
         self._first_limit = min(_FIRST_EVENTS, embedded_limit)
-        self._first: list[dict[str, Any]] = []
+        # Events come on the thread that commits, and the document is made on another.
+        self._lock = Lock()
+        self._first: list[StoredEvent] = []
         # As they came: of most of them nobody will ever want the embedded form.
         self._last: deque[StoredEvent] = deque(maxlen=embedded_limit - self._first_limit)
         self._events = 0
@@ -38,41 +41,39 @@ class TraceRecorder:
 
     def event(self, stored: StoredEvent) -> None:
         """Takes one event of the run's stream, in the order of the log."""
-        self._events += 1
-        if len(self._first) < self._first_limit:
-            self._first.append(embedded_event(stored.event, trace_id=self._trace_id))
-        else:
-            self._last.append(stored)
+        self.events((stored,))
+
+    def events(self, stored: Sequence[StoredEvent]) -> None:
+        """The same for several that came together; from any thread."""
+        with self._lock:
+            self._events += len(stored)
+            room = self._first_limit - len(self._first)
+            self._first.extend(stored[:room])
+            self._last.extend(stored[room:])
 
     def snapshot(self, head: TraceHead) -> tuple[dict[str, Any], list[Item], list[dict[str, Any]]]:
         """Head, segments and events of the document as of now; later changes do not reach them."""
-        last = [embedded_event(stored.event, trace_id=self._trace_id) for stored in self._last]
-        events = [*self._first, *last]
+        with self._lock:
+            kept, total = [*self._first, *self._last], self._events
+        events = [embedded_event(stored.event, trace_id=self._trace_id) for stored in kept]
         document = head.document()
         attributes = document["root_span"]["attributes"]
-        attributes["events_total"] = self._events
-        attributes["events_left_to_timeline"] = self._events - len(events)
+        attributes["events_total"] = total
+        attributes["events_left_to_timeline"] = total - len(events)
         return document, list(self._segments.values()), events
 
 
 class _AttemptLine:
-    """The segment of one attempt. Once that has ended its text never changes, and is made only once."""
+    """The segment of one attempt, made anew each time: kept, it would take as much as all else of a step."""
 
-    __slots__ = ("_attempt", "_step", "_text")
+    __slots__ = ("_attempt", "_step")
 
     def __init__(self, attempt: Mapping[str, Any], step: Mapping[str, Any]) -> None:
         self._attempt = attempt
         self._step = step
-        self._text: str | None = None
 
     def text(self, *, readable: bool) -> str:
-        # Its place in the document, and so whether it is to be readable, is always the same.
-        if self._text is not None:
-            return self._text
-        text = item_text(segment_of(self._attempt, self._step), readable=readable)
-        if self._attempt.get("finished_at"):
-            self._text = text
-        return text
+        return item_text(segment_of(self._attempt, self._step), readable=readable)
 
 
 def segment_of(attempt: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:
