@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup setup-editors setup-services demo test check bench fuzz chaos lock docs clean
+.PHONY: help setup setup-editors setup-services demo test check bench bench-runtime fuzz chaos lock docs clean
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -42,6 +42,9 @@ test: setup setup-editors setup-services check ## everything that must hold, rea
 
 bench: setup ## speed against the JSON language server people use today
 	bash tests/perf/bench.sh
+
+bench-runtime: setup ## durable steps per second, beside LangGraph and DBOS (installed in the user's cache)
+	$(BIN)/python -m tests.perf.runtime_bench --output docs/benchmarks-runtime.md
 
 fuzz: setup ## long random tests: schemas 60 s each, 100,000 edits, broken documents
 	MPLP_FUZZ_SECONDS=60 MPLP_FUZZ_EDITS=100000 MPLP_FUZZ_DOCUMENTS=20000 $(BIN)/python -m pytest tests/schemas tests/text tests/analysis tests/fuzz --timeout 7200

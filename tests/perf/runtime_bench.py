@@ -1,0 +1,177 @@
+"""Durable steps per second: our runs beside a loop that only stores events, LangGraph and DBOS, in one run.
+
+`python -m tests.perf.runtime_bench` prints the table; `--output docs/benchmarks-runtime.md` writes the page.
+Every measurement is a process of its own. The peers live in a virtual environment in the user's cache.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+import venv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PEERS = {
+    "langgraph": ("langgraph==1.2.22", "langgraph-checkpoint-sqlite==3.1.2"),
+    "dbos": ("dbos==3.4.0",),
+}
+PEER_STEPS = {"langgraph": 10_000, "dbos": 1_000}
+"""DBOS takes minutes for more; LangGraph saves what grows with the number of steps, after each layer."""
+WIDTH = 50
+CHAIN = 1_000
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One measurement. `wall_s` and `cpu_s` are for the run alone."""
+
+    steps: int
+    width: int
+    wall_s: float
+    cpu_s: float
+    peak_mib: float
+    loaded_mib: float = 0.0
+    start_wall_s: float = 0.0
+    start_cpu_s: float = 0.0
+
+    @property
+    def per_second(self) -> float:
+        return self.steps / self.wall_s
+
+    @property
+    def cpu_ms(self) -> float:
+        return 1000 * self.cpu_s / self.steps
+
+
+def measured(command: Sequence[str], repeats: int) -> Figures:
+    """The best of several runs of a process that prints its figures as its last line."""
+    found = []
+    for _ in range(repeats):
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+        found.append(Figures(**json.loads(done.stdout.splitlines()[-1])))
+    return min(found, key=lambda figures: figures.wall_s)
+
+
+def ours(name: str, count: int, width: int, repeats: int) -> Figures:
+    return measured([sys.executable, "-m", "tests.perf.runtime_steps", name, str(count), str(width)], repeats)
+
+
+def peer(name: str, python: Path, count: int, width: int, repeats: int) -> Figures:
+    script = REPOSITORY / "tests/perf/peers" / f"{name}_steps.py"
+    return measured([str(python), str(script), str(count), str(width)], repeats)
+
+
+def peers_python() -> Path:
+    """The interpreter of the environment that the peers are installed in, made when it is missing."""
+    home = Path(os.environ.get("MPLP_BENCH_HOME", Path.home() / ".cache/mplp-lsp-bench")) / "runtime-peers"
+    python = home / "bin/python"
+    wanted = [package for packages in PEERS.values() for package in packages]
+    mark = home / "installed.txt"
+    if not mark.exists() or mark.read_text().split() != wanted:
+        venv.create(home, with_pip=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted]
+        subprocess.run(install, check=True)
+        mark.write_text("\n".join(wanted) + "\n")
+    return python
+
+
+def loop_s() -> float:
+    """Seconds for ten million turns of an empty loop: how quick this machine is just now."""
+    began = time.process_time()
+    for _ in range(10_000_000):
+        pass
+    return time.process_time() - began
+
+
+def row(name: str, figures: Figures) -> str:
+    return (
+        f"| {name} | {figures.steps:,} | {figures.width} | {figures.per_second:,.0f} | {figures.cpu_ms:.2f} "
+        f"| {figures.peak_mib:.0f} |"
+    )
+
+
+def page(rows: Sequence[tuple[str, Figures]], speed_s: float) -> str:
+    """The page, from the figures of this run alone."""
+    known = {(name, figures.steps, figures.width): figures for name, figures in rows}
+    sizes = sorted(steps for name, steps, width in known if name == "mplp-lsp" and width == WIDTH)
+    lines = [
+        "# Speed of runs",
+        "",
+        "Written by `make bench-runtime`; every figure is from that one run, best of several.",
+        f"Python {platform.python_version()}, {os.cpu_count()} cores.",
+        f"Ten million turns of an empty loop take {speed_s:.2f} s of processor time here.",
+        "",
+        "The plan has layers of equal width; each step waits for two of the layer above and does nothing.",
+        "For mplp-lsp everything is on: SQLite with `synchronous=FULL`, eight events a step, timeline and",
+        "trace on disk. The time goes from the request to the last file, checks of the plan included.",
+        "",
+        "| What | Steps | Width | Steps/s | CPU ms a step | Peak MiB |",
+        "|---|---|---|---|---|---|",
+        *(row(name, figures) for name, figures in rows),
+        "",
+        "| Figure | Budget | Here |",
+        "|---|---|---|",
+    ]
+    for name, least in (("events alone", 0.5), ("LangGraph + SqliteSaver", 5.0), ("DBOS + SQLite", 25.0)):
+        for theirs in [figures for other, figures in rows if other == name and figures.width == WIDTH]:
+            own = known.get(("mplp-lsp", theirs.steps, WIDTH))
+            if own is not None:
+                ratio = own.per_second / theirs.per_second
+                cpu = theirs.cpu_ms / own.cpu_ms
+                lines.append(
+                    f"| times as many steps/s as {name}, {theirs.steps:,} steps | >= {least:g} "
+                    f"| {ratio:.2f} (by processor time {cpu:.2f}) |"
+                )
+    if len(sizes) > 1:
+        first, last = known["mplp-lsp", sizes[0], WIDTH], known["mplp-lsp", sizes[-1], WIDTH]
+        fall = 1 - last.per_second / first.per_second
+        lines.append(f"| steps/s fall from {first.steps:,} to {last.steps:,} steps | < 25 % | {fall:.0%} |")
+        growth = 1024 * (last.peak_mib - last.loaded_mib) / last.steps
+        lines.append(
+            f"| memory beyond the loaded plan, {last.steps:,} steps | <= 2 KiB a step | {growth:.1f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="1000,10000,100000", help="numbers of steps, between commas")
+    parser.add_argument("--repeats", type=int, default=2, help="the best of so many is kept")
+    parser.add_argument("--no-peers", action="store_true", help="only what is ours")
+    parser.add_argument("--output", type=Path, help="the page to write")
+    arguments = parser.parse_args()
+    rows: list[tuple[str, Figures]] = []
+
+    def add(name: str, figures: Figures) -> None:
+        rows.append((name, figures))
+        print(row(name, figures), flush=True)
+
+    speed_s = loop_s()
+    for size in [int(text) for text in arguments.sizes.split(",")]:
+        # The largest takes a minute, and noise is small in it.
+        repeats = arguments.repeats if size < 100_000 else 1
+        add("mplp-lsp", ours("ours", size, WIDTH, repeats))
+        add("events alone", ours("events", size, WIDTH, repeats))
+    add("mplp-lsp", ours("ours", CHAIN, 1, arguments.repeats))
+    if not arguments.no_peers:
+        python = peers_python()
+        add("LangGraph + SqliteSaver", peer("langgraph", python, PEER_STEPS["langgraph"], WIDTH, 1))
+        add("DBOS + SQLite", peer("dbos", python, PEER_STEPS["dbos"], WIDTH, 1))
+    text = page(rows, speed_s)
+    print(text)
+    if arguments.output is not None:
+        arguments.output.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
