@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import metadata
+from mplp_runtime.version import VERSION
 
-try:
-    VERSION = metadata.version("mplp-lsp")
-except metadata.PackageNotFoundError:  # a source tree that was never installed
-    VERSION = "0+unknown"
+__all__ = ["VERSION", "declaration"]
 
 
 def declaration() -> dict[str, object]:
