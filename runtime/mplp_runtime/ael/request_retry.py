@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -71,6 +70,8 @@ def _failure(problem: Exception) -> RequestFailed | None:
 def retry_after_s(headers: Any) -> float | None:
     """Seconds to wait as the headers of an answer ask for, as a number or as a date; None if they do not.
 
+    A date is counted from the answer's own `Date`, because the two clocks may differ.
+
     >>> retry_after_s({"retry-after": "3"}), retry_after_s({"retry-after": "soon"}), retry_after_s({})
     (3.0, None, None)
     """
@@ -81,7 +82,8 @@ def retry_after_s(headers: Any) -> float | None:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+            since = parsedate_to_datetime(headers.get("date"))
+            seconds = (parsedate_to_datetime(value) - since).total_seconds()
         except (TypeError, ValueError):
             return None
     return max(seconds, 0.0) if seconds < float("inf") else None
