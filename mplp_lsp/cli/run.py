@@ -117,6 +117,7 @@ class _Session:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> int:
+        from mplp_lsp.workspace.scan import project_files
         from mplp_runtime.runtime import Runtime
         from mplp_runtime.trust import Trust
 
@@ -127,7 +128,11 @@ class _Session:
         self._root = on_disk.root_for(self._path)
         # Without trust nothing is written (D23); only a run that is there already can be gone on with.
         self._trusted = self._options.trust or Trust().is_trusted(self._root)
-        runtime = Runtime.open(self._root, in_memory=not (self._trusted or self._options.resume))
+        runtime = Runtime.open(
+            self._root,
+            in_memory=not (self._trusted or self._options.resume),
+            list_files=lambda folder: project_files(folder).files,
+        )
         try:
             unsubscribe = runtime.runs.subscribe(lambda view: self._on_view(runtime, view))
             view = await self._begun(runtime, on_disk)

@@ -81,9 +81,12 @@ class RuntimeHost:
             opening = self._loop.create_future()
             self._runtimes[root] = opening
             try:
+                from mplp_lsp.workspace.scan import project_files
                 from mplp_runtime.runtime import Runtime
 
-                runtime = Runtime.open(root, in_memory=in_memory)
+                runtime = Runtime.open(
+                    root, in_memory=in_memory, list_files=lambda folder: project_files(folder).files
+                )
                 runtime.runs.subscribe(lambda view: self._tell(root, view))
             except BaseException as error:
                 # The next call tries again: a locked or read-only folder may have become usable.

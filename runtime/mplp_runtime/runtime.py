@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mplp_runtime.ael.handlers import Handler, Handlers
 from mplp_runtime.approvals import Approvals
+from mplp_runtime.drift.active import ActiveDrift
 from mplp_runtime.drift.check import DriftCheck
 from mplp_runtime.errors import SettingsInvalid, StoreError
 from mplp_runtime.events.bus import EventBus
@@ -19,9 +21,11 @@ from mplp_runtime.learning.collector import Collector
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.live import TRACES
 from mplp_runtime.orchestrator.manager import RunManager
+from mplp_runtime.project_listing import walked_files
 from mplp_runtime.psg.documents import Documents
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.settings import Settings, load_settings
+from mplp_runtime.snapshots.before_steps import snapshot_before
 from mplp_runtime.snapshots.snapshots import Snapshots
 from mplp_runtime.sources import Clock, NewId, new_uuid, system_clock
 from mplp_runtime.state_opening import open_state, state_file, state_settings
@@ -29,6 +33,12 @@ from mplp_runtime.trace.files import write_atomically
 from mplp_runtime.vsl.interface import Reading
 
 logger = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from mplp_runtime.orchestrator.state import RunState
+
+ListFiles = Callable[[Path], Iterable[str]]
+"""The files of a project that count, relative to its root and with `/`."""
 
 STATE_FOLDER = ".mplp"
 STATE_FILE = "state.db"
@@ -60,6 +70,7 @@ class Runtime:
         in_memory: bool,
         follow_interval_s: float,
         handlers: Mapping[str, Handler] | None = None,
+        list_files: ListFiles = walked_files,
     ) -> None:
         self.root = root
         self.clock = clock
@@ -67,6 +78,7 @@ class Runtime:
         self.follow_interval_s = follow_interval_s
         self.folder: Path | None = None
         self.handlers = Handlers(handlers)
+        self.list_files = list_files
         self._in_memory = in_memory
         self._state_folder = root / STATE_FOLDER
         self._timeline: NdjsonSink | None = None
@@ -108,6 +120,12 @@ class Runtime:
             new_id=new_id,
             folder=lambda: self.folder,
         )
+        self.active_drift = ActiveDrift(
+            self.drift,
+            lambda: self.list_files(self.root),
+            interval_s=self._looks_every_s,
+            is_wanted=lambda: self.folder is not None and self.runs.is_carrying(),
+        )
         records.instance_opened(self._instance)
         self.runs = RunManager(self, self._instance)
 
@@ -121,13 +139,14 @@ class Runtime:
         in_memory: bool = False,
         follow_interval_s: float = 0.2,
         handlers: Mapping[str, Handler] | None = None,
+        list_files: ListFiles = walked_files,
     ) -> Runtime:
         """The runtime of the project at `root`; runs whose process is gone become `interrupted` (D21).
 
         With `in_memory` (an untrusted folder) nothing is written until `persist`. Other processes are looked
         at every `follow_interval_s` seconds. `handlers` are functions that mplp.toml may name, as it names
-        those of installed packages; `runtime.handlers.register` adds to them. Raises StoreError where the
-        state cannot be used.
+        those of installed packages; `runtime.handlers.register` adds to them. `list_files` tells
+        which files of the project count. Raises StoreError where the state cannot be used.
         """
         runtime = cls(
             root.absolute(),
@@ -136,6 +155,7 @@ class Runtime:
             in_memory=in_memory,
             follow_interval_s=follow_interval_s,
             handlers=handlers,
+            list_files=list_files,
         )
         if runtime.folder is not None:
             runtime.runs.recover()
@@ -183,6 +203,7 @@ class Runtime:
 
     async def close(self) -> None:
         """Ends what was started here and closes the state; runs under way stay resumable (D26)."""
+        await self.active_drift.close()
         await self.runs.close()
         records.instance_closed(self._instance)
         self._collect(wanted=False)
@@ -198,6 +219,14 @@ class Runtime:
             return tuple(str(claim["run_id"]) for claim in claims if claim)
 
         return self.vsl.read(find)
+
+    async def prepare_step(self, state: RunState, step_id: str) -> None:
+        """Makes a snapshot before a step whose role `[drift] snapshot_before` names. Raises StoreError."""
+        await snapshot_before(self.snapshots, self.bus, state, step_id, lambda: self.list_files(self.root))
+
+    def _looks_every_s(self) -> float:
+        settings = self.settings()
+        return settings.drift.active_interval_s
 
     def _persist_unless_in_memory(self) -> None:
         if not self._in_memory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,8 @@ class RunServices:
     new_id: NewId
     changed: Callable[[RunState], None]
     output: Callable[[RunState], None]
+    prepare: Callable[[RunState, str], Awaitable[None]]
+    """What is done before the first attempt at a step; where it raises StoreError the step does not start."""
 
 
 class AttemptRecords:

@@ -208,6 +208,10 @@ class RunManager:
 
     # What follows is for the other parts of the orchestrator.
 
+    def is_carrying(self) -> bool:
+        """Whether any run that is no simulation is under way here."""
+        return any(not live.state.run["simulated"] for live in self._carrying.live.values())
+
     def is_own(self, run_id: str) -> bool:
         """Whether this manager carries the run."""
         return run_id in self._carrying.live

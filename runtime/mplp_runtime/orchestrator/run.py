@@ -239,6 +239,8 @@ class RunLoop:
                 return settled
         if self._questions.is_gated(step_id) and known is None and not await self._is_opened(step_id):
             return False
+        if known is None:
+            await self._services.prepare(self._state, step_id)
         tried = 0
         while True:
             tried += 1

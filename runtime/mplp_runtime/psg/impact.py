@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from mplp_runtime.psg.files import FILE
 from mplp_runtime.vsl.interface import Json, Node, Reading
 
-
 _OWNERS = frozenset({"Plan", "Trace"})
 
 

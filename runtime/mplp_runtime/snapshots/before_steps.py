@@ -1,0 +1,41 @@
+"""A snapshot before a step that the settings call risky (runtime.md 2: before a high-risk step)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.families import event_core
+
+if TYPE_CHECKING:
+    from mplp_runtime.orchestrator.state import RunState
+    from mplp_runtime.snapshots.snapshots import Snapshots
+
+
+async def snapshot_before(
+    snapshots: Snapshots,
+    bus: EventBus,
+    state: RunState,
+    step_id: str,
+    list_files: Callable[[], Iterable[str]],
+) -> None:
+    """Makes it where the run's settings name the step's role; the run's trace tells its id.
+
+    Raises StoreError where it cannot be made: a step that is to be undone must not start then.
+    """
+    step = state.steps[step_id]
+    if step.get("agent_role") not in (state.run.get("snapshot_before") or ()):
+        return
+    made = await snapshots.create(list_files(), f"before “{step['description']}”")
+    payload = {"snapshot_id": made.snapshot_id, "step_id": step_id, "files": len(made.files)}
+    await bus.emit(
+        state.run_id,
+        event_core(
+            bus.stamper,
+            "snapshot_created",
+            "compensation_plan",
+            project_id=state.plan.get("context_id"),
+            payload=payload,
+        ),
+    )
