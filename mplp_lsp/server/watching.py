@@ -44,6 +44,7 @@ class Watching:
         self._scanned: dict[Path, asyncio.Event] = {}
         self._impatient: set[Path] = set()
         self._foreign: dict[Path, ForeignFiles] = {}
+        self._cut: set[Path] = set()
         self._task: asyncio.Task[object] | None = None
 
     def start(self) -> None:
@@ -148,7 +149,8 @@ class Watching:
             possible += await work(lambda: heads.look_on(HEADS_AT_ONCE))
             if self._desk.is_closed:
                 return
-        if files.is_cut or heads.is_cut:
+        if (files.is_cut or heads.is_cut) and root not in self._cut:
+            self._cut.add(root)
             self._desk.services.log(
                 f"{root} has more files than are looked at; the rest is ignored.", level="warning"
             )

@@ -169,6 +169,7 @@ class ByName:
 
 FOREIGN = ByName(None)
 _BY_CONTENT = ByName(None, "content")
+_NAMES = frozenset(NAMED)
 _OF_KIND = {kind: ByName(kind) for kind in KINDS}
 
 
@@ -190,7 +191,7 @@ def by_last_name(name: str, *, in_state: bool = False) -> ByName:
     """The verdict of a name without its folders; `in_state`: one of these is ours (`.mplp`)."""
     if name.endswith(".json"):
         stem, dot, word = name[:-5].rpartition(".")
-        if word not in NAMED:
+        if word not in _NAMES:
             return _BY_CONTENT
         if dot:
             return _OF_KIND[word] if stem else _BY_CONTENT
