@@ -145,3 +145,33 @@ async def test_a_bug_at_one_file_does_not_hide_the_next(
     assert is_done
     assert [read.path for read in found if read.after is not None] == [files[0], files[2]]
     assert f"A bug in reading {files[1]}." in caplog.text
+
+
+class PromptProcess:
+    """Looks when it is asked to."""
+
+    async def work(self, task: Callable[[], Any]) -> Any:
+        await asyncio.sleep(0)
+        return task()
+
+
+async def test_what_somebody_looks_at_comes_before_what_nobody_has_open(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.bench = Workbench(Client(), client_view({}), [tmp_path])
+    told: list[str] = []
+
+    class Shown(Publisher):
+        def put(self, report: Report, *, because_of_itself: bool = True) -> None:
+            told.append(report.uri)
+
+    publisher = Shown(None, pulls=False, ask_again=lambda: None)  # type: ignore[arg-type]
+    analyst = Analyst(PromptProcess(), scene.bench, publisher, scene.spawn, scene.around)  # type: ignore[arg-type]
+    closed = [tmp_path / f"{number}.plan.json" for number in range(20)]
+    for path in closed:
+        path.write_text(plan_text(1))
+    analyst.changed(scene.bench.workspace.refresh(closed))
+    scene.bench.workspace.open(scene.uri, "json", 1, plan_text(2))
+    analyst.look_later([scene.uri])
+    await asyncio.gather(*scene.tasks)
+    assert told[0] == scene.uri
+    assert sorted(told[1:]) == sorted(path.as_uri() for path in closed)
