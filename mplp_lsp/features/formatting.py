@@ -1,7 +1,8 @@
 """Formatting of JSON documents: white space only, in small edits; order, values and line ends stay.
 
-Of a document that is broken, only the sound entries of its lists are laid out. While typing, the line is put
-where its brackets want it, and what a bracket closes is laid out once it is sound.
+Of a document that is broken, only the sound entries of its lists are laid out, and nothing where that would
+change how the broken part is read: its indentation may be what tells. While typing, the line is put where its
+brackets want it, and what a bracket closes is laid out once it is sound.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from mplp_lsp.features.open_brackets import indent_inside, opener_of
 from mplp_lsp.features.places import offsets_of, range_between
 from mplp_lsp.lsp import types
 from mplp_lsp.text.edits import Edit
+from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
@@ -29,6 +31,8 @@ _HEAD = 4_096
 _BLANKS = " \t\r\n"
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _WIDEST_TAB = 16
+# Up to so many the text is read on from what is known; more are a new text.
+_FEW_EDITS = 200
 
 
 def formatting(
@@ -39,7 +43,7 @@ def formatting(
     if tree is None:
         return None
     style = _style(document, params.options)
-    edits = list(_edits(tree, style, 0, tree.text.length))
+    edits = _harmless(tree, list(_edits(tree, style, 0, tree.text.length)))
     if not document.is_broken:
         edits += _end_edits(tree, style, params.options)
     return _told(snapshot, document, edits)
@@ -72,14 +76,14 @@ def on_type_formatting(
     offset = text.offset(line, params.position.character, snapshot.encoding)
     start = text.line_start(min(line, text.line_count - 1))
     if params.ch == "\n":
-        return _told(snapshot, document, _line_indented(tree, style, start)) or None
+        return _told(snapshot, document, _harmless(tree, _line_indented(tree, style, start))) or None
     opener = opener_of(tree, offset - 1) if params.ch in ("}", "]") else None
     if opener is not None:
         edits = [*_line_indented(tree, style, start, closer=offset - 1)]
         sound = _sound_edits(tree, style, opener, offset)
-        return _told(snapshot, document, sound or edits) or None
+        return _told(snapshot, document, _harmless(tree, sound or edits)) or None
     edits = _sound_edits(tree, style, start, offset) if params.ch == "," else []
-    return _told(snapshot, document, edits) or None
+    return _told(snapshot, document, _harmless(tree, edits)) or None
 
 
 def _of_ranges(
@@ -94,7 +98,39 @@ def _of_ranges(
         start, end = offsets_of(snapshot, document, where)
         start = tree.text.line_start(tree.text.position(start, "utf-32")[0])
         found.update(dict.fromkeys(_edits(tree, style, start, end)))
-    return _told(snapshot, document, sorted(found))
+    return _told(snapshot, document, _harmless(tree, sorted(found)))
+
+
+def _harmless(tree: Tree, edits: list[Edit]) -> list[Edit]:
+    """The edits, or none where a broken text would be read otherwise after them."""
+    if not edits or not any(problem.is_error for problem in tree.problems):
+        return edits
+    if len(edits) <= _FEW_EDITS:
+        made = sorted(edits, reverse=True)
+        text = tree.text
+        for edit in made:
+            text = text.edited(*edit)
+        after = tree.edited(made, text)
+    else:
+        parts: list[str] = []
+        last = 0
+        for edit in sorted(edits):
+            parts += (tree.text.slice(last, edit.start), edit.new_text)
+            last = edit.end
+        parts.append(tree.text.slice(last, tree.text.length))
+        after = Tree.parse(TextSnapshot.of("".join(parts)))
+    return edits if _says(tree) == _says(after) and tree.value == after.value else []
+
+
+def _says(tree: Tree) -> list[tuple[str, str, int]]:
+    """What is wrong with a text and where, whatever white space it has."""
+    told: list[tuple[str, str, int]] = []
+    at = signs = 0
+    for problem in tree.problems:
+        signs += len("".join(tree.text.slice(at, problem.start).split()))
+        at = problem.start
+        told.append((problem.code, problem.message, signs))
+    return told
 
 
 def _tree_of(document: Document) -> Tree | None:

@@ -16,7 +16,7 @@ from typing import Any
 from mplp_lsp.features.diagnostics import diagnostics
 from mplp_lsp.features.ready_json import ReadyJson
 from mplp_lsp.features.virtual_documents import graph_uri
-from mplp_lsp.server.answering import _call
+from mplp_lsp.server.answering import _asked
 from mplp_lsp.server.capabilities import client_of, client_view
 from mplp_lsp.server.encoded import encode
 from mplp_lsp.server.messages import RequestError
@@ -184,8 +184,8 @@ class Editor:
         """The result as JSON; None where the feature refuses, too."""
 
         def answer() -> Any:
-            call = _call(self.bench, BY_METHOD[method], structured(method, params))
-            return None if call is None else call()
+            asked = _asked(self.bench, BY_METHOD[method], structured(method, params))
+            return None if asked is None else asked.answer(asked.snapshot)
 
         self.asked[method] = self.asked.get(method, 0) + 1
         result = self._timed(method, answer)
@@ -287,8 +287,7 @@ class Editor:
         after = self._edited(document.text, edits)
         if "".join(before.split()) != "".join(after.split()):
             yield f"formatting changes more than blanks: {after!r}"
-        # How broken text is read follows from its indentation too, which is what formatting changes.
-        if not document.is_broken and _value_of(document) != _value_of(document, after):
+        if _value_of(document) != _value_of(document, after):
             yield f"formatting changes the value: {after!r}"
         if before == after:
             yield "formatting answers edits that change nothing"
