@@ -23,7 +23,7 @@ EXTRA_MISSING = (
 )
 _MARK = "MPLP_MCP_SERVER"
 """Variable by which what a server started is found: the attempt's own would find other servers as well."""
-_CLOSE_GRACE_S = 2.0
+_CLOSE_GRACE_S = 1.0
 _LONGEST_MESSAGE_BYTES = 32 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _LAST_WORDS = 200
