@@ -222,3 +222,22 @@ def test_a_stopped_process_that_keeps_the_timeline_stops_no_commit(
     assert caplog.text.count("another process keeps it locked") == 1, "said once, waited for once"
     sink.close()
     assert lines(path) == stored(store)
+
+
+def test_events_of_another_process_in_between_are_in_the_file_and_in_their_place(tmp_path: Path) -> None:
+    store, other = SqliteStore(tmp_path / "state.db"), SqliteStore(tmp_path / "state.db")
+    path = tmp_path / "run.events.ndjson"
+    bus = bus_of(store)
+    sink = NdjsonSink(path, store, "run")
+    sink.catch_up()
+    bus.follow(sink.take)
+    for number in range(6):
+        # Each of them in turn, and in another stream too.
+        emit(other if number % 3 == 1 else store, 1)
+        bus.emit_sync("run", event_core(bus.stamper, "y", "intent", payload={"number": number}))
+        bus.emit_sync("elsewhere", event_core(bus.stamper, "y", "intent"))
+    assert lines(path) == stored(store)
+    assert len(lines(path)) == 12
+    sink.close()
+    store.close()
+    other.close()

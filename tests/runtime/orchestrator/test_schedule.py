@@ -117,3 +117,32 @@ def test_a_chain_of_many_steps_is_no_problem() -> None:
     count = 20_000
     steps = steps_of(*((f"s{n}", f"s{n - 1}" if n else "", None) for n in range(count)))
     assert len(execution_order(steps)) == count
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_same_state_gives_the_same_schedule_however_it_came_about(seed: int) -> None:
+    steps = random_steps(seed)
+    order = execution_order(steps)
+    chance = random.Random(seed)
+    # Neither the order in which steps are told nor that in which they became done matters.
+    told = chance.sample(steps, len(steps))
+    assert execution_order(told) == order
+    for count in range(0, len(order), 7):
+        done = chance.sample(order[:count], count)
+        assert execution_order(told, done) == order[count:]
+        assert execution_order(steps, frozenset(done)) == order[count:]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_steps_that_end_in_any_order_leave_the_same_steps_ready(seed: int) -> None:
+    steps = random_steps(seed)
+    chance = random.Random(seed)
+    one, other = Frontier(steps), Frontier(steps)
+    while wave := one.take_all():
+        assert other.take_all() == wave
+        for each in wave:
+            one.finish(each)
+        for each in chance.sample(wave, len(wave)):
+            other.finish(each)
+    assert not one.waiting
+    assert not other.waiting

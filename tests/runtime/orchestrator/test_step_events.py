@@ -1,0 +1,165 @@
+"""The events of steps are made as text and checked by nobody on their way; here they are, for any step."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mplp_runtime.errors import EventRejected
+from mplp_runtime.events.families import (
+    EXECUTOR_KIND,
+    Stamper,
+    graph_update,
+    pipeline_stage,
+    runtime_execution,
+    sa_event,
+)
+from mplp_runtime.events.validate import event_errors
+from mplp_runtime.orchestrator.step_events import StepEvents
+from mplp_runtime.sources import timestamp
+from mplp_runtime.vsl.ready import ReadyEvent, WrittenEvent
+from mplp_runtime.vsl.values import StoreLimits, encoded, stamped
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+AT = timestamp(NOON)
+uuids = st.uuids(version=4).map(str)
+# Lone halves of character pairs are in it: a tool may print anything.
+texts = st.text(st.characters(codec=None), max_size=20)
+described = texts.filter(lambda text: bool(text.strip()))
+steps = st.fixed_dictionaries(
+    {"step_id": uuids, "description": described},
+    optional={"agent_role": described, "order_index": st.integers(0, 10**6)},
+)
+runs = st.fixed_dictionaries(dict.fromkeys(("run_id", "plan_id", "context_id", "trace_id", "sa_id"), uuids))
+attempts = st.fixed_dictionaries(
+    {
+        "attempt": st.integers(1, 99),
+        "action": st.sampled_from([*EXECUTOR_KIND, "simulated"]),
+        "execution_id": uuids,
+    }
+)
+payloads = st.dictionaries(
+    st.sampled_from(["attempt", "error", "exit_code", "duration_s", "answered_by", "segment_ids", "result"]),
+    st.one_of(
+        texts,
+        st.integers(-(10**9), 10**9),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.booleans(),
+        st.none(),
+        st.lists(uuids, max_size=2),
+        st.dictionaries(st.just("output"), texts, max_size=1),
+    ),
+)
+
+
+def stampers() -> tuple[Stamper, Stamper]:
+    """Two that give the same ids in the same order."""
+
+    def fresh() -> Stamper:
+        numbers = itertools.count(1)
+        return Stamper(lambda: NOON, lambda: str(UUID(int=next(numbers), version=4)))
+
+    return fresh(), fresh()
+
+
+def check(made: ReadyEvent, built: dict[str, Any]) -> None:
+    """What is made as text is what the builder makes, and the store would have kept the same."""
+    assert event_errors(built) == []
+    assert event_errors(dict(made)) == []
+    assert dict(made) == built
+    assert json.loads(made.text_at(7)) == stamped(built, 7)
+    # The store's own form, member by member in another order.
+    assert json.loads(made.text_at(7)) == json.loads(encoded(stamped(built, 7), StoreLimits()))
+    assert made.text_at(7).isascii()
+    assert WrittenEvent(7, "run", made).event == stamped(built, 7)
+
+
+@given(runs, steps, st.integers(0, 99), st.sampled_from(["pending", "in_progress", "blocked"]), payloads)
+def test_a_stage_event_is_the_one_that_its_builder_makes(
+    run: dict[str, str], step: dict[str, Any], position: int, status: str, payload: dict[str, Any]
+) -> None:
+    ours, theirs = stampers()
+    made = StepEvents(ours, run, run["sa_id"]).stage(AT, "step_started", step, position, status, payload)
+    built = pipeline_stage(
+        theirs,
+        "step_started",
+        pipeline_id=run["plan_id"],
+        stage_id=step["step_id"],
+        stage_name=step["description"],
+        stage_order=step.get("order_index", position),
+        status=status,
+        project_id=run["context_id"],
+        payload={"run_id": run["run_id"], **payload},
+    )
+    check(made, built)
+
+
+@given(runs, steps, attempts, st.sampled_from(["running", "completed", "failed", "cancelled"]), payloads)
+def test_an_execution_event_is_the_one_that_its_builder_makes(
+    run: dict[str, str], step: dict[str, Any], attempt: dict[str, Any], status: str, payload: dict[str, Any]
+) -> None:
+    ours, theirs = stampers()
+    rest = {name: value for name, value in payload.items() if name in {"error", "exit_code"}}
+    made = StepEvents(ours, run, run["sa_id"]).execution(
+        AT, "step_execution_ended", step, attempt, status, rest
+    )
+    built = runtime_execution(
+        theirs,
+        "step_execution_ended",
+        execution_id=attempt["execution_id"],
+        executor_kind=EXECUTOR_KIND.get(attempt["action"], "worker"),
+        executor_role=step.get("agent_role"),
+        status=status,
+        project_id=run["context_id"],
+        payload={
+            "step_id": step["step_id"],
+            "attempt": attempt["attempt"],
+            "action": attempt["action"],
+            **rest,
+        },
+    )
+    check(made, built)
+
+
+@given(runs, uuids, st.booleans())
+def test_a_change_of_a_node_is_the_event_that_its_builder_makes(
+    run: dict[str, str], node_id: str, is_new: bool
+) -> None:
+    ours, theirs = stampers()
+    made = StepEvents(ours, run, run["sa_id"]).node_changed(AT, "Step", node_id, "completed", is_new=is_new)
+    built = graph_update(
+        theirs,
+        "step_updated",
+        graph_id=run["sa_id"],
+        update_kind="node_add" if is_new else "node_update",
+        node_delta=int(is_new),
+        source_module="plan",
+        payload={"node_type": "Step", "node_id": node_id, "status": "completed"},
+    )
+    check(made, built)
+
+
+@given(
+    runs, st.sampled_from(["SAStepStarted", "SAStepCompleted", "SAStepFailed", "SATraceEmitted"]), payloads
+)
+def test_a_profile_event_is_the_one_that_its_builder_makes(
+    run: dict[str, str], word: str, payload: dict[str, Any]
+) -> None:
+    ours, theirs = stampers()
+    ids = {name: run[name] for name in ("sa_id", "context_id", "plan_id", "trace_id")}
+    made = StepEvents(ours, run, run["run_id"]).profile(AT, word, payload)
+    check(made, sa_event(theirs, word, payload=payload, **ids))
+
+
+def test_an_id_that_no_schema_accepts_never_reaches_the_store() -> None:
+    run = dict.fromkeys(("run_id", "plan_id", "context_id", "trace_id", "sa_id"), "a")
+    make = StepEvents(Stamper(lambda: NOON, lambda: "one"), run, "g")
+    with pytest.raises(EventRejected, match="event_id"):
+        make.profile(AT, "SATraceEmitted", {})
