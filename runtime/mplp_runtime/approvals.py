@@ -114,7 +114,9 @@ class Approvals:
         self._settings = settings
         self._before_write = before_write
 
-    async def propose(self, plan_path: Path, plan: Mapping[str, Any], *, role: str = "human") -> Path:
+    async def propose(
+        self, plan_path: Path, plan: Mapping[str, Any], *, role: str = "human", reason: str = ""
+    ) -> Path:
         """Asks for an approval: the Confirm is `pending` afterwards. Decisions that are there stay.
 
         Raises DocumentInvalid where the plan is not valid, or the file is a Confirm of something else.
@@ -128,6 +130,8 @@ class Approvals:
             confirm["requested_by_role"] = role
             confirm["requested_at"] = timestamp(self._clock())
             confirm.pop("reason", None)
+        if reason:
+            confirm["reason"] = reason
         await self._write(path, confirm, plan, "confirm_pending")
         return path
 

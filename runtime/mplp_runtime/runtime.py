@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mplp_runtime.ael.handlers import Handler, Handlers
 from mplp_runtime.approvals import Approvals
+from mplp_runtime.approvals_after_merges import propose_again
 from mplp_runtime.drift.active import ActiveDrift
 from mplp_runtime.drift.check import DriftCheck
 from mplp_runtime.errors import SettingsInvalid, StoreError
@@ -30,7 +31,7 @@ from mplp_runtime.snapshots.snapshots import Snapshots
 from mplp_runtime.sources import Clock, NewId, new_uuid, system_clock
 from mplp_runtime.state_opening import open_state, state_file, state_settings
 from mplp_runtime.trace.files import write_atomically
-from mplp_runtime.vsl.interface import Reading
+from mplp_runtime.vsl.interface import Json, Reading
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +110,7 @@ class Runtime:
             clock=clock,
             folder=lambda: self.folder,
             live_streams=self._live_streams,
+            on_merge=self._merged,
         )
         self.drift = DriftCheck(root, self.vsl, self.bus, self.graph, clock)
         self.snapshots = Snapshots(
@@ -223,6 +225,11 @@ class Runtime:
     async def prepare_step(self, state: RunState, step_id: str) -> None:
         """Makes a snapshot before a step whose role `[drift] snapshot_before` names. Raises StoreError."""
         await snapshot_before(self.snapshots, self.bus, state, step_id, lambda: self.list_files(self.root))
+
+    async def _merged(self, event: Mapping[str, Json]) -> None:
+        settings = self.settings()
+        if settings.gates.git_merge_reapproval:
+            await propose_again(self.approvals, self.root, self.list_files(self.root), event)
 
     def _looks_every_s(self) -> float:
         settings = self.settings()

@@ -72,6 +72,7 @@ class Intake:
         clock: Clock,
         folder: Callable[[], Path | None] = lambda: None,
         live_streams: Callable[[], tuple[str, ...]] = tuple,
+        on_merge: Callable[[Event], Awaitable[None]] | None = None,
         rate_limit: RateLimit | None = None,
         most_waiting: int = MOST_WAITING,
         monotonic: Callable[[], float] = time.monotonic,
@@ -83,6 +84,7 @@ class Intake:
         self._graph = graph
         self._files = FileIngest(store, bus, graph, root=root)
         self._live_streams = live_streams
+        self._on_merge = on_merge
         self._backlog = Backlog(rate_limit or RateLimit(), most_waiting)
         self._monotonic = monotonic
         self._sleep = sleep
@@ -172,13 +174,26 @@ class Intake:
                     self._rejected(str(problem), str(envelope["source"]), envelope)
                 return
             else:
-                self.counts.taken_in += taken_in
-                self.counts.known += len(events) - taken_in
+                self.counts.taken_in += len(taken_in)
+                self.counts.known += len(events) - len(taken_in)
+                await self._tell_of_merges(taken_in)
                 return
 
-    def _take_in(self, transaction: Transaction, events: list[Delivered], streams: tuple[str, ...]) -> int:
-        """How many of the events were news."""
-        count = 0
+    async def _tell_of_merges(self, taken_in: list[Event]) -> None:
+        for envelope in taken_in:
+            is_merge = envelope["payload"].get("event_kind") == "merge"
+            if is_merge and self._on_merge is not None:
+                try:
+                    await self._on_merge(envelope)
+                except MplpError as problem:
+                    # The event itself is stored; what should follow from it is not worth losing others for.
+                    self.errors.add(str(envelope["source"]), str(problem), envelope)
+
+    def _take_in(
+        self, transaction: Transaction, events: list[Delivered], streams: tuple[str, ...]
+    ) -> list[Event]:
+        """Those of the events that were news."""
+        news: list[Event] = []
         for event in events:
             envelope, deliveries = event.envelope, event.deliveries
             if all(is_known(transaction, delivery) for delivery in deliveries):
@@ -191,8 +206,8 @@ class Intake:
                 learn(self._graph, transaction, envelope, lamport, streams[0])
             for delivery in deliveries:
                 remember(transaction, delivery, lamport)
-            count += 1
-        return count
+            news.append(envelope)
+        return news
 
     def _rejected(self, error: str, source: str, event: object) -> Receipt:
         self.counts.rejected += 1

@@ -299,7 +299,6 @@ NOT_IN_EFFECT: Mapping[tuple[str, str], tuple[tuple[object, ...], str]] = Mappin
     {
         ("engine", "kind"): (("local",), "steps run in this process"),
         ("engine", "address"): (("127.0.0.1:7233",), "steps run in this process"),
-        ("gates", "git_merge_reapproval"): ((False,), "merges change no approval"),
     }
 )
 """Keys that are understood but that this version does not act on: the values that ask for nothing, and what

@@ -244,14 +244,12 @@ def test_where_the_state_is_kept_is_checked_and_no_password_is_repeated(line: st
 
 def test_what_is_not_in_effect_is_said_unless_it_asks_for_nothing() -> None:
     asked = """
-    gates = {git_merge_reapproval = true}
     engine = {kind = "temporal", address = "10.0.0.1:7233"}
     """
     findings = settings_findings(tomllib.loads(asked))
     assert {finding.code for finding in findings} == {"settings-not-in-effect"}
-    assert len(findings) == 3
+    assert len(findings) == 2
     idle = """
-    gates = {git_merge_reapproval = false}
     engine = {kind = "local"}
     """
     assert settings_findings(tomllib.loads(idle)) == []

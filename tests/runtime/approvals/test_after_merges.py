@@ -1,0 +1,62 @@
+"""A merge proposes approved plans again, where mplp.toml asks for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mplp_runtime.approvals import confirm_path
+from mplp_runtime.errors import PlanNotApproved
+from mplp_runtime.runtime import Runtime
+from tests.runtime.orchestrator.projects import Project, plan, role, step, table
+
+WORK = role("worker", "print('ok')")
+ASKS_AGAIN = WORK + table("gates", git_merge_reapproval=True)
+MERGE = {
+    "repo_url": "git@host:r.git",
+    "commit_id": "1a2b3c4d5e6f7a8b",
+    "ref_name": "refs/heads/main",
+    "event_kind": "merge",
+    "timestamp": "2026-01-01T00:00:00Z",
+}
+
+
+async def told(runtime: Runtime, **changes: str) -> None:
+    assert runtime.intake.offer({**MERGE, **changes}, source="post-merge").error is None
+    await runtime.intake.settle()
+
+
+async def test_an_approved_plan_waits_for_a_person_again_and_says_why(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a"), status="draft"), ASKS_AGAIN)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, project.plan)
+        await told(runtime)
+        assert runtime.approvals.state(project.path, project.plan).word == "pending"
+        confirm = json.loads(confirm_path(project.path).read_text())
+        assert confirm["reason"] == "Merge 1a2b3c4d5e6f into refs/heads/main came after the approval."
+        assert (confirm["requested_by_role"], len(confirm["decisions"])) == ("git", 1)
+        with pytest.raises(PlanNotApproved, match="waits for an approval"):
+            await runtime.runs.start(project.request(approve=False))
+        await runtime.approvals.approve(project.path, project.plan)
+        assert runtime.approvals.state(project.path, project.plan).word == "approved"
+
+
+async def test_a_merge_changes_no_approval_unasked(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a"), status="draft"), WORK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, project.plan)
+        await told(runtime)
+        assert runtime.approvals.state(project.path, project.plan).word == "approved"
+
+
+async def test_other_git_events_and_plans_that_nobody_approved_are_left_alone(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a"), status="draft"), ASKS_AGAIN)
+    (tmp_path / "broken.plan.json").write_text('{"plan_id": ')
+    async with project.runtime() as runtime:
+        await told(runtime)
+        assert runtime.approvals.state(project.path, project.plan).word == "none"
+        await runtime.approvals.approve(project.path, project.plan)
+        await told(runtime, event_kind="commit")
+        assert runtime.approvals.state(project.path, project.plan).word == "approved"
