@@ -110,6 +110,8 @@ def page(rows: Sequence[tuple[str, Figures]], speed_s: float) -> str:
         "Written by `make bench-runtime`; every figure is from that one run, best of several.",
         f"Python {platform.python_version()}, {os.cpu_count()} cores.",
         f"Ten million turns of an empty loop take {speed_s:.2f} s of processor time here.",
+        f"Load average at the end: {os.getloadavg()[0]:.1f}. On a machine that does other work too, what the",
+        "clock says is noise, and the figures by processor time are the ones to read.",
         "",
         "The plan has layers of equal width; each step waits for two of the layer above and does nothing.",
         "For mplp-lsp everything is on: SQLite with `synchronous=FULL`, eight events a step, timeline and",

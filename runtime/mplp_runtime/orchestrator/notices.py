@@ -13,16 +13,19 @@ from mplp_runtime.orchestrator.views import RunView
 logger = logging.getLogger(__name__)
 
 _OUTPUT_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 2.0
 _SMALL_RUN = 200
 _SHARE = 10
+_PAUSE_OF_A_STEP_S = 0.000_1
+"""Whoever shows a run looks at each of its steps, on a thread that also answers the keyboard."""
 
 
 class Notices:
     """Tells subscribers the newest view of a run.
 
     A view costs time in proportion to the steps, so large runs are told less often: telling takes about a
-    tenth of the time at most. Of small runs every change is told.
+    tenth of the time at most, here and where it is shown. A run of 10,000 steps is told once a second while
+    it moves, one of up to 200 at every change, and the first change after a pause and the last one at once.
     """
 
     def __init__(self, collected: Callable[[RunState], None], view: Callable[[str], RunView]) -> None:
@@ -104,7 +107,8 @@ class Notices:
         began = loop.time()
         self._tell(state)
         if len(state.steps) > _SMALL_RUN:
-            pause_s = min(_LONGEST_PAUSE_S, _SHARE * (loop.time() - began))
+            pause_s = max(_SHARE * (loop.time() - began), _PAUSE_OF_A_STEP_S * len(state.steps))
+            pause_s = min(_LONGEST_PAUSE_S, pause_s)
             self._earliest[run_id] = loop.time() + pause_s
 
     def _tell(self, state: RunState) -> None:
