@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -41,7 +42,7 @@ async def llm_call(action: Action) -> Outcome:
     limit = asyncio.timeout(action.limits.timeout_s)
     call = _Call(action)
     try:
-        async with limit, _client(action.settings) as client:
+        async with _client(action.settings) as client, limit:
             failure = await call.answered(client)
     except TimeoutError:
         if not limit.expired():
@@ -183,7 +184,9 @@ class _Call:
 @asynccontextmanager
 async def _client(settings: Mapping[str, Any]) -> AsyncIterator[AsyncOpenAI]:
     # The package takes a second of processor time to import: not on the loop that others wait on.
-    openai = await asyncio.to_thread(__import__, "openai")
+    await asyncio.to_thread(import_module, "openai.resources.chat.completions")
+    import openai
+
     client = openai.AsyncOpenAI(
         # Everything is given, because what is not given is read from OPENAI_* variables: a key for one
         # endpoint must never be sent to another.

@@ -138,9 +138,9 @@ async def test_an_agent_over_time_is_told_and_ended_with_its_children(tmp_path: 
         "    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
         "say(type='progress', text=str(read())); time.sleep(600)"
     )
-    result = await agent(tmp_path, code, told, limits=Limits(timeout_s=2))
+    result = await agent(tmp_path, code, told, limits=Limits(timeout_s=5))
     assert (result.success, result.timed_out) == (False, True)
-    assert result.error == "Stopped after 2 s, the time limit."
+    assert result.error == "Stopped after 5 s, the time limit."
     assert "{'type': 'cancel', 'reason': 'time limit'}" in told.output
 
 

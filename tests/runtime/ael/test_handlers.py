@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mplp_runtime.ael.action import SUCCESS_WORDS, ActionResult, is_success
@@ -99,6 +99,7 @@ words = st.one_of(st.sampled_from(sorted(SUCCESS_WORDS)), st.text(max_size=12), 
 verdicts = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=3))
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(success=verdicts, status=words, has_success=st.booleans(), has_status=st.booleans())
 def test_success_decides_where_it_is_said_and_the_status_where_it_is_not(
     success: Any, status: Any, has_success: bool, has_status: bool
@@ -112,6 +113,7 @@ def test_success_decides_where_it_is_said_and_the_status_where_it_is_not(
     assert is_success(SimpleNamespace(**members)) == expected
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(value=st.one_of(st.none(), st.text(), st.integers(), st.lists(st.integers()), st.booleans()))
 def test_what_is_no_result_is_no_success(value: Any) -> None:
     assert is_success(value) is False

@@ -248,11 +248,11 @@ async def test_nobody_there_is_a_failure_in_a_sentence() -> None:
 
 async def test_a_slow_answer_ends_at_the_time_limit_and_its_connection_is_closed() -> None:
     async with model_server(hangs("slow")) as server:
-        result = await execute(call(server.base_url, limits=Limits(timeout_s=2)))
+        result = await execute(call(server.base_url, limits=Limits(timeout_s=4)))
         (exchange,) = server.exchanges
         await asyncio.wait_for(exchange.closed.wait(), 30)
     assert (result.success, result.timed_out) == (False, True)
-    assert result.error == "Stopped after 2 s, the time limit."
+    assert result.error == "Stopped after 4 s, the time limit."
 
 
 async def test_a_pause_does_not_outlast_the_time_limit() -> None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mplp_runtime.ael.action import Action, ActionResult
@@ -54,6 +54,7 @@ def batches(draw: st.DrawFn) -> list[Action]:
     return draw(st.permutations(made))
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(actions=batches(), limit=st.integers(1, 4), failing=st.sets(st.integers(0, 7)))
 def test_results_keep_the_order_and_nothing_starts_before_what_it_needs(
     actions: list[Action], limit: int, failing: set[int]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mplp_runtime.ael.action import ActionResult
@@ -133,7 +133,7 @@ async def test_notes_of_old_runs_are_removed(root: Path) -> None:
     assert undo_notes(root, f"run-{KEPT_RUNS + 2}") != []
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(chosen=st.lists(st.sampled_from(OPERATIONS), min_size=1, max_size=5))
 def test_a_whole_run_is_taken_back_newest_first(
     chosen: list[dict[str, str]], tmp_path_factory: pytest.TempPathFactory
