@@ -19,7 +19,7 @@ from mplp_lsp.server.garbage import lasting_objects
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.publish import Publisher, Report, report_of
 from mplp_lsp.server.turns import READ_AT_ONCE_CHARACTERS, SMALL_CHARACTERS
-from mplp_lsp.server.warming import warm_up
+from mplp_lsp.server.warming import is_imported, warm_up
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.text.uris import key_of
@@ -29,6 +29,7 @@ from mplp_lsp.workspace.store import Update
 
 logger = logging.getLogger(__name__)
 
+_SETTINGS = "mplp_runtime.settings"
 MOST_ENCODED_BYTES = 32_000
 CHANGED_BLOCKS_AT_ONCE = 2
 LONGEST_WAIT_S = 0.3
@@ -177,6 +178,8 @@ class Analyst:
         document, before = update.after, update.before
         if document is None:
             return True
+        if self._needs_import(document.uri):
+            return False
         if document.text.length <= SMALL_CHARACTERS:
             return True
         if key_of(update.uri) in self._working:
@@ -273,6 +276,12 @@ class Analyst:
         make = self._maker(snapshot, uri)
         return await self._process.work(lambda: make(snapshot, uri))
 
+    def _needs_import(self, uri: str) -> bool:
+        """Whether a look would import what reads settings, or wait for a thread that does: 0.2 s."""
+        workspace = self._bench.workspace
+        has_settings = workspace.index_of(workspace.root_of(uri)).settings_text is not None
+        return has_settings and not is_imported(_SETTINGS)
+
     def _maker(self, snapshot: Snapshot, uri: str) -> Callable[[Snapshot, str], Report]:
         """The first report of a large document leaves much behind that stays."""
         document = snapshot.document(uri)
@@ -315,7 +324,11 @@ class Analyst:
             self._held[key] = uri
         elif not document.is_open and self._bench.client.pulls_diagnostics:
             self._outdate(key, uri, look)
-        elif document.is_open and document.text.length <= SMALL_CHARACTERS:
+        elif (
+            document.is_open
+            and document.text.length <= SMALL_CHARACTERS
+            and not self._needs_import(document.uri)
+        ):
             self._put(_report(self._snapshot(uri), uri), look, because_of_itself=False)
             await asyncio.sleep(0)
         else:

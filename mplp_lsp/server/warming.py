@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,20 @@ async def warm_up(process: ServerProcess, client: Client, view: ClientView) -> N
         # The session that it was done for has ended; the next one may want it.
         process.is_warm = False
         raise
+
+
+async def import_in_pieces(process: ServerProcess, modules: Iterable[str]) -> None:
+    """Imports modules that take long, each while nobody types."""
+    for module in modules:
+        if not is_imported(module):
+            await _pause(process)
+            await process.imported(module)
+
+
+def is_imported(module: str) -> bool:
+    """Whether a module is there, and not being imported by another thread, which one would wait for."""
+    known = sys.modules.get(module)
+    return known is not None and not getattr(known.__spec__, "_initializing", False)
 
 
 async def _pause(process: ServerProcess) -> None:

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from mplp_lsp.server import analyst, watching
 from mplp_lsp.server.analyst import Analyst
 from mplp_lsp.server.capabilities import Client, client_view
 from mplp_lsp.server.publish import Publisher, Report
+from mplp_lsp.server.turns import READ_AT_ONCE_CHARACTERS
 from mplp_lsp.server.watching import stretch_of
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.workspace.documents import Setting
@@ -25,8 +27,13 @@ PULLING: dict[str, object] = {"capabilities": {"textDocument": {"diagnostic": {}
 class SlowProcess:
     """Looks at once, and tells what it saw when it is let go."""
 
+    is_warm = True
+
     def __init__(self) -> None:
         self.looks: list[asyncio.Event] = []
+
+    def quiet_for_s(self) -> float:
+        return 0.0
 
     async def work(self, task: Callable[[], Any]) -> Any:
         result = task()
@@ -141,6 +148,7 @@ async def test_a_bug_at_one_file_does_not_hide_the_next(
         return setting_for(path)
 
     monkeypatch.setattr(scene.bench.workspace.store, "_setting_for", with_a_bug)
+    monkeypatch.setattr(watching, "READ_AT_ONCE_S", 3_600.0)
     found, is_done = stretch_of(scene.bench.workspace.look(files))
     assert is_done
     assert [read.path for read in found if read.after is not None] == [files[0], files[2]]
@@ -175,3 +183,58 @@ async def test_what_somebody_looks_at_comes_before_what_nobody_has_open(tmp_path
     await asyncio.gather(*scene.tasks)
     assert told[0] == scene.uri
     assert sorted(told[1:]) == sorted(path.as_uri() for path in closed)
+
+
+def a_large_plan() -> str:
+    return plan_text(2) + " " * READ_AT_ONCE_CHARACTERS
+
+
+async def test_what_depends_on_an_opened_document_waits_until_that_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analyst, "LONGEST_FIRST_S", 3_600.0)
+    scene = Scene(tmp_path)
+    scene.bench.being_read.clear()
+    other = (tmp_path / "b.plan.json").as_uri()
+    scene.bench.workspace.open(other, "json", 1, a_large_plan())
+    scene.analyst.changed(scene.bench.workspace.open(scene.uri, "json", 1, a_large_plan()))
+    scene.analyst.look_later([other])
+    await scene.turns()
+    assert len(scene.process.looks) == 1
+    scene.let_go()
+    await scene.turns()
+    assert scene.analyst.ready(scene.uri) is not None
+    assert len(scene.process.looks) == 2
+    scene.let_go()
+    await scene.turns()
+
+
+async def test_a_document_is_shown_although_the_world_has_changed_and_then_looked_at_again(
+    tmp_path: Path,
+) -> None:
+    scene = Scene(tmp_path)
+    scene.analyst.changed(scene.bench.workspace.open(scene.uri, "json", 1, a_large_plan()))
+    await scene.turns()
+    assert len(scene.process.looks) == 1
+    scene.analyst._look_in_worker(scene.uri)
+    scene.let_go()
+    await scene.turns()
+    assert scene.publisher.report(scene.uri) is not None
+    while len(scene.process.looks) < 2:
+        await asyncio.sleep(0.01)
+    scene.let_go()
+    await asyncio.wait(scene.tasks[:1])
+
+
+async def test_the_loop_does_not_wait_for_what_reads_settings_to_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(analyst, "is_imported", lambda _: False)
+    scene = Scene(tmp_path)
+    scene.bench.workspace.open((tmp_path / "mplp.toml").as_uri(), "toml", 1, "")
+    scene.analyst.changed(scene.bench.workspace.open(scene.uri, "json", 1, plan_text(2)))
+    await scene.turns()
+    assert len(scene.process.looks) == 1
+    scene.let_go()
+    await scene.turns()
+    assert scene.publisher.report(scene.uri) is not None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from mplp_lsp.server.capabilities import Client, client_view
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.rehearsal import TEXT, URI, Rehearsal
-from mplp_lsp.server.warming import make_ready_for_keys
+from mplp_lsp.server.warming import import_in_pieces, is_imported, make_ready_for_keys
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.server.written import written
 from mplp_lsp.workspace.snapshot import ClientView
@@ -70,4 +73,21 @@ async def test_a_large_plan_is_ready_for_its_first_key_once_it_has_been_looked_a
     assert isinstance(graph, StepGraph)
     assert "users" in vars(graph)
     await make_ready_for_keys(process, lambda: None)
+    await process.close()
+
+
+def test_a_module_that_another_thread_is_importing_is_not_there_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("half_there")
+    module.__spec__ = ModuleSpec("half_there", None)
+    assert not is_imported("half_there")
+    monkeypatch.setitem(sys.modules, "half_there", module)
+    assert is_imported("half_there")
+    monkeypatch.setattr(module.__spec__, "_initializing", True, raising=False)
+    assert not is_imported("half_there")
+
+
+async def test_modules_are_imported_piece_by_piece_and_once() -> None:
+    process = ServerProcess()
+    await import_in_pieces(process, ["json", "mplp_lsp.server.ingest"])
+    assert is_imported("mplp_lsp.server.ingest")
     await process.close()
