@@ -17,6 +17,7 @@ from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.errors import DocumentInvalid, MplpError, RunUnknown
 from mplp_runtime.orchestrator.records import RUN_PLAN
+from mplp_runtime.orchestrator.state import frozen_plan
 from mplp_runtime.orchestrator.views import RunView
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ async def write_back_status(services: Services, arguments: Mapping[str, Any]) ->
 
     async def known(runtime: Runtime) -> tuple[RunView, Mapping[str, Any] | None]:
         frozen = runtime.vsl.read(lambda reading: reading.read_node(RUN_PLAN, run_id))
-        return runtime.runs.view(run_id), None if frozen is None else frozen.data["plan"]
+        return runtime.runs.view(run_id), None if frozen is None else frozen_plan(frozen)
 
     view, ran = await services.on_runtime(root, known)
     if view.simulated:

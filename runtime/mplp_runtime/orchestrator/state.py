@@ -11,7 +11,7 @@ from mplp_runtime.orchestrator.admission import plan_value
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import ScheduledStep, dependants, scheduled_steps
 from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView, StepStatus, StepView
-from mplp_runtime.vsl.interface import Reading
+from mplp_runtime.vsl.interface import Node, Reading
 
 _DONE = frozenset({"completed", "skipped"})
 
@@ -210,6 +210,12 @@ def why_not_completed(state: RunState, status: str) -> str:
     return "Not every step could run."
 
 
+def frozen_plan(node: Node) -> dict[str, Any]:
+    """The plan that runs, from its RunPlan node."""
+    # Versions up to 0.1 kept the value beside the text.
+    return node.data.get("plan") or plan_value(node.data["text"])
+
+
 def load_state(reading: Reading, run_id: str) -> RunState | None:
     """The run as the store knows it; None if there is no such run."""
     run = records.read_run(reading, run_id)
@@ -218,8 +224,7 @@ def load_state(reading: Reading, run_id: str) -> RunState | None:
         return None
     state = RunState(
         run=run,
-        # Versions up to 0.1 kept the value beside the text.
-        plan=frozen.data.get("plan") or plan_value(frozen.data["text"]),
+        plan=frozen_plan(frozen),
         bindings=frozen.data["bindings"],
         gates=frozenset(frozen.data["gates"]),
         seen_lamport=reading.lamport(),
