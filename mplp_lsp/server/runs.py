@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -109,11 +110,12 @@ class Runs:
     async def watch_existing(self) -> None:
         """Shows runs of projects that have a state: interrupted ones, and those of other processes."""
         for root in self._desk.bench.roots:
-            if (root / STATE_FILE).is_file():
-                try:
+            try:
+                # In a thread: what reads settings takes its time to import.
+                if await asyncio.to_thread(_has_state, root):
                     await self.watch(root)
-                except MplpError as error:
-                    logger.warning("The state of %s cannot be shown: %s", root, error)
+            except MplpError as error:
+                logger.warning("The state of %s cannot be shown: %s", root, error)
 
     def follow(self, run_id: str) -> None:
         """This session started the run: its questions come here."""
@@ -218,3 +220,14 @@ class Runs:
         except MplpError as error:
             # Answered elsewhere in this very moment, or the run has ended.
             self._desk.services.log(str(error))
+
+
+def _has_state(root: Path) -> bool:
+    """Also where mplp.toml says that it lies elsewhere. Raises StoreError where that cannot be told."""
+    if (root / STATE_FILE).is_file():
+        return True
+    if not (root / "mplp.toml").is_file():
+        return False
+    from mplp_runtime.state_opening import has_state
+
+    return has_state(root)
