@@ -73,7 +73,7 @@ def schema_of(root: Path, settings: State) -> str:
     """The PostgreSQL schema of a project: the one that is named, or one made of the folder's name and place.
 
     >>> schema_of(Path("/work/Web shop"), State())
-    'mplp_web_shop_9f1bd3ac'
+    'mplp_web_shop_913beb33'
     """
     if settings.schema_name is not None:
         return settings.schema_name

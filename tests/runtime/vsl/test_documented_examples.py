@@ -18,7 +18,9 @@ MODULES = [
 ]
 
 
-@pytest.mark.parametrize("name", [*MODULES, "mplp_runtime.trust"])
+@pytest.mark.parametrize(
+    "name", [*MODULES, "mplp_runtime.trust", "mplp_runtime.lazy_store", "mplp_runtime.state_opening"]
+)
 def test_examples_are_true(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0
 
