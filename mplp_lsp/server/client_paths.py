@@ -17,9 +17,13 @@ LONGEST_NAME = 255
 def path_on_disk(uri: str) -> Path | None:
     """The file behind a URI, if an operating system could have it."""
     path = path_of(uri)
-    if path is None or not path.is_absolute() or "\0" in str(path):
+    text = str(path)
+    if path is None or not path.is_absolute() or "\0" in text:
         return None
-    fits = len(str(path)) < LONGEST_PATH and all(
+    if len(text) <= LONGEST_NAME and text.isascii():
+        # No part of it is longer than the whole. A client may name thousands of files at once.
+        return path
+    fits = len(text) < LONGEST_PATH and all(
         len(os.fsencode(part)) <= LONGEST_NAME for part in path.parts
     )
     return path if fits else None

@@ -273,9 +273,8 @@ class Desk:
 
     def _files_changed(self, params: Any) -> None:
         changes = structured(types.WORKSPACE_DID_CHANGE_WATCHED_FILES, params).changes
-        paths = paths_on_disk(change.uri for change in changes)
-        self.file_events.on_disk(paths)
-        self._look_at(paths)
+        found = (path_on_disk(change.uri) for change in changes)
+        self.watching.told(path for path in found if path is not None)
 
     def _files_created(self, params: Any) -> None:
         paths = paths_on_disk(file.uri for file in structured(types.WORKSPACE_DID_CREATE_FILES, params).files)

@@ -37,6 +37,8 @@ MOST_KNOWN_FOLDERS = 4_096
 LONGEST_CLOSE_S = 5.0
 """How long `shutdown` waits for what is still to be recorded; on a busy machine git alone takes a second."""
 NOTED_AT_ONCE = 50
+LOOKED_AT_ONCE = 500
+SENT_AT_ONCE = 200
 
 What = Literal["changed", "created", "deleted", "renamed", "closed"]
 OnRuntime = Callable[[Path, Callable[["Runtime"], Awaitable[None]]], Awaitable[None]]
@@ -155,7 +157,7 @@ class FileEvents:
 
     async def _look(self) -> None:
         while self._arrived:
-            taken, self._arrived = self._arrived, []
+            taken = self._next_arrived()
             roots = self._roots(path for _, pairs in taken for pair in pairs for path in pair)
             stamps = {path: self._stamps.get(path) for path in roots}
             # One answer for all: a path that came twice is told by how it stands now.
@@ -167,6 +169,15 @@ class FileEvents:
                 if number % NOTED_AT_ONCE == NOTED_AT_ONCE - 1:
                     await asyncio.sleep(0)
             self._wake()
+
+    def _next_arrived(self) -> list[tuple[What, list[tuple[Path, Path]]]]:
+        """The oldest news: what came together, and of thousands of files some hundred at a time."""
+        taken: list[tuple[What, list[tuple[Path, Path]]]] = []
+        count = 0
+        while self._arrived and count < LOOKED_AT_ONCE:
+            taken.append(self._arrived.pop(0))
+            count += len(taken[-1][1])
+        return taken
 
     def _note(self, what: What, old: Path, new: Path, looks: Mapping[Path, Look]) -> None:
         look = looks.get(new)
@@ -291,7 +302,7 @@ class FileEvents:
 
     async def _send(self) -> None:
         while self._outgoing:
-            taken, self._outgoing = self._outgoing, []
+            taken, self._outgoing = self._outgoing[:SENT_AT_ONCE], self._outgoing[SENT_AT_ONCE:]
             roots = self._roots(Path(one.path) for one in taken)
             whole = [await self._with_its_text(one) for one in taken]
             changes = await self._process.work(lambda: self._changes_of(whole, roots))  # noqa: B023

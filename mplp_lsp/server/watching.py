@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ READ_AT_ONCE_S = 0.02
 MOST_READ_AT_ONCE = 64
 """One stretch of reading: what the loop then takes over in one turn."""
 HEADS_AT_ONCE = 1_000
+TAKEN_AT_ONCE = 200
 
 
 class Watching:
@@ -164,6 +166,24 @@ class Watching:
             self._impatient.add(root)
             self._desk.analyst.release()
 
+    def told(self, paths: Iterator[Path]) -> None:
+        """The client or our watcher names files: a build or a checkout may change thousands at once."""
+        first = list(islice(paths, TAKEN_AT_ONCE))
+        self._take(first)
+        if len(first) == TAKEN_AT_ONCE:
+            self._desk.session.spawn(self._take_rest(paths), "taking notice of changed files")
+
+    async def _take_rest(self, paths: Iterator[Path]) -> None:
+        while some := list(islice(paths, TAKEN_AT_ONCE)):
+            self._take(some)
+            await asyncio.sleep(0)
+            if self._desk.is_closed:
+                return
+
+    def _take(self, paths: list[Path]) -> None:
+        self._desk.file_events.on_disk(paths)
+        self.paths_changed(paths)
+
     def paths_changed(self, paths: Iterable[Path]) -> None:
         """Something happened to these files; what exactly, the disk tells."""
         changed = list(paths)
@@ -243,9 +263,7 @@ class Watching:
         if batch.must_rescan:
             self._desk.session.spawn(self.scan(root), f"scanning {root}")
             return
-        paths = sorted(batch.paths, key=str)
-        self._desk.file_events.on_disk(paths)
-        self.paths_changed(paths)
+        self.told(iter(sorted(batch.paths, key=str)))
 
 
 def stretch_of(reads: Iterator[Read]) -> tuple[list[Read], bool]:

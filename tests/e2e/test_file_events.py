@@ -24,6 +24,8 @@ WATCHING: dict[str, Any] = {
     },
 }
 
+GENEROUS_S = 60.0
+
 
 def project(tmp_path: Path, *, settings: bool = True) -> tuple[Path, str]:
     folder = tmp_path / "work"
@@ -77,7 +79,9 @@ def updates(folder: Path) -> list[dict[str, Any]]:
     return [event for event in events if event["event_type"] == "file_update"]
 
 
-def wait_for(folder: Path, accept: Callable[[dict[str, Any]], bool], limit_s: float = 15) -> dict[str, Any]:
+def wait_for(
+    folder: Path, accept: Callable[[dict[str, Any]], bool], limit_s: float = GENEROUS_S
+) -> dict[str, Any]:
     deadline = time.monotonic() + limit_s
     while True:
         for event in updates(folder):
@@ -142,7 +146,7 @@ def test_files_changed_outside_the_editor_are_seen_without_the_client(tmp_path: 
     with at_work(tmp_path, PLAIN, files={"notes.md": "one\n"}) as (client, folder, _):
         client.open((folder / "b.plan.json").as_uri(), "{")
         client.diagnostics((folder / "b.plan.json").as_uri(), 1)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + GENEROUS_S
         number = 0
         while not any(event["payload"]["file_path"] == "notes.md" for event in updates(folder)):
             # Until the watcher is up, nobody sees a change.
@@ -304,7 +308,7 @@ def test_edits_that_were_told_and_thrown_away_are_taken_back(tmp_path: Path) -> 
             retitled(client, name)
             told = wait_for(folder, lambda payload, file=file: payload["file_path"] == file)  # type: ignore[misc]
             client.notify("textDocument/didClose", {"textDocument": {"uri": name}})
-            deadline = time.monotonic() + 15
+            deadline = time.monotonic() + GENEROUS_S
             while not (after := [one for one in updates(folder) if one["payload"]["file_path"] == file][1:]):
                 assert time.monotonic() < deadline, told
                 time.sleep(0.02)
