@@ -49,7 +49,7 @@ def value_findings(pointer: Pointer, name: str, value: object, key: Key) -> Iter
         yield _wrong_type(pointer, name, value, "a text that is not empty", key)
     elif kind == "path" and _leaves_the_project(value):
         message = (
-            f"`{name}` leaves the project; a file operation stays inside. For example: {name} = {key.example}"
+            f"`{name}` leaves the project; a step stays inside. For example: {name} = {key.example}"
         )
         yield setting_finding("settings-type-invalid", message, pointer)
     elif kind == "url" and not value.startswith(("http://", "https://")):
