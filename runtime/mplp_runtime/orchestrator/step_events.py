@@ -17,7 +17,8 @@ from mplp_runtime.events.families import EXECUTION_STATUS, EXECUTOR_KIND, STAGE_
 from mplp_runtime.events.validate import is_uuid_v4
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.vsl.interface import Json
-from mplp_runtime.vsl.ready import ReadyEvent, compact
+from mplp_runtime.vsl.ready import ReadyEvent
+from mplp_runtime.vsl.values import compact
 
 Step = Mapping[str, Any]
 

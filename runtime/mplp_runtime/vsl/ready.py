@@ -3,15 +3,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mplp_runtime.vsl.interface import Json, Node, StoredEvent
 from mplp_runtime.vsl.values import decoded
-
-compact = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
-"""A value in the form of `values.encoded`."""
 
 
 class ReadyEvent(Mapping[str, Any]):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mplp_runtime.errors import StoreError
@@ -48,14 +48,32 @@ class StoreLimits:
     file_bytes: int | None = None
 
 
-# Escapes keep the text ASCII: a lone surrogate in a tool's output has no UTF-8 form and could not be written.
-_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+def _encoder() -> Callable[[Json], str]:
+    """Writes JSON as compact ASCII; raises TypeError, ValueError or RecursionError for what is none.
+
+    Escapes keep the text ASCII: a lone surrogate in a tool's output has no UTF-8 form and could not be
+    written. The encoder in C is made once, because `JSONEncoder.encode` makes one at each call, which costs
+    as much as most values do.
+    """
+    plain = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return plain.encode
+    # Without a memory of what is being written: what holds itself meets the recursion limit instead.
+    in_c = make(
+        None, plain.default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False
+    )
+    return lambda value: "".join(in_c(value, 0))
+
+
+compact = _encoder()
+"""A value in the form that is stored."""
 
 
 def encoded(value: Json, limits: StoreLimits) -> str:
     """`value` as stored. Raises StoreError if it is no JSON value, too deep, or over the limit."""
     try:
-        text = _encode(value)
+        text = compact(value)
     except (TypeError, ValueError, RecursionError) as error:
         raise StoreError(f"This value cannot be stored: {error}.") from error
     if len(text) > limits.value_bytes:
