@@ -15,8 +15,8 @@ from tests.features.completing import PLAIN_CLIENT, accepted, asked, items, labe
 from tests.features.plans import META, plan_value
 from tests.project import ABLE_CLIENT, Project, project, uri, uuid_of
 
-TABLES = ["[run]", "[limits]", "[gates]", "[learning]", "[state]"]
-IDLE_TABLES = ["[drift]", "[engine]"]
+TABLES = ["[run]", "[limits]", "[gates]", "[drift]", "[learning]", "[state]"]
+IDLE_TABLES = ["[engine]"]
 
 
 def settings(text: str, *, roles: tuple[str, ...] = ("tester",), client: object = None) -> Project:
