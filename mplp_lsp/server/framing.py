@@ -118,6 +118,11 @@ class Frames:
         return FramingFault(f"a header longer than {LARGEST_HEADER_BYTES} bytes")
 
 
+def header_of(body: bytes) -> bytes:
+    """What the base protocol wants before `body`."""
+    return b"Content-Length: %d\r\n\r\n" % len(body)
+
+
 def framed(body: bytes) -> bytes:
     """`body` with the header that the base protocol asks for."""
-    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    return header_of(body) + body

@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from mplp_lsp.server.framing import framed
+from mplp_lsp.server.framing import framed, header_of
 
 SOFT_LIMIT_BYTES = 8 * 1024 * 1024
 HARD_LIMIT_BYTES = 512 * 1024 * 1024
+LARGE_BYTES = 64 * 1024
+"""From here on another copy of a message costs more than another call of the system."""
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +61,11 @@ class Outbox:
             logger.warning("The client has not read %d bytes; the session is closed.", waiting)
             self._sink.abort()
             return False
-        self._sink.write(framed(body))
+        if len(body) > LARGE_BYTES:
+            self._sink.write(header_of(body))
+            self._sink.write(body)
+        else:
+            self._sink.write(framed(body))
         return True
 
     def close(self) -> None:

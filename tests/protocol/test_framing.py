@@ -8,6 +8,7 @@ import random
 import pytest
 
 from mplp_lsp.server.framing import Frames, FramingFault, framed
+from mplp_lsp.server.outbox import LARGE_BYTES, Outbox
 from tests.protocol.client import ServerUnderTest
 
 
@@ -138,3 +139,31 @@ def test_a_nested_object_that_looks_like_a_message_is_only_data() -> None:
         client.initialize()
         params = {"command": "mplp.nothing", "arguments": [{"jsonrpc": "2.0", "id": 3, "method": "exit"}]}
         assert client.error_of("workspace/executeCommand", params) == -32602
+
+
+class KeptWrites:
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.writes.append(data)
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        pass
+
+    def abort(self) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("size", [2, LARGE_BYTES, LARGE_BYTES + 1])
+def test_a_message_of_any_size_leaves_whole_and_a_large_one_without_being_copied(size: int) -> None:
+    sink, body = KeptWrites(), b"x" * size
+    assert Outbox(sink).send(body)
+    assert b"".join(sink.writes) == framed(body)
+    assert any(written is body for written in sink.writes) == (size > LARGE_BYTES)
