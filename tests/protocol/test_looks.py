@@ -15,7 +15,7 @@ from mplp_lsp.server.analyst import Analyst
 from mplp_lsp.server.capabilities import Client, client_view
 from mplp_lsp.server.publish import Publisher, Report
 from mplp_lsp.server.turns import READ_AT_ONCE_CHARACTERS
-from mplp_lsp.server.watching import stretch_of
+from mplp_lsp.server.watching import TAKEN_AT_ONCE, Watching, stretch_of
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.workspace.documents import Setting
 from tests.analysis.test_incremental import plan_text
@@ -238,3 +238,29 @@ async def test_the_loop_does_not_wait_for_what_reads_settings_to_be_imported(
     scene.let_go()
     await scene.turns()
     assert scene.publisher.report(scene.uri) is not None
+
+
+async def test_thousands_of_files_that_change_at_once_are_all_taken_a_few_at_a_time() -> None:
+    taken: list[list[Path]] = []
+    tasks: list[asyncio.Task[Any]] = []
+
+    class Desk:
+        is_closed = False
+
+        @property
+        def session(self) -> Desk:
+            return self
+
+        def spawn(self, work: Coroutine[Any, Any, Any], _what: str) -> None:
+            tasks.append(asyncio.create_task(work))
+
+    class Half(Watching):
+        def _take(self, paths: list[Path]) -> None:
+            taken.append(paths)
+
+    files = [Path(f"/{number}.json") for number in range(2 * TAKEN_AT_ONCE + 1)]
+    Half(Desk()).told(iter(files))  # type: ignore[arg-type]
+    assert taken == [files[:TAKEN_AT_ONCE]]
+    await asyncio.gather(*tasks)
+    assert [path for some in taken for path in some] == files
+    assert max(map(len, taken)) == TAKEN_AT_ONCE
