@@ -13,7 +13,7 @@ import queue
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -49,9 +49,9 @@ async def _take_in(project: Path, text: TextIO, source: str, out: TextIO) -> int
     from mplp_runtime.runtime import Runtime
 
     runtime = Runtime.open(project)
+    waiting: queue.Queue[Numbered | None] = queue.Queue(_MOST_READ_AHEAD)
     try:
         _keep_state(runtime)
-        waiting: queue.Queue[Numbered | None] = queue.Queue(_MOST_READ_AHEAD)
         # A thread of its own: reading a pipe blocks, and cannot be called off.
         threading.Thread(target=_read, args=(text, waiting), daemon=True).start()
         while batch := await asyncio.to_thread(_batch, waiting):
@@ -60,6 +60,9 @@ async def _take_in(project: Path, text: TextIO, source: str, out: TextIO) -> int
             await runtime.intake.settle()
         counts = runtime.intake.counts
     finally:
+        # Ctrl-C: nobody waits any more for a pipe that may stay open.
+        with suppress(queue.Full):
+            waiting.put_nowait(None)
         await runtime.close()
     told = [f"{counts.taken_in + counts.joined} taken in"]
     told += [f"{counts.known} known already"] if counts.known else []
@@ -82,11 +85,13 @@ def _offer(intake: Intake, number: int, event: str, source: str) -> None:
 
 
 def _batch(waiting: queue.Queue[Numbered | None]) -> list[Numbered]:
-    """Everything that is there; waits for the first. Empty at the end."""
+    """What is there, as much as may wait at once; waits for the first. Empty at the end."""
     first = waiting.get()
     found: list[Numbered] = []
     while first is not None:
         found.append(first)
+        if len(found) == _MOST_READ_AHEAD:
+            return found
         try:
             first = waiting.get_nowait()
         except queue.Empty:
@@ -153,8 +158,13 @@ def _opened(path: str, stream: TextIO | None) -> Iterator[TextIO]:
     if stream is not None:
         yield stream
         return
+    if path == "-":
+        # Not `sys.stdin`, and not closed: closing waits for the thread that reads, which waits for the pipe.
+        standard_input = io.BufferedReader(io.FileIO(sys.stdin.fileno(), closefd=False))
+        yield io.TextIOWrapper(standard_input, encoding="utf-8-sig", errors="surrogateescape")
+        return
     try:
-        source = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115 - closed below
+        source = Path(path).open("rb")  # noqa: SIM115 - closed below
     except OSError as problem:
         raise MplpError(f"{path} cannot be read: {problem.strerror}.") from problem
     with io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape") as text:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import queue
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from mplp_lsp.cli.event import event_command, events_of
+from mplp_lsp.cli.event import _batch, event_command, events_of
 from tests.cli.process import LIMIT_S, PROGRAM, environment, mplp, until
 
 FILE_EVENT = {"file_path": "a.py", "change_type": "modified", "timestamp": "2026-01-01T00:00:00Z"}
@@ -49,6 +52,44 @@ def test_events_are_taken_in_while_the_pipe_is_still_open(tmp_path: Path) -> Non
     until(lambda: timeline.exists() and "file_update" in timeline.read_text(), "the first event")
     out, _ = process.communicate(json.dumps(CI_EVENT) + "\n", timeout=LIMIT_S)
     assert (process.returncode, out) == (0, "Events: 2 taken in.\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+def test_control_c_ends_it_while_the_pipe_is_still_open(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, "event", "-"],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stderr is not None
+    process.stdin.write(json.dumps(FILE_EVENT) + "\n")
+    process.stdin.flush()
+    timeline = tmp_path / ".mplp/timeline.events.ndjson"
+    until(lambda: timeline.exists() and "file_update" in timeline.read_text(), "the first event")
+    process.send_signal(signal.SIGINT)
+    try:
+        assert process.wait(timeout=LIMIT_S) == 130
+        assert "Traceback" not in process.stderr.read()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stderr.close()
+
+
+def test_more_events_than_may_wait_at_once_are_read_in_turns() -> None:
+    waiting: queue.Queue[tuple[int, str] | None] = queue.Queue()
+    for number in range(2_500):
+        waiting.put((number, "{}"))
+    waiting.put(None)
+    sizes = []
+    while batch := _batch(waiting):
+        sizes.append(len(batch))
+    assert sizes == [1_000, 1_000, 500]
 
 
 @pytest.mark.parametrize(

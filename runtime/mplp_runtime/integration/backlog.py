@@ -17,6 +17,8 @@ Priority = Literal["high", "medium", "low", "background"]
 PRIORITIES: tuple[Priority, ...] = ("high", "medium", "low", "background")
 
 MOST_WAITING = 10_000
+MOST_JOINED = 1_000
+"""Deliveries that one event stands for; the next one about the same thing waits as an event of its own."""
 
 _BY_KIND: Mapping[str, Priority] = MappingProxyType(
     {"file_update": "low", "git_operation": "low", "ci_pipeline": "low", "tool_execution": "background"}
@@ -60,6 +62,7 @@ class Backlog:
         }
         self._number = 0
         self._depth = 0
+        self._deliveries: set[str] = set()
         self.lost = 0
         """File events that found no room; the files have to be looked at again."""
 
@@ -73,15 +76,21 @@ class Backlog:
             for name, sources in self._queues.items()
         }
 
-    def put(self, event: Delivered) -> Literal["waiting", "joined", "lost"]:
-        """Keeps the event. A full backlog gives up a file event, whose file can be looked at again."""
+    def put(self, event: Delivered) -> Literal["waiting", "joined", "known", "lost"]:
+        """Keeps the event. A full backlog gives up a file event, whose file can be looked at again.
+
+        `known` is a delivery that waits already: joined with itself, its lines would count twice.
+        """
         envelope = event.envelope
+        if event.deliveries and self._deliveries.issuperset(event.deliveries):
+            return "known"
         source, priority = str(envelope["source"]), priority_of(envelope)
         waiting = self._queues[priority].setdefault(source, _Waiting())
         subject = subject_of(envelope)
         known = waiting.by_subject.get(subject) if subject is not None else None
-        if known is not None:
-            older = waiting.events[known]
+        older = waiting.events[known] if known is not None else None
+        if known is not None and older is not None and len(older.deliveries) < MOST_JOINED:
+            self._deliveries.update(event.deliveries)
             waiting.events[known] = Delivered(
                 joined(older.envelope, envelope), (*older.deliveries, *event.deliveries)
             )
@@ -91,6 +100,7 @@ class Backlog:
         self._number += 1
         waiting.events[self._number] = event
         self._depth += 1
+        self._deliveries.update(event.deliveries)
         if subject is not None:
             waiting.by_subject[subject] = self._number
         else:
@@ -122,6 +132,7 @@ class Backlog:
             waiting.events[self._number] = event
             waiting.events.move_to_end(self._number, last=False)
             self._depth += 1
+            self._deliveries.update(event.deliveries)
 
     def wait_s(self, now_s: float) -> float | None:
         """Seconds until something can be taken; None if nothing waits."""
@@ -133,7 +144,7 @@ class Backlog:
         subject = subject_of(event.envelope)
         if subject is not None and waiting.by_subject.get(subject) == number:
             del waiting.by_subject[subject]
-        self._depth -= 1
+        self._leave(event)
         return event
 
     def _give_up_one(self, envelope: Event) -> bool:
@@ -149,11 +160,16 @@ class Backlog:
                     None,
                 )
                 if oldest is not None:
-                    subject = subject_of(waiting.events.pop(oldest).envelope)
+                    given_up = waiting.events.pop(oldest)
+                    subject = subject_of(given_up.envelope)
                     if subject is not None and waiting.by_subject.get(subject) == oldest:
                         del waiting.by_subject[subject]
-                    self._depth -= 1
+                    self._leave(given_up)
                     self.lost += 1
                     return True
         self.lost += 1
         return False
+
+    def _leave(self, event: Delivered) -> None:
+        self._depth -= 1
+        self._deliveries.difference_update(event.deliveries)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -130,6 +131,8 @@ class Intake:
         outcome = self._backlog.put(Delivered(envelope, (delivery,)))
         if outcome == "joined":
             self.counts.joined += 1
+        elif outcome == "known":
+            self.counts.known += 1
         self._note_losses()
         return Receipt(outcome, found.notes)
 
@@ -236,7 +239,7 @@ def event_value(text: str) -> dict[str, Json]:
     if len(text) > LARGEST_EVENT_BYTES:
         raise EventRejected(f"The event is larger than {LARGEST_EVENT_BYTES // 1024} KiB.")
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         text.encode("utf-8")
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except json.JSONDecodeError as problem:
@@ -251,6 +254,15 @@ def event_value(text: str) -> dict[str, Json]:
     if not isinstance(value, dict):
         raise EventRejected("An event is a JSON object.")
     return value
+
+
+def _finite(word: str) -> float:
+    # Python reads 1e400 as infinity, which no JSON text can say again: it could not be stored, and all that
+    # wait with it would not be either.
+    number = float(word)
+    if math.isinf(number):
+        raise ValueError(f"{word} is too large for a number")
+    return number
 
 
 def _refuse_constant(word: str) -> None:

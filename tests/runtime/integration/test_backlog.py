@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mplp_runtime.integration.backlog import Backlog, Delivered, priority_of
+from mplp_runtime.integration.backlog import MOST_JOINED, Backlog, Delivered, priority_of
 from mplp_runtime.integration.coalescing import joined
 from mplp_runtime.integration.rates import RateLimit, Rates
 
@@ -114,3 +114,18 @@ def test_what_could_not_be_stored_comes_first_the_next_time() -> None:
     backlog.put_back(backlog.take(2, 0.0))
     assert [event["payload"]["file_path"] for event in taken(backlog)] == ["a.py", "b.py", "c.py"]
     assert len(backlog) == 0
+
+
+def test_the_same_delivery_twice_before_its_turn_does_not_count_its_lines_twice() -> None:
+    backlog = Backlog(RateLimit())
+    event = Delivered(file_event(lines_added=3), ("git/1",))
+    assert [backlog.put(event), backlog.put(event)] == ["waiting", "known"]
+    assert [each["payload"]["lines_added"] for each in taken(backlog)] == [3]
+    assert backlog.put(event) == "waiting", "what was taken in is told apart by the state"
+
+
+def test_a_file_that_changes_without_end_does_not_make_one_event_without_end() -> None:
+    backlog = Backlog(RateLimit())
+    for number in range(MOST_JOINED + 1):
+        backlog.put(Delivered(file_event(lines_added=1), (f"git/{number}",)))
+    assert [len(event.deliveries) for event in backlog.take(10, 0.0)] == [MOST_JOINED, 1]

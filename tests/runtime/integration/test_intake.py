@@ -263,3 +263,14 @@ def test_the_error_log_is_lines_of_json_in_the_state_folder_and_does_not_grow_fo
     assert json.loads(last)["error"] == "error 9"
     assert (tmp_path / ERROR_LOG).stat().st_size <= 500
     assert (tmp_path / f"{ERROR_LOG}.1").exists()
+
+
+async def test_a_number_that_cannot_be_stored_does_not_hold_up_the_events_behind_it(
+    store: ValueStateLayer,
+) -> None:
+    intake = intake_of(store)
+    refused = intake.offer_text(json.dumps(FILE_EVENT)[:-1] + ', "weight": 1e400}', source="test")
+    assert refused.error == "This is not valid JSON: 1e400 is too large for a number."
+    assert intake.offer(GIT_EVENT, source="test").outcome == "waiting"
+    await intake.settle()
+    assert types(store) == ["git_operation", "commit_created"]
