@@ -63,9 +63,9 @@ def _of_line(line: Line) -> tuple[Finding, ...]:
     known = line.cache.get(_KEY)
     if isinstance(known, tuple):
         return known
-    tree = line.tree
-    value = tree.value
-    found = tuple(without_echoes(tree, own_findings(kind_of_event(value), value), None))
+    value = line.value
+    all_found = own_findings(kind_of_event(value), value)
+    found = tuple(without_echoes(line.tree, all_found, None) if line.problems else all_found)
     line.cache[_KEY] = found
     return found
 
@@ -98,6 +98,6 @@ def _facts_of(line: Line) -> EventFacts | None:
     known = line.cache.get(_FACTS)
     if not isinstance(known, EventFacts):
         is_sound = not line.problems and all(each.severity > Severity.WARNING for each in _of_line(line))
-        known = event_facts(line.tree.value) or UNREAD
+        known = event_facts(line.value) or UNREAD
         known = line.cache[_FACTS] = known if is_sound else known._replace(is_sound=False)
     return known

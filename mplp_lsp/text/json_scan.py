@@ -40,9 +40,13 @@ def _scanner(
 
 
 def plain_scanner(
-    real: Callable[[str], float], integer: Callable[[str], int | float]
+    real: Callable[[str], float],
+    integer: Callable[[str], int | float],
+    whole: Callable[[list[tuple[str, object]]], dict[str, object]] | None = None,
 ) -> Callable[[str, int], tuple[Any, int]]:
     """A scanner that takes RFC 8259 only and sees no more; it raises as `json` does.
+
+    `whole` makes an object of its members, in their order; by default the last of each key counts.
 
     Raises StopIteration with the place, `JSONDecodeError`, ValueError, or RecursionError.
     """
@@ -50,7 +54,10 @@ def plain_scanner(
     def not_json(word: str) -> None:
         raise ValueError(word)
 
-    return JSONDecoder(parse_constant=not_json, parse_float=real, parse_int=integer).scan_once  # type: ignore[no-any-return,attr-defined]
+    decoder = JSONDecoder(
+        object_pairs_hook=whole, parse_constant=not_json, parse_float=real, parse_int=integer
+    )
+    return decoder.scan_once  # type: ignore[no-any-return,attr-defined]
 
 
 class SoundScanner:

@@ -9,6 +9,7 @@ from mplp_lsp.text.edits import Edit, stretches
 from mplp_lsp.text.json_lexer import FENCE
 from mplp_lsp.text.problems import Problem
 from mplp_lsp.text.snapshot import TextSnapshot
+from mplp_lsp.text.sound_json import flawless_value
 from mplp_lsp.text.spans import Block, Joint, Spans
 from mplp_lsp.text.tree import SIZE_LIMIT, Hit, Tree, size_bytes
 from mplp_runtime.rules.findings import Part, Pointer
@@ -22,12 +23,13 @@ class Line:
     An empty line has no value and no problems.
     """
 
-    __slots__ = ("_cache", "_tree", "length", "text")
+    __slots__ = ("_cache", "_flawless", "_tree", "length", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.length = len(text)
         self._tree: Tree | None = None
+        self._flawless: tuple[object] | bool = False
         self._cache: dict[str, object] | None = None
 
     @property
@@ -50,9 +52,20 @@ class Line:
         return self._tree
 
     @property
+    def value(self) -> object:
+        """The value of the tree, which takes no tree where there is nothing wrong with the line."""
+        read = self._read()
+        return read[0] if read is not None else self.tree.value
+
+    @property
     def problems(self) -> Sequence[Problem]:
         """What is wrong in this line, counted from its start."""
-        return () if self.is_blank else self.tree.problems
+        return () if self.is_blank or self._read() is not None else self.tree.problems
+
+    def _read(self) -> tuple[object] | None:
+        if self._flawless is False:
+            self._flawless = flawless_value(self.text) or True
+        return self._flawless if isinstance(self._flawless, tuple) else None
 
 
 def _problems_of(block: Block[Line]) -> tuple[Problem, ...]:

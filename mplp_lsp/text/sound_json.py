@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from mplp_lsp.text.json_lexer import real_number, whole_number
 from mplp_lsp.text.json_scan import DEPTH_LIMIT, plain_scanner
@@ -10,7 +12,23 @@ from mplp_lsp.text.tree import SIZE_LIMIT, size_bytes
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_Scan = Callable[[str, int], tuple[Any, int]]
 _scan = plain_scanner(real_number, whole_number)
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found
+
+
+_scan_strictly = plain_scanner(real_number, whole_number, _each_key_once)
+
+
+def flawless_value(text: str) -> tuple[object] | None:
+    """The same of a text about which there is nothing to warn either: its tree would have no problems."""
+    return _value(text, _scan_strictly)
 
 
 def sound_value(text: str) -> tuple[object] | None:
@@ -18,13 +36,17 @@ def sound_value(text: str) -> tuple[object] | None:
 
     For documents that nobody has open: their values are needed, and no places in them.
     """
+    return _value(text, _scan)
+
+
+def _value(text: str, scan: _Scan) -> tuple[object] | None:
     if len(text) * 4 > SIZE_LIMIT and size_bytes(text) > SIZE_LIMIT:
         return None
     if (not text.isascii() or "\\u" in text) and _SURROGATE.search(text) is not None:
         return None
     start = _SPACE.match(text)
     try:
-        value, stop = _scan(text, start.end() if start is not None else 0)
+        value, stop = scan(text, start.end() if start is not None else 0)
     except (StopIteration, ValueError, RecursionError):
         return None
     rest = _SPACE.match(text, stop)
