@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mplp_runtime.errors import EventRejected
@@ -59,6 +59,10 @@ payloads = st.dictionaries(
 )
 
 
+# A machine that does other work too takes its time; the same examples each time, so that CI never differs.
+patient = settings(deadline=None, derandomize=True, max_examples=100, suppress_health_check=list(HealthCheck))
+
+
 def stampers() -> tuple[Stamper, Stamper]:
     """Two that give the same ids in the same order."""
 
@@ -81,6 +85,7 @@ def check(made: ReadyEvent, built: dict[str, Any]) -> None:
     assert WrittenEvent(7, "run", made).event == stamped(built, 7)
 
 
+@patient
 @given(runs, steps, st.integers(0, 99), st.sampled_from(["pending", "in_progress", "blocked"]), payloads)
 def test_a_stage_event_is_the_one_that_its_builder_makes(
     run: dict[str, str], step: dict[str, Any], position: int, status: str, payload: dict[str, Any]
@@ -101,6 +106,7 @@ def test_a_stage_event_is_the_one_that_its_builder_makes(
     check(made, built)
 
 
+@patient
 @given(runs, steps, attempts, st.sampled_from(["running", "completed", "failed", "cancelled"]), payloads)
 def test_an_execution_event_is_the_one_that_its_builder_makes(
     run: dict[str, str], step: dict[str, Any], attempt: dict[str, Any], status: str, payload: dict[str, Any]
@@ -128,6 +134,7 @@ def test_an_execution_event_is_the_one_that_its_builder_makes(
     check(made, built)
 
 
+@patient
 @given(runs, uuids, st.booleans())
 def test_a_change_of_a_node_is_the_event_that_its_builder_makes(
     run: dict[str, str], node_id: str, is_new: bool
@@ -146,6 +153,7 @@ def test_a_change_of_a_node_is_the_event_that_its_builder_makes(
     check(made, built)
 
 
+@patient
 @given(
     runs, st.sampled_from(["SAStepStarted", "SAStepCompleted", "SAStepFailed", "SATraceEmitted"]), payloads
 )
