@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mplp_runtime.runtime import Runtime
-    from mplp_runtime.snapshots.snapshots import SnapshotRecord
+    from mplp_runtime.snapshots.snapshots import Restored, SnapshotRecord
 
 _MOST_OFFERED = 5
 
@@ -27,7 +28,7 @@ async def create_snapshot(services: Services, arguments: Mapping[str, Any]) -> d
 
     async def create(runtime: Runtime) -> SnapshotRecord:
         runtime.persist()
-        return await runtime.snapshots.create(project_files(root).files, label)
+        return await runtime.snapshots.create(await _files(root), label)
 
     made = await services.on_runtime(root, create)
     return {**_described(made), "left_out": [{"path": each.path, "why": each.why} for each in made.left_out]}
@@ -44,10 +45,11 @@ async def restore_snapshot(services: Services, arguments: Mapping[str, Any]) -> 
     chosen = await _asked_for(services, kept) if named is None else _one(kept, named)
     if chosen is None:
         return listed
-    restored = await services.on_runtime(
-        root,
-        lambda runtime: runtime.snapshots.restore(chosen.snapshot_id, project_files(root).files),
-    )
+
+    async def restore(runtime: Runtime) -> Restored:
+        return await runtime.snapshots.restore(chosen.snapshot_id, await _files(root))
+
+    restored = await services.on_runtime(root, restore)
     services.look_again()
     return {
         "restored": restored.snapshot_id,
@@ -56,6 +58,11 @@ async def restore_snapshot(services: Services, arguments: Mapping[str, Any]) -> 
         "kept": list(restored.kept),
         "failed": [{"path": each.path, "why": each.why} for each in restored.failed],
     }
+
+
+async def _files(root: Path) -> Sequence[str]:
+    # git is asked, or the folder walked: not on the loop that answers the editor.
+    return await asyncio.to_thread(lambda: project_files(root).files)
 
 
 async def _all(runtime: Runtime) -> Sequence[SnapshotRecord]:

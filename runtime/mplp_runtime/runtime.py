@@ -262,7 +262,8 @@ class Runtime:
         return os.access(nearest, os.W_OK | os.X_OK)
 
     def _use_folder(self) -> None:
-        for folder in (self._state_folder, self._state_folder / TRACES):
+        for name in ("", TRACES, "snapshots", "snapshots/objects", "learning"):
+            folder = self._state_folder / name
             if folder.is_symlink():
                 raise StoreError(f"{folder} is a symbolic link; state is only kept inside the project.")
         ignore = self._state_folder / ".gitignore"

@@ -89,7 +89,7 @@ class Intake:
         self._backlog = Backlog(rate_limit or RateLimit(), most_waiting)
         self._monotonic = monotonic
         self._sleep = sleep
-        self.errors = ErrorLog(folder, clock)
+        self.errors = ErrorLog(folder, clock, lambda: store.file_protection)
         self.counts = Counts()
         self.must_rescan = False
         """Set when file events were lost; whoever looks at the files again clears it."""

@@ -12,6 +12,7 @@ from mplp_runtime.errors import MplpError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.learning.samples import POINTS, samples_of
 from mplp_runtime.sources import NewId
+from mplp_runtime.trace.files import append_line
 from mplp_runtime.vsl.interface import StoredEvent, ValueStateLayer
 
 SAMPLES = "learning/samples.ndjson"
@@ -23,11 +24,13 @@ logger = logging.getLogger(__name__)
 class Collector:
     """Takes events from the bus and writes samples on a thread of its own.
 
-    What cannot be kept is a warning, once: a run never waits for it and never fails because of it.
+    Samples are protected as timelines are (`[state] files`). What cannot be kept is a warning, once: a run
+    never waits for it and never fails because of it.
     """
 
     def __init__(self, folder: Path, store: ValueStateLayer, bus: EventBus, *, new_id: NewId) -> None:
-        self._path = folder / SAMPLES
+        self._protection = store.file_protection
+        self._path = folder / f"{SAMPLES}{self._protection.suffix}"
         self._store = store
         self._new_id = new_id
         self._waiting: queue.Queue[StoredEvent | None] = queue.Queue(MOST_WAITING)
@@ -70,10 +73,9 @@ class Collector:
         found = self._store.read(lambda reading: samples_of(stored.event, reading, new_id=self._new_id))
         if not found:
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            for _, sample in found:
-                file.write(json.dumps(sample, ensure_ascii=False, separators=(",", ":")) + "\n")
+        for _, sample in found:
+            shown = self._protection.event(sample)
+            append_line(self._path, json.dumps(shown, ensure_ascii=False, separators=(",", ":")))
 
     def _warn(self, sentence: str) -> None:
         if not self._has_warned:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ async def snapshot_before(
     step = state.steps[step_id]
     if step.get("agent_role") not in (state.run.get("snapshot_before") or ()):
         return
-    made = await snapshots.create(list_files(), f"before “{step['description']}”")
+    made = await snapshots.create(await asyncio.to_thread(list_files), f"before “{step['description']}”")
     payload = {"snapshot_id": made.snapshot_id, "step_id": step_id, "files": len(made.files)}
     await bus.emit(
         state.run_id,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -12,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mplp_runtime.errors import PathOutsideProject, StoreError
+from mplp_runtime.trace.files import write_bytes_atomically
 
 LARGEST_FILE_BYTES = 5 * 1024 * 1024
 LARGEST_BYTES = 256 * 1024 * 1024
@@ -62,6 +61,11 @@ class Objects:
             raise StoreError(f"The copy {name[:12]} of the snapshot is damaged.")
         return content
 
+    def check(self, files: Iterable[KeptFile]) -> None:
+        """Reads every copy, one at a time. Raises StoreError as `read` does."""
+        for file in files:
+            self.read(file.name)
+
     def keep_only(self, names: set[str]) -> None:
         """Deletes the copies that no snapshot needs any more."""
         for path in self._folder.glob("??/*"):
@@ -86,31 +90,18 @@ class Objects:
         name = hashlib.sha256(content).hexdigest()
         target = self._folder / name[:2] / name
         if not target.exists():
-            write_bytes(target, content, 0o600)
+            write_bytes_atomically(target, [content], mode=0o600)
         return KeptFile(path, name, len(content), status.st_mode & _PERMISSIONS)
 
 
-def write_bytes(path: Path, content: bytes, mode: int) -> None:
-    """Replaces `path` as a whole, on disk before it is visible. Raises StoreError."""
-    temporary = path.with_name(f".{path.name[:30]}.{secrets.token_hex(8)}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        number = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(number, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as problem:
-        raise StoreError(f"{path} cannot be written: {problem.strerror}.") from problem
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+def refuse_elsewhere(root: Path, path: str) -> None:
+    """Raises PathOutsideProject where `path` is not below `root`, or a folder on the way is a link.
 
-
-def refuse_links(root: Path, path: str) -> None:
-    """Raises PathOutsideProject where a folder on the way is a link: that is not the project's own."""
+    The document of a snapshot is a file of the project, which others may have written.
+    """
     base = root.resolve()
-    if (base / path).parent.resolve() != (base / path).parent:
+    target = base / path
+    if target == base or not target.is_relative_to(base) or ".." in target.parts:
+        raise PathOutsideProject(f"`{path}` is not inside the project, so it is not restored.")
+    if target.parent.resolve() != target.parent:
         raise PathOutsideProject(f"`{path}` leads through a symbolic link, so it is not restored.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,9 +21,9 @@ from mplp_runtime.events.families import event_core
 from mplp_runtime.orchestrator import records
 from mplp_runtime.psg.bulk import Growth
 from mplp_runtime.psg.graph import PSG_PATHS, Graph
-from mplp_runtime.snapshots.objects import KeptFile, LeftOut, Objects, refuse_links, write_bytes
+from mplp_runtime.snapshots.objects import KeptFile, LeftOut, Objects, refuse_elsewhere
 from mplp_runtime.sources import Clock, NewId, timestamp
-from mplp_runtime.trace.files import write_atomically
+from mplp_runtime.trace.files import write_atomically, write_bytes_atomically
 from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 
 FOLDER = "snapshots"
@@ -31,6 +32,8 @@ _HISTORY_KEYS = (records.OWNERS, "run_generation/", "run_output/", "causality/",
 _HISTORY_TYPES = frozenset(
     {records.RUN, records.RUN_PLAN, records.STEP_ATTEMPT, records.RUN_REQUEST, "Trace"}
 )
+
+logger = logging.getLogger(__name__)
 
 
 class SnapshotUnknown(MplpError):
@@ -81,9 +84,14 @@ class Snapshots:
         self._clock = clock
         self._new_id = new_id
         self._folder = folder
+        self._lock = asyncio.Lock()
 
     async def create(self, paths: Iterable[str], label: str = "") -> SnapshotRecord:
         """Keeps state, graph and the files at `paths` (relative, with `/`). Raises StoreError."""
+        async with self._lock:
+            return await self._create(paths, label)
+
+    async def _create(self, paths: Iterable[str], label: str) -> SnapshotRecord:
         folder = self._writable()
         snapshot_id, listed = self._new_id(), list(paths)
 
@@ -107,9 +115,18 @@ class Snapshots:
     def all(self) -> list[SnapshotRecord]:
         """The snapshots that are kept, the oldest first."""
         folder = self._folder()
-        index = _read_json(folder / FOLDER / INDEX) if folder is not None else None
-        ids = [each["snapshot_id"] for each in (index or {}).get("snapshots", ())]
-        return [record for each in ids if (record := self._record(each)) is not None]
+        # Not by the index: two processes that write it at the same time may leave one snapshot out.
+        found: list[SnapshotRecord] = []
+        for each in _ids(folder / FOLDER) if folder is not None else ():
+            try:
+                record = self._record(each)
+            except StoreError as problem:
+                # One that is damaged does not hide the others.
+                logger.warning("%s", problem)
+                continue
+            if record is not None:
+                found.append(record)
+        return sorted(found, key=lambda record: (record.captured_at, record.lamport))
 
     async def restore(self, snapshot_id: str, paths: Iterable[str]) -> Restored:
         """Turns back state, graph and files. `paths` are the files that count now.
@@ -117,14 +134,18 @@ class Snapshots:
         Files made since the snapshot stay. Raises SnapshotUnknown, RunInProgress while a run is under way,
         and StoreError; then nothing was turned back but files that are listed in the newest snapshot.
         """
+        async with self._lock:
+            return await self._restore(snapshot_id, paths)
+
+    async def _restore(self, snapshot_id: str, paths: Iterable[str]) -> Restored:
         record = self._record(snapshot_id)
         if record is None:
             raise SnapshotUnknown(f"There is no snapshot {snapshot_id} in this project.")
         self._store.read(self._refuse_under_way)
         objects, now = Objects(self._writable() / "objects"), list(paths)
         # All copies are read before anything is written: a damaged one must not leave half of it turned back.
-        await asyncio.to_thread(lambda: [objects.read(file.name) for file in record.files])
-        before = await self.create(now, f"before restoring {record.label or snapshot_id[:8]}")
+        await asyncio.to_thread(objects.check, record.files)
+        before = await self._create(now, f"before restoring {record.label or snapshot_id[:8]}")
         await self._bus.emit("project", self._planned(record, before))
         written, failed = await asyncio.to_thread(self._write_files, record, objects)
         await self._store.transact(lambda transaction: self._turn_back(transaction, record, written, failed))
@@ -134,15 +155,17 @@ class Snapshots:
 
     async def delete(self, snapshot_id: str) -> None:
         """Forgets a snapshot and the copies that only it needs. Raises SnapshotUnknown."""
-        if self._record(snapshot_id) is None:
-            raise SnapshotUnknown(f"There is no snapshot {snapshot_id} in this project.")
-        folder = self._writable()
-        await self._store.transact(lambda transaction: transaction.delete_snapshot(snapshot_id))
-        kept = [record for record in self.all() if record.snapshot_id != snapshot_id]
-        index = _read_json(folder / INDEX) or {"snapshots": []}
-        _write_index(folder, [each for each in index["snapshots"] if each["snapshot_id"] != snapshot_id])
+        async with self._lock:
+            if self._record(snapshot_id) is None:
+                raise SnapshotUnknown(f"There is no snapshot {snapshot_id} in this project.")
+            await self._store.transact(lambda transaction: transaction.delete_snapshot(snapshot_id))
+            await asyncio.to_thread(self._delete_files, self._writable(), snapshot_id)
+
+    def _delete_files(self, folder: Path, snapshot_id: str) -> None:
         (folder / f"{snapshot_id}.json").unlink(missing_ok=True)
-        Objects(folder / "objects").keep_only({file.name for record in kept for file in record.files})
+        _write_index(folder)
+        needed = {file.name for record in self.all() for file in record.files}
+        Objects(folder / "objects").keep_only(needed)
 
     def _turn_back(
         self, transaction: Transaction, record: SnapshotRecord, written: list[str], failed: list[LeftOut]
@@ -178,11 +201,11 @@ class Snapshots:
         for file in record.files:
             target = self._root / file.path
             try:
-                refuse_links(self._root, file.path)
+                refuse_elsewhere(self._root, file.path)
                 content = objects.read(file.name)
                 if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
                     continue
-                write_bytes(target, content, file.mode)
+                write_bytes_atomically(target, [content], mode=file.mode)
             except (MplpError, OSError) as problem:
                 failed.append(LeftOut(file.path, str(problem)))
             else:
@@ -195,14 +218,17 @@ class Snapshots:
         kept = _read_json(folder / FOLDER / f"{snapshot_id}.json") if folder is not None and is_name else None
         if kept is None:
             return None
-        return SnapshotRecord(
-            kept["snapshot_id"],
-            kept["captured_at"],
-            kept["label"],
-            kept["lamport"],
-            tuple(KeptFile(**file) for file in kept["files"]),
-            tuple(LeftOut(**file) for file in kept["left_out"]),
-        )
+        try:
+            return SnapshotRecord(
+                str(kept["snapshot_id"]),
+                str(kept["captured_at"]),
+                str(kept["label"]),
+                int(kept["lamport"]),
+                tuple(KeptFile(**file) for file in kept["files"]),
+                tuple(LeftOut(**file) for file in kept["left_out"]),
+            )
+        except (KeyError, TypeError, ValueError) as problem:
+            raise StoreError(f"{FOLDER}/{snapshot_id}.json is not what a snapshot left there.") from problem
 
     def _refuse_under_way(self, reading: Reading) -> None:
         if reading.keys(records.OWNERS):
@@ -226,11 +252,25 @@ def _sizes(reading: Reading) -> tuple[int, int]:
 def _write_document(folder: Path, document: Mapping[str, Any]) -> None:
     write_atomically(folder / f"{document['snapshot_id']}.json", [json.dumps(document, indent=2), "\n"])
     # Last, so that what the index names is there.
-    index = _read_json(folder / INDEX) or {"snapshots": []}
-    _write_index(folder, [*index["snapshots"], _index_entry(document)])
+    _write_index(folder)
 
 
-def _write_index(folder: Path, entries: list[dict[str, Any]]) -> None:
+def _ids(folder: Path) -> list[str]:
+    return sorted(path.stem for path in folder.glob("*.json") if path.name != INDEX)
+
+
+def _write_index(folder: Path) -> None:
+    """For people and other programs: what is there, the oldest first. Documents that it lacks are added."""
+    listed = (_read_json(folder / INDEX) or {}).get("snapshots", ())
+    known = {entry.get("snapshot_id"): entry for entry in listed if isinstance(entry, dict)}
+    entries: list[dict[str, Any]] = []
+    for each in _ids(folder):
+        try:
+            document = None if each in known else _read_json(folder / f"{each}.json")
+            entries.append(known[each] if document is None else _index_entry(document))
+        except (KeyError, StoreError):
+            continue
+    entries.sort(key=lambda entry: str(entry.get("timestamp")))
     write_atomically(folder / INDEX, [json.dumps({"snapshots": entries}, indent=2), "\n"])
 
 

@@ -1,9 +1,11 @@
-"""Files that are either the old text or the new one, never a part of it."""
+"""Files that are either the old content or the new one, never a part of it; and lines added at the end."""
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +20,15 @@ def write_atomically(path: Path, pieces: Iterable[str], *, folders: bool = True)
     that is there keeps its permissions, a new one gets those of any file the user makes (the umask).
     Raises StoreError where the folder or disk does not take it.
     """
+    # Half a surrogate pair has no UTF-8 form; written as \\udc80 it is sound inside a JSON text.
+    encoded = (piece.encode("utf-8", "backslashreplace") for piece in pieces)
+    write_bytes_atomically(path, encoded, folders=folders)
+
+
+def write_bytes_atomically(
+    path: Path, pieces: Iterable[bytes], *, mode: int | None = None, folders: bool = True
+) -> None:
+    """The same for bytes; with `mode` the file has these permissions, whatever it had before."""
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=folders, exist_ok=True)
@@ -25,10 +36,9 @@ def write_atomically(path: Path, pieces: Iterable[str], *, folders: bool = True)
         # Not `mkstemp`: it makes files for their owner alone, and reading the umask means setting it.
         number = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         temporary = beside
-        # Half a surrogate pair has no UTF-8 form; written as \\udc80 it is sound inside a JSON text.
-        with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        with os.fdopen(number, "wb") as file:
             with suppress(FileNotFoundError):
-                os.fchmod(file.fileno(), path.stat().st_mode & 0o7777)
+                _permit(file.fileno(), path.stat().st_mode if mode is None else mode)
             for piece in pieces:
                 file.write(piece)
             file.flush()
@@ -41,6 +51,28 @@ def write_atomically(path: Path, pieces: Iterable[str], *, folders: bool = True)
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def append_line(path: Path, line: str) -> None:
+    """Adds a line to a file inside a project's state; the folder it stands in is made. Raises OSError.
+
+    A project must not lead us to write elsewhere, so neither the file nor its folder may be a link.
+    """
+    path.parent.mkdir(exist_ok=True)
+    if path.parent.is_symlink():
+        raise OSError(errno.ELOOP, f"{path.parent.name} is a symbolic link")
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    for name in ("O_NOFOLLOW", "O_NONBLOCK"):  # Windows has neither.
+        flags |= getattr(os, name, 0)
+    with os.fdopen(os.open(path, flags, 0o666), "a", encoding="utf-8", errors="backslashreplace") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, f"{path.name} is no regular file")
+        file.write(f"{line}\n")
+
+
+def _permit(descriptor: int, mode: int) -> None:
+    if hasattr(os, "fchmod"):  # Windows has none before Python 3.13.
+        os.fchmod(descriptor, mode & 0o7777)
 
 
 def _keep_name(folder: Path) -> None:

@@ -19,6 +19,7 @@ from mplp_runtime.integration.rates import RateLimit
 from mplp_runtime.psg.files import FILE
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import new_uuid, system_clock
+from mplp_runtime.vsl.file_protection import Redacting
 from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
 from mplp_runtime.vsl.memory import MemoryStore
 
@@ -274,3 +275,22 @@ async def test_a_number_that_cannot_be_stored_does_not_hold_up_the_events_behind
     assert intake.offer(GIT_EVENT, source="test").outcome == "waiting"
     await intake.settle()
     assert types(store) == ["git_operation", "commit_created"]
+
+
+def test_the_error_log_is_not_written_through_a_link_out_of_the_project(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "outside.txt").write_text("mine")
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / ERROR_LOG).symlink_to(tmp_path / "outside.txt")
+    ErrorLog(lambda: tmp_path / "state", system_clock).add("test", "It is wrong.", {})
+    assert (tmp_path / "outside.txt").read_text() == "mine"
+    assert "cannot be written" in caplog.text
+
+
+def test_the_error_log_shows_no_more_of_an_event_than_the_timelines_do(tmp_path: Path) -> None:
+    log = ErrorLog(lambda: tmp_path, system_clock, Redacting)
+    log.add("test", "It is wrong.", {"token": "geheim"})
+    written = (tmp_path / ERROR_LOG).read_text()
+    assert "geheim" not in written
+    assert json.loads(written)["timestamp"] == log.newest[0]["timestamp"]

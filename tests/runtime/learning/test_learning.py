@@ -105,3 +105,14 @@ def test_each_of_the_nine_points_gives_a_sample_that_fits_the_frozen_schema() ->
 def test_small_changes_of_the_graph_are_not_worth_a_sample() -> None:
     event = event_core(stamper(), "step_updated", "graph_update", node_delta=0, edge_delta=1)
     assert MemoryStore().read(lambda reading: samples_of(event, reading, new_id=lambda: uuid(99))) == []
+
+
+async def test_samples_are_not_written_through_a_link_out_of_the_project(tmp_path: Path) -> None:
+    root, outside = tmp_path / "project", tmp_path / "outside.txt"
+    root.mkdir()
+    outside.write_text("mine")
+    project = Project(root, plan(step("a")), role("worker", "print('ok')") + COLLECT)
+    (root / ".mplp" / SAMPLES).parent.mkdir(parents=True)
+    (root / ".mplp" / SAMPLES).symlink_to(outside)
+    assert (await project.run()).status == "completed"
+    assert outside.read_text() == "mine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -197,3 +198,49 @@ async def test_where_no_state_is_kept_there_are_no_snapshots(tmp_path: Path) -> 
     with pytest.raises(StoreError, match="no place for snapshots"):
         await bare.create([])
     assert bare.all() == []
+
+
+async def test_snapshots_that_are_made_at_the_same_time_are_all_listed(scene: Scene) -> None:
+    made = await asyncio.gather(*(scene.snapshots.create(scene.files(), str(each)) for each in range(5)))
+    assert {each.snapshot_id for each in scene.snapshots.all()} == {each.snapshot_id for each in made}
+    index = json.loads((scene.state / FOLDER / "index.json").read_text())
+    assert len(index["snapshots"]) == 5
+
+
+async def test_a_snapshot_that_another_process_left_out_of_the_index_is_still_there(scene: Scene) -> None:
+    first = await scene.snapshots.create(scene.files(), "first")
+    (scene.state / FOLDER / "index.json").write_text('{"snapshots": []}')
+    assert scene.snapshots.all() == [first]
+    second = await scene.snapshots.create(scene.files(), "second")
+    index = json.loads((scene.state / FOLDER / "index.json").read_text())
+    assert [each["snapshot_id"] for each in index["snapshots"]] == [first.snapshot_id, second.snapshot_id]
+
+
+@pytest.mark.parametrize("form", ["absolute", "upwards"])
+async def test_a_snapshot_document_that_somebody_changed_does_not_write_outside_the_project(
+    scene: Scene, tmp_path: Path, form: str
+) -> None:
+    made = await scene.snapshots.create(scene.files())
+    outside = tmp_path.parent / f"{tmp_path.name}-outside.txt"
+    document = scene.state / FOLDER / f"{made.snapshot_id}.json"
+    value = json.loads(document.read_text())
+    value["files"][0]["path"] = str(outside) if form == "absolute" else f"../{outside.name}"
+    document.write_text(json.dumps(value))
+    done = await scene.snapshots.restore(made.snapshot_id, scene.files())
+    assert [each.path for each in done.failed] == [value["files"][0]["path"]]
+    assert not outside.exists()
+
+
+async def test_a_snapshot_document_that_is_not_one_is_told_as_such(scene: Scene) -> None:
+    made = await scene.snapshots.create(scene.files())
+    (scene.state / FOLDER / f"{made.snapshot_id}.json").write_text('{"snapshot_id": "x"}')
+    with pytest.raises(StoreError, match="not what a snapshot left there"):
+        await scene.snapshots.restore(made.snapshot_id, scene.files())
+
+
+async def test_a_damaged_snapshot_does_not_hide_the_others(scene: Scene) -> None:
+    (scene.state / FOLDER).mkdir(parents=True)
+    (scene.state / FOLDER / "broken.json").write_text("{")
+    (scene.state / FOLDER / "other.json").write_text("{}")
+    made = await scene.snapshots.create(scene.files())
+    assert scene.snapshots.all() == [made]
