@@ -13,7 +13,7 @@ from mplp_lsp.cli.project import shown_path
 from mplp_lsp.cli.style import printable, write
 from mplp_lsp.cli.trace import chosen_run, known_runs, trace_document
 from mplp_runtime.trace.evidence import TRACE_FILE, write_evidence
-from mplp_runtime.trace.otlp import DEFAULT_ENDPOINT, send
+from mplp_runtime.trace.otlp import DEFAULT_ENDPOINT, send, shown_endpoint
 from mplp_runtime.trace.spans import spans_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ def export_command(
         endpoint = endpoint_of(otlp, os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
         spans = spans_of(json.loads(text), _events(project, view))
         send(spans, endpoint=endpoint)
-        write(stream, f"{len(spans)} spans of trace {view.trace_id} sent to {printable(endpoint)}\n")
+        write(
+            stream,
+            f"{len(spans)} spans of trace {view.trace_id} sent to {printable(shown_endpoint(endpoint))}\n",
+        )
     return 0
 
 

@@ -7,7 +7,10 @@ import logging
 from collections.abc import Callable, Iterable
 
 from mplp_runtime.drift.check import DriftCheck
-from mplp_runtime.errors import StoreError
+from mplp_runtime.errors import SettingsInvalid, StoreError
+
+DEFAULT_INTERVAL_S = 5.0
+"""Between two looks while mplp.toml never said so."""
 
 logger = logging.getLogger(__name__)
 
@@ -35,14 +38,22 @@ class ActiveDrift:
             self._task = asyncio.get_running_loop().create_task(self._look_in_turns(), name="active drift")
 
     async def close(self) -> None:
-        """Ends the turns; a look that is under way is waited for."""
+        """Ends the turns; of a look that is under way nothing is stored any more, or all of it."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
             self._task = None
 
     async def _look_in_turns(self) -> None:
-        while (interval_s := self._interval_s()) > 0:
+        interval_s = DEFAULT_INTERVAL_S
+        while True:
+            try:
+                interval_s = self._interval_s()
+            except SettingsInvalid:
+                # Somebody is typing in mplp.toml, or left it so: what it said last counts.
+                logger.debug("mplp.toml cannot be read; files are looked at as often as before.")
+            if interval_s <= 0:
+                return
             await asyncio.sleep(interval_s)
             if not self._is_wanted():
                 return

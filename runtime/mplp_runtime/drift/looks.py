@@ -34,9 +34,10 @@ def drifted_files(root: Path, paths: Iterable[str], known: Mapping[str, Mapping[
     """What has come apart, by path. `paths` are the files that count; `known` is the data of the File nodes.
 
     The hash decides before the time does: a file that was touched and holds what it held is no drift. Files
-    that cannot be read are left out; what the graph knows and `paths` lacks is looked for all the same.
+    that cannot be read are left out, and those whose name is no UTF-8, which the graph cannot name; what the
+    graph knows and `paths` lacks is looked for all the same.
     """
-    listed = set(paths)
+    listed = {path for path in paths if _is_utf_8(path)}
     found = [_look(root, path, known.get(path)) for path in sorted(listed | known.keys())]
     return [each for each in found if each is not None]
 
@@ -51,7 +52,7 @@ def _look(root: Path, path: str, data: Mapping[str, Json] | None) -> Drifted | N
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    changed_at = timestamp(datetime.fromtimestamp(status.st_mtime, UTC))
+    changed_at = timestamp(_instant(status.st_mtime))
     if data is None:
         return Drifted(path, "added", changed_at, status.st_size)
     is_older = str(data.get("last_modified", "")) >= changed_at
@@ -62,6 +63,22 @@ def _look(root: Path, path: str, data: Mapping[str, Json] | None) -> Drifted | N
     if content_hash is not None and content_hash == data.get("content_hash"):
         return None
     return Drifted(path, "modified", changed_at, status.st_size, content_hash)
+
+
+def _is_utf_8(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _instant(seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        # A file may be of the year 10,000; a date may not.
+        return datetime.max.replace(tzinfo=UTC) if seconds > 0 else datetime.min.replace(tzinfo=UTC)
 
 
 def _hash(path: Path) -> str | None:

@@ -8,7 +8,7 @@ each other in time; what has ended stays as it was. The same rules as in the edi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from mplp_runtime.errors import DocumentInvalid, DocumentUnknown, NodeConflict, NodeExists, TransitionIllegal
@@ -95,13 +95,7 @@ class Documents:
             node = _expected(transaction, kind, id, None)
             parts = [key for key, _ in _parts(kind, assembled(transaction, kind, node))]
             own = {(TYPES[kind], id), *parts}
-            for key in own:
-                for edge in transaction.edges(target=key):
-                    if (edge.source_type, edge.source_id) not in own:
-                        raise DocumentInvalid(
-                            f"The {kind} {id} cannot be deleted: "
-                            f"{edge.source_type} {edge.source_id} names {key[0]} {key[1]}."
-                        )
+            _refuse_named(transaction, own, own, f"The {kind} {id} cannot be deleted")
             growth = write_nodes(transaction, {}, (), gone=[*parts, (TYPES[kind], id)])
             self._graph.record_growth(
                 transaction, f"{kind}_deleted", (TYPES[kind], id), growth, stream=stream
@@ -135,7 +129,17 @@ class Documents:
         }
         if kind in PARTS:
             header[id_list(kind)] = [part for _, part in parts]
-        gone = [] if known is None else [key for key in _part_keys(kind, known) if key not in parts]
+        before = [] if known is None else _part_keys(kind, known)
+        gone = [key for key in before if key not in parts]
+        own = {(TYPES[kind], document_id), *before}
+        _refuse_named(transaction, gone, own, f"The {kind} {document_id} cannot change so")
+        for key in parts:
+            owner = transaction.read_node(*key)
+            if owner is not None and owner.data.get(OWN_ID[kind]) not in {None, document_id}:
+                raise DocumentInvalid(
+                    f"This {kind} cannot be taken in: {key[0]} {key[1]} belongs to the {kind} "
+                    f"{owner.data[OWN_ID[kind]]}."
+                )
         growth = write_nodes(
             transaction,
             {(TYPES[kind], document_id): header, **parts},
@@ -185,6 +189,14 @@ def _target(reading: Reading, kind: str | None, id: str) -> NodeKey | None:
         if reading.read_node(type_, id) is not None:
             return (type_, id)
     return None
+
+
+def _refuse_named(reading: Reading, gone: Iterable[NodeKey], own: Collection[NodeKey], what: str) -> None:
+    """Raises DocumentInvalid where something besides `own` names what is about to be gone."""
+    for key in gone:
+        for edge in reading.edges(target=key):
+            if (edge.source_type, edge.source_id) not in own:
+                raise DocumentInvalid(f"{what}: {edge.source_type} {edge.source_id} names {key[0]} {key[1]}.")
 
 
 def _expected(reading: Reading, kind: str, id: str, version: int | None) -> Node:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -39,9 +40,18 @@ def send(spans: Sequence[Span], *, endpoint: str = DEFAULT_ENDPOINT, timeout_s: 
             for first in range(0, len(spans), _AT_ONCE):
                 batch = [_readable(span) for span in spans[first : first + _AT_ONCE]]
                 if exporter.export(batch) is not SpanExportResult.SUCCESS:
-                    raise ExportFailed(f"No collector at {endpoint} takes the trace.")
+                    raise ExportFailed(f"No collector at {shown_endpoint(endpoint)} takes the trace.")
     finally:
         exporter.shutdown()  # type: ignore[no-untyped-call]
+
+
+def shown_endpoint(endpoint: str) -> str:
+    """An address as it may be shown: without the name and password that it may carry.
+
+    >>> shown_endpoint("https://me:secret@example.com/v1/traces")
+    'https://example.com/v1/traces'
+    """
+    return re.sub(r"(?<=//)[^/]*@", "", endpoint)
 
 
 @contextmanager

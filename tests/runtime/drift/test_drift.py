@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
+import sys
 from pathlib import Path
 
 import pytest
 
 from mplp_runtime.drift.check import DriftCheck, DriftReport
+from mplp_runtime.drift.looks import drifted_files
 from mplp_runtime.psg.files import FILE
 from mplp_runtime.sources import system_clock
 from mplp_runtime.vsl.interface import Node, ValueStateLayer
@@ -114,3 +117,25 @@ async def test_what_is_no_file_is_left_alone(scene: Scene) -> None:
     (scene.root / "link").symlink_to("/etc/passwd")
     report = await scene.check.look(lambda: ["pipe", "link", "nowhere.py", "bad\0name"])
     assert report == DriftReport(is_first=True)
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are Unicode there")
+async def test_a_file_whose_name_is_no_utf_8_does_not_hide_the_changes_of_others(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    (tmp_path / os.fsdecode(b"name-\xff.py")).write_text("x")
+    scene.write("a.py", "a")
+    assert (await scene.look()).added == ("a.py",)
+    scene.write("a.py", "bb", at=LATER)
+    assert (await scene.look()).modified == ("a.py",)
+
+
+def test_a_file_of_a_year_that_no_date_can_say_is_one_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.py").write_text("a")
+    values = list((tmp_path / "a.py").lstat())
+    values[stat.ST_MTIME] = 300_000_000_000
+    monkeypatch.setattr(Path, "lstat", lambda _: os.stat_result(values))
+    [found] = drifted_files(tmp_path, ["a.py"], {})
+    assert found.changed_at is not None
+    assert found.changed_at.startswith("9999-12-31")

@@ -7,6 +7,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from mplp_runtime.errors import SettingsInvalid
 from mplp_runtime.runtime import Runtime
 from tests.runtime.orchestrator.projects import Project, plan, role, step, step_id, table
 
@@ -75,3 +78,23 @@ async def test_other_steps_and_dry_runs_make_no_snapshots(tmp_path: Path) -> Non
         await runtime.runs.wait((await runtime.runs.start(project.request())).run_id)
         await runtime.runs.wait((await runtime.runs.start(project.request(simulate=True))).run_id)
         assert runtime.snapshots.all() == []
+
+
+async def test_a_slip_in_the_settings_does_not_end_the_looks_of_a_run(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a")), PERSON + table("drift", active_interval_s=0.05))
+    (tmp_path / "src.py").write_text("a")
+    async with project.runtime() as runtime:
+        run_id = (await runtime.runs.start(project.request())).run_id
+        await until_told(runtime, "files_found")
+        (tmp_path / "mplp.toml").write_text("[drift")
+        with pytest.raises(SettingsInvalid):
+            runtime.settings()
+        (tmp_path / "src.py").write_text("bb")
+        os.utime(tmp_path / "src.py", (4_000_000_000, 4_000_000_000))
+        changed: set[str] = set()
+        async with asyncio.timeout(30):
+            while "src.py" not in changed:
+                await asyncio.sleep(0.02)
+                told = [each for each in events(runtime) if each["event_type"] == "file_update"]
+                changed = {each["payload"]["file_path"] for each in told}
+        await runtime.runs.cancel(run_id)

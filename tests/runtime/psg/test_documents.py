@@ -18,7 +18,7 @@ from mplp_runtime.psg.documents import Documents
 from mplp_runtime.psg.graph import PSG_PATHS
 from mplp_runtime.psg.impact import impact
 from mplp_runtime.psg.requests import answer
-from mplp_runtime.vsl.interface import ValueStateLayer
+from mplp_runtime.vsl.interface import Edge, ValueStateLayer
 from tests.runtime.samples import graph_of, plan_of, uuid
 
 META = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
@@ -246,3 +246,21 @@ async def test_a_change_of_a_file_touches_the_steps_that_name_it(
     await documents.create("plan", plan)
     found = store.read(lambda reading: impact(reading, "File", "src/till.py"))
     assert [(each.node.type, each.distance) for each in found] == [("Step", 1), ("Step", 2), ("Plan", 2)]
+
+
+async def test_a_step_that_something_else_names_does_not_vanish_from_its_plan(
+    project: Documents, store: ValueStateLayer
+) -> None:
+    await project.create("confirm", confirm())
+    approves = Edge("target", "Confirm", uuid(902), "Step", uuid(3))
+    store.transact_sync(lambda transaction: transaction.add_edge(approves))
+    with pytest.raises(DocumentInvalid, match=f"Confirm {uuid(902)} names Step {uuid(3)}"):
+        await project.replace("plan", plan_of((1, ()), (2, (1,)), status="draft"))
+    assert project.read("plan", uuid(900)) == DRAFT
+
+
+async def test_a_plan_does_not_take_a_step_away_from_another_plan(project: Documents) -> None:
+    other = {**plan_of((3, ()), status="draft"), "plan_id": uuid(950)}
+    with pytest.raises(DocumentInvalid, match=f"Step {uuid(3)} belongs to the plan {uuid(900)}"):
+        await project.create("plan", other)
+    assert project.read("plan", uuid(900)) == DRAFT

@@ -196,3 +196,10 @@ async def test_the_evidence_of_a_real_run_fits_the_frozen_schemas(tmp_path: Path
             assert event_errors(json.loads(line)) == []
     for line in (tmp_path / "evidence/tool-events.ndjson").read_text().splitlines():
         assert validator_for(PAYLOAD_SCHEMAS["tool_execution"])(json.loads(line)) == []
+
+
+def test_the_password_of_a_collector_is_not_shown() -> None:
+    spans = spans_of(trace(segment(1, "completed", uuid(9), 1)))
+    with collector(status=400) as (address, _), pytest.raises(ExportFailed) as failed:
+        send(spans, endpoint=address.replace("http://", "http://me:geheim@"))
+    assert "geheim" not in str(failed.value)
