@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mplp_runtime.approvals import Approvals
-from mplp_runtime.errors import MplpError
+from mplp_runtime.errors import MplpError, StoreError
 from mplp_runtime.rules.lifecycle import is_terminal
 from mplp_runtime.vsl.interface import Json
 
@@ -23,7 +23,8 @@ async def propose_again(
 ) -> list[Path]:
     """Proposes the approved plans among `files` again; returns their Confirm documents.
 
-    A plan that cannot be read, or is over, is left alone.
+    A plan that cannot be read, or is over, is left alone. Raises StoreError, after which some plans may not
+    have been proposed: the same again proposes those.
     """
     payload = event["payload"]
     reason = f"Merge {str(payload['commit_id'])[:12]} into {payload['ref_name']} came after the approval."
@@ -38,6 +39,8 @@ async def propose_again(
         try:
             if approvals.state(path, plan).word == "approved":
                 proposed.append(await approvals.propose(path, plan, role=ROLE, reason=reason))
+        except StoreError:
+            raise
         except MplpError:
             # Of an invalid plan no approval holds anyway.
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -229,7 +230,8 @@ class Runtime:
     async def _merged(self, event: Mapping[str, Json]) -> None:
         settings = self.settings()
         if settings.gates.git_merge_reapproval:
-            await propose_again(self.approvals, self.root, self.list_files(self.root), event)
+            files = await asyncio.to_thread(lambda: list(self.list_files(self.root)))
+            await propose_again(self.approvals, self.root, files, event)
 
     def _looks_every_s(self) -> float:
         settings = self.settings()

@@ -29,11 +29,12 @@ from mplp_runtime.integration.knowledge import learn
 from mplp_runtime.integration.rates import RateLimit
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import Clock
-from mplp_runtime.vsl.interface import Json, Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import Json, Reading, Transaction, ValueStateLayer
 
 AT_ONCE = 100
 """Events in one transaction."""
 LARGEST_EVENT_BYTES = 1_048_576
+_OPEN_MERGES = "integration/merges/"
 _RETRIES = 5
 _FIRST_PAUSE_S = 0.1
 
@@ -141,6 +142,8 @@ class Intake:
 
         Raises StoreError once retries are used up; what could not be stored waits for the next call.
         """
+        # Of an earlier process, or where it did not work out before.
+        await self._follow_up_merges()
         while (wait_s := self._backlog.wait_s(self._monotonic())) is not None:
             if wait_s > 0:
                 await self._sleep(wait_s)
@@ -152,6 +155,8 @@ class Intake:
             except BaseException:
                 self._backlog.put_back(events)
                 raise
+            if any(_is_merge(event.envelope) for event in events):
+                await self._follow_up_merges()
 
     async def _store_patiently(self, events: list[Delivered]) -> None:
         pause_s = _FIRST_PAUSE_S
@@ -179,18 +184,20 @@ class Intake:
             else:
                 self.counts.taken_in += len(taken_in)
                 self.counts.known += len(events) - len(taken_in)
-                await self._tell_of_merges(taken_in)
                 return
 
-    async def _tell_of_merges(self, taken_in: list[Event]) -> None:
-        for envelope in taken_in:
-            is_merge = envelope["payload"].get("event_kind") == "merge"
-            if is_merge and self._on_merge is not None:
-                try:
-                    await self._on_merge(envelope)
-                except MplpError as problem:
-                    # The event itself is stored; what should follow from it is not worth losing others for.
-                    self.errors.add(str(envelope["source"]), str(problem), envelope)
+    async def _follow_up_merges(self) -> None:
+        """What follows from merges that are stored; they are remembered until it has happened."""
+        if self._on_merge is None:
+            return
+        for key, envelope in self._store.read(_open_merges):
+            try:
+                await self._on_merge(envelope)
+            except MplpError as problem:
+                # The event itself is stored; the next events try again.
+                self.errors.add(str(envelope["source"]), str(problem), envelope)
+                return
+            await self._store.transact(lambda transaction: transaction.delete(key))  # noqa: B023
 
     def _take_in(
         self, transaction: Transaction, events: list[Delivered], streams: tuple[str, ...]
@@ -207,6 +214,8 @@ class Intake:
             else:
                 lamport, *_ = [self._bus.record(transaction, stream, envelope) for stream in streams]
                 learn(self._graph, transaction, envelope, lamport, streams[0])
+                if self._on_merge is not None and _is_merge(envelope):
+                    transaction.set(f"{_OPEN_MERGES}{lamport:020}", envelope)
             for delivery in deliveries:
                 remember(transaction, delivery, lamport)
             news.append(envelope)
@@ -223,6 +232,14 @@ class Intake:
             if not self.must_rescan:
                 logger.warning("More events came than can wait; the project's files are looked at again.")
             self.must_rescan = True
+
+
+def _is_merge(envelope: Event) -> bool:
+    return bool(envelope["payload"].get("event_kind") == "merge")
+
+
+def _open_merges(reading: Reading) -> list[tuple[str, Event]]:
+    return [(key, dict(reading.get(key) or {})) for key in sorted(reading.keys(_OPEN_MERGES))]
 
 
 def _refuse_outside(envelope: Event, root: PurePath) -> None:

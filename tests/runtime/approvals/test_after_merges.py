@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,3 +62,36 @@ async def test_other_git_events_and_plans_that_nobody_approved_are_left_alone(tm
         await runtime.approvals.approve(project.path, project.plan)
         await told(runtime, event_kind="commit")
         assert runtime.approvals.state(project.path, project.plan).word == "approved"
+
+
+async def test_a_merge_that_was_stored_before_a_crash_still_asks_again(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a"), status="draft"), ASKS_AGAIN)
+
+    async def crash(_: Mapping[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, project.plan)
+        runtime.intake._on_merge = crash
+        with pytest.raises(KeyboardInterrupt):
+            await told(runtime)
+        assert runtime.approvals.state(project.path, project.plan).word == "approved"
+    async with project.runtime() as runtime:
+        await runtime.intake.settle()
+        assert runtime.approvals.state(project.path, project.plan).word == "pending"
+        await runtime.approvals.approve(project.path, project.plan)
+        await runtime.intake.settle()
+        assert runtime.approvals.state(project.path, project.plan).word == "approved", "once is enough"
+
+
+async def test_a_merge_during_a_slip_in_the_settings_asks_again_once_they_are_mended(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a"), status="draft"), ASKS_AGAIN)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, project.plan)
+        settings = (tmp_path / "mplp.toml").read_text()
+        (tmp_path / "mplp.toml").write_text("[gates")
+        await told(runtime)
+        (tmp_path / "mplp.toml").write_text(settings)
+        assert runtime.approvals.state(project.path, project.plan).word == "approved"
+        await runtime.intake.settle()
+        assert runtime.approvals.state(project.path, project.plan).word == "pending"
