@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mplp_lsp.cli.project import shown_path
 from mplp_lsp.cli.style import printable, write
-from mplp_lsp.cli.trace import chosen_run, known_runs, trace_document
+from mplp_lsp.cli.trace import chosen_run, known_runs
+from mplp_runtime.errors import RunUnknown
 from mplp_runtime.trace.evidence import TRACE_FILE, write_evidence
 from mplp_runtime.trace.otlp import DEFAULT_ENDPOINT, send, shown_endpoint
 from mplp_runtime.trace.spans import spans_of
@@ -34,16 +36,16 @@ def export_command(
     stream = out or sys.stdout
     project = root_of(Path(root).absolute())
     view = chosen_run(run, known_runs(project))
-    text = trace_document(project, view)
+    text, events = asyncio.run(_recorded(project, view))
     if evidence is not None:
         folder = Path(evidence).absolute()
-        counts = write_evidence(folder, text, _events(project, view))
+        counts = write_evidence(folder, text, events)
         for name, lines in counts.items():
             write(stream, f"{lines:6} lines  {printable(shown_path(folder / name))}\n")
         write(stream, f"{'':12}  {printable(shown_path(folder / TRACE_FILE))}\n")
     if otlp is not None:
         endpoint = endpoint_of(otlp, os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
-        spans = spans_of(json.loads(text), _events(project, view))
+        spans = spans_of(json.loads(text), events)
         send(spans, endpoint=endpoint)
         write(
             stream,
@@ -64,11 +66,17 @@ def endpoint_of(named: str, configured: str | None) -> str:
     return base if base.endswith(_PATH) else base.rstrip("/") + _PATH
 
 
-def _events(project: Path, view: RunView) -> Iterator[dict[str, Any]]:
-    """The events of the run's timeline; a last line that was cut off by a crash is left out."""
-    if view.timeline_path is None:
-        return
-    with (project / view.timeline_path).open(encoding="utf-8") as timeline:
-        for line in timeline:
-            if line.endswith("\n") and line.strip():
-                yield json.loads(line)
+async def _recorded(project: Path, view: RunView) -> tuple[str, list[Mapping[str, Any]]]:
+    # From the state: the files may be encrypted, damaged, or tidied away.
+    from mplp_runtime.orchestrator.live import shown_record
+    from mplp_runtime.orchestrator.state import load_state
+    from mplp_runtime.runtime import Runtime
+
+    runtime = Runtime.open(project)
+    try:
+        state = runtime.vsl.read(lambda reading: load_state(reading, view.run_id))
+        if state is None:
+            raise RunUnknown(f"The run {view.run_id} is no longer in the state.")
+        return shown_record(state, runtime.vsl, runtime.clock)
+    finally:
+        await runtime.close()

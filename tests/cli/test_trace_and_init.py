@@ -147,3 +147,15 @@ def test_a_run_is_written_as_evidence_and_sent_to_nobody_who_is_not_there(tmp_pa
     sent = mplp(tmp_path, "trace", "--root", "p", "--otlp", "http://127.0.0.1:9")
     assert sent.code == 2
     assert "No collector at http://127.0.0.1:9/v1/traces takes the trace." in sent.err
+
+
+def test_evidence_needs_neither_the_files_of_the_run_nor_that_they_are_sound(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", PASS)
+    mplp(tmp_path, "run", plan, "--yes", "--trust")
+    before = mplp(tmp_path, "trace", "--root", "p", "--evidence", "evidence")
+    [timeline] = (tmp_path / "p/.mplp/traces").glob("*.events.ndjson")
+    timeline.write_text(timeline.read_text() + "no event\n")
+    assert mplp(tmp_path, "trace", "--root", "p", "--evidence", "evidence").out == before.out
+    for path in (tmp_path / "p/.mplp/traces").iterdir():
+        path.unlink()
+    assert mplp(tmp_path, "trace", "--root", "p", "--evidence", "evidence").out == before.out

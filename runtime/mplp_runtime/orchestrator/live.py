@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mplp_runtime.trace.document import TraceHead, trace_text
 from mplp_runtime.trace.files import write_atomically
 from mplp_runtime.trace.recorder import TraceRecorder
 from mplp_runtime.trace.writer import TraceParts, TraceWriter
+from mplp_runtime.vsl.file_protection import PLAIN
 from mplp_runtime.vsl.interface import Reading, StoredEvent, ValueStateLayer
 
 logger = logging.getLogger(__name__)
@@ -155,6 +156,21 @@ def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> None:
     ]
     for attempt in sorted(attempts, key=lambda attempt: (attempt["started_at"], attempt["attempt"])):
         recorder.attempt(attempt, state.steps[attempt["step_id"]])
+
+
+def shown_record(
+    state: RunState, store: ValueStateLayer, clock: Clock
+) -> tuple[str, list[Mapping[str, Any]]]:
+    """The text of the run's Trace document and the events of its timeline, whatever became of its files.
+
+    Who reads an encrypted state has its key, so both are open; `files = "redacted"` holds here too.
+    """
+    recorder = TraceRecorder(state.run["trace_id"])
+    store.read(lambda reading: replay(reading, state, recorder))
+    stored = store.read(lambda reading: list(reading.events(state.run_id)))
+    protection = PLAIN if store.file_protection.suffix else store.file_protection
+    pieces = trace_text(*recorder.snapshot(trace_head(state, clock)))
+    return "".join(protection.text(pieces)), [protection.event(each.event) for each in stored]
 
 
 def write_files_from_store(folder: Path, state: RunState, store: ValueStateLayer, clock: Clock) -> None:
