@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 _SECOND = 1.0
 _MINUTE = 60.0
+_MOST_SOURCES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,9 @@ class Rates:
         """Lets one event of `source` through at `now_s`; False, and nothing is counted, where it may not."""
         if self.wait_s(source, now_s) > 0:
             return False
+        if source not in self._passed and len(self._passed) >= _MOST_SOURCES:
+            # Events name their sources themselves, so there may be a new one with each.
+            self._forget_quiet(now_s)
         self._passed.setdefault(source, deque(maxlen=self._limit.per_minute)).append(now_s)
         return True
 
@@ -51,3 +55,8 @@ class Rates:
             if len(passed) >= most
         ]
         return max(0.0, *waits) if waits else 0.0
+
+    def _forget_quiet(self, now_s: float) -> None:
+        self._passed = {
+            source: passed for source, passed in self._passed.items() if passed[-1] > now_s - _MINUTE
+        }

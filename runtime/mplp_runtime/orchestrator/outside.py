@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mplp_runtime.errors import StoreError
 from mplp_runtime.integration.knowledge import Failure, failing_pipelines, failing_tools
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.orchestrator.views import Answer
@@ -45,9 +46,17 @@ class Outside:
         """A person's answer, or yes as soon as nothing fails any more."""
         while not waiting.done():
             await asyncio.wait({waiting}, timeout=LOOK_S)
-            if not waiting.done() and is_open():
+            if not waiting.done() and _is_open_now(is_open):
                 waiting.set_result(Answer(True, output))
         return waiting.result()
+
+
+def _is_open_now(is_open: Callable[[], bool]) -> bool:
+    try:
+        return is_open()
+    except StoreError:
+        # A run may wait for days; a state that is locked for a moment is asked again, and ends nothing.
+        return False
 
 
 def why_blocked(failures: Sequence[Failure]) -> str:

@@ -129,3 +129,10 @@ def test_a_file_that_changes_without_end_does_not_make_one_event_without_end() -
     for number in range(MOST_JOINED + 1):
         backlog.put(Delivered(file_event(lines_added=1), (f"git/{number}",)))
     assert [len(event.deliveries) for event in backlog.take(10, 0.0)] == [MOST_JOINED, 1]
+
+
+def test_sources_that_never_come_back_are_forgotten() -> None:
+    rates = Rates(RateLimit())
+    for number in range(5_000):
+        assert rates.take(f"hook-{number}", number * 1.0)
+    assert len(rates._passed) <= 1_000

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from mplp_runtime.errors import StoreLocked
+from mplp_runtime.integration.knowledge import Failure
+from mplp_runtime.orchestrator.outside import Outside
 from mplp_runtime.runtime import Runtime
 from tests.runtime.orchestrator.projects import Project, plan, role, step, step_id, table
 
@@ -137,3 +143,24 @@ async def test_a_dry_run_is_held_up_by_nothing(tmp_path: Path) -> None:
         await told(runtime, ruff("failed"))
         run_id = (await runtime.runs.start(project.request(simulate=True))).run_id
         assert (await runtime.runs.wait(run_id)).status == "completed"
+
+
+async def test_a_state_that_is_locked_for_a_moment_does_not_end_a_run_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project(tmp_path, plan(step("a")), WORK + CI_BLOCKS)
+    async with project.runtime() as runtime:
+        await told(runtime, ci("failed"))
+        run_id = (await runtime.runs.start(project.request())).run_id
+        await asked(runtime, run_id)
+        looks: list[int] = []
+
+        def locked(self: Outside) -> Sequence[Failure]:
+            looks.append(1)
+            if len(looks) == 1:
+                raise StoreLocked("The state is locked.")
+            return ()
+
+        monkeypatch.setattr(Outside, "failing_pipelines", locked)
+        assert (await runtime.runs.wait(run_id)).status == "completed"
+        assert len(looks) == 2
