@@ -64,10 +64,11 @@ def append_line(path: Path, line: str) -> None:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     for name in ("O_NOFOLLOW", "O_NONBLOCK"):  # Windows has neither.
         flags |= getattr(os, name, 0)
-    with os.fdopen(os.open(path, flags, 0o666), "a", encoding="utf-8", errors="backslashreplace") as file:
+    with os.fdopen(os.open(path, flags, 0o666), "ab") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, f"{path.name} is no regular file")
-        file.write(f"{line}\n")
+        # As one write, so that lines of several processes do not mix.
+        file.write(f"{line}\n".encode("utf-8", "backslashreplace"))
 
 
 def _permit(descriptor: int, mode: int) -> None:
