@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from mplp_lsp.cli.live import failure_lines, seconds, step_line
 from mplp_lsp.cli.project import shown_path
@@ -13,7 +13,7 @@ from mplp_lsp.cli.style import Style, printable, write
 from mplp_runtime.errors import RunUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from mplp_runtime.orchestrator.views import RunView
 
@@ -82,13 +82,36 @@ def chosen_run(run: str | None, views: Sequence[RunView]) -> RunView:
 
 
 def trace_document(root: Path, view: RunView) -> str:
-    """The text of a run's trace. Raises RunUnknown where it left none."""
+    """The text of a run's trace; of one that left no file to read, from the state. Raises RunUnknown."""
     if view.trace_path is None:
-        raise RunUnknown(f"Run {view.run_id} left no trace document.")
+        return recorded(root, view)[0]
     try:
         return (root / view.trace_path).read_text(encoding="utf-8")
     except OSError as error:
         raise RunUnknown(f"The trace of run {view.run_id} cannot be read: {error.strerror}.") from error
+
+
+def recorded(project: Path, view: RunView) -> tuple[str, list[Mapping[str, Any]]]:
+    """The text of a run's trace and the events of its timeline, from the state.
+
+    Files may be encrypted, damaged, or tidied away. Raises RunUnknown.
+    """
+    return asyncio.run(_recorded(project, view))
+
+
+async def _recorded(project: Path, view: RunView) -> tuple[str, list[Mapping[str, Any]]]:
+    from mplp_runtime.orchestrator.live import shown_record
+    from mplp_runtime.orchestrator.state import load_state
+    from mplp_runtime.runtime import Runtime
+
+    runtime = Runtime.open(project)
+    try:
+        state = runtime.vsl.read(lambda reading: load_state(reading, view.run_id))
+        if state is None:
+            raise RunUnknown(f"The run {view.run_id} is no longer in the state.")
+        return shown_record(state, runtime.vsl, runtime.clock)
+    finally:
+        await runtime.close()
 
 
 def _headline(view: RunView, style: Style) -> str:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.project import shown_path
 from mplp_lsp.cli.style import printable, write
-from mplp_lsp.cli.trace import chosen_run, known_runs
-from mplp_runtime.errors import RunUnknown
+from mplp_lsp.cli.trace import chosen_run, known_runs, recorded
 from mplp_runtime.trace.evidence import TRACE_FILE, write_evidence
 from mplp_runtime.trace.otlp import DEFAULT_ENDPOINT, send, shown_endpoint
 from mplp_runtime.trace.spans import spans_of
@@ -36,7 +33,7 @@ def export_command(
     stream = out or sys.stdout
     project = root_of(Path(root).absolute())
     view = chosen_run(run, known_runs(project))
-    text, events = asyncio.run(_recorded(project, view))
+    text, events = recorded(project, view)
     if evidence is not None:
         folder = Path(evidence).absolute()
         counts = write_evidence(folder, text, events)
@@ -64,19 +61,3 @@ def endpoint_of(named: str, configured: str | None) -> str:
     if not base:
         return DEFAULT_ENDPOINT
     return base if base.endswith(_PATH) else base.rstrip("/") + _PATH
-
-
-async def _recorded(project: Path, view: RunView) -> tuple[str, list[Mapping[str, Any]]]:
-    # From the state: the files may be encrypted, damaged, or tidied away.
-    from mplp_runtime.orchestrator.live import shown_record
-    from mplp_runtime.orchestrator.state import load_state
-    from mplp_runtime.runtime import Runtime
-
-    runtime = Runtime.open(project)
-    try:
-        state = runtime.vsl.read(lambda reading: load_state(reading, view.run_id))
-        if state is None:
-            raise RunUnknown(f"The run {view.run_id} is no longer in the state.")
-        return shown_record(state, runtime.vsl, runtime.clock)
-    finally:
-        await runtime.close()

@@ -23,9 +23,7 @@ def path_on_disk(uri: str) -> Path | None:
     if len(text) <= LONGEST_NAME and text.isascii():
         # No part of it is longer than the whole. A client may name thousands of files at once.
         return path
-    fits = len(text) < LONGEST_PATH and all(
-        len(os.fsencode(part)) <= LONGEST_NAME for part in path.parts
-    )
+    fits = len(text) < LONGEST_PATH and all(len(os.fsencode(part)) <= LONGEST_NAME for part in path.parts)
     return path if fits else None
 
 

@@ -159,3 +159,5 @@ def test_evidence_needs_neither_the_files_of_the_run_nor_that_they_are_sound(tmp
     for path in (tmp_path / "p/.mplp/traces").iterdir():
         path.unlink()
     assert mplp(tmp_path, "trace", "--root", "p", "--evidence", "evidence").out == before.out
+    shown = mplp(tmp_path, "trace", "--root", "p", "--json")
+    assert json.loads(shown.out)["status"] == "completed", "the trace itself as well"

@@ -48,9 +48,7 @@ def value_findings(pointer: Pointer, name: str, value: object, key: Key) -> Iter
     elif not isinstance(value, str) or not value.strip():
         yield _wrong_type(pointer, name, value, "a text that is not empty", key)
     elif kind == "path" and _leaves_the_project(value):
-        message = (
-            f"`{name}` leaves the project; a step stays inside. For example: {name} = {key.example}"
-        )
+        message = f"`{name}` leaves the project; a step stays inside. For example: {name} = {key.example}"
         yield setting_finding("settings-type-invalid", message, pointer)
     elif kind == "url" and not value.startswith(("http://", "https://")):
         yield _wrong_type(pointer, name, value, "an address that begins with http:// or https://", key)
