@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from mplp_lsp.cli.project import shown_path
 from mplp_lsp.cli.style import printable, write
@@ -14,9 +14,6 @@ from mplp_lsp.cli.trace import chosen_run, known_runs, recorded
 from mplp_runtime.trace.evidence import TRACE_FILE, write_evidence
 from mplp_runtime.trace.otlp import DEFAULT_ENDPOINT, send, shown_endpoint
 from mplp_runtime.trace.spans import spans_of
-
-if TYPE_CHECKING:
-    from mplp_runtime.orchestrator.views import RunView
 
 _PATH = "/v1/traces"
 
