@@ -10,6 +10,7 @@ import asyncio
 import io
 import json
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -42,13 +43,17 @@ def event_command(
 
     project = root_of(Path(root).absolute())
     with _opened(path, stream) as text:
-        return asyncio.run(_take_in(project, text, source, out or sys.stdout))
+        try:
+            return asyncio.run(_take_in(project, text, source, out or sys.stdout))
+        except asyncio.CancelledError as problem:
+            raise KeyboardInterrupt from problem
 
 
 async def _take_in(project: Path, text: TextIO, source: str, out: TextIO) -> int:
     from mplp_runtime.runtime import Runtime
 
     runtime = Runtime.open(project)
+    _end_at_control_c()
     waiting: queue.Queue[Numbered | None] = queue.Queue(_MOST_READ_AHEAD)
     try:
         _keep_state(runtime)
@@ -69,6 +74,14 @@ async def _take_in(project: Path, text: TextIO, source: str, out: TextIO) -> int
     told += [f"{counts.rejected} rejected"] if counts.rejected else []
     write(out, f"Events: {', '.join(told)}.\n")
     return 1 if counts.rejected else 0
+
+
+def _end_at_control_c() -> None:
+    """A handler of the loop wakes it whichever thread gets the signal; Windows has none, and its own way."""
+    task = asyncio.current_task()
+    if task is not None:
+        with suppress(NotImplementedError, RuntimeError, ValueError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
 
 
 def _keep_state(runtime: Runtime) -> None:

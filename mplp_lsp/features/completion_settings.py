@@ -176,9 +176,13 @@ def _keys(spot: Spot, start: int) -> Iterator[dict[str, object]]:
 
 
 def _is_taken_by_another(name: str, present: Mapping[str, object]) -> bool:
-    """A tool_call has either a `command` or a `server` with a `tool`."""
+    """A tool_call has either a `command` or a `server` with a `tool`; some keys belong to one of them."""
     if name == "command":
         return "server" in present or "tool" in present
+    if name == "arguments":
+        return "server" not in present
+    if name == "formatter":
+        return present.get("tool_kind") != "generator"
     return name in ("server", "tool") and "command" in present
 
 

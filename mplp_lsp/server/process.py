@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from datetime import datetime
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mplp_lsp.server.imports import import_one
 from mplp_lsp.server.pace import Pace
 from mplp_runtime.sources import Clock, system_clock
 
@@ -95,7 +95,7 @@ class ServerProcess:
         """A module that takes long to import, at its first use; the loop goes on meanwhile."""
         if module not in self._imported:
             # Not from `sys.modules`: what another thread is importing already stands there, half done.
-            self._imported[module] = await self.work(lambda: importlib.import_module(module))
+            self._imported[module] = await self.work(lambda: import_one(module))
         return self._imported[module]
 
     async def close(self) -> None:

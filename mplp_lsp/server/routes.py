@@ -8,13 +8,13 @@ was quick (`pace.py`), else in a worker, or always in a `worker`.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
 from mplp_lsp.features.token_legend import LEGEND
+from mplp_lsp.server.imports import import_one
 
 Takes = Literal["snapshot", "projects", "document", "position", "item"]
 Runs = Literal["now", "quick", "worker"]
@@ -234,7 +234,7 @@ BY_METHOD = {route.method: route for route in ROUTES}
 def answering(answer: str) -> Callable[..., Any]:
     """The function behind `Route.answer`."""
     module, _, function = answer.partition(":")
-    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    found: Callable[..., Any] = getattr(import_one(module), function)
     return found
 
 

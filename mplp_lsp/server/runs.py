@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -111,11 +110,19 @@ class Runs:
         """Shows runs of projects that have a state: interrupted ones, and those of other processes."""
         for root in self._desk.bench.roots:
             try:
-                # In a thread: what reads settings takes its time to import.
-                if await asyncio.to_thread(_has_state, root):
+                if await self._has_state(root):
                     await self.watch(root)
             except MplpError as error:
                 logger.warning("The state of %s cannot be shown: %s", root, error)
+
+    async def _has_state(self, root: Path) -> bool:
+        """Also where mplp.toml says that it lies elsewhere. Raises StoreError where that cannot be told."""
+        if (root / STATE_FILE).is_file():
+            return True
+        if not (root / "mplp.toml").is_file():
+            return False
+        opening = await self._process.imported("mplp_runtime.state_opening")
+        return bool(await self._process.work(lambda: opening.has_state(root)))
 
     def follow(self, run_id: str) -> None:
         """This session started the run: its questions come here."""
@@ -220,14 +227,3 @@ class Runs:
         except MplpError as error:
             # Answered elsewhere in this very moment, or the run has ended.
             self._desk.services.log(str(error))
-
-
-def _has_state(root: Path) -> bool:
-    """Also where mplp.toml says that it lies elsewhere. Raises StoreError where that cannot be told."""
-    if (root / STATE_FILE).is_file():
-        return True
-    if not (root / "mplp.toml").is_file():
-        return False
-    from mplp_runtime.state_opening import has_state
-
-    return has_state(root)

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from mplp_lsp.server.imports import import_one
+
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.views import RunView
     from mplp_runtime.runtime import Runtime
@@ -82,9 +84,8 @@ class RuntimeHost:
             self._runtimes[root] = opening
             try:
                 from mplp_lsp.workspace.scan import project_files
-                from mplp_runtime.runtime import Runtime
 
-                runtime = Runtime.open(
+                runtime = import_one("mplp_runtime.runtime").Runtime.open(
                     root, in_memory=in_memory, list_files=lambda folder: project_files(folder).files
                 )
                 runtime.runs.subscribe(lambda view: self._tell(root, view))

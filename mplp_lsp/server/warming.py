@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mplp_lsp.server.imports import import_one
 from mplp_lsp.server.routes import ROUTES
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def warm_up(process: ServerProcess, client: Client, view: ClientView) -> N
     try:
         for module in answering_modules():
             await _pause(process)
-            await process.work(lambda module=module: importlib.import_module(module))  # type: ignore[misc]
+            await process.work(lambda module=module: import_one(module))  # type: ignore[misc]
         await _pause(process)
         rehearsal = await process.imported("mplp_lsp.server.rehearsal")
         for piece in rehearsal.Rehearsal(process, client, view).pieces():

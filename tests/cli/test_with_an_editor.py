@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from tests.cli.process import HANDOFF, LIMIT_S, mplp, runs_python, started, write_project
+from tests.cli.process import HANDOFF, LIMIT_S, mplp, runs_python, started, until, write_project
 from tests.protocol.client import PLAIN, Client, ServerUnderTest, environment
 
 CAPABILITIES: dict[str, Any] = {
@@ -50,7 +50,8 @@ def test_a_run_of_the_command_line_shows_in_an_open_editor(tmp_path: Path) -> No
     plan = write_project(root, {"worker": GATED})
     with editor(tmp_path, root, plan) as server:
         client = server.client
-        assert titles(client, plan)[0] == "Propose, approve and run"
+        # Nothing is offered before the project has been read.
+        until(lambda: "Propose, approve and run" in titles(client, plan), "the offer to run")
         process = started(tmp_path, "run", plan, "--yes", "--trust")
         run_with(client, "running", "in_progress")
         assert titles(client, plan)[0] == "Cancel run (0/1 steps)"

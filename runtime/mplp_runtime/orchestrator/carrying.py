@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
@@ -40,6 +41,7 @@ class Carrying:
         self._instance = instance
         self.live: dict[str, LiveRun] = {}
         self.dropped: dict[str, RunState] = {}
+        self._settling = threading.Lock()
 
     async def begin(self, request: StartRequest, plan: Admitted, confirm_id: str | None) -> str:
         """Starts a run and carries it; its id. Raises RunInProgress, RunLeftOpen and StoreError."""
@@ -84,12 +86,16 @@ class Carrying:
 
     def settle(self, run_id: str) -> bool:
         """Makes a dropped run `interrupted` in the state too. Raises StoreError as long as it cannot."""
-        dropped = self.dropped.get(run_id)
-        if dropped is None:
-            return False
-        is_settled = self._manager.recovery.interrupt(run_id, instance=self._instance, error=dropped.error)
-        self.dropped.pop(run_id, None)
-        return is_settled
+        # One at a time: whoever came second would interrupt the run again after it was taken up.
+        with self._settling:
+            dropped = self.dropped.get(run_id)
+            if dropped is None:
+                return False
+            is_settled = self._manager.recovery.interrupt(
+                run_id, instance=self._instance, error=dropped.error
+            )
+            self.dropped.pop(run_id, None)
+            return is_settled
 
     async def _abandon_older(self, begun: Record) -> None:
         """Interrupted runs of the same plan are given up: resuming them would do things twice (D21)."""

@@ -1,0 +1,30 @@
+"""Imports at their first use, in whichever thread that is.
+
+Two threads that import packages which import each other can be given a half-made module: Python then prefers
+an error to waiting for ever. Ours import one after the other, and what still met a half-made module tries
+again.
+"""
+
+from __future__ import annotations
+
+import importlib
+import threading
+import time
+from types import ModuleType
+
+_ONE_AT_A_TIME = threading.RLock()
+_TRIES = 50
+_PAUSE_S = 0.02
+
+
+def import_one(name: str) -> ModuleType:
+    """The module. Raises ImportError where it cannot be imported, also after others have finished theirs."""
+    with _ONE_AT_A_TIME:
+        for _ in range(_TRIES):
+            try:
+                return importlib.import_module(name)
+            except ImportError as problem:
+                if "partially initialized" not in str(problem):
+                    raise
+                time.sleep(_PAUSE_S)
+        return importlib.import_module(name)
