@@ -41,6 +41,8 @@ def begun(folder: Path, server: ServerUnderTest, **changes: Any) -> tuple[Client
     )
     server.client.open(uri, text(plan(3, **changes)))
     server.client.diagnostics(uri)
+    # A command waits until the project is read; a hover before that says what it knows.
+    server.client.request("workspace/executeCommand", {"command": "mplp.serverStatus", "arguments": [{}]})
     return server.client, uri, answer["capabilities"]
 
 
