@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mplp_runtime.drift.looks import Drift, Drifted, drifted_files
 from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.families import Event
 from mplp_runtime.integration.files import FileIngest, file_update_event
 from mplp_runtime.psg.bulk import Growth
 from mplp_runtime.psg.files import FILE, file_nodes
@@ -71,8 +72,9 @@ class DriftCheck:
     def _reconcile(self, transaction: Transaction, found: list[Drifted]) -> None:
         modified = [each for each in found if each.drift == "modified"]
         if len(modified) <= MOST_EVENTS:
+            files = FileIngest(self.store, self.bus, self.graph, root=self.root)
             for each in modified:
-                self._ingest(transaction, each)
+                files.ingest_in(transaction, self._event(each))
         else:
             self._put_all(transaction, modified, "files_reconciled")
         self._put_all(transaction, [each for each in found if each.drift == "added"], "files_found")
@@ -82,8 +84,8 @@ class DriftCheck:
                 missing = {**node.data, "missing_since": timestamp(self.clock())}
                 self.graph.put(transaction, FILE, each.path, missing, event_type="file_missing")
 
-    def _ingest(self, transaction: Transaction, each: Drifted) -> None:
-        event = file_update_event(
+    def _event(self, each: Drifted) -> Event:
+        return file_update_event(
             self.bus.stamper,
             file_path=each.path,
             change_type="modified",
@@ -93,7 +95,6 @@ class DriftCheck:
             content_hash=each.content_hash,
             size_bytes=each.size_bytes,
         )
-        FileIngest(self.store, self.bus, self.graph, root=self.root).ingest_in(transaction, event)
 
     def _put_all(self, transaction: Transaction, files: list[Drifted], event_type: str) -> None:
         """Many nodes and one event."""

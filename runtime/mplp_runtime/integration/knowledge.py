@@ -57,9 +57,9 @@ def node_of(envelope: Mapping[str, Json]) -> tuple[str, str]:
     return TOOL_CALL, str(payload["invocation_id"])
 
 
-def failing_pipelines(reading: Reading, *, since: int = 0) -> list[Failure]:
-    """CI pipelines whose newest finished run failed; of what was heard after the Lamport time `since`."""
-    newest = _newest(reading, CI_RUN, ("ci_provider", "pipeline_id"), since)
+def failing_pipelines(reading: Reading) -> list[Failure]:
+    """CI pipelines whose newest finished run failed."""
+    newest = _newest(reading, CI_RUN, ("ci_provider", "pipeline_id"))
     return [
         Failure(
             f"{data['pipeline_id']} of {data['ci_provider']} (run {data['run_id']})",
@@ -74,7 +74,7 @@ def failing_pipelines(reading: Reading, *, since: int = 0) -> list[Failure]:
 def failing_tools(reading: Reading, tool_ids: Iterable[str]) -> list[Failure]:
     """Those of the named tools whose newest finished call failed."""
     wanted = frozenset(tool_ids)
-    newest = _newest(reading, TOOL_CALL, ("tool_id",), 0) if wanted else []
+    newest = _newest(reading, TOOL_CALL, ("tool_id",)) if wanted else []
     return [
         Failure(str(data["tool_id"]), data["lamport"])
         for data in newest
@@ -82,11 +82,11 @@ def failing_tools(reading: Reading, tool_ids: Iterable[str]) -> list[Failure]:
     ]
 
 
-def _newest(reading: Reading, type_: str, group: tuple[str, ...], since: int) -> list[dict[str, Json]]:
+def _newest(reading: Reading, type_: str, group: tuple[str, ...]) -> list[dict[str, Json]]:
     found: dict[tuple[Json, ...], dict[str, Json]] = {}
     for node in reading.nodes(type_):
         data = dict(node.data)
-        if data.get("status") not in FINAL or data["lamport"] <= since:
+        if data.get("status") not in FINAL:
             continue
         name = tuple(data.get(member) for member in group)
         if name not in found or found[name]["lamport"] < data["lamport"]:
