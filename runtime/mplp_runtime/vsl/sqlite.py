@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import queue
 import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.filesystems import supports_write_ahead_log
-from mplp_runtime.vsl.group_commit import Unit, commit_together, settle
+from mplp_runtime.vsl.group_commit import Unit, commit_together
 from mplp_runtime.vsl.interface import Json, Reading, T, Transaction
 from mplp_runtime.vsl.operations import StoreOperations
 from mplp_runtime.vsl.schema import database_uri, migrate, refuse_newer
@@ -24,10 +21,10 @@ from mplp_runtime.vsl.sqlite_errors import store_error
 from mplp_runtime.vsl.sqlite_transaction import SqliteReading
 from mplp_runtime.vsl.transaction_handle import TransactionHandle
 from mplp_runtime.vsl.values import MISPLACED_TRANSACTION, StoreLimits
+from mplp_runtime.vsl.writer_thread import WriterThread
 
 Journal = Literal["wal", "delete"]
 _PAGE_BYTES = 4096
-_PAUSE_S = 0.001
 _JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
 
 
@@ -68,14 +65,10 @@ class SqliteStore(StoreOperations):
         self._writer = self._open_writer(wanted)
         self._identity = _identity_of(path)
         self._readers: deque[sqlite3.Connection] = deque()
-        self._waiting: queue.SimpleQueue[Unit | None] = queue.SimpleQueue()
         self._reads = threading.local()
-        self._gate = threading.Lock()
         self._version_lock = threading.Lock()
-        self._is_closed = False
         self._shows_sealed = False
-        self._thread = threading.Thread(target=self._write_until_closed, name="mplp-state", daemon=True)
-        self._thread.start()
+        self._thread = WriterThread(self._commit, self._limits)
 
     async def get(self, key: str, transaction: TransactionHandle | None = None) -> Json | None:
         if transaction is not None:
@@ -85,23 +78,13 @@ class SqliteStore(StoreOperations):
             return SqliteReading(connection, shows_sealed=self._shows_sealed).get(key)
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
-        # No event tells of room: it is made on the writer's thread, for callers on any loop.
-        while self._is_full():  # noqa: ASYNC110
-            await asyncio.sleep(_PAUSE_S)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._submit(Unit(work, future, loop))
-        return await future
+        return await self._thread.run(work)
 
     def transact_sync(self, work: Callable[[Transaction], T]) -> T:
         # With a rollback journal a commit waits until nobody reads.
-        if threading.current_thread() is self._thread or self._read_depth() > 0:
+        if self._thread.is_current or self._read_depth() > 0:
             raise RuntimeError(MISPLACED_TRANSACTION)
-        while self._is_full():
-            time.sleep(_PAUSE_S)
-        future: Future[T] = Future()
-        self._submit(Unit(work, future))
-        return future.result()
+        return self._thread.run_sync(work)
 
     def read(self, work: Callable[[Reading], T]) -> T:
         with self._reader() as connection:
@@ -125,15 +108,10 @@ class SqliteStore(StoreOperations):
 
     def close(self) -> None:
         """Commits what is waiting, then closes. Later calls raise StoreError. Closing twice is fine."""
-        with self._gate:
-            if self._is_closed:
-                return
-            self._is_closed = True
-            self._waiting.put(None)
-        self._thread.join()
-        self._close_readers()
-        with self._version_lock:
-            self._writer.close()
+        if self._thread.close():
+            self._close_readers()
+            with self._version_lock:
+                self._writer.close()
 
     def _connect(self, mode: Literal["rwc", "rw"]) -> sqlite3.Connection:
         # Only the writer may make the file: a reader that did would find an empty state in it.
@@ -193,7 +171,7 @@ class SqliteStore(StoreOperations):
     @contextmanager
     def _reader(self) -> Iterator[sqlite3.Connection]:
         """A read connection of the pool. A connection is used by one thread at a time."""
-        if threading.current_thread() is self._thread and self._is_in_transaction():
+        if self._thread.is_current and self._writer.in_transaction:
             raise RuntimeError("inside a transaction, read through it")
         with self._errors():
             self._refuse_if_closed()
@@ -207,7 +185,7 @@ class SqliteStore(StoreOperations):
             finally:
                 self._readers.append(connection)
                 # Whichever of the two comes second, `close` or this, finds the connection.
-                if self._is_closed:
+                if not self._is_open():
                     self._close_readers()
 
     def _close_readers(self) -> None:
@@ -215,50 +193,22 @@ class SqliteStore(StoreOperations):
             with suppress(IndexError):
                 self._readers.pop().close()
 
-    def _is_in_transaction(self) -> bool:
-        return self._writer.in_transaction
+    def _is_open(self) -> bool:
+        return not self._thread.is_closed
 
     def _refuse_if_closed(self) -> None:
-        if self._is_closed:
+        if self._thread.is_closed:
             raise StoreError("The state is closed.")
-
-    def _submit(self, unit: Unit) -> None:
-        with self._gate:
-            self._refuse_if_closed()
-            self._waiting.put(unit)
 
     def _read_depth(self) -> int:
         """How many reads the calling thread is inside of."""
         depth: int = getattr(self._reads, "depth", 0)
         return depth
 
-    def _is_full(self) -> bool:
-        return self._waiting.qsize() >= self._limits.pending and not self._is_closed
-
-    def _write_until_closed(self) -> None:
-        is_open = True
-        while is_open:
-            units: list[Unit] = []
-            unit = self._waiting.get()
-            while unit is not None:
-                units.append(unit)
-                if len(units) >= self._limits.batch:
-                    break
-                try:
-                    unit = self._waiting.get_nowait()
-                except queue.Empty:
-                    break
-            is_open = unit is not None
-            settle(
-                commit_together(
-                    self._writer,
-                    units,
-                    self._limits,
-                    self.path,
-                    self._loss(),
-                    shows_sealed=self._shows_sealed,
-                )
-            )
+    def _commit(self, units: Sequence[Unit]) -> Sequence[Unit]:
+        return commit_together(
+            self._writer, units, self._limits, self.path, self._loss(), shows_sealed=self._shows_sealed
+        )
 
     def _loss(self) -> StoreError | None:
         """Why nothing more can be kept: SQLite would go on writing to a file that no longer has a name."""

@@ -211,7 +211,7 @@ async def test_a_caller_that_gave_up_before_its_turn_changes_nothing(tmp_path: P
     other.execute("BEGIN IMMEDIATE")
     first = asyncio.create_task(store.set("first", 1))
     await asyncio.sleep(0)
-    while store._waiting.qsize():
+    while store._thread._waiting.qsize():
         await asyncio.sleep(0.001)
     given_up = asyncio.create_task(store.set("given up", 1))
     await asyncio.sleep(0)
