@@ -12,6 +12,7 @@ from mplp_lsp.features.explanations import EXPLAIN_KIND, explanations
 from mplp_lsp.features.fix_all import FIX_ALL_KIND, all_fixed, can_fix_all
 from mplp_lsp.features.fixes import Fix, fixes
 from mplp_lsp.features.member_offers import QUICK_FIX, gathered_offers
+from mplp_lsp.features.merge_conflicts import merge_conflict_offers
 from mplp_lsp.features.new_documents import NEW_KIND, new_documents
 from mplp_lsp.features.offers import REWRITE, Offer, Wanted, action_of, is_lazy
 from mplp_lsp.features.places import STEPS, offsets_of, steps_between
@@ -189,6 +190,7 @@ def _refactorings(snapshot: Snapshot, document: Document, start: int, end: int) 
 
 _OFFERS: tuple[tuple[tuple[str, ...], _Offers], ...] = (
     ((QUICK_FIX,), _quick_fixes),
+    ((QUICK_FIX,), merge_conflict_offers),
     ((REWRITE, EXTRACT), _refactorings),
     ((FIX_ALL_KIND,), _fix_all),
     ((NEW_KIND,), new_documents),
