@@ -25,8 +25,8 @@ from mplp_lsp.workspace.changes import FileChange, FileState, Quiet, Settled
 from mplp_lsp.workspace.disk import Stamp
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.projects import Projects
-from mplp_lsp.workspace.scan import SKIPPED_FOLDERS
 from mplp_runtime.errors import MplpError
+from mplp_runtime.project_listing import SKIPPED_FOLDERS
 
 if TYPE_CHECKING:
     from mplp_runtime.runtime import Runtime

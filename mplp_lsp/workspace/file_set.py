@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mplp_lsp.workspace.git_files import git_ignored
 from mplp_lsp.workspace.globs import matches
-from mplp_lsp.workspace.scan import SKIPPED_FOLDERS
+from mplp_runtime.project_listing import SKIPPED_FOLDERS
 
 MAX_FOLDERS = 8_192
 """inotify gives one watch per folder, and a user has a few ten thousand for all programs together."""

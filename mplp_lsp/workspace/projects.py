@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mplp_lsp.workspace.kinds import STATE_FOLDER
-from mplp_lsp.workspace.scan import SKIPPED_FOLDERS
+from mplp_runtime.project_listing import SKIPPED_FOLDERS
 
 ROOT_MARKS = (".mplp", "mplp.toml", ".git", ".hg", ".svn", ".jj")
 """What makes a folder a project root. Any of them counts; the nearest folder that has one wins."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,9 @@ from mplp_lsp.workspace.kinds import (
     by_rules,
     may_be_ours,
 )
+from mplp_runtime.project_listing import MOST_FILES, SKIPPED_FOLDERS, walked
 
-MAX_FILES = 20_000
+MAX_FILES = MOST_FILES
 """How many files a list holds where nobody asks for more."""
 
 MOST_OPENED_FILES = 100_000
@@ -30,13 +31,6 @@ MOST_OPENED_FILES = 100_000
 
 MAX_LISTED_FILES = 200_000
 """How many names are looked at: a document that is ours by its name is found among many foreign files."""
-
-SKIPPED_FOLDERS = frozenset(
-    {STATE_FOLDER, ".git", ".hg", ".svn", ".jj", "CVS", "node_modules", "bower_components", "vendor"}
-    | {".venv", "venv", "site-packages", "__pycache__", ".tox", ".nox", ".eggs", ".cache", ".idea", ".vscode"}
-    | {".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".gradle", ".terraform", ".next"}
-)
-"""Never entered and never reported. `.mplp` is here so that our timeline cannot feed itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,36 +84,6 @@ def project_files(root: Path, *, limit: int = MAX_FILES, include: tuple[str, ...
                 return FileList(root, tuple(sorted(found)), is_cut=True)
             found.append(relative)
     return FileList(root, tuple(sorted(found)))
-
-
-def walked(root: Path, *, max_depth: int = 64) -> Iterator[str]:
-    """Regular files below `root`, nearer ones first; relative paths with `/`, non-UTF-8 names as surrogates.
-
-    Links are never followed: a target inside the root is found by its own name (following would show each
-    document twice), one outside is not ours, and a loop cannot happen. FIFOs and devices are left out.
-    """
-    level = [""]
-    for _ in range(max_depth):
-        deeper: list[str] = []
-        for folder in level:
-            try:
-                with os.scandir(root / folder) as listing:
-                    entries = sorted(listing, key=lambda entry: entry.name)
-            except OSError:
-                continue
-            for entry in entries:
-                relative = f"{folder}{entry.name}"
-                try:
-                    if entry.is_dir(follow_symlinks=False):
-                        if entry.name not in SKIPPED_FOLDERS:
-                            deeper.append(f"{relative}/")
-                    elif entry.is_file(follow_symlinks=False):
-                        yield relative
-                except OSError:
-                    continue
-        if not deeper:
-            return
-        level = deeper
 
 
 def by_names(files: FileList, rules: FileRules = NO_RULES) -> Named:

@@ -11,7 +11,8 @@ from mplp_lsp.workspace.disk import Stamp
 from mplp_lsp.workspace.foreign_files import ForeignFiles
 from mplp_lsp.workspace.git_files import git_files
 from mplp_lsp.workspace.kinds import FileRules, may_be_ours
-from mplp_lsp.workspace.scan import Heads, by_names, candidates, project_files, walked
+from mplp_lsp.workspace.scan import Heads, by_names, candidates, project_files
+from mplp_runtime.project_listing import walked
 
 PLAN = (
     '{"meta": {}, "plan_id": "", "context_id": "", "title": "", "objective": "", "status": "", "steps": []}'
