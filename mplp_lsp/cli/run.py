@@ -16,6 +16,7 @@ from mplp_lsp.cli.live import Live, seconds
 from mplp_lsp.cli.project import absolute, read_projects, shown_path
 from mplp_lsp.cli.prompt import Prompt
 from mplp_lsp.cli.style import Style, is_terminal, printable
+from mplp_lsp.cli.trace import SEALED_TRACE
 from mplp_runtime.errors import MplpError, RunRefused
 from mplp_runtime.sources import Clock, system_clock
 
@@ -255,6 +256,8 @@ class _Session:
             self._live.line(f"  {printable(view.error)}")
         if view.trace_path:
             self._live.line(f"  trace: {printable(shown_path(self._root / view.trace_path))}")
+        elif view.is_sealed:
+            self._live.line(f"  trace: {SEALED_TRACE.format(run=view.run_id[:8])}")
         else:
             why = "cannot be written to" if self._trusted else "is not trusted (see --trust)"
             self._live.line(f"  No trace was kept: the folder {why}.")

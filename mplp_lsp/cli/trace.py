@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "interrupted": "yellow"}
 
+SEALED_TRACE = "kept encrypted; `mplp-lsp trace {run} --json` shows it"
+"""What stands in the place of the path of a trace that only the state's key opens."""
+
 
 def trace_command(
     run: str | None, *, root: str, as_json: bool = False, all_runs: bool = False, out: TextIO | None = None
@@ -134,6 +137,8 @@ def _described(view: RunView, root: Path, style: Style) -> list[str]:
             lines.extend(failure_lines(step, style))
     if view.trace_path:
         lines.append(f"trace:    {printable(shown_path(root / view.trace_path))}")
+    if view.is_sealed:
+        lines.append(f"trace:    {SEALED_TRACE.format(run=view.run_id[:8])}")
     if view.timeline_path:
         lines.append(f"timeline: {printable(shown_path(root / view.timeline_path))}")
     return lines

@@ -24,16 +24,17 @@ VIEWS = "views"
 
 
 async def shown_view(
-    services: Services, snapshot: Snapshot, text: str, *, virtual_uri: str | None, file_name: str
+    services: Services, snapshot: Snapshot, text: str, *, virtual_uri: str | None, file_name: str | None
 ) -> dict[str, Any]:
     """Opens `text` in the editor; what was opened as `uri` (None where nothing could be) and `shown`.
 
-    `virtual_uri` is None for a text that the server could not make again from its URI.
+    `virtual_uri` is None for a text that the server could not make again from its URI, `file_name` for one
+    that must not be on the disk as it is.
     """
     if virtual_uri is not None and snapshot.client.text_document_content:
         return {"uri": virtual_uri, "shown": await services.show_document(virtual_uri)}
     root = snapshot.root
-    if not snapshot.client.show_document or root is None:
+    if not snapshot.client.show_document or root is None or file_name is None:
         return {"uri": None, "shown": False}
     path = await _kept(services, root, file_name, text)
     if path is None:

@@ -44,7 +44,7 @@ def doors(state: PlanState, uri: str) -> Iterator[Door]:
 def _looking_doors(state: PlanState, uri: str) -> Iterator[Door]:
     """What changes nothing, or only the text in the editor: in the menu, below all else."""
     run = state.run
-    if run is not None and run.trace_path is not None:
+    if run is not None and run.has_trace:
         yield Door(
             "Show trace as text", "mplp.showTrace", {"run": run.run_id, "format": "text"}, is_lens=False
         )
@@ -71,7 +71,7 @@ def _next_doors(state: PlanState, uri: str) -> Iterator[Door]:
             yield Door("Dry run", "mplp.dryRunPlan", {"uri": uri}, is_lens=False)
     if state.is_complete and (run is None or run.status != "interrupted" or run.simulated):
         yield from _start_doors(state, uri)
-    if run is not None and run.trace_path is not None:
+    if run is not None and run.has_trace:
         yield Door("Show trace", "mplp.showTrace", {"run": run.run_id})
 
 
@@ -79,7 +79,7 @@ def _live_doors(run: RunView) -> Iterator[Door]:
     kind = "dry run" if run.simulated else "run"
     progress = f"{run.finished_steps}/{len(run.steps)} steps"
     yield Door(f"Cancel {kind} ({progress})", "mplp.cancelRun", {"run": run.run_id})
-    if run.trace_path is not None:
+    if run.has_trace:
         yield Door("Show trace", "mplp.showTrace", {"run": run.run_id})
     for question in run.questions:
         yield from _question_doors(question)

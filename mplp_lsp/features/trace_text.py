@@ -47,6 +47,8 @@ def _lines(view: RunView, plan: Document | None) -> Iterator[str]:
     yield ""
     if view.trace_path:
         yield f"trace: {view.trace_path}"
+    if view.is_sealed:
+        yield "trace: kept encrypted"
     if view.timeline_path:
         yield f"timeline: {view.timeline_path}"
 

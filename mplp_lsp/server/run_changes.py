@@ -34,7 +34,7 @@ def in_lenses(view: RunView | None) -> object:
         view.finished_steps,
         len(view.steps),
         view.questions,
-        view.trace_path,
+        view.has_trace,
         is_interrupted,
     )
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from mplp_lsp.features.doors import Door, doors
+from mplp_lsp.features.plan_state import plan_state
 from mplp_lsp.features.virtual_documents import SCHEMES
 from mplp_lsp.server.capabilities import VIRTUAL_SCHEMES
 from mplp_lsp.text.uris import path_of, uri_of
@@ -365,3 +367,36 @@ def test_a_failed_run_leaves_its_words(tmp_path: Path) -> None:
         assert after["steps"][0]["status"] == "failed"
 
     played(Session(tmp_path), story)
+
+
+def test_the_trace_of_an_encrypted_state_is_shown_and_leaves_no_readable_copy(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "project", {"greeter": GREET}, status="approved")
+    key = tmp_path / "key"
+    key.write_text("ab" * 32)
+    key.chmod(0o600)
+    settings = plan.parent / "mplp.toml"
+    settings.write_text(settings.read_text() + f'[state]\nencryption_key_file = "{key}"\n')
+
+    async def story(session: Session) -> None:
+        view = await session.run("runPlan", uri=uri_of(plan))
+        await session.runtimes[plan.parent].runs.wait(view["run_id"])
+        assert "Show trace" in {door.title for door in doors_of(session, plan)}
+        answer = await session.run("showTrace", uri=uri_of(plan))
+        assert json.loads(answer["text"])["status"] == "completed"
+        assert (answer["trace_path"], answer["shown"], session.shown) == (None, False, [])
+        as_lines = await session.run("showTrace", uri=uri_of(plan), format="text")
+        assert "trace: kept encrypted" in as_lines["text"]
+        assert not (plan.parent / ".mplp" / "views").exists()
+        session.client = VIRTUAL
+        shown = await session.run("showTrace", uri=uri_of(plan))
+        assert (session.shown, shown["shown"]) == ([shown["uri"]], True)
+
+    played(Session(plan.parent), story)
+
+
+def doors_of(session: Session, plan: Path) -> list[Door]:
+    snapshot = session.snapshot(uri_of(plan))
+    document = snapshot.document(uri_of(plan))
+    state = None if document is None else plan_state(snapshot, document)
+    assert state is not None
+    return list(doors(state, uri_of(plan)))

@@ -154,7 +154,8 @@ export class Commands {
   }
 
   private async showTrace(answer: unknown): Promise<void> {
-    if (typeof (answer as { text?: string } | null)?.text === "string") {
+    const shown = answer as { text?: string; shown?: boolean } | null;
+    if (typeof shown?.text === "string" && shown.shown === true) {
       // The server has opened the text by itself.
       return;
     }

@@ -19,7 +19,7 @@ from mplp_runtime.trace.document import TraceHead, trace_text
 from mplp_runtime.trace.files import write_atomically
 from mplp_runtime.trace.recorder import TraceRecorder
 from mplp_runtime.trace.writer import TraceParts, TraceWriter
-from mplp_runtime.vsl.file_protection import PLAIN
+from mplp_runtime.vsl.file_protection import PLAIN, SEALED_SUFFIX
 from mplp_runtime.vsl.interface import Reading, StoredEvent, ValueStateLayer
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,11 @@ _EVENTS_AT_ONCE = 1_000
 def trace_file(folder: Path, trace_id: str) -> Path:
     """The trace document of a run, in the state folder."""
     return folder / TRACES / f"{trace_id}.trace.json"
+
+
+def sealed_file(path: Path) -> Path:
+    """Where a trace or timeline lies instead while the state is encrypted."""
+    return path.with_name(path.name + SEALED_SUFFIX)
 
 
 def timeline_file(folder: Path, trace_id: str) -> Path:
@@ -80,6 +85,11 @@ class RunFiles:
     def is_written(self) -> bool:
         """Whether there are files that can be shown: encrypted ones are not."""
         return self._writer is not None and not self._is_sealed
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether there are files, and they are encrypted."""
+        return self._writer is not None and self._is_sealed
 
     async def close(self) -> None:
         """Writes what is left; both files are complete afterwards."""

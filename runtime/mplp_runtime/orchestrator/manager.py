@@ -26,7 +26,7 @@ from mplp_runtime.orchestrator.admission import (
 )
 from mplp_runtime.orchestrator.beginning import held, refuse_if_left_open
 from mplp_runtime.orchestrator.carrying import Carrying
-from mplp_runtime.orchestrator.live import trace_file
+from mplp_runtime.orchestrator.live import sealed_file, trace_file
 from mplp_runtime.orchestrator.notices import Notices
 from mplp_runtime.orchestrator.others import OtherRuns
 from mplp_runtime.orchestrator.records import Record
@@ -252,15 +252,15 @@ class RunManager:
         owner = claim["pid"] if claim is not None and claim["run_id"] == run["run_id"] else None
         trace = timeline = None
         live, folder = self._carrying.live.get(state.run_id), self._runtime.folder
+        path = None if folder is None else trace_file(folder, run["trace_id"])
         # A run that began in memory has no files, even if the state moved into the folder since.
-        if (
-            live.files.is_written
-            if live is not None
-            else folder and trace_file(folder, run["trace_id"]).exists()
-        ):
+        if live.files.is_written if live is not None else path is not None and path.exists():
             trace = f".mplp/traces/{run['trace_id']}.trace.json"
             timeline = f".mplp/traces/{run['trace_id']}.events.ndjson"
-        return state.view(owner_pid=owner, trace_path=trace, timeline_path=timeline)
+        is_sealed = trace is None and (
+            live.files.is_sealed if live is not None else path is not None and sealed_file(path).exists()
+        )
+        return state.view(owner_pid=owner, trace_path=trace, timeline_path=timeline, is_sealed=is_sealed)
 
     def has_lost_runs(self) -> bool:
         """Whether `recover` has anything to do."""

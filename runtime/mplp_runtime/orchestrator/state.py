@@ -107,7 +107,14 @@ class RunState:
         """The views of these steps must be made again."""
         self._stale.update(step_ids)
 
-    def view(self, *, owner_pid: int | None, trace_path: str | None, timeline_path: str | None) -> RunView:
+    def view(
+        self,
+        *,
+        owner_pid: int | None,
+        trace_path: str | None,
+        timeline_path: str | None,
+        is_sealed: bool = False,
+    ) -> RunView:
         """The run as it stands, an immutable value."""
         self._find_blocked()
         run = self.run
@@ -133,6 +140,7 @@ class RunState:
             owner_pid=owner_pid,
             trace_path=trace_path,
             timeline_path=timeline_path,
+            is_sealed=is_sealed,
         )
 
     def questions(self) -> tuple[Question, ...]:

@@ -60,7 +60,10 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """One run, as it stands. `generation` rises with each run of the same plan."""
+    """One run, as it stands. `generation` rises with each run of the same plan.
+
+    `is_sealed`: trace and timeline are kept encrypted, so that no path leads to anything that can be read.
+    """
 
     run_id: str
     plan_id: str
@@ -78,6 +81,12 @@ class RunView:
     owner_pid: int | None = None
     trace_path: str | None = None
     timeline_path: str | None = None
+    is_sealed: bool = False
+
+    @property
+    def has_trace(self) -> bool:
+        """Whether a trace is kept, as a document to open or encrypted."""
+        return self.trace_path is not None or self.is_sealed
 
     @property
     def is_live(self) -> bool:

@@ -17,6 +17,7 @@ from mplp_runtime.vsl.cipher import Cipher
 from mplp_runtime.vsl.values import Sealed
 
 REDACTED = "[redacted]"
+SEALED_SUFFIX = ".sealed"
 
 # ASCII, as in the store: a lone surrogate in a tool's output has no UTF-8 form.
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
@@ -88,7 +89,7 @@ class Encrypting:
     they are no documents of the protocol.
     """
 
-    suffix = ".sealed"
+    suffix = SEALED_SUFFIX
 
     def __init__(self, cipher: Cipher) -> None:
         self._cipher = cipher
