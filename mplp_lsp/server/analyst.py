@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from mplp_lsp.server import right_of_way
 from mplp_lsp.server.garbage import lasting_objects
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.publish import Publisher, Report, report_of
@@ -227,6 +228,7 @@ class Analyst:
         """Whoever sees the first findings will ask for something next."""
         if not self._is_warm:
             self._is_warm = True
+            right_of_way.begin()
             warming = warm_up(self._process, self._bench.client, self._bench.view)
             self._spawn(warming, "making ready to answer")
 
@@ -256,7 +258,8 @@ class Analyst:
                 look = self._begin_look()
                 started = time.perf_counter()
                 before = self._bench.document(uri)
-                report = await self._report_in_worker(uri)
+                with right_of_way.taken():
+                    report = await self._report_in_worker(uri)
                 self._took_s[key] = time.perf_counter() - started
                 now = self._bench.document(uri)
                 if report is not None and before is not None and now is not None and now.text is before.text:
@@ -293,6 +296,7 @@ class Analyst:
             # Who has just opened or edited a document waits for that one.
             await asyncio.wait([work.task for work in self._working.values()], timeout=LONGEST_FIRST_S)
         while self._queue:
+            await right_of_way.until_free(LONGEST_FIRST_S)
             key = self._next_in_queue()
             uri = self._queue.pop(key)
             try:

@@ -27,6 +27,7 @@ from mplp_lsp.server.progress import Progress
 from mplp_lsp.server.publish import Publisher
 from mplp_lsp.server.pull import Pulls
 from mplp_lsp.server.refresh import Refresh
+from mplp_lsp.server.right_of_way import taken
 from mplp_lsp.server.routes import BY_METHOD
 from mplp_lsp.server.runs import Runs
 from mplp_lsp.server.services import SessionServices
@@ -161,6 +162,10 @@ class Desk:
         return await run_command(self.services, name, arguments)
 
     def notification(self, method: str, params: Any) -> None:
+        with taken():
+            self._notification(method, params)
+
+    def _notification(self, method: str, params: Any) -> None:
         notice = self._notices.get(method)
         if notice is None:
             return

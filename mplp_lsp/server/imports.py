@@ -12,6 +12,8 @@ import threading
 import time
 from types import ModuleType
 
+from mplp_lsp.server.right_of_way import giving_way
+
 _ONE_AT_A_TIME = threading.RLock()
 _TRIES = 50
 _PAUSE_S = 0.02
@@ -19,7 +21,7 @@ _PAUSE_S = 0.02
 
 def import_one(name: str) -> ModuleType:
     """The module. Raises ImportError where it cannot be imported, also after others have finished theirs."""
-    with _ONE_AT_A_TIME:
+    with _ONE_AT_A_TIME, giving_way():
         for _ in range(_TRIES):
             try:
                 return importlib.import_module(name)

@@ -39,6 +39,8 @@ class ServerProcess:
         self._workers = ThreadPoolExecutor(
             max_workers=max(2, min(4, os.cpu_count() or 2)), thread_name_prefix="mplp-work"
         )
+        # What nobody waits for has a thread of its own, where it may stop without holding up a worker.
+        self._background = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mplp-background")
         self._runtimes: RuntimeHost | None = None
         self._imported: dict[str, ModuleType] = {}
 
@@ -86,16 +88,23 @@ class ServerProcess:
 
     async def work(self, task: Callable[[], T]) -> T:
         """Runs `task` in a worker thread, in this context; cancelled once the process closes."""
+        return await self._run_in(self._workers, task)
+
+    async def work_behind(self, task: Callable[[], T]) -> T:
+        """The same for what nobody waits for: one task at a time, beside the workers."""
+        return await self._run_in(self._background, task)
+
+    async def _run_in(self, pool: ThreadPoolExecutor, task: Callable[[], T]) -> T:
         if self._is_closed:
             raise asyncio.CancelledError
         context = copy_context()
-        return await self.loop.run_in_executor(self._workers, lambda: context.run(task))
+        return await self.loop.run_in_executor(pool, lambda: context.run(task))
 
     async def imported(self, module: str) -> Any:
         """A module that takes long to import, at its first use; the loop goes on meanwhile."""
         if module not in self._imported:
             # Not from `sys.modules`: what another thread is importing already stands there, half done.
-            self._imported[module] = await self.work(lambda: import_one(module))
+            self._imported[module] = await self.work_behind(lambda: import_one(module))
         return self._imported[module]
 
     async def close(self) -> None:
@@ -103,4 +112,5 @@ class ServerProcess:
         self._is_closed = True
         if self._runtimes is not None:
             await self._runtimes.close()
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._workers, self._background):
+            pool.shutdown(wait=False, cancel_futures=True)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from mplp_lsp.server.garbage import lasting_objects
 from mplp_lsp.server.messages import RequestError
 from mplp_lsp.server.process import ServerProcess
+from mplp_lsp.server.right_of_way import taken
 from mplp_lsp.text.uris import key_of
 
 T = TypeVar("T")
@@ -51,7 +52,8 @@ class Turns:
                 return work()
 
         async def both() -> None:
-            then(await self._process.work(lasting))
+            with taken():
+                then(await self._process.work(lasting))
 
         self._slow[key] = both
         if key not in self._lines:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from mplp_lsp.server import right_of_way
 from mplp_lsp.server.imports import import_one
 from mplp_lsp.server.routes import ROUTES
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 PAUSE_S = 0.005
 """Between two pieces, so that a keystroke never waits for more than one."""
-QUIET_S = 0.04
+QUIET_S = 0.1
 """Who types at full speed, or has just asked for something, is not disturbed."""
 MOST_PAUSES = 5
 """Somebody who never pauses needs the pieces too."""
@@ -48,12 +49,12 @@ async def warm_up(process: ServerProcess, client: Client, view: ClientView) -> N
     try:
         for module in answering_modules():
             await _pause(process)
-            await process.work(lambda module=module: import_one(module))  # type: ignore[misc]
+            await process.work_behind(lambda module=module: import_one(module))  # type: ignore[misc]
         await _pause(process)
         rehearsal = await process.imported("mplp_lsp.server.rehearsal")
         for piece in rehearsal.Rehearsal(process, client, view).pieces():
             await _pause(process)
-            await process.work(piece)
+            await process.work_behind(piece)
     except asyncio.CancelledError:
         # The session that it was done for has ended; the next one may want it.
         process.is_warm = False
@@ -78,6 +79,7 @@ async def _pause(process: ServerProcess) -> None:
     """Until no client has said anything for a moment, or for as long as that is worth waiting for."""
     await asyncio.sleep(PAUSE_S)
     for _ in range(MOST_PAUSES):
+        await right_of_way.until_free(QUIET_S)
         missing_s = QUIET_S - process.quiet_for_s()
         if missing_s <= 0:
             return
@@ -93,7 +95,7 @@ async def make_ready_for_keys(process: ServerProcess, document_now: Callable[[],
             return
         if document.kind != "plan" or _GRAPH in document.lineage:
             # It has been looked at.
-            await process.work(partial(_ready_for_keys, document))
+            await process.work_behind(partial(_ready_for_keys, document))
             return
 
 
