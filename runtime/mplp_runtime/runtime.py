@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from mplp_runtime.ael.handlers import Handler, Handlers
 from mplp_runtime.approvals import Approvals
 from mplp_runtime.approvals_after_merges import propose_again
 from mplp_runtime.drift.active import ActiveDrift
 from mplp_runtime.drift.check import DriftCheck
-from mplp_runtime.errors import SettingsInvalid, StoreError
+from mplp_runtime.errors import SettingsInvalid
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
+from mplp_runtime.following import Answerer, answered, changes, record_of
 from mplp_runtime.integration.intake import Intake
 from mplp_runtime.lazy_store import LazyStore
 from mplp_runtime.learning.collector import Collector
+from mplp_runtime.loaded_plan import LoadedPlan, load_plan
 from mplp_runtime.orchestrator import records
-from mplp_runtime.orchestrator.live import TRACES
-from mplp_runtime.orchestrator.manager import RunManager
+from mplp_runtime.orchestrator.manager import RunManager, StartRequest
+from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.project_listing import walked_files
 from mplp_runtime.psg.documents import Documents
 from mplp_runtime.psg.graph import Graph
+from mplp_runtime.psg.impact import Touched, impact
 from mplp_runtime.settings import Settings, load_settings
 from mplp_runtime.snapshots.before_steps import snapshot_before
-from mplp_runtime.snapshots.snapshots import Snapshots
+from mplp_runtime.snapshots.snapshots import Restored, SnapshotRecord, Snapshots
 from mplp_runtime.sources import Clock, NewId, new_uuid, system_clock
-from mplp_runtime.state_opening import open_state, state_file, state_settings
-from mplp_runtime.trace.files import write_atomically
-from mplp_runtime.vsl.interface import Json, Reading
-
-logger = logging.getLogger(__name__)
+from mplp_runtime.state_folder import (
+    STATE_FOLDER,
+    expected_state_file,
+    is_known_where,
+    is_writable,
+    prepare_folder,
+)
+from mplp_runtime.state_opening import open_state, state_settings
+from mplp_runtime.trust import Trust
+from mplp_runtime.vsl.interface import Json, Reading, ValueStateLayer
 
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.state import RunState
@@ -42,8 +48,6 @@ if TYPE_CHECKING:
 ListFiles = Callable[[Path], Iterable[str]]
 """The files of a project that count, relative to its root and with `/`."""
 
-STATE_FOLDER = ".mplp"
-STATE_FILE = "state.db"
 SETTINGS_FILE = "mplp.toml"
 TIMELINE_FILE = "timeline.events.ndjson"
 
@@ -73,6 +77,7 @@ class Runtime:
         follow_interval_s: float,
         handlers: Mapping[str, Handler] | None = None,
         list_files: ListFiles = walked_files,
+        store: ValueStateLayer | None = None,
     ) -> None:
         self.root = root
         self.clock = clock
@@ -86,8 +91,21 @@ class Runtime:
         self._timeline: NdjsonSink | None = None
         self._collector: Collector | None = None
         self._instance = new_uuid()
-        self.vsl = LazyStore(self._state_file(), lambda: open_state(root, state_settings(root)))
-        if not in_memory and self._is_known_where() and self._has_reason_to_persist() and self._is_writable():
+        self._given_store = store
+        self.vsl = LazyStore(
+            expected_state_file(root),
+            lambda: (
+                open_state(root, state_settings(root)) if store is None else (store, store.file_protection)
+            ),
+        )
+        if store is not None:
+            self.vsl.persist()
+        if (
+            not in_memory
+            and is_known_where(root)
+            and self._has_reason_to_persist()
+            and is_writable(self.root)
+        ):
             self._use_folder()
         self.bus = EventBus(self.vsl, clock=clock, new_id=new_id)
         self.graph = Graph(self.vsl, self.bus, clock=clock, new_id=new_id)
@@ -135,7 +153,7 @@ class Runtime:
     @classmethod
     def open(
         cls,
-        root: Path,
+        root: Path | str,
         *,
         clock: Clock = system_clock,
         new_id: NewId = new_uuid,
@@ -143,26 +161,136 @@ class Runtime:
         follow_interval_s: float = 0.2,
         handlers: Mapping[str, Handler] | None = None,
         list_files: ListFiles = walked_files,
+        store: ValueStateLayer | None = None,
     ) -> Runtime:
         """The runtime of the project at `root`; runs whose process is gone become `interrupted` (D21).
 
         With `in_memory` (an untrusted folder) nothing is written until `persist`. Other processes are looked
         at every `follow_interval_s` seconds. `handlers` are functions that mplp.toml may name, as it names
         those of installed packages; `runtime.handlers.register` adds to them. `list_files` tells
-        which files of the project count. Raises StoreError where the state cannot be used.
+        which files of the project count. A `store` is used in place of the one that mplp.toml says, and stays
+        its maker's to close. Raises StoreError where the state cannot be used.
         """
         runtime = cls(
-            root.absolute(),
+            Path(root).absolute(),
             clock=clock,
             new_id=new_id,
             in_memory=in_memory,
             follow_interval_s=follow_interval_s,
             handlers=handlers,
             list_files=list_files,
+            store=store,
         )
-        if runtime.folder is not None:
+        if runtime.folder is not None or store is not None:
             runtime.runs.recover()
         return runtime
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.close()
+
+    async def load(self, plan_path: Path | str) -> LoadedPlan:
+        """A plan of the project (a path, or one relative to the root), checked as the editor checks it.
+
+        Raises MplpError where there is nothing to read, and PlanInvalid for what is no JSON object. A plan
+        with errors is loaded: `errors` has them.
+        """
+
+        return await asyncio.to_thread(lambda: load_plan(self, self.root / plan_path))
+
+    async def start(
+        self,
+        plan: LoadedPlan | Path | str,
+        *,
+        simulate: bool = False,
+        trusted: bool | None = None,
+        approve: bool = False,
+        anew: bool = False,
+    ) -> RunView:
+        """Starts a run and returns once that is durable; `wait` and `watch` tell how it goes on.
+
+        `simulate` runs nothing and needs no trust. `trusted` is the caller's word that what mplp.toml says
+        may run; without it the user's own list counts (`mplp-lsp trust`). `approve` proposes and approves the
+        plan first; `anew` gives up an interrupted run of it. Raises RunRefused (`code` says why),
+        SettingsInvalid, StoreError, and what `load` raises.
+        """
+        loaded = plan if isinstance(plan, LoadedPlan) else await self.load(plan)
+        is_trusted = Trust().is_trusted(self.root) if trusted is None else trusted
+        return await self.runs.start(
+            StartRequest(
+                plan_path=loaded.path,
+                plan_text=loaded.text,
+                world=loaded.world,
+                simulate=simulate,
+                approve=approve,
+                trusted=is_trusted,
+                anew=anew,
+            )
+        )
+
+    async def run(
+        self,
+        plan: LoadedPlan | Path | str,
+        *,
+        answer: Answerer | None = None,
+        simulate: bool = False,
+        trusted: bool | None = None,
+        approve: bool = False,
+        anew: bool = False,
+    ) -> RunView:
+        """`start` and `wait` in one."""
+        view = await self.start(plan, simulate=simulate, trusted=trusted, approve=approve, anew=anew)
+        return await self.wait(view.run_id, answer=answer)
+
+    async def wait(self, run_id: str, *, answer: Answerer | None = None) -> RunView:
+        """The run once it has ended or is interrupted; one that failed is returned as such.
+
+        `answer` is asked what the run asks; without it an editor or a terminal has to answer. Raises
+        RunUnknown, and what `answer` raises: the run then goes on and waits.
+        """
+        if answer is None:
+            return await self.runs.wait(run_id)
+        return await answered(self.runs, run_id, answer)
+
+    def watch(self, run_id: str) -> AsyncIterator[RunView]:
+        """The run at each change, the last time when it has ended: `async for view in runtime.watch(id)`."""
+        return changes(self.runs, run_id)
+
+    def trace(self, run_id: str) -> dict[str, Any]:
+        """The Trace document of a run, also while it goes on and where no file of it is written.
+
+        Raises RunUnknown.
+        """
+        return record_of(self.vsl, self.clock, run_id)[0]
+
+    def timeline(self, run_id: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """The events of a run, or those of the project outside of runs; the oldest first.
+
+        Raises RunUnknown.
+        """
+        if run_id is not None:
+            return record_of(self.vsl, self.clock, run_id)[1]
+        return [each.event for each in self.vsl.read(lambda reading: reading.events("project"))]
+
+    def impact(self, node_type: str, node_id: str) -> Sequence[Touched]:
+        """What in the graph hangs on a node, the nearest first; of a file: the steps that name it."""
+        return self.vsl.read(lambda reading: impact(reading, node_type, node_id))
+
+    async def take_snapshot(self, label: str = "") -> SnapshotRecord:
+        """Keeps state, graph and the project's files. Raises StoreError where no state may be written."""
+        self._persist_unless_in_memory()
+        files = await asyncio.to_thread(lambda: list(self.list_files(self.root)))
+        return await self.snapshots.create(files, label)
+
+    async def restore_snapshot(self, snapshot_id: str) -> Restored:
+        """Turns state, graph and files back, after a snapshot of how they are now.
+
+        Files made since stay. Raises SnapshotUnknown, RunInProgress and StoreError.
+        """
+        files = await asyncio.to_thread(lambda: list(self.list_files(self.root)))
+        return await self.snapshots.restore(snapshot_id, files)
 
     def settings(self) -> Settings:
         """The project's mplp.toml as it is on disk, or the defaults. Raises SettingsInvalid."""
@@ -190,7 +318,7 @@ class Runtime:
         Raises StoreError where the state on disk cannot be used.
         """
         self._in_memory = False
-        if self.folder is None and self._is_writable():
+        if self.folder is None and is_writable(self.root):
             self._use_folder()
             self.graph.graph_id = (
                 self.vsl.read(lambda reading: reading.get("graph_id")) or self.graph.graph_id
@@ -212,7 +340,8 @@ class Runtime:
         self._collect(wanted=False)
         if self._timeline is not None:
             self._timeline.close()
-        self.vsl.close()
+        if self._given_store is None:
+            self.vsl.close()
 
     def _live_streams(self) -> tuple[str, ...]:
         """The streams of runs under way: what happens outside meanwhile belongs to their traces."""
@@ -242,35 +371,10 @@ class Runtime:
             self.persist()
 
     def _has_reason_to_persist(self) -> bool:
-        return self.vsl.path.exists() or (self.root / SETTINGS_FILE).exists()
-
-    def _state_file(self) -> Path:
-        try:
-            return state_file(self.root, state_settings(self.root))
-        except StoreError:
-            return self._state_folder / STATE_FILE
-
-    def _is_known_where(self) -> bool:
-        """False while mplp.toml is broken: whoever needs what is kept is told so by `persist`."""
-        try:
-            state_settings(self.root)
-        except StoreError as error:
-            logger.warning("%s", error)
-            return False
-        return True
-
-    def _is_writable(self) -> bool:
-        nearest = self._state_folder if self._state_folder.exists() else self.root
-        return os.access(nearest, os.W_OK | os.X_OK)
+        return self._given_store is not None or self.vsl.path.exists() or (self.root / SETTINGS_FILE).exists()
 
     def _use_folder(self) -> None:
-        for name in ("", TRACES, "snapshots", "snapshots/objects", "learning"):
-            folder = self._state_folder / name
-            if folder.is_symlink():
-                raise StoreError(f"{folder} is a symbolic link; state is only kept inside the project.")
-        ignore = self._state_folder / ".gitignore"
-        if not ignore.exists():
-            write_atomically(ignore, ["*\n"])
+        prepare_folder(self._state_folder)
         self.vsl.persist()
         self.folder = self._state_folder
 

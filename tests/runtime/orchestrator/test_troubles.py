@@ -76,7 +76,7 @@ async def test_in_a_read_only_folder_a_simulation_stays_in_memory(
 ) -> None:
     project = Project(tmp_path, plan(step("a"), status="draft"))
     # Tests may run as root, for whom no folder is read-only.
-    monkeypatch.setattr("mplp_runtime.runtime.os.access", lambda *_: False)
+    monkeypatch.setattr("mplp_runtime.state_folder.os.access", lambda *_: False)
     async with project.runtime() as runtime:
         view = await runtime.runs.start(project.request(simulate=True))
         final = await runtime.runs.wait(view.run_id)

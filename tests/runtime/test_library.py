@@ -1,0 +1,213 @@
+"""What a program that has the runtime inside may rely on, beyond the examples of docs/library.md."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mplp_runtime
+from mplp_runtime import Answer, MemoryStore, MplpError, Question, RunRefused, Runtime, SqliteStore
+from mplp_runtime.errors import PlanInvalid
+from tests.runtime.orchestrator.projects import CONTEXT_ID, PLAN_ID, Project, plan, statuses, step, table
+
+HUMAN = table("roles.worker", action="agent_handoff", to="human")
+
+
+@pytest.fixture(autouse=True)
+def nobody_trusts_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+def project_of(tmp_path: Path, **members: Any) -> Project:
+    return Project(tmp_path / "project", **members)
+
+
+async def test_a_root_may_be_text_and_a_plan_may_be_absolute(tmp_path: Path) -> None:
+    project = project_of(tmp_path)
+    async with Runtime.open(str(project.root)) as runtime:
+        loaded = await runtime.load(project.path)
+        assert (loaded.plan_id, loaded.errors, loaded.path) == (PLAN_ID, (), project.path)
+        assert [each.id for each in loaded.world.documents("context")] == [CONTEXT_ID]
+
+
+async def test_a_document_is_found_by_what_is_in_it_and_a_broken_one_is_no_document(tmp_path: Path) -> None:
+    project = project_of(tmp_path)
+    (project.root / "shop.context.json").rename(project.root / "anything.json")
+    (project.root / "other.context.json").write_text("{")
+    (project.root / "package.json").write_text('{"name": "x", "title": "y", "status": "z"}')
+    async with Runtime.open(project.root) as runtime:
+        loaded = await runtime.load("release.plan.json")
+        assert [each.kind for each in loaded.world.documents()] == ["context", "plan"]
+        assert (await runtime.run(loaded, simulate=True)).status == "completed"
+
+
+async def test_a_plan_with_errors_is_loaded_and_refused_when_it_is_started(tmp_path: Path) -> None:
+    project = project_of(tmp_path, plan=plan(step("one", "nowhere")))
+    async with Runtime.open(project.root) as runtime:
+        loaded = await runtime.load("release.plan.json")
+        assert len(loaded.errors) == 1
+        with pytest.raises(RunRefused, match="has errors"):
+            await runtime.start(loaded, simulate=True)
+
+
+@pytest.mark.parametrize(("content", "message"), [("{", "not valid JSON"), ("[]", "not a JSON object")])
+async def test_what_is_no_plan_at_all_is_told_with_its_name(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    project = project_of(tmp_path)
+    project.path.write_text(content)
+    async with Runtime.open(project.root) as runtime:
+        with pytest.raises(PlanInvalid, match=f"release.plan.json: .*{message}"):
+            await runtime.load("release.plan.json")
+
+
+async def test_a_plan_that_is_not_there_is_told(tmp_path: Path) -> None:
+    async with Runtime.open(project_of(tmp_path).root) as runtime:
+        with pytest.raises(MplpError, match="does not exist"):
+            await runtime.load("typo.plan.json")
+
+
+async def test_faulty_settings_are_told_when_a_plan_is_started_not_when_it_is_read(tmp_path: Path) -> None:
+    project = project_of(tmp_path, toml="[run]\nmax_parallel = 'two'\n")
+    async with Runtime.open(project.root) as runtime:
+        loaded = await runtime.load("release.plan.json")
+        with pytest.raises(MplpError, match="max_parallel"):
+            await runtime.start(loaded, simulate=True)
+
+
+async def test_without_the_callers_word_the_users_own_list_decides(tmp_path: Path) -> None:
+    project = project_of(tmp_path, toml=table("roles.worker", action="tool_call", command=["true"]))
+    async with Runtime.open(project.root) as runtime:
+        with pytest.raises(RunRefused) as refused:
+            await runtime.run("release.plan.json")
+        assert refused.value.code == "not-trusted"
+        (tmp_path / "config" / "mplp-lsp").mkdir(parents=True)
+        from mplp_runtime.trust import Trust
+
+        Trust().trust(project.root)
+        assert (await runtime.run("release.plan.json")).status == "completed"
+
+
+async def test_an_answer_may_take_its_time_and_each_question_is_asked_once(tmp_path: Path) -> None:
+    project = project_of(tmp_path, plan=plan(step("one"), step("two")), toml=HUMAN)
+    asked: list[str] = []
+
+    async def ask(question: Question) -> Answer:
+        asked.append(question.text)
+        await asyncio.sleep(0)
+        return Answer(success=True, output="yes")
+
+    async with Runtime.open(project.root) as runtime:
+        view = await runtime.run("release.plan.json", trusted=True, answer=ask)
+    assert statuses(view) == {"one": "completed", "two": "completed"}
+    assert len(asked) == len(set(asked)) == 2
+
+
+async def test_a_question_that_is_left_to_others_may_be_answered_by_them(tmp_path: Path) -> None:
+    project = project_of(tmp_path, toml=HUMAN)
+    async with Runtime.open(project.root) as runtime:
+        left = asyncio.Event()
+
+        def leave(question: Question) -> None:
+            left.set()
+
+        run = await runtime.start("release.plan.json", trusted=True)
+        ending = asyncio.create_task(runtime.wait(run.run_id, answer=leave))
+        await left.wait()
+        (question,) = runtime.runs.view(run.run_id).questions
+        await runtime.runs.answer(run.run_id, question.step_id, success=True)
+        assert (await ending).status == "completed"
+
+
+async def test_a_slip_in_the_answering_function_is_raised_and_the_run_still_waits(tmp_path: Path) -> None:
+    project = project_of(tmp_path, toml=HUMAN)
+
+    def slip(question: Question) -> Answer:
+        raise KeyError("slip")
+
+    async with Runtime.open(project.root) as runtime:
+        run = await runtime.start("release.plan.json", trusted=True)
+        with pytest.raises(KeyError, match="slip"):
+            await runtime.wait(run.run_id, answer=slip)
+        assert runtime.runs.view(run.run_id).status == "running"
+        view = await runtime.wait(run.run_id, answer=lambda question: Answer(success=True))
+    assert view.status == "completed"
+
+
+async def test_who_stops_watching_hears_no_more_and_who_watches_sees_the_end(tmp_path: Path) -> None:
+    project = project_of(tmp_path, toml=HUMAN)
+    async with Runtime.open(project.root) as runtime:
+        run = await runtime.start("release.plan.json", trusted=True)
+        async for view in runtime.watch(run.run_id):
+            if view.questions:
+                break
+        await runtime.runs.cancel(run.run_id)
+        assert [view.status async for view in runtime.watch(run.run_id)] == ["cancelled"]
+
+
+async def test_a_run_that_nobody_knows_is_told(tmp_path: Path) -> None:
+    async with Runtime.open(project_of(tmp_path).root) as runtime:
+        for ask in (runtime.trace, runtime.timeline):
+            with pytest.raises(MplpError, match="No run nobody"):
+                ask("nobody")
+        with pytest.raises(MplpError, match="No run nobody"):
+            await runtime.wait("nobody")
+
+
+async def test_the_trace_of_a_run_that_left_no_file_is_read_from_the_state(tmp_path: Path) -> None:
+    project = project_of(tmp_path)
+    async with Runtime.open(project.root, in_memory=True) as runtime:
+        run = await runtime.run("release.plan.json", simulate=True)
+        assert run.trace_path is None
+        trace = runtime.trace(run.run_id)
+        assert (trace["trace_id"], trace["status"]) == (run.trace_id, "completed")
+        assert runtime.timeline(run.run_id)[-1]["event_type"] == "SACompleted"
+    assert project.names() == ["release.plan.json", "shop.context.json"]
+
+
+async def test_a_store_that_was_given_has_everything_and_stays_open(tmp_path: Path) -> None:
+    project = project_of(tmp_path)
+    store = SqliteStore(tmp_path / "elsewhere.db")
+    async with Runtime.open(project.root, store=store, in_memory=True) as runtime:
+        run = await runtime.run("release.plan.json", simulate=True)
+    assert store.read(lambda reading: len(reading.events(run.run_id))) > 0
+    async with Runtime.open(project.root, store=store, in_memory=True) as runtime:
+        assert [each.run_id for each in runtime.runs.all()] == [run.run_id]
+    assert not (project.root / ".mplp").exists()
+    store.close()
+
+
+async def test_a_real_run_over_a_store_that_was_given_goes_on_after_its_process_is_gone(
+    tmp_path: Path,
+) -> None:
+    project = project_of(tmp_path, toml=HUMAN)
+    store = MemoryStore()
+    async with Runtime.open(project.root, store=store) as runtime:
+        run = await runtime.start("release.plan.json", trusted=True)
+    async with Runtime.open(project.root, store=store) as runtime:
+        assert runtime.runs.view(run.run_id).status == "interrupted"
+        await runtime.runs.resume(run.run_id, trusted=True)
+        view = await runtime.wait(run.run_id, answer=lambda question: Answer(success=True))
+    assert view.status == "completed"
+    assert not (project.root / ".mplp" / "state.db").exists()
+
+
+async def test_a_snapshot_of_a_project_without_settings_begins_its_state(tmp_path: Path) -> None:
+    project = project_of(tmp_path)
+    before = project.path.read_text()
+    async with Runtime.open(project.root) as runtime:
+        snapshot = await runtime.take_snapshot("first")
+        project.path.write_text("{}")
+        restored = await runtime.restore_snapshot(snapshot.snapshot_id)
+        assert (restored.written, project.path.read_text()) == (("release.plan.json",), before)
+    async with Runtime.open(project.root, in_memory=True) as runtime:
+        with pytest.raises(MplpError, match="keeps no state"):
+            await runtime.take_snapshot()
+
+
+def test_a_name_that_is_not_offered_is_an_ordinary_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        mplp_runtime.nothing  # noqa: B018
