@@ -89,7 +89,7 @@ def _reports(snapshot: Snapshot, document: Document) -> Iterator[Report]:
 def findings_of(snapshot: Snapshot, document: Document) -> list[Located]:
     """What an editor shows, in its order, without the live runs; a test compares the two.
 
-    `features/diagnostics.py` is not asked: it says what an editor shows, and a terminal needs none of that.
+    `features/diagnostics.py` is not asked, because lsprotocol alone takes longer to import than a check.
     """
     analysis = analyse(document, snapshot.max_findings)
     ruled, capped = all_findings(analysis, snapshot.index, snapshot.max_findings)

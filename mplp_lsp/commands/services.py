@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from mplp_lsp.lsp.types import WorkspaceEdit
+    from lsprotocol.types import WorkspaceEdit
+
     from mplp_lsp.workspace.snapshot import Snapshot
     from mplp_runtime.runtime import Runtime
 

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lsprotocol import types
+
 from mplp_lsp.commands.command import Command, Parameter
 from mplp_lsp.commands.runs import root_of_run
 from mplp_lsp.commands.services import Services
 from mplp_lsp.features.json_edits import member_added
 from mplp_lsp.features.places import STEPS, range_between
-from mplp_lsp.lsp import types
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot

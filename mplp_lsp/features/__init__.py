@@ -11,8 +11,8 @@ server has already worked out:
   `params.item.uri` for hierarchies and `params.data["uri"]` for `*/resolve`. `document` is None once it is
   gone: a resolve then gives its item back as it came. Everything else a resolve needs is in `data`.
 
-It returns a structure of `mplp_lsp.lsp`, plain JSON, or None. MplpError is for the user: the request fails
-with its sentence. Any other exception is a bug; it is logged, and the request answers null.
+It returns an `lsprotocol` value, plain JSON, or None. MplpError is for the user: the request fails with its
+sentence. Any other exception is a bug; it is logged, and the request answers null.
 Long loops call `checkpoint()` now and then, so that a cancelled request stops working.
 """
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.name_places import places_of, tree_of
 from mplp_lsp.analysis.names import declarations_of, name_at, names_called
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.places import STEPS, range_between, steps_between
 from mplp_lsp.features.symbol_words import detail_of_part, kind_of_symbol, name_of_part
-from mplp_lsp.lsp import types
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot

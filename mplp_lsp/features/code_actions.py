@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.located import Located
 from mplp_lsp.features.diagnostics import codes_in, diagnostic, findings_between
 from mplp_lsp.features.doors import TERMINAL, Door, doors
@@ -20,7 +22,6 @@ from mplp_lsp.features.plan_state import PlanState, plan_state
 from mplp_lsp.features.seed_forms import seed_form_offers
 from mplp_lsp.features.step_refactorings import EXTRACT, step_refactorings
 from mplp_lsp.features.workspace_edits import Change, workspace_edit
-from mplp_lsp.lsp import types
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from lsprotocol import types
+
 from mplp_lsp.features.doors import doors
 from mplp_lsp.features.places import range_at, step_pointers, top_of
 from mplp_lsp.features.plan_state import plan_state
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 

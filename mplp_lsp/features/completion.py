@@ -6,12 +6,13 @@ missing, `completion_values` for values, `completion_settings` for mplp.toml.
 
 from __future__ import annotations
 
+from lsprotocol import types
+
 from mplp_lsp.features.completion_items import completion_list
 from mplp_lsp.features.completion_keys import key_offers
 from mplp_lsp.features.completion_place import Place, place_at
 from mplp_lsp.features.completion_resolve import documented
 from mplp_lsp.features.completion_values import value_offers
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 

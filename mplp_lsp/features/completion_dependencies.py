@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from lsprotocol import types
+
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.completion_ids import IdChoice, matches, step_choice
 from mplp_lsp.features.completion_items import MOST_ITEMS, Offer
 from mplp_lsp.features.completion_place import Place
-from mplp_lsp.lsp import types
 from mplp_lsp.text.elements import Element
 from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.world import StepFacts

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
+from lsprotocol import types
+
 import mplp_schemas
 from mplp_lsp.features.completion_items import Offer
 from mplp_lsp.features.completion_keys import about
 from mplp_lsp.features.completion_place import Place
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 
 # What the runtime records, and what the examples of the protocol show, by family.

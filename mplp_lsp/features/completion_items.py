@@ -10,9 +10,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lsprotocol import types
+
 from mplp_lsp.features.completion_place import Place
 from mplp_lsp.features.completion_text import Layout, Writer, has_holes
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 
@@ -44,7 +45,7 @@ def completion_list(
 ) -> dict[str, object] | None:
     """The list as plain JSON, cut to `MOST_ITEMS`; None where there is nothing to offer.
 
-    As structures five hundred items would cost ten times as much as all the rest.
+    As lsprotocol's values five hundred items would cost ten times as much as all the rest.
     """
     if not offers:
         return None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from lsprotocol import types
+
 from mplp_lsp.features.completion_items import Offer
 from mplp_lsp.features.completion_place import Place, described
 from mplp_lsp.features.completion_samples import sample
-from mplp_lsp.lsp import types
 from mplp_runtime.rules.findings import Pointer
 
 _OPTIONAL = 100

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from lsprotocol import types
+
 from mplp_lsp.features.completion_ids import nearest_first
 from mplp_lsp.features.completion_keys import documentation
 from mplp_lsp.features.completion_roles import known_roles
@@ -20,7 +22,6 @@ from mplp_lsp.features.hover_markup import (
     strong,
 )
 from mplp_lsp.features.hover_steps import step_value
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.findings import Pointer

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 
+from lsprotocol import types
+
 from mplp_lsp.features.completion_ids import steps_of_all
 from mplp_lsp.features.completion_roles import known_roles
 from mplp_lsp.features.completion_settings_spot import Spot, settings_item, spot_at
 from mplp_lsp.features.completion_settings_values import NOT_IN_EFFECT_WORDS, open_array, settings_values
 from mplp_lsp.features.completion_text import Hole, Writer
 from mplp_lsp.features.json_layout import line_end_of
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.settings.table import (

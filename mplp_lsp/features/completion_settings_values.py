@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from lsprotocol import types
+
 from mplp_lsp.features.completion_ids import IdChoice, steps_of_all
 from mplp_lsp.features.completion_roles import known_roles
 from mplp_lsp.features.completion_settings_spot import Spot, settings_item
-from mplp_lsp.lsp import types
 from mplp_runtime.rules.settings import installed_handlers
 from mplp_runtime.settings.table import ACTIONS, Key
 

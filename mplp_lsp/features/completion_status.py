@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lsprotocol import types
+
 from mplp_lsp.features.completion_items import Offer
 from mplp_lsp.features.completion_place import Place
 from mplp_lsp.features.status_places import lifecycle_of
-from mplp_lsp.lsp import types
 from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.lifecycle import DONE, TRANSITIONS, is_terminal, legal_targets
 from mplp_runtime.rules.references import context_of

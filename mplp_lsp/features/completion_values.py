@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import islice
 
+from lsprotocol import types
+
 from mplp_lsp.features.completion_dependencies import NEAREST, dependency_offers, id_offer, is_dependency
 from mplp_lsp.features.completion_events import event_type_offers
 from mplp_lsp.features.completion_ids import id_choices, matches
@@ -15,7 +17,6 @@ from mplp_lsp.features.completion_samples import object_sample, sample
 from mplp_lsp.features.completion_status import status_offers
 from mplp_lsp.features.completion_text import Hole, plain
 from mplp_lsp.features.skeletons import skeleton_offers
-from mplp_lsp.lsp import types
 from mplp_runtime.rules.choice import SAMPLE_FAMILIES
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.facts import OWN_ID

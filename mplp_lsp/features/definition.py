@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.names import declarations_of, name_at, uses_of
 from mplp_lsp.features.named_places import Found, links, locations, range_of_name
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.names import ROLE_NAME, Name

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.cross import all_findings
 from mplp_lsp.analysis.document import analyse
 from mplp_lsp.analysis.documentation import documentation_of
 from mplp_lsp.analysis.live import run_findings
 from mplp_lsp.analysis.located import Located, RelatedSpot, located
-from mplp_lsp.lsp import types
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot

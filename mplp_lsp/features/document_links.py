@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.file_mentions import meant_by, mentions
 from mplp_lsp.analysis.located import range_of
 from mplp_lsp.analysis.name_places import inside_quotes
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.places import range_between
-from mplp_lsp.lsp import types
 from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot

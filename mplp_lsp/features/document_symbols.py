@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.located import range_of
 from mplp_lsp.analysis.name_places import inside_quotes
 from mplp_lsp.features.ready_json import ReadyJson
@@ -15,7 +17,6 @@ from mplp_lsp.features.symbol_words import (
     kind_of_symbol,
     name_of_document,
 )
-from mplp_lsp.lsp import types
 from mplp_lsp.text.toml import TomlTree
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document

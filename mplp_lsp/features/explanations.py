@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.located import Located
 from mplp_lsp.features.diagnostics import diagnostic
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.file_mentions import Moves, meant_by, mentions, moved, moves_of, spelled
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.rename_refusals import is_history
 from mplp_lsp.features.workspace_edits import Change, workspace_edit
-from mplp_lsp.lsp import types
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot

@@ -11,12 +11,13 @@ from array import array
 from collections.abc import Callable, Iterator
 from functools import partial
 
+from lsprotocol import types
+
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.document_symbols import MAIN_LISTS
 from mplp_lsp.features.ready_json import ReadyJson
 from mplp_lsp.features.symbol_words import name_of_part
 from mplp_lsp.features.toml_folds import Fold, folds_of_settings
-from mplp_lsp.lsp import types
 from mplp_lsp.text.elements import Element, ElementTable
 from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.tree import Tree

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from lsprotocol import types
+
 from mplp_lsp.features.json_layout import (
     Blank,
     Style,
@@ -19,7 +21,6 @@ from mplp_lsp.features.json_layout import (
 )
 from mplp_lsp.features.open_brackets import indent_inside, opener_of
 from mplp_lsp.features.places import offsets_of, range_between
-from mplp_lsp.lsp import types
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.tree import Tree

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.name_places import places_of
 from mplp_lsp.analysis.names import name_at, names_called
 from mplp_lsp.features.places import range_of_text
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.names import declarations_of, name_at
 from mplp_lsp.features.hover_events import event_cards
 from mplp_lsp.features.hover_findings import finding_cards, findings_at
@@ -16,7 +18,6 @@ from mplp_lsp.features.hover_steps import step_card, step_cards
 from mplp_lsp.features.hover_things import document_card, document_cards, thing_card
 from mplp_lsp.features.hover_values import moment_card, status_card, status_facts
 from mplp_lsp.features.places import STEPS, range_between
-from mplp_lsp.lsp import types
 from mplp_lsp.text.toml import TomlTree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot

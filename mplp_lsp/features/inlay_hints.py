@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from lsprotocol import types
+
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.durations import seconds
 from mplp_lsp.features.inlay_ids import id_hints
 from mplp_lsp.features.places import STEPS, offsets_of, steps_between
 from mplp_lsp.features.plan_state import plan_header
-from mplp_lsp.lsp import types
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.names import declarations_of, names_called, range_of_names
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.hover_markup import Card, cut, markdown, plain
@@ -14,7 +16,6 @@ from mplp_lsp.features.hover_steps import plan_of, state_of_step, step_card, ste
 from mplp_lsp.features.hover_things import document_card, thing_card
 from mplp_lsp.features.places import STEPS, range_between
 from mplp_lsp.features.plan_steps import steps_by_id
-from mplp_lsp.lsp import types
 from mplp_lsp.text.elements import ElementTable
 from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.text.tree import Tree

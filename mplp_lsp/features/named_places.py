@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.name_places import places_of, ranges_of
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.places import range_between, range_of_text
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.findings import Pointer

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from lsprotocol import types
+
 from mplp_lsp.features.workspace_edits import Change, workspace_edit
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import ClientView, Snapshot
 

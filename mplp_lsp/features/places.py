@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from lsprotocol import types
+
 from mplp_lsp.features import checkpoint
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.findings import Part, Pointer

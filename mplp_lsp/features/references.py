@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.names import declarations_of, name_at, uses_of
 from mplp_lsp.features.named_places import Found, locations
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.names import ANY, ROLE_NAME, Name

@@ -10,13 +10,14 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.name_places import places_of
 from mplp_lsp.analysis.names import declarations_of, name_at, uses_of
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.named_places import Found, range_of_name
 from mplp_lsp.features.rename_refusals import is_history, refuse_name, refuse_new_text
 from mplp_lsp.features.workspace_edits import AnnotatedEdit, Change, workspace_edit
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.errors import MplpError

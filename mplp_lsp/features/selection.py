@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from lsprotocol import types
+
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.places import range_between
-from mplp_lsp.lsp import types
 from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.toml import TomlTree
 from mplp_lsp.text.tree import Tree

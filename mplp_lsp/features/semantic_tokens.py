@@ -11,10 +11,11 @@ from array import array
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from lsprotocol import types
+
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.ready_json import ReadyJson
 from mplp_lsp.features.token_reader import Token, TokenReader
-from mplp_lsp.lsp import types
 from mplp_lsp.text.ndjson import Line
 from mplp_lsp.text.snapshot import Encoding
 from mplp_lsp.workspace.documents import Document

@@ -6,12 +6,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from lsprotocol import types
+
 from mplp_lsp.features.completion_events import TYPES_OF_FAMILY
 from mplp_lsp.features.completion_items import Offer
 from mplp_lsp.features.completion_place import Place
 from mplp_lsp.features.completion_samples import object_sample
 from mplp_lsp.features.completion_text import Hole, plain
-from mplp_lsp.lsp import types
 from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.tree import Tree
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mplp_lsp.lsp import types
+from lsprotocol import types
 
 LONGEST_NAME = 100
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.name_places import inside_quotes, ranges_of
 from mplp_lsp.analysis.names import declarations_of, name_at
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.places import range_between
 from mplp_lsp.features.symbol_words import detail_of_document, kind_of_symbol, name_of_document
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.findings import Pointer

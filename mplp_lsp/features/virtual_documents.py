@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote, unquote, urlsplit
 
+from lsprotocol import types
+
 from mplp_lsp.features.graph_text import GraphFormat, graph_text
 from mplp_lsp.features.trace_text import trace_text
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.orchestrator.views import RunView

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from lsprotocol import types
+
 from mplp_lsp.features.places import range_of_text
-from mplp_lsp.lsp import types
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import ClientView, Snapshot

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from heapq import nsmallest
 from typing import NamedTuple
 
+from lsprotocol import types
+
 from mplp_lsp.analysis.located import range_of
 from mplp_lsp.analysis.name_places import inside_quotes, tree_of
 from mplp_lsp.analysis.names import names_called
@@ -14,7 +16,6 @@ from mplp_lsp.features import checkpoint
 from mplp_lsp.features.places import range_between
 from mplp_lsp.features.symbol_haystack import Straw, haystack, pointer_of_name, straw
 from mplp_lsp.features.symbol_words import kind_of_symbol
-from mplp_lsp.lsp import types
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.kinds import SETTINGS

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from lsprotocol import types
+
 from mplp_lsp.features import Stopped, checkpoint, is_stopped
 from mplp_lsp.features.ready_json import ReadyJson
-from mplp_lsp.lsp import types
 from mplp_lsp.server.encoded import Encoded, encode, with_member
 from mplp_lsp.server.pace import DEADLINE_S, read_only_so_far, until
 from mplp_lsp.server.params import structured

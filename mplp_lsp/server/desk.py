@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lsprotocol import types
+
 from mplp_lsp.commands.editor_settings import SECTION
-from mplp_lsp.lsp import types
 from mplp_lsp.server.analyst import Analyst
 from mplp_lsp.server.answering import answer_of
 from mplp_lsp.server.answers_first import AnswersFirst

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from mplp_lsp.lsp.structure import Structure
-from mplp_lsp.lsp.values import Position, Range
+from lsprotocol import types
+
+from mplp_lsp.server.params import shared_converter
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,26 +20,21 @@ class Encoded:
 
 
 def encode(value: Any, *, sort_keys: bool = False) -> bytes:
-    """JSON of plain values and structures, in ASCII: a lone surrogate must not break the connection.
-
-    Raises TypeError for anything else.
-    """
-    # Plain values, which large answers are made of, go through in C.
+    """JSON of plain values and lsprotocol's, in ASCII: a lone surrogate must not break the connection."""
+    # Plain values, which large answers are made of, go through in C; the converter sees lsprotocol's only.
     text = json.dumps(value, default=_members, separators=(",", ":"), sort_keys=sort_keys)
     return text.encode("ascii")
 
 
-def _members(value: object) -> dict[str, Any]:
-    if type(value) is Range:
+def _members(value: object) -> Any:
+    if type(value) is types.Range:
         # Long lists are lists of ranges.
-        return {"start": _position(value.start), "end": _position(value.end)}
-    if isinstance(value, Structure):
-        return value.plain()
-    raise TypeError(f"{type(value).__name__} has no form in JSON.")
-
-
-def _position(position: Position) -> dict[str, Any]:
-    return {"line": position.line, "character": position.character}
+        start, end = value.start, value.end
+        return {
+            "start": {"line": start.line, "character": start.character},
+            "end": {"line": end.line, "character": end.character},
+        }
+    return shared_converter().unstructure(value)
 
 
 def with_member(head: dict[str, Any], name: str, encoded: bytes) -> Encoded:

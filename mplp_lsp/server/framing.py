@@ -1,6 +1,6 @@
 """Bytes to message bodies and back: the header layer of LSP's base protocol, without input or output.
 
-Forgives what clients get wrong (P7): header names in any case, a length that is missing, garbage or absurd,
+Repairs what pygls leaves open (P7): header names in any case, a length that is missing, garbage or absurd,
 headers glued to the end of a body that was shorter or longer than announced. After any of these the reader
 finds the next sound header instead of giving up or waiting for ever.
 """

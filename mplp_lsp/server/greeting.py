@@ -1,7 +1,7 @@
-"""The answer to `initialize`, given before what answers everything else is imported.
+"""The answer to `initialize`, given before the protocol library is even imported.
 
-An editor that waits for the analysis (0.3 s) waits for nothing, because its answer needs none of it. What
-follows the first message waits in the pipe meanwhile.
+Importing lsprotocol builds about a thousand classes (0.4 s); an editor that waits for that waits for nothing,
+because its answer needs none of them. What follows the first message waits in the pipe meanwhile.
 """
 
 from __future__ import annotations

@@ -7,7 +7,9 @@ again.
 
 from __future__ import annotations
 
+import gc
 import importlib
+import sys
 import threading
 import time
 from types import ModuleType
@@ -30,3 +32,15 @@ def import_one(name: str) -> ModuleType:
                     raise
                 time.sleep(_PAUSE_S)
         return importlib.import_module(name)
+
+
+def import_protocol() -> None:
+    """lsprotocol and pygls, with the collector at work.
+
+    Each of some six hundred classes is made twice (attrs, for the sake of slots), in circles: without the
+    collector 9 MiB of first versions would stay.
+    """
+    if "pygls.lsp.server" in sys.modules:
+        return
+    importlib.import_module("pygls.lsp.server")
+    gc.collect()

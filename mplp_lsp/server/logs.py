@@ -34,3 +34,5 @@ def log_to_standard_error() -> None:
     root.addHandler(handler)
     name = os.environ.get("MPLP_LSP_LOG", "WARNING").upper()
     root.setLevel(name if name in {"DEBUG", "INFO", "WARNING", "ERROR"} else "WARNING")
+    # pygls logs whole messages at INFO; ours never reach that code, but its loggers stay quiet in any case.
+    logging.getLogger("pygls").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""What goes to the client, in order, without ever blocking the event loop.
+"""What goes to the client, in order, without ever blocking the event loop (pygls writes to a blocking pipe).
 
 A client that stops reading is given time: answers wait in memory. Above the soft limit what only informs
 (logs, progress, traces) is dropped; above the hard limit the session is closed with a line in the log.

@@ -1,34 +1,52 @@
-"""Params as structures of `mplp_lsp.lsp`, or the -32602 they deserve (P7, P8)."""
+"""Params as lsprotocol's types, or the -32602 they deserve (P7, P8)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
-from mplp_lsp.lsp.reading import Misfit, read
-from mplp_lsp.lsp.table import PARAMS
+from cattrs import Converter
+from lsprotocol import types
+from pygls.protocol import default_converter
+
 from mplp_lsp.server import messages
 from mplp_lsp.server.messages import RequestError
 
 
+@cache
+def shared_converter() -> Converter:
+    """One converter for all sessions: its hooks are compiled once."""
+    converter: Converter = default_converter()  # type: ignore[no-untyped-call]
+    return converter
+
+
+@cache
+def params_type(method: str) -> Any:
+    """The lsprotocol type of a method's params; None where it has none, or the method is unknown."""
+    known = types.METHOD_TO_TYPES.get(method)
+    return known[2] if known is not None else None
+
+
 def structured(method: str, params: Any) -> Any:
-    """`params` as the method's class. Raises RequestError -32602 with a sentence if they do not fit."""
-    expected = PARAMS.get(method)
+    """`params` as lsprotocol's type. Raises RequestError -32602 with a sentence if they do not fit."""
+    expected = params_type(method)
     if expected is None:
         return params
     if not isinstance(params, Mapping):
         raise RequestError(messages.INVALID_PARAMS, f"The params of {method} must be an object.")
     _refuse_odd_uris(method, params)
     try:
-        return read(expected, params)
-    except (Misfit, RecursionError) as error:
+        return shared_converter().structure(params, expected)
+    except Exception as error:
+        # cattrs quotes values in its messages; the client knows what it sent.
         raise RequestError(
             messages.INVALID_PARAMS, f"The params of {method} are not a valid {expected.__name__}."
         ) from error
 
 
 def _refuse_odd_uris(method: str, value: object, levels: int = 4) -> None:
-    """A URI that is no text, or has half a surrogate pair, names no file; the reader looks at types only."""
+    """cattrs makes a string of anything; a URI that is none, or has half a surrogate pair, names no file."""
     if levels == 0:
         return
     if isinstance(value, Mapping):

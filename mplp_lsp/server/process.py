@@ -35,7 +35,7 @@ class ServerProcess:
         self.exit_code = 1
         self._is_closed = False
         self._heard_s = self.loop.time()
-        # Never the loop's default pool, which asyncio itself needs (P9).
+        # Our own threads: pygls reads standard input through its pool; work there makes the server deaf (P9).
         self._workers = ThreadPoolExecutor(
             max_workers=max(2, min(4, os.cpu_count() or 2)), thread_name_prefix="mplp-work"
         )

@@ -1,11 +1,11 @@
-"""JSON-RPC and the states of a session, without the defects that were found in pygls (P1-P14).
+"""Every repair of pygls' protocol layer, in one place (language-server.md 6.2, P1-P14).
 
-P1, P2, P13: documents live in our own store.
+P1, P2, P13: documents live in our own store; the built-in handlers that fill pygls' workspace are not called.
 P3: `executeCommand` is one cancellable task, not a generator whose inner task has another id.
 P4, P6: a state machine answers -32002, -32600 and `shutdown` itself, over a copy of what runs.
 P5, P11: `exit` ends this session with a code; whoever owns the process decides what follows.
 P7, P8: JSON first, structure second; every request id is answered exactly once.
-P9: no thread that reads is ever given work. P10: one object per connection. P12: no cache holds `self`.
+P9: nothing runs in pygls' thread pool. P10: one object per connection. P12: no cache holds `self`.
 P14: progress tokens are our own (`progress.py`).
 """
 
@@ -21,7 +21,11 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any, Literal, Protocol
 
-from mplp_lsp.lsp import types
+from cattrs import Converter
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol
+
 from mplp_lsp.server import messages
 from mplp_lsp.server.encoded import Encoded, encode, with_member
 from mplp_lsp.server.framing import FramingFault
@@ -36,6 +40,7 @@ from mplp_lsp.server.messages import (
     Response,
 )
 from mplp_lsp.server.outbox import Outbox
+from mplp_lsp.server.params import shared_converter
 from mplp_runtime.errors import MplpError
 
 logger = logging.getLogger(__name__)
@@ -70,10 +75,11 @@ class Endpoint(Protocol):
         """The session is over: by `exit`, by the end of input, or because the connection broke."""
 
 
-class SessionProtocol:
-    """One connection: what comes in is answered exactly once, what goes out is framed."""
+class SessionProtocol(LanguageServerProtocol):
+    """pygls' protocol object for one connection, with the repairs above."""
 
-    def __init__(self) -> None:
+    def __init__(self, server: LanguageServer, converter: Converter) -> None:
+        super().__init__(server, converter)
         self.state: State = "new"
         self.endpoint: Endpoint | None = None
         self.outbox: Outbox | None = None
@@ -83,6 +89,17 @@ class SessionProtocol:
         self._numbers = itertools.count(1)
         self._shutting_down: asyncio.Future[Any] | None = None
         self._ending: asyncio.Future[None] | None = None
+
+    # P12: pygls caches these on `self`, which keeps every session alive.
+    def get_message_type(  # type: ignore[override]
+        self, method: str
+    ) -> type[Any] | None:
+        return types.METHOD_TO_TYPES.get(method, (None,))[0]
+
+    def get_result_type(  # type: ignore[override]
+        self, method: str
+    ) -> type[Any] | None:
+        return types.METHOD_TO_TYPES.get(method, (None, None))[1]
 
     # Incoming
 
@@ -323,3 +340,10 @@ class SessionProtocol:
 
 def _with(head: dict[str, Any], name: str, value: object) -> bytes:
     return with_member(head, name, value.json if isinstance(value, Encoded) else encode(value)).json
+
+
+def connection_server(version: str) -> LanguageServer:
+    """A pygls server object for one connection; its protocol is a SessionProtocol."""
+    return LanguageServer(
+        "mplp-lsp", version, protocol_cls=SessionProtocol, converter_factory=shared_converter
+    )

@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mplp_lsp.lsp import types
+from lsprotocol import types
+
 from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_lsp.workspace.store import Update
 from mplp_runtime.rules.world import DocumentFacts

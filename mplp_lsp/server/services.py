@@ -8,10 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from lsprotocol import types
+
 from mplp_lsp.commands.services import LogLevel, Reporter
-from mplp_lsp.lsp import types
 from mplp_lsp.server.capabilities import at
 from mplp_lsp.server.messages import RequestError
+from mplp_lsp.server.params import shared_converter
 from mplp_lsp.text.uris import path_of
 from mplp_lsp.workspace.disk import MAX_DOCUMENT_BYTES, decoded, read_head
 from mplp_lsp.workspace.snapshot import Snapshot
@@ -107,7 +109,7 @@ class SessionServices:
     async def apply_edit(self, edit: types.WorkspaceEdit, label: str) -> bool:
         if not self._desk.session.client.applies_edits:
             return False
-        params = {"label": label, "edit": edit}
+        params = {"label": label, "edit": shared_converter().unstructure(edit)}
         try:
             answer = await self._protocol.ask("workspace/applyEdit", params)
         except RequestError:

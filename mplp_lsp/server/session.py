@@ -7,14 +7,15 @@ import contextlib
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mplp_lsp.server.capabilities import Client, at, client_of
 from mplp_lsp.server.greeting import initialize_result
 from mplp_lsp.server.life import parent_gone
 from mplp_lsp.server.outbox import Outbox
-from mplp_lsp.server.protocol import SessionProtocol
+from mplp_lsp.server.protocol import SessionProtocol, connection_server
 from mplp_lsp.server.routes import BY_METHOD
+from mplp_lsp.version import VERSION
 
 if TYPE_CHECKING:
     from mplp_lsp.server.desk import Desk
@@ -34,7 +35,8 @@ class Session:
         self._initialize_params: Mapping[str, Any] = {}
         self.process = process
         self.number = next(_numbers)
-        self.protocol = SessionProtocol()
+        self.pygls_server = connection_server(VERSION)
+        self.protocol = cast("SessionProtocol", self.pygls_server.protocol)
         self.protocol.endpoint = self
         self.client = Client()
         self.ended_with: asyncio.Future[int] = process.loop.create_future()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from mplp_lsp.server.connection import Inlet
 from mplp_lsp.server.garbage import collect_only_young_objects, collect_when_quiet
 from mplp_lsp.server.greeting import Greeting, greeted
+from mplp_lsp.server.imports import import_protocol
 from mplp_lsp.server.life import on_stop_signals, parent_gone
 from mplp_lsp.server.outbox import Outbox
 from mplp_lsp.server.streams import claimed_standard_streams, read_from, write_to
@@ -85,6 +86,7 @@ def _import_everything() -> None:
     What was imported lives for ever, so the collector need not walk over it again (24 ms each time). Nothing
     of a session may be there yet: what is frozen is never freed.
     """
+    import_protocol()
     gc.disable()
     import mplp_lsp.features.diagnostics
     import mplp_lsp.server.desk
@@ -98,7 +100,8 @@ Serving = Callable[["ServerProcess"], Coroutine[Any, Any, int]]
 
 
 def _run(serving: Serving, client_process_id: int | None) -> int:
-    # Building the protocol's thousand classes makes no garbage; collecting meanwhile only costs time.
+    import_protocol()
+    # Our own modules make no garbage; collecting meanwhile only costs time.
     gc.disable()
     # A worker that computes must not keep the loop from a keystroke for the usual 5 ms, several times over.
     sys.setswitchinterval(0.0005)

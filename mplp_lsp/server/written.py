@@ -11,6 +11,7 @@ from typing import NamedTuple
 from mplp_lsp.analysis.located import Located
 from mplp_lsp.features.diagnostics import diagnostic, findings_of
 from mplp_lsp.server.encoded import encode
+from mplp_lsp.server.params import shared_converter
 from mplp_lsp.text.snapshot import Encoding, TextSnapshot
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import ClientView, Snapshot
@@ -58,7 +59,7 @@ def written(snapshot: Snapshot, uri: str) -> bytes:
 
 
 def _parts_of(snapshot: Snapshot, document: Document, found: Located) -> _Kept:
-    members = diagnostic(snapshot, document, found).plain()
+    members = shared_converter().unstructure(diagnostic(snapshot, document, found))
     before = {name: value for name, value in members.items() if name < "range"}
     behind = {name: value for name, value in members.items() if name > "range"}
     head, tail = (encode(part, sort_keys=True).decode("ascii") for part in (before, behind))

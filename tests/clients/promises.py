@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from lsprotocol import types
-from lsprotocol.converters import get_converter
 
+from mplp_lsp.server.params import shared_converter
 from tests.clients.profiles import Profile
 
-_CONVERTER = get_converter()
 Check = Callable[[Profile, Any], Iterator[str]]
 
 CAPABILITY: Mapping[str, str] = {
@@ -67,7 +66,7 @@ def _mistyped(method: str, result: Any) -> Iterator[str]:
     if known is None or known[1] is None:
         return
     try:
-        _CONVERTER.structure({"jsonrpc": "2.0", "id": 1, "result": result}, known[1])
+        shared_converter().structure({"jsonrpc": "2.0", "id": 1, "result": result}, known[1])
     except Exception as error:
         yield f"{method}: the result is none of its types: {error!r}"
 

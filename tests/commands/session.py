@@ -18,7 +18,7 @@ from mplp_lsp.workspace.workspace import Workspace
 from mplp_runtime.runtime import Runtime
 
 if TYPE_CHECKING:
-    from mplp_lsp.lsp.types import WorkspaceEdit
+    from lsprotocol.types import WorkspaceEdit
 
 T = TypeVar("T")
 

@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from lsprotocol import types
+from lsprotocol.converters import get_converter
+
 from mplp_lsp.features.completion import completion
-from mplp_lsp.lsp import types
-from mplp_lsp.lsp.reading import read
 from mplp_lsp.text.edits import apply
 from mplp_lsp.workspace.snapshot import ClientView
 from tests.project import ABLE_CLIENT, Project, project
 
+_CONVERTER = get_converter()
 PLAIN_CLIENT = replace(ABLE_CLIENT, snippets=False)
 
 _STOP = re.compile(r"\\([\\$}])|\$(\d+)|\$\{(\d+):((?:\\[\\$}]|[^}\\])*)\}")
@@ -34,7 +36,7 @@ def asked(seen: Project, typed: str | None = None, offset: int | None = None) ->
     )
     found = completion(seen.snapshot, document, at, params)
     if isinstance(found, dict):
-        found = read(types.CompletionList, found)
+        found = _CONVERTER.structure(found, types.CompletionList)
     return found
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from mplp_lsp.lsp import types
+from lsprotocol import types
+
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from tests.project import ABLE_CLIENT, project, uri

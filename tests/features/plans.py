@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mplp_lsp.lsp import types
+from lsprotocol import types
+
 from mplp_lsp.text.edits import apply
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.approval_scope import approval_scope

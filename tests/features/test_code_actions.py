@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.code_actions import KINDS, code_action_resolve, code_actions
 from mplp_lsp.features.diagnostics import diagnostics
 from mplp_lsp.features.places import range_between
-from mplp_lsp.lsp import types
 from mplp_lsp.server.routes import BY_METHOD
 from mplp_lsp.workspace.snapshot import ClientView
 from mplp_runtime.rules.explain import is_id

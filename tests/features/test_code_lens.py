@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.commands.table import COMMANDS
 from mplp_lsp.features.code_actions import code_actions
 from mplp_lsp.features.code_lens import code_lens
-from mplp_lsp.lsp import types
 from mplp_lsp.text.snapshot import Encoding
 from mplp_runtime.orchestrator.views import StepView
 from tests.features.plans import PLAN, STEP, confirm_text, plan_text, plan_value, run_view

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.completion import TRIGGER_CHARACTERS
 from mplp_lsp.features.completion_resolve import completion_resolve
 from mplp_lsp.features.diagnostics import diagnostics
-from mplp_lsp.lsp import types
 from mplp_lsp.server.routes import BY_METHOD
 from mplp_lsp.text.snapshot import Encoding
 from mplp_runtime.rules.explain import is_id

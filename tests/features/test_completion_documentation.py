@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.completion_resolve import completion_resolve
-from mplp_lsp.lsp import types
 from tests.features.completing import items
 from tests.project import ABLE_CLIENT, Project, project, uuid_of
 

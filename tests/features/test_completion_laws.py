@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.diagnostics import diagnostics
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.kinds import FileRules
 from tests.features.completing import accepted, items
 from tests.features.plans import plan_text

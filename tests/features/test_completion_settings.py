@@ -7,10 +7,10 @@ import tomllib
 from dataclasses import replace
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.completion_resolve import completion_resolve
 from mplp_lsp.features.diagnostics import diagnostics
-from mplp_lsp.lsp import types
 from tests.features.completing import PLAIN_CLIENT, accepted, asked, items, labels
 from tests.features.plans import META, plan_value
 from tests.project import ABLE_CLIENT, Project, project, uri, uuid_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.definition import definition
-from mplp_lsp.lsp import types
 from tests.features.navigation import LINKING, Asked, asked, position_of, text_at, told
 from tests.project import project, uri, uuid_of
 

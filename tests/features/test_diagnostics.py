@@ -7,10 +7,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from lsprotocol import converters, types
 
 from mplp_lsp.features.diagnostics import diagnostics
-from mplp_lsp.lsp import types
-from mplp_lsp.lsp.structure import plain_of
 from mplp_lsp.workspace.snapshot import ClientView, Snapshot
 from mplp_runtime.orchestrator.views import Question, RunView, StepView
 from mplp_runtime.rules.findings import Severity
@@ -141,7 +140,8 @@ def test_a_client_that_announced_nothing_gets_nothing_extra() -> None:
 
 def test_everything_can_be_sent_as_json() -> None:
     snapshot, (plan_uri, _) = project(plan(step("s1", "s1", "gone") + "," + step("s1", status="don")))
-    assert json.dumps(plain_of(diagnostics(snapshot, plan_uri)))
+    converter = converters.get_converter()
+    assert json.dumps(converter.unstructure(diagnostics(snapshot, plan_uri)))
 
 
 def test_broken_text_is_one_finding_and_not_a_flood() -> None:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.document_symbols import document_symbols
 from mplp_lsp.features.symbol_words import name_of_part
-from mplp_lsp.lsp import types
-from mplp_lsp.lsp.reading import read
+from mplp_lsp.server.params import shared_converter
 from mplp_lsp.text.snapshot import Encoding
 from mplp_lsp.workspace.snapshot import Snapshot
 from tests.features.navigation import text_at
@@ -32,7 +32,7 @@ def answer(snapshot: Snapshot, where: str) -> Any:
 
 def tree(seen: Project) -> list[types.DocumentSymbol]:
     """The outline, read as a strict client reads it."""
-    symbols = read(list[types.DocumentSymbol], answer(seen.snapshot, seen.uri))
+    symbols = shared_converter().structure(answer(seen.snapshot, seen.uri), list[types.DocumentSymbol])
     pending = list(symbols)
     while pending:
         symbol = pending.pop()
@@ -161,7 +161,7 @@ def test_roles_that_are_spread_over_the_settings_lie_inside_their_table() -> Non
 
 def test_a_client_without_trees_gets_a_list_with_containers() -> None:
     seen = project(plan_text(steps=2), client=FLAT)
-    found = read(list[types.SymbolInformation], answer(seen.snapshot, seen.uri))
+    found = shared_converter().structure(answer(seen.snapshot, seen.uri), list[types.SymbolInformation])
     assert [(each.name, each.container_name) for each in found] == [
         ("Release", None),
         ("Step 1", "Release"),

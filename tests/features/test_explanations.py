@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.code_actions import code_actions
 from mplp_lsp.features.places import range_between
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.snapshot import ClientView
 from tests.project import ABLE_CLIENT, project
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.document_links import document_links
 from mplp_lsp.features.file_renames import will_rename_files
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.snapshot import ClientView
 from tests.features.navigation import text_at
 from tests.features.plans import applied

@@ -7,10 +7,10 @@ import re
 from dataclasses import replace
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.code_actions import code_actions
 from mplp_lsp.features.diagnostics import diagnostics
-from mplp_lsp.lsp import types
 from mplp_lsp.text.snapshot import Encoding
 from mplp_runtime.rules.explain import is_id
 from tests.features.plans import applied, plan_text, plan_value
@@ -31,7 +31,7 @@ def offered(seen: Project, code: str) -> list[types.CodeAction]:
     params = types.CodeActionParams(
         types.TextDocumentIdentifier(seen.uri),
         found.range,
-        types.CodeActionContext([], only=["quickfix"]),
+        types.CodeActionContext([], only=[types.CodeActionKind.QuickFix]),
     )
     actions = code_actions(seen.snapshot, document, params) or []
     return [

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.folding import folding_range
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.snapshot import ClientView
 from tests.features.plans import plan_text, plan_value
 from tests.project import ABLE_CLIENT, Project, project

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.formatting import (
     formatting,
@@ -15,7 +16,6 @@ from mplp_lsp.features.formatting import (
     range_formatting,
     ranges_formatting,
 )
-from mplp_lsp.lsp import types
 from mplp_lsp.text.edits import apply
 from mplp_lsp.text.snapshot import Encoding, TextSnapshot
 from mplp_lsp.text.tree import Tree

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.call_hierarchy import incoming_calls, outgoing_calls, prepare_call_hierarchy
 from mplp_lsp.features.type_hierarchy import prepare_type_hierarchy, subtypes, supertypes
-from mplp_lsp.lsp import types
 from tests.features.navigation import Asked, asked, position_of, text_at
 from tests.project import Project, project, uri, uuid_of
 

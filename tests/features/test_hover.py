@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.hover import hover
 from mplp_lsp.features.hover_roles import shown_command
-from mplp_lsp.lsp import types
 from mplp_lsp.text.snapshot import Encoding
 from mplp_runtime.orchestrator.views import StepView
 from mplp_runtime.rules.world import Baseline

@@ -6,9 +6,9 @@ import json
 from dataclasses import replace
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.inlay_hints import inlay_hints
-from mplp_lsp.lsp import types
 from mplp_lsp.text.snapshot import Encoding
 from mplp_runtime.orchestrator.views import StepView
 from tests.features.plans import NOW, STEP, ended, plan_text, run_view

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.inlay_hints import inlay_hints
 from mplp_lsp.features.inlay_ids import LONGEST_LABEL, MOST_HINTS, resolve_inlay_hint
-from mplp_lsp.lsp import types
 from mplp_lsp.text.snapshot import Encoding
 from mplp_lsp.workspace.workspace import Workspace
 from tests.features.plans import PLAN, STEP, ended, plan_text, plan_value, run_view

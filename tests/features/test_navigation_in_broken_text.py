@@ -8,7 +8,9 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.call_hierarchy import incoming_calls, outgoing_calls, prepare_call_hierarchy
 from mplp_lsp.features.definition import definition
@@ -19,8 +21,6 @@ from mplp_lsp.features.references import references
 from mplp_lsp.features.rename import prepare_rename, rename
 from mplp_lsp.features.type_hierarchy import prepare_type_hierarchy, subtypes, supertypes
 from mplp_lsp.features.workspace_symbols import workspace_symbols
-from mplp_lsp.lsp import types
-from mplp_lsp.lsp.structure import Structure
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.errors import MplpError
@@ -106,8 +106,9 @@ def ranges(value: Any) -> Iterator[types.Range]:
     elif isinstance(value, dict):
         for each in value.values():
             yield from ranges(each)
-    elif isinstance(value, Structure):
-        yield from ranges(value.plain())
+    elif attrs.has(type(value)):
+        for field in attrs.fields(type(value)):
+            yield from ranges(getattr(value, field.name))
 
 
 def check(name: str, text: str, offsets: list[int]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.code_actions import code_actions
 from mplp_lsp.features.places import range_between
-from mplp_lsp.lsp import types
 from tests.features.plans import applied, plan_text
 from tests.features.test_code_actions import WHOLE_CLIENT, errors, offers
 from tests.project import ROOT, Project, project, uri, uuid_of

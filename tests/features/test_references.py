@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.highlight import document_highlight
 from mplp_lsp.features.references import references
-from mplp_lsp.lsp import types
 from tests.features.navigation import Asked, asked, position_of, text_at, told
 from tests.project import uuid_of
 

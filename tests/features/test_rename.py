@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.rename import prepare_rename, rename
-from mplp_lsp.lsp import types
 from mplp_lsp.text.edits import apply
 from mplp_lsp.workspace.snapshot import ClientView
 from mplp_runtime.errors import MplpError

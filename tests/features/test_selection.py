@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.selection import selection_range, spans_around
-from mplp_lsp.lsp import types
 from mplp_lsp.server.encoded import encode
 from mplp_lsp.text.snapshot import Encoding
 from tests.features.plans import plan_text

@@ -7,6 +7,7 @@ import random
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.ready_json import ReadyJson
 from mplp_lsp.features.semantic_tokens import (
@@ -15,7 +16,6 @@ from mplp_lsp.features.semantic_tokens import (
     semantic_tokens_range,
 )
 from mplp_lsp.features.token_legend import MODIFIERS, TYPES
-from mplp_lsp.lsp import types
 from mplp_lsp.text.snapshot import Encoding
 from tests.features.plans import plan_text, plan_value
 from tests.project import Project, project, uuid_of

@@ -8,11 +8,11 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.code_actions import code_actions
 from mplp_lsp.features.diagnostics import findings_of
 from mplp_lsp.features.places import range_between
-from mplp_lsp.lsp import types
 from tests.features.plans import plan_value
 from tests.features.test_code_actions import (
     LAZY_CLIENT,

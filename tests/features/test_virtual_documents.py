@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.graph_text import GraphFormat, graph_text
 from mplp_lsp.features.trace_text import trace_text
@@ -17,7 +18,6 @@ from mplp_lsp.features.virtual_documents import (
     text_document_content,
     trace_uri,
 )
-from mplp_lsp.lsp import types
 from mplp_runtime.orchestrator.views import StepView
 from tests.features.plans import NOW, PLAN, STEP, ended, plan_text, plan_value, run_view
 from tests.project import Project, project, uri, uuid_of

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.workspace_symbols import workspace_symbol_resolve, workspace_symbols
-from mplp_lsp.lsp import types
 from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.workspace import Workspace
 from tests.features.navigation import text_at

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lsprotocol.types import CompletionItem
 
-from mplp_lsp.lsp.types import CompletionItem
 from mplp_lsp.server.answering import answer_of
 from mplp_lsp.server.capabilities import Client, client_view
 from mplp_lsp.server.messages import RequestError

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 import pytest
+from lsprotocol import types
 
-from mplp_lsp.lsp import types
 from mplp_lsp.server.outbox import Outbox
-from mplp_lsp.server.protocol import SessionProtocol
+from mplp_lsp.server.protocol import SessionProtocol, connection_server
 from mplp_runtime.errors import MplpError, WorkspaceNotTrusted
 from tests.protocol.in_process import KeptBytes
 
@@ -78,7 +78,9 @@ class Conversation:
     def __init__(self) -> None:
         self.sink = KeptBytes()
         self.endpoint = Slow()
-        self.protocol = SessionProtocol()
+        protocol = connection_server("0").protocol
+        assert isinstance(protocol, SessionProtocol)
+        self.protocol = protocol
         self.protocol.endpoint = self.endpoint
         self.protocol.outbox = Outbox(self.sink)
         self.say("initialize", {"capabilities": {}}, id=0)

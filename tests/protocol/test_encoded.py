@@ -1,14 +1,14 @@
-"""Structures as JSON bytes."""
+"""lsprotocol's values as JSON bytes."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
+from lsprotocol import types
 
-from mplp_lsp.lsp import types
-from mplp_lsp.lsp.structure import plain_of
 from mplp_lsp.server.encoded import encode
+from mplp_lsp.server.params import shared_converter
 
 PLACE = types.Range(types.Position(1, 2), types.Position(3, 4))
 
@@ -22,5 +22,5 @@ PLACE = types.Range(types.Position(1, 2), types.Position(3, 4))
     ],
     ids=["range", "highlight", "list"],
 )
-def test_the_bytes_say_what_the_structures_say(value: object) -> None:
-    assert json.loads(encode(value)) == plain_of(value)
+def test_the_bytes_say_what_the_values_say(value: object) -> None:
+    assert json.loads(encode(value)) == shared_converter().unstructure(value)

@@ -173,13 +173,8 @@ def test_tracing_is_off_until_it_is_asked_for() -> None:
 def test_standard_output_carries_messages_only(tmp_path: Any) -> None:
     noisy = tmp_path / "sitecustomize.py"
     noisy.write_text(
-        "import os, sys, threading, time\n"
-        "def stray():\n"
-        "    while sys.stdout is not sys.stderr:\n"  # until the server has taken the streams for itself
-        "        time.sleep(0.01)\n"
-        "    print('stray')\n"
-        "    os.write(1, b'stray\\n')\n"
-        "threading.Thread(target=stray, daemon=True).start()\n"
+        "import os, threading\n"
+        "threading.Timer(0.8, lambda: (print('stray'), os.write(1, b'stray\\n'))).start()\n"
     )
     with ServerUnderTest(env=environment(PYTHONPATH=str(tmp_path))) as server:
         server.client.initialize()

@@ -7,10 +7,10 @@ import random
 from dataclasses import replace
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.analysis.located import Located
 from mplp_lsp.features.diagnostics import diagnostic, diagnostics
-from mplp_lsp.lsp import types
 from mplp_lsp.server.encoded import encode
 from mplp_lsp.server.written import written
 from mplp_lsp.workspace.documents import Document
