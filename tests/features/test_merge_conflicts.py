@@ -6,10 +6,10 @@ import json
 from dataclasses import replace
 
 import pytest
+from lsprotocol import types
 
 from mplp_lsp.features.code_actions import code_action_resolve, code_actions
 from mplp_lsp.features.places import range_between
-from mplp_lsp.lsp import types
 from mplp_lsp.workspace.snapshot import ClientView
 from tests.features.plans import applied
 from tests.project import ABLE_CLIENT, Project, project
