@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from mplp_runtime.errors import StoreError
-from mplp_runtime.vsl.interface import Edge
+from mplp_runtime.vsl.interface import Edge, ValueStateLayer
 from mplp_runtime.vsl.schema import VERSION, backup_of
 from mplp_runtime.vsl.sqlite import SqliteStore, integrity_check
 
@@ -32,21 +32,26 @@ def user_version(path: Path) -> int:
 def contents(path: Path) -> object:
     store = SqliteStore(path)
     try:
-        return store.read(
-            lambda reading: (
-                {key: reading.get(key) for key in reading.keys()},  # noqa: SIM118 - no mapping
-                [
-                    (node.id, dict(node.data), node.version, node.deleted)
-                    for node in reading.nodes("Step", deleted=True)
-                ],
-                [(node.id, dict(node.data), node.version) for node in reading.nodes("Plan")],
-                reading.edges(),
-                [(row.lamport, row.stream, dict(row.event)) for row in reading.events()],
-                reading.lamport(),
-            )
-        )
+        return contents_of(store)
     finally:
         store.close()
+
+
+def contents_of(store: ValueStateLayer) -> object:
+    """All that the kept states have, in the form of EXPECTED."""
+    return store.read(
+        lambda reading: (
+            {key: reading.get(key) for key in reading.keys()},  # noqa: SIM118 - no mapping
+            [
+                (node.id, dict(node.data), node.version, node.deleted)
+                for node in reading.nodes("Step", deleted=True)
+            ],
+            [(node.id, dict(node.data), node.version) for node in reading.nodes("Plan")],
+            reading.edges(),
+            [(row.lamport, row.stream, dict(row.event)) for row in reading.events()],
+            reading.lamport(),
+        )
+    )
 
 
 EXPECTED = (
