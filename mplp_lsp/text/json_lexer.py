@@ -80,8 +80,11 @@ def real_number(digits: str) -> float:
 class Lexer(GapLexer):
     """Reads the tokens of a text."""
 
-    def scalar(self, offset: int) -> Token | None:
-        """Read the string, number or word that starts here; None where there is none of them."""
+    def scalar(self, offset: int, *, is_of_member: bool = False) -> Token | None:
+        """Read the string, number or word that starts here; None where there is none of them.
+
+        `is_of_member`: it is what a key has, so that taking it out would leave nothing.
+        """
         char = self.char(offset)
         if char == '"':
             return self.string(offset)
@@ -93,7 +96,7 @@ class Lexer(GapLexer):
             token = self._number(offset)
             if token is not None:
                 return token
-        return self._word(offset)
+        return self._word(offset, is_of_member=is_of_member)
 
     def string(self, offset: int, *, is_key: bool = False) -> Token:
         """Read a string in double quotes, with or without its closing quote."""
@@ -287,11 +290,11 @@ class Lexer(GapLexer):
         self.add("json-number-invalid", message, offset, stop)
         return Token(value, stop)
 
-    def _word(self, offset: int) -> Token:
+    def _word(self, offset: int, *, is_of_member: bool = False) -> Token:
         """A word where a value belongs: a literal, one of another language, or text without its quotes."""
         text = self.text
         if self.leaves_out(offset):
-            return self.left_out(offset)
+            return self.left_out(offset, is_of_member=is_of_member)
         match = WORD.match(text, offset)
         stop = match.end() if match else offset + 1
         self.note(stop + 1)
@@ -327,17 +330,15 @@ class Lexer(GapLexer):
         self.note(match.end() + 1 if match else offset + 6)
         return match is not None
 
-    def left_out(self, offset: int) -> Token:
+    def left_out(self, offset: int, *, is_of_member: bool = False) -> Token:
         """Read those dots: nothing else about this place is news."""
         match = _ELLIPSIS.match(self.text, offset)
         dots, stop = (match.group(1), match.end(1)) if match else ("", offset)
         message = f"`{dots}` stands for nothing in JSON: write what it leaves out, or remove it."
         if dots.startswith("`"):
             message = FENCE
-        # Behind a colon, removing it would leave nothing.
-        is_value = self.text[max(offset - 200, 0) : offset].rstrip(" \t\r\n").endswith(":")
         behind = match.end() if match and match.group(2) else stop
-        data = {} if is_value else repair_data(offset, behind, "")
+        data = {} if is_of_member else repair_data(offset, behind, "")
         self.add("json-syntax", message, offset, stop, Severity.ERROR, **data)
         return Token(None, stop, is_quiet=True)
 

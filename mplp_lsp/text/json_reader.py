@@ -64,7 +64,8 @@ class Reader(Keys):
         offset = self.past_stray_quote(offset)
         char = self.lexer.char(offset)
         if char not in ("{", "["):
-            token = self.lexer.scalar(offset)
+            kinds = [frame.is_object for frame in self.frames[-1:]] or self.outer.kinds[-1:]
+            token = self.lexer.scalar(offset, is_of_member=any(kinds))
             if token is None:
                 return None
             self.put(token.value, offset, token.stop, spot, quiet=token.is_quiet)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from mplp_lsp.text.edits import Edit
 from mplp_lsp.text.json_gaps import CONFLICT, CONFLICT_REST
 from mplp_lsp.text.json_lexer import FENCE
 from mplp_lsp.text.json_told import JAVASCRIPT, PYTHON
@@ -174,3 +175,13 @@ def test_a_round_bracket_is_the_square_one_that_was_meant(left: str, right: str)
 def test_the_fence_around_a_timeline_is_one_problem() -> None:
     timeline = Timeline.parse(TextSnapshot.of('```json\n{"a": 1}\n{"a": 2}\n```\n'))
     assert [(problem.start, problem.message) for problem in timeline.problems] == [(0, FENCE)]
+
+
+@pytest.mark.parametrize(("at", "cut"), [(24, (19, 20)), (34, (28, 32)), (45, (0, 1)), (45, (1, 5))])
+def test_dots_behind_a_stray_colon_have_the_same_repair_however_they_came_there(
+    at: int, cut: tuple[int, int]
+) -> None:
+    before = TextSnapshot.of('{"m": 1, "steps": [{"a": 1}, {"b": 2}x1, "c": 3}], "z": 1}')
+    edits = [Edit(at, at, "\n ...,\n"), Edit(*cut, "")]
+    after = before.edited(*edits[0]).edited(*edits[1])
+    assert list(Tree.parse(before).edited(edits, after).problems) == list(Tree.parse(after).problems)
