@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from mplp_runtime.ael.action import Action, Outcome
 
 
 async def simulated(action: Action) -> Outcome:
     """Success at once; the output says which role would have done the work."""
-    role = action.step.get("agent_role") or "a role"
-    return Outcome(True, output=f"simulated: {role} would do this step")
+    return Outcome(True, output=simulated_output(action.step))
+
+
+def simulated_output(step: Mapping[str, Any]) -> str:
+    """What a played step returns.
+
+    >>> simulated_output({"step_id": "8d9a4a5e", "agent_role": "writer"})
+    'simulated: writer would do this step'
+    """
+    return f"simulated: {step.get('agent_role') or 'a role'} would do this step"

@@ -13,7 +13,8 @@ from mplp_runtime.events.families import Stamper
 from mplp_runtime.events.validate import event_errors
 from mplp_runtime.sources import Clock, NewId
 from mplp_runtime.vsl.interface import Json, StoredEvent, Transaction, ValueStateLayer
-from mplp_runtime.vsl.ready import ReadyEvent, WrittenEvent
+from mplp_runtime.vsl.ready import WrittenEvents
+from mplp_runtime.vsl.texts import append_texts
 from mplp_runtime.vsl.values import stamped
 
 logger = logging.getLogger(__name__)
@@ -59,14 +60,16 @@ class EventBus:
         transaction.after_commit(lambda: self._deliver([stored]))
         return lamport
 
-    def record_ready(self, transaction: Transaction, stream: str, events: Sequence[ReadyEvent]) -> None:
+    def record_texts(self, transaction: Transaction, stream: str, texts: Sequence[str]) -> None:
         """Stores events whose makers have shown that they are valid, and that nothing must stand before them.
 
-        Nothing is checked here: each kind of event that comes this way has a test that compares it, for any
-        input, with what `record` would accept.
+        They are complete: their Lamport times are those that follow `transaction.lamport()`. Nothing is
+        checked here: each kind of event that comes this way has a test that compares it, for any input, with
+        what `record` would accept.
         """
-        stored = [WrittenEvent(transaction.append_event(stream, each), stream, each) for each in events]
-        if stored:
+        if texts:
+            stored = WrittenEvents(transaction.lamport() + 1, stream, texts)
+            append_texts(transaction, stream, texts)
             transaction.after_commit(lambda: self._deliver(stored))
 
     async def emit(self, stream: str, event: Mapping[str, Json]) -> int:

@@ -22,7 +22,7 @@ from pathlib import Path
 from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.file_protection import PLAIN
 from mplp_runtime.vsl.interface import Json, Reading, StoredEvent, ValueStateLayer
-from mplp_runtime.vsl.ready import WrittenEvent
+from mplp_runtime.vsl.ready import WrittenEvents, events_of
 
 try:
     import fcntl
@@ -74,9 +74,7 @@ class NdjsonSink:
             is_next = first == self._complete_until + 1 and last - first == len(events) - 1
             if is_next:
                 self._complete_until = last
-            ours = [
-                each for each in events if each.stream == self.stream and each.lamport > self._last_lamport
-            ]
+            ours = self._unwritten(events)
             if not ours:
                 return
             # Whoever waits here delays every commit of this process.
@@ -124,7 +122,7 @@ class NdjsonSink:
             with self._locked_file(lock_limit_s) as descriptor:
                 if os.fstat(descriptor).st_size != self._known_size:
                     return False
-                lines = b"".join(self._line(stored) for stored in taken)
+                lines = self._lines(taken)
                 _write_whole(descriptor, lines)
                 self._last_lamport = taken[-1].lamport
                 self._known_size += len(lines)
@@ -141,7 +139,7 @@ class NdjsonSink:
             while is_behind:
                 missing, self._complete_until = self._following(self._last_lamport)
                 if missing:
-                    _write_whole(descriptor, b"".join(self._line(stored) for stored in missing))
+                    _write_whole(descriptor, self._lines(missing))
                     self._last_lamport = missing[-1].lamport
                     added += len(missing)
                 # What is committed from now on is written by its own committer, who waits for the lock.
@@ -164,10 +162,17 @@ class NdjsonSink:
                 yield descriptor
                 return
 
-    def _line(self, stored: StoredEvent) -> bytes:
-        if isinstance(stored, WrittenEvent) and self._protection is PLAIN:
-            return stored.text.encode("ascii") + b"\n"
-        return line_of(self._protection.event(stored.event))
+    def _unwritten(self, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
+        """Those of this stream that the file does not have."""
+        ours = events_of(self.stream, events)
+        if ours and ours[0].lamport <= self._last_lamport:
+            return [each for each in ours if each.lamport > self._last_lamport]
+        return ours
+
+    def _lines(self, events: Sequence[StoredEvent]) -> bytes:
+        if isinstance(events, WrittenEvents) and self._protection is PLAIN:
+            return ("\n".join(events.texts) + "\n").encode("ascii")
+        return b"".join(line_of(self._protection.event(stored.event)) for stored in events)
 
     def _event_of(self, line: Mapping[str, Json]) -> Mapping[str, Json]:
         """{} for a line that cannot be read here, so that it is one of another state."""

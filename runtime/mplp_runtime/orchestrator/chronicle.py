@@ -17,7 +17,7 @@ from mplp_runtime.events.families import (
     sa_event,
 )
 from mplp_runtime.orchestrator.records import Record
-from mplp_runtime.orchestrator.step_events import StepEvents
+from mplp_runtime.orchestrator.step_events import FACTS, TOLD, StepEvents
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Edge, Transaction
@@ -39,10 +39,11 @@ class Chronicle:
     is_newest: bool = True
     """False for a run that is given up because the plan runs anew: the graph then tells of the newer run."""
 
-    _steps: StepEvents = field(init=False)
+    step_events: StepEvents = field(init=False)
+    """Makes the events of this run's steps."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_steps", StepEvents(self.bus.stamper, self.run, self.graph.graph_id))
+        object.__setattr__(self, "step_events", StepEvents(self.bus.stamper, self.run, self.graph.graph_id))
 
     @property
     def stream(self) -> str:
@@ -119,11 +120,13 @@ class Chronicle:
 
     def tell(self, transaction: Transaction, events: Sequence[ReadyEvent]) -> None:
         """Records what `started` and `finished` made; many steps together cost less than one by one."""
-        self.bus.record_ready(transaction, self.stream, events)
+        first = transaction.lamport() + 1
+        texts = [event.text_at(lamport) for lamport, event in enumerate(events, first)]
+        self.bus.record_texts(transaction, self.stream, texts)
 
     def started(self, attempt: Record) -> list[ReadyEvent]:
         """The events that come before the action; they are not recorded yet."""
-        step, make, at = self._step(attempt["step_id"]), self._steps, self._now()
+        step, make, at = self._step(attempt["step_id"]), self.step_events, self._now()
         number = attempt["attempt"]
         payload = {"step_id": step["step_id"], "description": step["description"], "attempt": number}
         if step.get("agent_role"):
@@ -138,13 +141,13 @@ class Chronicle:
 
     def finished(self, transaction: Transaction, attempt: Record) -> list[ReadyEvent]:
         """The events that come after the action, not recorded yet; the step's node is written."""
-        step, make, at = self._step(attempt["step_id"]), self._steps, self._now()
+        step, make, at = self._step(attempt["step_id"]), self.step_events, self._now()
         step_id, position = step["step_id"], self.positions[step["step_id"]]
         execution = attempt["status"]
         outcome = "completed" if execution == "completed" else "failed"
-        known = {name: attempt[name] for name in _TOLD if attempt.get(name) is not None}
+        known = {name: attempt[name] for name in TOLD if attempt.get(name) is not None}
         payload = {"attempt": attempt["attempt"], **known}
-        facts: dict[str, Any] = {name: known[name] for name in ("exit_code", "error") if name in known}
+        facts: dict[str, Any] = {name: known[name] for name in FACTS if name in known}
         told = {"step_id": step_id, "status": outcome, **payload}
         if outcome == "completed":
             told["result"] = {"output": attempt.get("tail", "")[-500:]}
@@ -168,7 +171,7 @@ class Chronicle:
         step = self._step(attempt["step_id"])
         payload = {"attempt": attempt["attempt"], "interrupted": True, "outcome": "unknown"}
         position = self.positions[step["step_id"]]
-        event = self._steps.stage(self._now(), "step_interrupted", step, position, "in_progress", payload)
+        event = self.step_events.stage(self._now(), "step_interrupted", step, position, "in_progress", payload)
         self.tell(transaction, [event])
 
     def step_blocked(
@@ -180,14 +183,14 @@ class Chronicle:
         step, position = self._step(step_id), self.positions[step_id]
         self.tell(
             transaction,
-            [self._steps.stage(self._now(), word, step, position, status, {"because": because})],
+            [self.step_events.stage(self._now(), word, step, position, status, {"because": because})],
         )
 
     def step_skipped(self, transaction: Transaction, step_id: str, because: str) -> None:
         """A step is not going to run."""
         step, position, at = self._step(step_id), self.positions[step_id], self._now()
         events = self._put_step(transaction, at, step, position, "skipped")
-        events.append(self._steps.stage(at, "step_skipped", step, position, "skipped", {"because": because}))
+        events.append(self.step_events.stage(at, "step_skipped", step, position, "skipped", {"because": because}))
         self.tell(transaction, events)
 
     def _put_step(
@@ -205,7 +208,7 @@ class Chronicle:
         if before is not None and before.data == data:
             return []
         transaction.write_node(kind, identity, data)
-        return [self._steps.node_changed(at, kind, identity, status, is_new=before is None)]
+        return [self.step_events.node_changed(at, kind, identity, status, is_new=before is None)]
 
     def _put_plan_status(self, transaction: Transaction, status: str) -> None:
         plan_id = self.run["plan_id"]

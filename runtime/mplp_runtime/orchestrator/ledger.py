@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.page import PageWriter
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
-from mplp_runtime.vsl.ready import ReadyEvent
 
 Inputs = Mapping[str, Any]
 
@@ -34,14 +34,28 @@ class Entry:
     output: Any = None
 
 
+class Player(Protocol):
+    """Who plays steps that answer at once: it hears of all those on a page together."""
+
+    def begun(self, attempts: Sequence[Record]) -> None: ...
+    def ended(self, count: int) -> None: ...
+    def failed(self, problem: BaseException, count: int) -> None: ...
+
+
 @dataclass(slots=True)
 class _Page:
     ends: list[Entry] = field(default_factory=list)
     starts: list[Entry] = field(default_factory=list)
+    played_ends: list[Record] = field(default_factory=list)
+    played_starts: list[Record] = field(default_factory=list)
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.ends or self.starts or self.waiting)
+        return self.has_records or bool(self.waiting)
+
+    @property
+    def has_records(self) -> bool:
+        return bool(self.ends or self.starts or self.played_ends or self.played_starts)
 
 
 class Ledger:
@@ -60,6 +74,7 @@ class Ledger:
         self._changed = changed
         self._page = _Page()
         self._writing: asyncio.Task[None] | None = None
+        self.player: Player | None = None
 
     def start(self, entry: Entry) -> None:
         """The record of a new attempt, which must be on disk before its action begins."""
@@ -69,6 +84,16 @@ class Ledger:
     def end(self, entry: Entry) -> None:
         """The record of an attempt that has ended, and what it returned."""
         self._page.ends.append(entry)
+        self._write_soon()
+
+    def start_played(self, record: Record) -> None:
+        """The same for a step that answers at once; its player is told."""
+        self._page.played_starts.append(record)
+        self._write_soon()
+
+    def end_played(self, record: Record) -> None:
+        """The record of such a step that has ended, and succeeded; what it returned is in its `tail`."""
+        self._page.played_ends.append(record)
         self._write_soon()
 
     async def written(self) -> None:
@@ -93,7 +118,7 @@ class Ledger:
                 # What ends in the same moment goes into the same commit; and a store in memory never waits.
                 await asyncio.sleep(0)
                 page, self._page = self._page, _Page()
-                if page.ends or page.starts:
+                if page.has_records:
                     await self._write_page(page)
                 for each in page.waiting:
                     if not each.done():
@@ -102,37 +127,48 @@ class Ledger:
             self._writing = None
 
     async def _write_page(self, page: _Page) -> None:
+        player = self.player
         try:
             inputs = await self._store.transact(lambda transaction: self._work(transaction, page))
         except Exception as problem:
             for entry in (*page.ends, *page.starts):
                 entry.failed(problem)
+            if player is not None:
+                player.failed(problem, len(page.played_ends) + len(page.played_starts))
             return
         # Only now: what is shown is on disk.
-        for entry in (*page.ends, *page.starts):
+        for entry in page.ends:
             self._state.take_attempt(entry.record)
+        self._state.take_attempts(page.played_ends)
+        for entry in page.starts:
+            self._state.take_attempt(entry.record)
+        self._state.take_attempts(page.played_starts)
         self._changed(self._state)
         for entry in page.ends:
             entry.done({})
         for entry, given in zip(page.starts, inputs, strict=True):
             entry.done(given)
+        if player is not None:
+            player.begun(page.played_starts)
+            player.ended(len(page.played_ends))
 
     def _work(self, transaction: Transaction, page: _Page) -> Sequence[Inputs]:
-        told: list[ReadyEvent] = []
+        written = PageWriter(self._chronicle, transaction)
         ended: dict[str, Record] = {}
         for entry in page.ends:
             record = entry.record
             if entry.output not in (None, "") and not records.is_output_in_tail(record):
                 transaction.set(records.output_key(record["run_id"], record["step_id"]), entry.output)
-            records.change_attempt(transaction, record)
-            told += self._chronicle.finished(transaction, record)
+            written.ended(record)
+            ended[record["step_id"]] = record
+        for record in page.played_ends:
+            written.played(record)
             ended[record["step_id"]] = record
         for entry in page.starts:
-            record = entry.record
-            identity = records.attempt_id(record["run_id"], record["step_id"], record["attempt"])
-            transaction.create_node(records.STEP_ATTEMPT, identity, record)
-            told += self._chronicle.started(record)
-        self._chronicle.tell(transaction, told)
+            written.begun(entry.record)
+        for record in page.played_starts:
+            written.begun(record)
+        written.write()
         return [self._inputs_of(transaction, entry.record["step_id"], ended) for entry in page.starts]
 
     def _inputs_of(self, transaction: Transaction, step_id: str, ended: Mapping[str, Record]) -> Inputs:

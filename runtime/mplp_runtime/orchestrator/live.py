@@ -21,6 +21,7 @@ from mplp_runtime.trace.recorder import TraceRecorder
 from mplp_runtime.trace.writer import TraceParts, TraceWriter
 from mplp_runtime.vsl.file_protection import PLAIN, SEALED_SUFFIX
 from mplp_runtime.vsl.interface import Reading, StoredEvent, ValueStateLayer
+from mplp_runtime.vsl.ready import events_of
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,7 @@ class RunFiles:
     def _take(self, events: Sequence[StoredEvent]) -> None:
         if self._sink is not None:
             self._sink.take(events)
-        self._recorder.events([each for each in events if each.stream == self._state.run_id])
+        self._recorder.events(events_of(self._state.run_id, events))
 
     def _parts(self) -> TraceParts:
         for step_id, text in self._state.live_output.items():

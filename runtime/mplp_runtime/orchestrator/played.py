@@ -2,90 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mplp_runtime.ael.action import Action, ActionResult
-from mplp_runtime.ael.layer import ActionExecutionLayer
-from mplp_runtime.orchestrator.attempts import AttemptRecords, changes_by, ended
-from mplp_runtime.orchestrator.ledger import Entry, Inputs
+from mplp_runtime.ael.simulated import simulated_output
+from mplp_runtime.orchestrator.attempts import SHOWN_CHARACTERS, AttemptRecords, ended
+from mplp_runtime.orchestrator.ledger import Entry
 from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.sources import Clock, timestamp
 
 AT_ONCE = frozenset({"simulated"})
-"""Kinds of actions that never wait for anything."""
+"""Kinds of actions that never wait for anything and always succeed."""
 
 
 class PlayedSteps:
     """First attempts at steps that answer at once. Their start is on disk before they are played, too.
 
-    `finished` is called with a step's id and success as soon as that is known and handed in to be written;
-    what it makes ready starts in the same commit. `wake` is called when a step needs nothing any more.
+    `finished` is called with the ids of steps as soon as they are done and handed in to be written; what they
+    make ready starts in the same commit. `wake` is called when a step needs nothing any more.
     """
 
     def __init__(
         self,
-        layer: ActionExecutionLayer,
+        clock: Clock,
         attempts: AttemptRecords,
-        action_of: Callable[[Record, Inputs], Action],
-        finished: Callable[[str, bool], None],
+        steps: Mapping[str, Mapping[str, Any]],
+        finished: Callable[[Sequence[str]], None],
         wake: Callable[[], None],
     ) -> None:
-        self._layer = layer
+        self._clock = clock
         self._attempts = attempts
-        self._action_of = action_of
+        self._steps = steps
         self._finished = finished
         self._wake = wake
         self.count = 0
         self.problem: BaseException | None = None
         self.ending: str | None = None
+        attempts.ledger.player = self
 
     def begin(self, step_id: str, kind: str) -> None:
         """Hands the step's start in; the rest follows once it is written."""
         self.count += 1
-        record = self._attempts.begun(step_id, kind)
-        self._attempts.ledger.start(Entry(record, lambda inputs: self._play(record, inputs), self._fail))
+        self._attempts.ledger.start_played(self._attempts.begun(step_id, kind))
 
-    def _play(self, attempt: Record, inputs: Inputs) -> None:
+    def begun(self, attempts: Sequence[Record]) -> None:
+        """Plays the steps whose start was written, unless the run ends between that and their action."""
         if self.ending is not None:
-            self._leave(attempt)
-            return
-        try:
-            result = answer_of(self._layer, self._action_of(attempt, inputs))
-        except Exception as problem:
-            self._fail(problem)
-            return
-        self._end(attempt, changes_by(result, will_retry=False), result.output if result.success else None)
-        self._finished(attempt["step_id"], result.success)
+            for attempt in attempts:
+                self._leave(attempt)
+        elif attempts:
+            began_at = self._clock()
+            outputs = [simulated_output(self._steps[attempt["step_id"]]) for attempt in attempts]
+            ended_at = self._clock()
+            finished_at, duration_s = timestamp(ended_at), round((ended_at - began_at).total_seconds(), 3)
+            end = self._attempts.ledger.end_played
+            for attempt, output in zip(attempts, outputs, strict=True):
+                end(
+                    {
+                        **attempt,
+                        "status": "completed",
+                        "step_status": "completed",
+                        "segment_status": "completed",
+                        "finished_at": finished_at,
+                        "duration_s": duration_s,
+                        "tail": output[-SHOWN_CHARACTERS:],
+                        "output_in_tail": True,
+                    }
+                )
+            self._finished([attempt["step_id"] for attempt in attempts])
 
-    def _leave(self, attempt: Record) -> None:
-        """The run ends between the step's start and its action."""
-        if self.ending == "cancelled":
-            self._end(attempt, self._attempts.changes_by_cancelling(attempt["step_id"]), None)
-        else:
-            self._done({})
+    def ended(self, count: int) -> None:
+        """So many ends were written."""
+        if count:
+            self.count -= count
+            if not self.count:
+                self._wake()
 
-    def _end(self, attempt: Record, changes: dict[str, Any], output: Any) -> None:
-        record = ended(attempt, output, changes)
-        self._attempts.ledger.end(Entry(record, self._done, self._fail, output))
-
-    def _done(self, _nothing: Inputs) -> None:
-        self.count -= 1
-        if not self.count:
+    def failed(self, problem: BaseException, count: int) -> None:
+        """So many starts and ends could not be written."""
+        if count:
+            self.count -= count
+            self.problem = self.problem or problem
             self._wake()
 
-    def _fail(self, problem: BaseException) -> None:
-        self.count -= 1
-        self.problem = self.problem or problem
-        self._wake()
-
-
-def answer_of(layer: ActionExecutionLayer, action: Action) -> ActionResult:
-    """What an action answers that never waits. Raises RuntimeError where it does wait, which is our bug."""
-    execution = layer.execute(action)
-    try:
-        execution.send(None)
-    except StopIteration as answered:
-        result: ActionResult = answered.value
-        return result
-    execution.close()
-    raise RuntimeError(f"the action {action.kind} was to answer at once, and waits")
+    def _leave(self, attempt: Record) -> None:
+        if self.ending != "cancelled":
+            self.ended(1)
+            return
+        record = ended(attempt, None, self._attempts.changes_by_cancelling(attempt["step_id"]))
+        self._attempts.ledger.end(
+            Entry(record, lambda _nothing: self.ended(1), lambda problem: self.failed(problem, 1))
+        )

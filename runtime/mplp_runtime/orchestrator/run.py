@@ -7,7 +7,7 @@ shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from mplp_runtime.ael.action import Action, EventMaker
 from mplp_runtime.errors import StoreError
@@ -37,7 +37,7 @@ class RunLoop:
         self._wake = asyncio.Event()
         self._attempts = AttemptRecords(services, state, chronicle)
         self._played = PlayedSteps(
-            services.layer, self._attempts, self._action_of, self._finished_step, self._wake.set
+            services.clock, self._attempts, state.steps, self._finished_at_once, self._wake.set
         )
         self._frontier = Frontier(state.scheduled, state.done_steps)
         self._bounds: dict[int, Bound] = {}
@@ -179,6 +179,11 @@ class RunLoop:
 
     def _finished_step(self, step_id: str, succeeded: bool) -> None:
         self._free_place(step_id, succeeded=succeeded)
+        self._start_what_may_start()
+
+    def _finished_at_once(self, step_ids: Sequence[str]) -> None:
+        for step_id in step_ids:
+            self._free_place(step_id, succeeded=True)
         self._start_what_may_start()
 
     def _free_place(self, step_id: str, *, succeeded: bool) -> None:

@@ -96,6 +96,11 @@ class RunState:
             if record["step_status"] != "in_progress":
                 self.live_output.pop(record["step_id"], None)
 
+    def take_attempts(self, records: Iterable[Record]) -> None:
+        """The same for several."""
+        for record in records:
+            self.take_attempt(record)
+
     def take_run(self, record: Record) -> None:
         """A newer record of the run."""
         touched = {*self.run.get("questions", {}), *record.get("questions", {})}

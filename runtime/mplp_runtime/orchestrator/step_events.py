@@ -1,14 +1,15 @@
 """The events of steps, made as the text that is stored.
 
 A run of 10,000 steps has 80,000 events that differ in little. So what they share is written once for the run,
-and each one costs an id, an instant and a few members. They are not looked at by a validator one by one: that
-every event made here is valid, and equal to what the builders of `events.families` make, is a property that
-the tests show for any plan, attempt and result. Only ids, which come from outside, are checked here.
+and each one costs an id, an instant and a few members; the events of a step that begins, or that ends as
+nearly all do, are even written together. They are not looked at by a validator one by one: that every event
+made here is valid, and equal to what the builders of `events.families` make, is a property that the tests
+show for any plan, attempt and result. Only ids, which come from outside, are checked here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
@@ -16,11 +17,17 @@ from mplp_runtime.errors import EventRejected
 from mplp_runtime.events.families import EXECUTION_STATUS, EXECUTOR_KIND, STAGE_STATUS, Stamper
 from mplp_runtime.events.validate import is_uuid_v4
 from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.sources import new_uuid
 from mplp_runtime.vsl.interface import Json
 from mplp_runtime.vsl.ready import ReadyEvent
 from mplp_runtime.vsl.values import compact
 
 Step = Mapping[str, Any]
+
+TOLD = ("exit_code", "error", "duration_s", "answered_by")
+"""What of an attempt's record goes into the payload of its last events, where it is known."""
+FACTS = ("exit_code", "error")
+"""What of that the execution's own event tells."""
 
 
 class StepEvents:
@@ -87,12 +94,105 @@ class StepEvents:
             "}}",
         )
 
+    def fresh_ids(self, count: int) -> list[str]:
+        """Ids for so many events. Raises EventRejected for one that no schema accepts."""
+        new_id = self._new_id
+        found = [new_id() for _ in range(count)]
+        # Our own source makes nothing else, and a run asks for a hundred thousand.
+        if new_id is not new_uuid and not all(map(is_uuid_v4, found)):
+            raise EventRejected("A new event is not valid: `event_id` is not a lower-case UUID of version 4.")
+        return found
+
+    def started(
+        self, ids: Sequence[str], at: str, step: Step, position: int, attempt: Record, lamport: int
+    ) -> list[str]:
+        """The three events before an action, as they are stored: SAStepStarted, stage and execution.
+
+        `ids` are theirs, `lamport` is the logical time of the first.
+        """
+        first, second, third = ids
+        step_id, description = quoted(step["step_id"]), quoted(step["description"])
+        number, action, role = attempt["attempt"], attempt["action"], step.get("agent_role")
+        told_role = f',"agent_role":{quoted(role)}' if role else ""
+        executor_role = "" if role is None else f',"executor_role":{quoted(role)}'
+        return [
+            (
+                f'{{"event_id":"{first}","event_type":"SAStepStarted","timestamp":"{at}",{self._profile}'
+                f',"payload":{{"step_id":{step_id},"description":{description},"attempt":{number}{told_role}'
+                f',"lamport_timestamp":{lamport}}}}}'
+            ),
+            (
+                f'{{"event_id":"{second}","event_type":"step_started","timestamp":"{at}",{self._stage}'
+                f',"stage_id":{step_id},"stage_name":{description},"stage_status":"running"'
+                f',"stage_order":{step.get("order_index", position)}'
+                f',"payload":{{"run_id":{self._run_id},"attempt":{number},"status":"in_progress"}}'
+                f',"lamport_timestamp":{lamport + 1}}}'
+            ),
+            (
+                f'{{"event_id":"{third}","event_type":"step_execution_started","timestamp":"{at}"'
+                f',{self._execution},"execution_id":{quoted(attempt["execution_id"])}'
+                f',"executor_kind":"{EXECUTOR_KIND.get(action, "worker")}"{executor_role},"status":"running"'
+                f',"payload":{{"step_id":{step_id},"attempt":{number},"action":{quoted(action)}}}'
+                f',"lamport_timestamp":{lamport + 2}}}'
+            ),
+        ]
+
+    def completed(
+        self,
+        ids: Sequence[str],
+        at: str,
+        step: Step,
+        position: int,
+        attempt: Record,
+        node: tuple[str, str],
+        lamport: int,
+    ) -> list[str]:
+        """The five events after an action that succeeded: execution, graph, stage, SAStepCompleted, trace.
+
+        `node` is the type and id of the step's node, which is there for the first time.
+        """
+        first, second, third, fourth, fifth = ids
+        step_id = quoted(step["step_id"])
+        number, action, role = attempt["attempt"], attempt["action"], step.get("agent_role")
+        executor_role = "" if role is None else f',"executor_role":{quoted(role)}'
+        known = _members({name: attempt[name] for name in TOLD if attempt.get(name) is not None})
+        facts = _members({name: attempt[name] for name in FACTS if attempt.get(name) is not None})
+        output = attempt.get("tail", "")
+        return [
+            (
+                f'{{"event_id":"{first}","event_type":"step_execution_completed","timestamp":"{at}"'
+                f',{self._execution},"execution_id":{quoted(attempt["execution_id"])}'
+                f',"executor_kind":"{EXECUTOR_KIND.get(action, "worker")}"{executor_role},"status":"completed"'
+                f',"payload":{{"step_id":{step_id},"attempt":{number},"action":{quoted(action)}{facts}}}'
+                f',"lamport_timestamp":{lamport}}}'
+            ),
+            (
+                f'{{"event_id":"{second}","event_type":"step_updated","timestamp":"{at}",{self._node}'
+                ',"update_kind":"node_add","node_delta":1,"edge_delta":0,"source_module":"plan"'
+                f',"payload":{{"node_type":{quoted(node[0])},"node_id":{quoted(node[1])},"status":"completed"}}'
+                f',"lamport_timestamp":{lamport + 1}}}'
+            ),
+            (
+                f'{{"event_id":"{third}","event_type":"step_completed","timestamp":"{at}",{self._stage}'
+                f',"stage_id":{step_id},"stage_name":{quoted(step["description"])},"stage_status":"completed"'
+                f',"stage_order":{step.get("order_index", position)}'
+                f',"payload":{{"run_id":{self._run_id},"attempt":{number}{known},"status":"completed"}}'
+                f',"lamport_timestamp":{lamport + 2}}}'
+            ),
+            (
+                f'{{"event_id":"{fourth}","event_type":"SAStepCompleted","timestamp":"{at}",{self._profile}'
+                f',"payload":{{"step_id":{step_id},"status":"completed","attempt":{number}{known}'
+                f',"result":{{"output":{quoted(output[-500:])}}},"lamport_timestamp":{lamport + 3}}}}}'
+            ),
+            (
+                f'{{"event_id":"{fifth}","event_type":"SATraceEmitted","timestamp":"{at}",{self._profile}'
+                f',"payload":{{"segment_ids":[{quoted(attempt["segment_id"])}]'
+                f',"lamport_timestamp":{lamport + 4}}}}}'
+            ),
+        ]
+
     def _head(self, word: str, at: str) -> str:
-        event_id = self._new_id()
-        if not is_uuid_v4(event_id):
-            raise EventRejected(
-                f"Event {word!r} is not valid: `event_id` is not a lower-case UUID of version 4."
-            )
+        (event_id,) = self.fresh_ids(1)
         return f'{{"event_id":"{event_id}","event_type":"{word}","timestamp":"{at}",'
 
 

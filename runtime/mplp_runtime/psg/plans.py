@@ -8,6 +8,12 @@ from dataclasses import dataclass
 from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.psg.acyclic import cycle_in
 from mplp_runtime.vsl.interface import Edge, Json, Node, Transaction
+from mplp_runtime.vsl.texts import TextRow, add_edges, put_texts
+from mplp_runtime.vsl.values import StoreLimits, encoded
+
+_LIMITS = StoreLimits()
+_AT_ONCE = 500
+"""Rows that are handed to the store together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +37,23 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
     # must be there.
     fresh = set()
     node_delta, is_changed = 0, False
+    rows: list[TextRow] = []
     for type_, id_, data in _nodes_of(plan_id, {**header, "step_ids": ids}, steps):
         before = transaction.read_node(type_, id_)
         if before is None or before.data != data:
-            transaction.write_node(type_, id_, data)
             is_changed = True
+            if type_ == "Step":
+                rows.append((id_, encoded(data, _LIMITS)))
+            else:
+                transaction.write_node(type_, id_, data)
         if before is None:
             # What was not there, or is a tombstone, has no edges to look for.
             fresh.add((type_, id_))
             node_delta += 1
+        if len(rows) == _AT_ONCE:
+            put_texts(transaction, "Step", rows, are_new=False)
+            rows.clear()
+    put_texts(transaction, "Step", rows, are_new=False)
     edge_delta = 0
     present_ids = set(ids)
     before_ids = [] if known is None else known.data.get("step_ids", [])
@@ -52,14 +66,22 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
         edge_delta -= _edges_at(transaction, old)
         node_delta -= transaction.delete_node("Step", old)
         is_changed = True
+    new: list[Edge] = []
     for owner, edges in _edges_of(transaction, plan, steps):
-        present = set() if owner in fresh else set(transaction.edges(source=owner))
+        if owner in fresh:
+            new += edges
+            if len(new) >= _AT_ONCE:
+                edge_delta += add_edges(transaction, new)
+                new.clear()
+            continue
+        present = set(transaction.edges(source=owner))
         ours = {edge for edge in present if edge.kind in {"context", "plan", "dependency"}}
         for edge in ours.difference(edges):
             edge_delta -= transaction.remove_edge(edge)
         for edge in edges:
             edge_delta += transaction.add_edge(edge)
         is_changed = is_changed or ours != set(edges)
+    edge_delta += add_edges(transaction, new)
     return PlanChange(known is None, node_delta, edge_delta) if is_changed else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from itertools import chain, islice
 from threading import Lock
 from typing import Any
 
@@ -15,6 +16,17 @@ EMBEDDED_EVENTS = 1_000
 """How many events a trace document holds; the timeline beside it has all of them."""
 _FIRST_EVENTS = 100
 _TAIL_CHARACTERS = 2_000
+_ATTRIBUTES = (
+    "action",
+    "participant",
+    "exit_code",
+    "error",
+    "duration_s",
+    "interrupted",
+    "answered_by",
+    "simulated",
+)
+"""What of an attempt's record a segment tells under the same name."""
 
 
 class TraceRecorder:
@@ -27,8 +39,10 @@ class TraceRecorder:
         # Events come on the thread that commits, and the document is made on another.
         self._lock = Lock()
         self._first: list[StoredEvent] = []
-        # As they came: of most of them nobody will ever want the embedded form.
-        self._last: deque[StoredEvent] = deque(maxlen=embedded_limit - self._first_limit)
+        self._last_limit = embedded_limit - self._first_limit
+        # As they came, in pieces: of most of them nobody will ever want the embedded form.
+        self._last: deque[Sequence[StoredEvent]] = deque()
+        self._in_last = 0
         self._events = 0
 
     def segment(self, segment: Mapping[str, Any]) -> None:
@@ -49,12 +63,19 @@ class TraceRecorder:
             self._events += len(stored)
             room = self._first_limit - len(self._first)
             self._first.extend(stored[:room])
-            self._last.extend(stored[room:])
+            rest = stored[room:]
+            if rest:
+                self._last.append(rest)
+                self._in_last += len(rest)
+            while self._last and self._in_last - len(self._last[0]) >= self._last_limit:
+                self._in_last -= len(self._last.popleft())
 
     def snapshot(self, head: TraceHead) -> tuple[dict[str, Any], list[Item], list[dict[str, Any]]]:
         """Head, segments and events of the document as of now; later changes do not reach them."""
         with self._lock:
-            kept, total = [*self._first, *self._last], self._events
+            too_many = max(self._in_last - self._last_limit, 0)
+            kept = [*self._first, *islice(chain.from_iterable(self._last), too_many, None)]
+            total = self._events
         events = [embedded_event(stored.event, trace_id=self._trace_id) for stored in kept]
         document = head.document()
         attributes = document["root_span"]["attributes"]
@@ -84,7 +105,7 @@ def segment_of(attempt: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str,
     attributes: dict[str, Any] = {"step_id": step["step_id"], "attempt": attempt["attempt"]}
     if step.get("agent_role"):
         attributes["agent_role"] = step["agent_role"]
-    for name in ("action", "exit_code", "error", "duration_s", "interrupted", "answered_by", "simulated"):
+    for name in _ATTRIBUTES:
         # Exit code 0 is worth telling; what is unknown or not so is not.
         if attempt.get(name) is not None and attempt[name] is not False:
             attributes[name] = attempt[name]

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
 
 from mplp_runtime.vsl.interface import Json, Node, StoredEvent
 from mplp_runtime.vsl.values import decoded
@@ -48,22 +48,18 @@ class ReadyEvent(Mapping[str, Any]):
 
 
 class WrittenEvent(StoredEvent):
-    """A StoredEvent that was ready before: its text is known, and it is read only if somebody asks."""
+    """A StoredEvent whose text is known, and which is read only if somebody asks."""
 
-    __slots__ = ("_event", "_ready")
+    __slots__ = ("_event", "text")
     _event: Mapping[str, Json] | None
-    _ready: ReadyEvent
+    text: str
+    """The JSON text that lies in the store."""
 
-    def __init__(self, lamport: int, stream: str, ready: ReadyEvent) -> None:
+    def __init__(self, lamport: int, stream: str, text: str) -> None:
         object.__setattr__(self, "lamport", lamport)
         object.__setattr__(self, "stream", stream)
-        object.__setattr__(self, "_ready", ready)
+        object.__setattr__(self, "text", text)
         object.__setattr__(self, "_event", None)
-
-    @property
-    def text(self) -> str:
-        """The JSON text that lies in the store."""
-        return self._ready.text_at(self.lamport)
 
     @property
     def event(self) -> Mapping[str, Json]:
@@ -73,6 +69,39 @@ class WrittenEvent(StoredEvent):
             known = decoded(self.text)
             object.__setattr__(self, "_event", known)
         return known
+
+
+class WrittenEvents(Sequence[StoredEvent]):
+    """Events that follow each other in one stream, as their texts; each is made only for who looks at it."""
+
+    __slots__ = ("first", "stream", "texts")
+
+    def __init__(self, first: int, stream: str, texts: Sequence[str]) -> None:
+        """`first` is the Lamport time of the first; those of the others follow without a gap."""
+        self.first = first
+        self.stream = stream
+        self.texts = texts
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, place: int) -> StoredEvent: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[StoredEvent]: ...
+    def __getitem__(self, place: int | slice) -> StoredEvent | Sequence[StoredEvent]:
+        if isinstance(place, slice):
+            if place.step not in (None, 1):
+                return [self[each] for each in range(*place.indices(len(self)))]
+            return WrittenEvents(self.first + place.indices(len(self))[0], self.stream, self.texts[place])
+        return WrittenEvent(self.first + range(len(self.texts))[place], self.stream, self.texts[place])
+
+
+def events_of(stream: str, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
+    """Those of one stream."""
+    if isinstance(events, WrittenEvents):
+        return events if events.stream == stream else ()
+    return [each for each in events if each.stream == stream]
 
 
 class WrittenNode(Node):

@@ -5,23 +5,31 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import repeat
 
 from mplp_runtime.errors import NodeConflict, NodeExists
 from mplp_runtime.vsl import sql_snapshots
 from mplp_runtime.vsl.interface import Edge, Json, Node, Snapshot, StoredEvent, StoredForm
-from mplp_runtime.vsl.ready import ReadyEvent, WrittenNode
+from mplp_runtime.vsl.ready import WrittenNode
+from mplp_runtime.vsl.texts import TextRow
 from mplp_runtime.vsl.values import (
     SCHEMA_VERSION,
     SCHEMA_VERSION_KEY,
     StoreLimits,
     mapping_of,
     refuse_schema_key,
+    refuse_texts,
     shown,
     stored_form,
     timed,
 )
 
 _EDGE_COLUMNS = "kind, source_type, source_id, target_type, target_id"
+_ADD_EDGE = f"INSERT INTO edges ({_EDGE_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
+_REPLACING = (
+    "ON CONFLICT (type, id) DO UPDATE SET data = excluded.data, key_id = excluded.key_id,"
+    " version = version + 1, deleted = 0"
+)
 
 
 class SqliteReading:
@@ -182,9 +190,8 @@ class SqliteTransaction(SqliteReading):
                 )
         text, key_id = stored_form(mapping_of(data), self._limits, self._key_id)
         [(version,)] = self._connection.execute(
-            "INSERT INTO nodes (type, id, data, key_id, version) VALUES (?, ?, ?, ?, 1)"
-            " ON CONFLICT (type, id) DO UPDATE SET data = excluded.data, key_id = excluded.key_id,"
-            " version = version + 1, deleted = 0 RETURNING version",
+            f"INSERT INTO nodes (type, id, data, key_id, version) VALUES (?, ?, ?, ?, 1) {_REPLACING}"  # noqa: S608
+            " RETURNING version",
             (type, id, text, key_id),
         )
         return self._written(type, id, text, key_id, version)
@@ -208,10 +215,19 @@ class SqliteTransaction(SqliteReading):
     def add_edge(self, edge: Edge) -> bool:
         return bool(
             self._connection.execute(
-                f"INSERT INTO edges ({_EDGE_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",  # noqa: S608
+                _ADD_EDGE,
                 (edge.kind, edge.source_type, edge.source_id, edge.target_type, edge.target_id),
             ).rowcount
         )
+
+    def add_edges(self, edges: Sequence[Edge]) -> int:
+        return self._connection.executemany(
+            _ADD_EDGE,
+            [
+                (edge.kind, edge.source_type, edge.source_id, edge.target_type, edge.target_id)
+                for edge in edges
+            ],
+        ).rowcount
 
     def remove_edge(self, edge: Edge) -> bool:
         return bool(
@@ -224,13 +240,26 @@ class SqliteTransaction(SqliteReading):
 
     def append_event(self, stream: str, event: Mapping[str, Json]) -> int:
         lamport = self.clock + 1
-        if isinstance(event, ReadyEvent) and self._key_id is None:
-            text, key_id = event.text_at(lamport), None
-        else:
-            text, key_id = stored_form(timed(event, lamport), self._limits, self._key_id)
+        text, key_id = stored_form(timed(event, lamport), self._limits, self._key_id)
         self._pending.append((lamport, stream, text, key_id))
         self.clock = lamport
         return lamport
+
+    def append_texts(self, stream: str, texts: Sequence[str]) -> None:
+        refuse_texts(texts, self._limits, self._key_id)
+        first = self.clock + 1
+        self.clock += len(texts)
+        self._pending.extend(zip(range(first, self.clock + 1), repeat(stream), texts, repeat(None)))
+
+    def put_texts(self, type: str, rows: Sequence[TextRow], *, are_new: bool) -> None:
+        refuse_texts([text for _, text in rows], self._limits, self._key_id)
+        conflict = "ON CONFLICT DO NOTHING" if are_new else _REPLACING
+        written = self._connection.executemany(
+            f"INSERT INTO nodes (type, id, data, version) VALUES (?, ?, ?, 1) {conflict}",  # noqa: S608
+            [(type, id, text) for id, text in rows],
+        ).rowcount
+        if written != len(rows):
+            raise NodeExists(f"A {type} that was to be new is already in the graph.")
 
     def events(
         self, stream: str | None = None, *, after: int = 0, limit: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mplp_runtime.errors import StoreError
@@ -77,10 +77,22 @@ def encoded(value: Json, limits: StoreLimits) -> str:
     except (TypeError, ValueError, RecursionError) as error:
         raise StoreError(f"This value cannot be stored: {error}.") from error
     if len(text) > limits.value_bytes:
-        raise StoreError(
-            f"This value cannot be stored: it has {len(text):,} bytes, the limit is {limits.value_bytes:,}."
-        )
+        raise StoreError(_too_long(len(text), limits))
     return text
+
+
+def refuse_texts(texts: Sequence[str], limits: StoreLimits, key_id: str | None) -> None:
+    """Raises StoreError where ready texts may not be stored as they are: one is over the limit, or all others
+    are sealed with `key_id`."""
+    if key_id is not None:
+        raise StoreError(KEY_CHANGED)
+    longest = max(map(len, texts), default=0)
+    if longest > limits.value_bytes:
+        raise StoreError(_too_long(longest, limits))
+
+
+def _too_long(length: int, limits: StoreLimits) -> str:
+    return f"This value cannot be stored: it has {length:,} bytes, the limit is {limits.value_bytes:,}."
 
 
 decoded = json.JSONDecoder().decode
@@ -148,3 +160,15 @@ def stamped(event: Mapping[str, Json], lamport: int) -> dict[str, Json]:
     payload = event.get("payload")
     inner = dict(payload) if isinstance(payload, Mapping) else {}
     return {**event, "payload": {**inner, "lamport_timestamp": lamport}}
+
+
+def unstamped(event: Mapping[str, Json]) -> dict[str, Json]:
+    """The event as it was before `stamped` gave it its logical time.
+
+    >>> unstamped({"sa_id": "a", "payload": {"step_id": "b", "lamport_timestamp": 8}})
+    {'sa_id': 'a', 'payload': {'step_id': 'b'}}
+    """
+    if "event_family" in event:
+        return {name: value for name, value in event.items() if name != "lamport_timestamp"}
+    inner = {name: value for name, value in event["payload"].items() if name != "lamport_timestamp"}
+    return {**event, "payload": inner}

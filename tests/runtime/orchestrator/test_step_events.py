@@ -25,7 +25,7 @@ from mplp_runtime.events.validate import event_errors
 from mplp_runtime.orchestrator.step_events import StepEvents
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.ready import ReadyEvent, WrittenEvent
-from mplp_runtime.vsl.values import StoreLimits, encoded, stamped
+from mplp_runtime.vsl.values import StoreLimits, encoded, stamped, unstamped
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 AT = timestamp(NOON)
@@ -44,6 +44,16 @@ attempts = st.fixed_dictionaries(
         "action": st.sampled_from([*EXECUTOR_KIND, "simulated"]),
         "execution_id": uuids,
     }
+)
+results = st.fixed_dictionaries(
+    {"segment_id": uuids},
+    optional={
+        "tail": st.one_of(texts, st.just("x" * 600)),
+        "exit_code": st.one_of(st.none(), st.integers(0, 255)),
+        "error": st.one_of(st.none(), texts),
+        "duration_s": st.floats(0, 10**6),
+        "answered_by": st.sampled_from([None, "human"]),
+    },
 )
 payloads = st.dictionaries(
     st.sampled_from(["attempt", "error", "exit_code", "duration_s", "answered_by", "segment_ids", "result"]),
@@ -75,14 +85,19 @@ def stampers() -> tuple[Stamper, Stamper]:
 
 def check(made: ReadyEvent, built: dict[str, Any]) -> None:
     """What is made as text is what the builder makes, and the store would have kept the same."""
+    check_text(made.text_at(7), 7, built)
+
+
+def check_text(text: str, lamport: int, built: dict[str, Any]) -> None:
+    """The same for an event that has its place in time."""
     assert event_errors(built) == []
-    assert event_errors(dict(made)) == []
-    assert dict(made) == built
-    assert json.loads(made.text_at(7)) == stamped(built, 7)
+    assert event_errors(json.loads(text)) == []
+    assert unstamped(json.loads(text)) == built
+    assert json.loads(text) == stamped(built, lamport)
     # The store's own form, member by member in another order.
-    assert json.loads(made.text_at(7)) == json.loads(encoded(stamped(built, 7), StoreLimits()))
-    assert made.text_at(7).isascii()
-    assert WrittenEvent(7, "run", made).event == stamped(built, 7)
+    assert json.loads(text) == json.loads(encoded(stamped(built, lamport), StoreLimits()))
+    assert text.isascii()
+    assert WrittenEvent(lamport, "run", text).event == stamped(built, lamport)
 
 
 @patient
@@ -164,6 +179,132 @@ def test_a_profile_event_is_the_one_that_its_builder_makes(
     ids = {name: run[name] for name in ("sa_id", "context_id", "plan_id", "trace_id")}
     made = StepEvents(ours, run, run["run_id"]).profile(AT, word, payload)
     check(made, sa_event(theirs, word, payload=payload, **ids))
+
+
+def profile_ids(run: dict[str, str]) -> dict[str, str]:
+    return {name: run[name] for name in ("sa_id", "context_id", "plan_id", "trace_id")}
+
+
+def stage_of(
+    stamper: Stamper, run: dict[str, str], step: dict[str, Any], position: int, word: str, **more: Any
+) -> dict[str, Any]:
+    return pipeline_stage(
+        stamper,
+        word,
+        pipeline_id=run["plan_id"],
+        stage_id=step["step_id"],
+        stage_name=step["description"],
+        stage_order=step.get("order_index", position),
+        project_id=run["context_id"],
+        **more,
+    )
+
+
+def execution_of(
+    stamper: Stamper,
+    run: dict[str, str],
+    step: dict[str, Any],
+    attempt: dict[str, Any],
+    word: str,
+    status: str,
+    rest: dict[str, Any],
+) -> dict[str, Any]:
+    return runtime_execution(
+        stamper,
+        word,
+        execution_id=attempt["execution_id"],
+        executor_kind=EXECUTOR_KIND.get(attempt["action"], "worker"),
+        executor_role=step.get("agent_role"),
+        status=status,
+        project_id=run["context_id"],
+        payload={
+            "step_id": step["step_id"],
+            "attempt": attempt["attempt"],
+            "action": attempt["action"],
+            **rest,
+        },
+    )
+
+
+@patient
+@given(runs, steps, st.integers(0, 99), attempts, st.integers(1, 10**9))
+def test_the_events_of_a_beginning_are_those_that_their_builders_make(
+    run: dict[str, str], step: dict[str, Any], position: int, attempt: dict[str, Any], lamport: int
+) -> None:
+    ours, theirs = stampers()
+    make = StepEvents(ours, run, run["sa_id"])
+    made = make.started(make.fresh_ids(3), AT, step, position, attempt, lamport)
+    number = {"attempt": attempt["attempt"]}
+    told = {"step_id": step["step_id"], "description": step["description"], **number}
+    if step.get("agent_role"):
+        told["agent_role"] = step["agent_role"]
+    built = [
+        sa_event(theirs, "SAStepStarted", payload=told, **profile_ids(run)),
+        stage_of(
+            theirs,
+            run,
+            step,
+            position,
+            "step_started",
+            status="in_progress",
+            payload={"run_id": run["run_id"], **number},
+        ),
+        execution_of(theirs, run, step, attempt, "step_execution_started", "running", {}),
+    ]
+    for place, (text, event) in enumerate(zip(made, built, strict=True)):
+        check_text(text, lamport + place, event)
+
+
+@patient
+@given(runs, steps, st.integers(0, 99), attempts, results, st.integers(1, 10**9))
+def test_the_events_of_a_success_are_those_that_their_builders_make(
+    run: dict[str, str],
+    step: dict[str, Any],
+    position: int,
+    attempt: dict[str, Any],
+    result: dict[str, Any],
+    lamport: int,
+) -> None:
+    ours, theirs = stampers()
+    record = {**attempt, **result}
+    make = StepEvents(ours, run, run["sa_id"])
+    node = ("SimulatedStep", f"{run['run_id']}/{step['step_id']}")
+    made = make.completed(make.fresh_ids(5), AT, step, position, record, node, lamport)
+    known = {
+        name: record[name]
+        for name in ("exit_code", "error", "duration_s", "answered_by")
+        if record.get(name) is not None
+    }
+    told = {"step_id": step["step_id"], "status": "completed", "attempt": attempt["attempt"], **known}
+    told["result"] = {"output": record.get("tail", "")[-500:]}
+    rest = {name: value for name, value in known.items() if name in {"exit_code", "error"}}
+    built = [
+        execution_of(theirs, run, step, attempt, "step_execution_completed", "completed", rest),
+        graph_update(
+            theirs,
+            "step_updated",
+            graph_id=run["sa_id"],
+            update_kind="node_add",
+            node_delta=1,
+            source_module="plan",
+            payload={"node_type": node[0], "node_id": node[1], "status": "completed"},
+        ),
+        stage_of(
+            theirs,
+            run,
+            step,
+            position,
+            "step_completed",
+            status="completed",
+            payload={"run_id": run["run_id"], "attempt": attempt["attempt"], **known},
+        ),
+        sa_event(theirs, "SAStepCompleted", payload=told, **profile_ids(run)),
+        sa_event(
+            theirs, "SATraceEmitted", payload={"segment_ids": [record["segment_id"]]}, **profile_ids(run)
+        ),
+    ]
+    for place, (text, event) in enumerate(zip(made, built, strict=True)):
+        check_text(text, lamport + place, event)
 
 
 def test_an_id_that_no_schema_accepts_never_reaches_the_store() -> None:

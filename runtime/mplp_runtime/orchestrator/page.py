@@ -1,0 +1,93 @@
+"""One page of a run's ledger: what a commit holds of steps that begin and end, written together.
+
+Everything that is made for a step costs ten thousand times as much in a large run. So the instant is the same
+for a page, its ids are drawn at once, and each table gets its rows with one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.sources import timestamp
+from mplp_runtime.vsl.interface import Transaction
+from mplp_runtime.vsl.texts import TextRow, put_texts
+from mplp_runtime.vsl.values import compact
+
+SIMULATED_STEP = "SimulatedStep"
+
+
+class PageWriter:
+    """Collects what a page says and writes it into one transaction. `at` is the page's instant, as text."""
+
+    def __init__(self, chronicle: Chronicle, transaction: Transaction) -> None:
+        self._chronicle = chronicle
+        self._transaction = transaction
+        self._steps = chronicle.plan["steps"]
+        self._positions = chronicle.positions
+        self._next = transaction.lamport() + 1
+        self._events: list[str] = []
+        self._begun: list[TextRow] = []
+        self._ended: list[TextRow] = []
+        self._nodes: list[TextRow] = []
+        self.at = timestamp(chronicle.bus.stamper.clock())
+
+    def begun(self, record: Record) -> None:
+        """A new attempt, whose action has not begun yet."""
+        step_id = record["step_id"]
+        position = self._positions[step_id]
+        make = self._chronicle.step_events
+        self._begun.append((_identity(record), compact(record)))
+        self._events += make.started(
+            make.fresh_ids(3), self.at, self._steps[position], position, record, self._next_lamport
+        )
+
+    def ended(self, record: Record) -> None:
+        """An attempt that has ended, in whatever way."""
+        self._ended.append((_identity(record), compact(record)))
+        lamport = self._next_lamport
+        for event in self._chronicle.finished(self._transaction, record):
+            self._events.append(event.text_at(lamport))
+            lamport += 1
+
+    def played(self, record: Record) -> None:
+        """The first attempt at a step of a simulated run, which succeeded at once: nothing knows its node."""
+        if "turns" in record:
+            self.ended(record)
+            return
+        run, step_id = self._chronicle.run, record["step_id"]
+        position = self._positions[step_id]
+        step: Mapping[str, Any] = self._steps[position]
+        node_id = f"{run['run_id']}/{step_id}"
+        make = self._chronicle.step_events
+        self._ended.append((_identity(record), compact(record)))
+        node = {**step, "status": "completed", "plan_id": run["plan_id"], "position": position}
+        self._nodes.append((node_id, compact(node)))
+        self._events += make.completed(
+            make.fresh_ids(5),
+            self.at,
+            step,
+            position,
+            record,
+            (SIMULATED_STEP, node_id),
+            self._next_lamport,
+        )
+
+    def write(self) -> None:
+        """Hands everything to the transaction."""
+        transaction = self._transaction
+        put_texts(transaction, records.STEP_ATTEMPT, self._ended, are_new=False)
+        put_texts(transaction, SIMULATED_STEP, self._nodes, are_new=False)
+        put_texts(transaction, records.STEP_ATTEMPT, self._begun, are_new=True)
+        self._chronicle.bus.record_texts(transaction, self._chronicle.stream, self._events)
+
+    @property
+    def _next_lamport(self) -> int:
+        return self._next + len(self._events)
+
+
+def _identity(record: Record) -> str:
+    return records.attempt_id(record["run_id"], record["step_id"], record["attempt"])
