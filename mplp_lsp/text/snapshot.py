@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from mplp_lsp.text.spans import Block, Spans
+from mplp_lsp.text.lines import lines_of, split_lines, text_of
+from mplp_lsp.text.spans import Spans
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 # Up to here lines are counted rather than split, while nobody has asked for all of them.
 _NEAR = 16_384
-# Where `str.splitlines` would split and LSP would not (LSP 3.17, "Text Documents").
-_OTHER_LINE_ENDS = ("\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029")
 
 
 class TextSnapshot:
@@ -38,14 +36,14 @@ class TextSnapshot:
     def text(self) -> str:
         """The whole text, joined once."""
         if self._text is None:
-            self._text = "".join(map(_block_text, self.lines.blocks))
+            self._text = text_of(self.lines.blocks)
         return self._text
 
     @property
     def lines(self) -> Spans[str]:
         """All lines with their ends; joined they are the text."""
         if self._lines is None:
-            self._lines = Spans.of(split_lines(self._text or ""), len)
+            self._lines = lines_of(self._text or "")
         return self._lines
 
     @property
@@ -102,6 +100,24 @@ class TextSnapshot:
                 return first, (line, character + end - start)
         return first, self.position(end, encoding)
 
+    def many_positions(
+        self, stretches: Iterable[tuple[int, int]], encoding: Encoding
+    ) -> Iterator[tuple[int, int, int, int]]:
+        """Line and character of both ends of each stretch; in the order of the text several times as fast."""
+        block, first, begin = self.lines.block_at(0)
+        for start, end in stretches:
+            if not begin <= start < begin + block.length:
+                block, first, begin = self.lines.block_at(start)
+            inner = block.index_at(start - begin)
+            content = block.item(inner)
+            line_start = begin + block.start_of(inner)
+            # Most stretches are one word in a line that goes on behind it.
+            if line_start <= start <= end < line_start + len(content) - 1 and content.isascii():
+                line = first + inner
+                yield line, start - line_start, line, end - line_start
+            else:
+                yield *self.position(start, encoding), *self.position(end, encoding)
+
     def _near_the_start(self, offset: int) -> tuple[int, str, int] | None:
         """Number, text and start of the line around an offset, without looking for all lines.
 
@@ -150,25 +166,6 @@ class TextSnapshot:
             fresh.pop()
         length = self.length - (end - start) + len(new_text)
         return TextSnapshot(None, lines.replace(first, last + 1, fresh), length)
-
-
-def _block_text(block: Block[str]) -> str:
-    """The text of a run of lines, kept with it: after an edit only the changed runs are joined again."""
-    text = block.cache.get("text")
-    if not isinstance(text, str):
-        text = block.cache["text"] = "".join(block.elements)
-    return text
-
-
-def split_lines(text: str) -> list[str]:
-    """The lines of a text with their ends; the last one has none and may be empty."""
-    if any(mark in text for mark in _OTHER_LINE_ENDS):
-        lines = _LINE.findall(text)
-    else:
-        lines = text.splitlines(keepends=True)
-    if not lines or lines[-1].endswith(("\n", "\r")):
-        lines.append("")
-    return lines
 
 
 def _content_length(line: str) -> int:

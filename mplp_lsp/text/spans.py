@@ -17,15 +17,29 @@ class Block(Generic[Item]):
     An edit replaces the blocks it touches and shares all others by identity.
     """
 
-    __slots__ = ("_starts", "cache", "elements", "length")
+    __slots__ = ("_elements", "_starts", "cache", "length")
 
-    def __init__(self, elements: tuple[Item, ...], lengths: Iterable[int]) -> None:
-        self.elements = elements
+    def __init__(self, elements: Sequence[Item], lengths: Iterable[int]) -> None:
+        self._elements = tuple(elements)
         # Numbers, not objects: a large text has a hundred thousand of them.
         starts = array("I", accumulate(lengths, initial=0))
         self.length = starts.pop()
         self._starts = starts
         self.cache: dict[str, object] = {}
+
+    @property
+    def elements(self) -> tuple[Item, ...]:
+        """The items; one of them is better asked for by `item`."""
+        return self._elements
+
+    @property
+    def count(self) -> int:
+        """How many items there are."""
+        return len(self._starts)
+
+    def item(self, index: int) -> Item:
+        """One of `elements`."""
+        return self._elements[index]
 
     def start_of(self, index: int) -> int:
         """Where an item starts, counted from the start of the block."""
@@ -36,21 +50,30 @@ class Block(Generic[Item]):
         return max(bisect_right(self._starts, offset) - 1, 0)
 
 
+MakeBlock = Callable[[Sequence[Item], Iterable[int]], Block[Item]]
+
+
 class Spans(Generic[Item]):
     """Items laid end to end. Finding by offset is logarithmic; replacing costs the touched blocks.
 
-    `measure` gives the length of one item and must always give the same answer for the same item.
+    `measure` gives the length of one item and must always give the same answer for the same item;
+    `make_block` makes a block of items and their lengths.
     """
 
-    __slots__ = ("_counts", "_measure", "_offsets", "_size", "blocks", "count", "length")
+    __slots__ = ("_counts", "_make_block", "_measure", "_offsets", "_size", "blocks", "count", "length")
 
     def __init__(
-        self, blocks: tuple[Block[Item], ...], measure: Callable[[Item], int], block_size: int
+        self,
+        blocks: tuple[Block[Item], ...],
+        measure: Callable[[Item], int],
+        block_size: int,
+        make_block: MakeBlock[Item] = Block,
     ) -> None:
         self.blocks = blocks
         self._measure = measure
         self._size = block_size
-        counts = list(accumulate((len(block.elements) for block in blocks), initial=0))
+        self._make_block = make_block
+        counts = list(accumulate((block.count for block in blocks), initial=0))
         offsets = list(accumulate((block.length for block in blocks), initial=0))
         self.count = counts.pop()
         self.length = offsets.pop()
@@ -60,14 +83,14 @@ class Spans(Generic[Item]):
     @classmethod
     def of(cls, items: Sequence[Item], measure: Callable[[Item], int], block_size: int = 256) -> Spans[Item]:
         """All `items`, in fresh blocks of `block_size`."""
-        return cls(tuple(_blocks(items, measure, block_size)), measure, block_size)
+        return cls(tuple(_blocks(items, measure, block_size, Block)), measure, block_size)
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> Item:
         block, inner = self.place(index)
-        return self.blocks[block].elements[inner]
+        return self.blocks[block].item(inner)
 
     def __iter__(self) -> Iterator[Item]:
         return chain.from_iterable(block.elements for block in self.blocks)
@@ -96,6 +119,13 @@ class Spans(Generic[Item]):
         inner = block.index_at(offset - start)
         return self._counts[number] + inner, start + block.start_of(inner)
 
+    def block_at(self, offset: int) -> tuple[Block[Item], int, int]:
+        """The block that holds `offset`, the index of its first item and where it starts, as `locate`."""
+        if not self.count:
+            raise IndexError(offset)
+        number = max(bisect_right(self._offsets, offset) - 1, 0)
+        return self.blocks[number], self._counts[number], self._offsets[number]
+
     def start_of(self, index: int) -> int:
         """Where an item starts; `start_of(count)` is the end of everything."""
         if index == self.count:
@@ -118,7 +148,7 @@ class Spans(Generic[Item]):
 
     def replace(self, first: int, last: int, items: Iterable[Item]) -> Spans[Item]:
         """The same sequence with `items` in place of those from `first` up to and without `last`."""
-        joint = Joint(self._measure, self._size)
+        joint = Joint(self._measure, self._size, self._make_block)
         joint.take(self, 0, first)
         joint.add(items)
         joint.take(self, last, self.count)
@@ -128,9 +158,15 @@ class Spans(Generic[Item]):
 class Joint(Generic[Item]):
     """Builds a sequence of parts of others and of new items; whole blocks of the parts are shared."""
 
-    def __init__(self, measure: Callable[[Item], int], block_size: int = 256) -> None:
+    def __init__(
+        self,
+        measure: Callable[[Item], int],
+        block_size: int = 256,
+        make_block: MakeBlock[Item] = Block,
+    ) -> None:
         self._measure = measure
         self._size = block_size
+        self._make_block = make_block
         self._blocks: list[Block[Item]] = []
         self._loose: list[Item] = []
 
@@ -145,7 +181,7 @@ class Joint(Generic[Item]):
         number, inner = spans.place(first)
         end_number, end_inner = spans.place(last - 1)
         blocks = spans.blocks
-        if inner == 0 and end_inner + 1 == len(blocks[end_number].elements):
+        if inner == 0 and end_inner + 1 == blocks[end_number].count:
             whole_from, whole_to = number, end_number + 1
         elif number == end_number:
             self._loose.extend(blocks[number].elements[inner : end_inner + 1])
@@ -155,7 +191,7 @@ class Joint(Generic[Item]):
             if inner:
                 self._loose.extend(blocks[number].elements[inner:])
                 whole_from += 1
-            if end_inner + 1 < len(blocks[end_number].elements):
+            if end_inner + 1 < blocks[end_number].count:
                 whole_to -= 1
         if whole_from < whole_to:
             # Few loose items join the next block, so that many small edits do not leave many small blocks.
@@ -173,22 +209,24 @@ class Joint(Generic[Item]):
             return
         if len(self._loose) < self._size // 4 and self._blocks:
             self._loose[:0] = self._blocks.pop().elements
-        self._blocks.extend(_blocks(self._loose, self._measure, self._size))
+        self._blocks.extend(_blocks(self._loose, self._measure, self._size, self._make_block))
         self._loose = []
 
     def spans(self) -> Spans[Item]:
         """Everything that was appended."""
         self._settle()
-        return Spans(tuple(self._blocks), self._measure, self._size)
+        return Spans(tuple(self._blocks), self._measure, self._size, self._make_block)
 
 
-def _blocks(items: Sequence[Item], measure: Callable[[Item], int], size: int) -> Iterator[Block[Item]]:
+def _blocks(
+    items: Sequence[Item], measure: Callable[[Item], int], size: int, make_block: MakeBlock[Item]
+) -> Iterator[Block[Item]]:
     """Cut evenly; a run of up to twice the size stays one block, so that blocks do not flicker."""
     if not items:
         return
     if len(items) <= 2 * size:
-        yield Block(tuple(items), map(measure, items))
+        yield make_block(items, map(measure, items))
         return
     for start in range(0, len(items), size):
-        part = tuple(items[start : start + size])
-        yield Block(part, map(measure, part))
+        part = items[start : start + size]
+        yield make_block(part, map(measure, part))
