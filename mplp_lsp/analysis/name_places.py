@@ -7,7 +7,7 @@ A closed document has no tree. It is read for the places that are asked for, and
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from mplp_lsp.analysis.located import range_of
@@ -35,14 +35,17 @@ def place_of(document: Document, name: Name) -> Range:
 
 def places_of(document: Document, names: Iterable[Name]) -> list[Range]:
     """Offsets of the texts of several names of one document, without the quotes around them."""
-    return [inside_quotes(document, start, end) for start, end in range_of_names(document, names)]
+    tree = document.tree if is_read(document) else None
+    if tree is None:
+        return [inside_quotes(document, start, end) for start, end in range_of_names(document, names)]
+    return list(_places_in_tree(document, tree, names))
 
 
 def range_of_names(document: Document, names: Iterable[Name]) -> list[Range]:
     """Offsets of several names of one document, with the quotes around them."""
     tree = document.tree if is_read(document) else None
     if tree is not None:
-        return [_range_in_tree(tree, name) for name in names]
+        return [place for place, _ in _ranges_in_tree(tree, names)]
     return ranges_of(document, [(name.pointer, name.part) for name in names])
 
 
@@ -63,13 +66,12 @@ def keep_places(document: Document, parsed: Tree | Timeline, names: Iterable[Nam
     """Notes where these names of a closed document stand, while it happens to be read."""
     known = document.cache.setdefault(_KEPT, {})
     assert isinstance(known, dict)  # noqa: S101 (nobody else writes it)
-    for name in names:
-        place = (
-            _range_in_tree(parsed, name)
-            if isinstance(parsed, Tree)
-            else parsed.range_of(name.pointer, name.part)
-        )
-        known[name.pointer, name.part] = place
+    named = list(names)
+    if isinstance(parsed, Tree):
+        places = [place for place, _ in _ranges_in_tree(parsed, named)]
+    else:
+        places = [parsed.range_of(name.pointer, name.part) for name in named]
+    known.update({(name.pointer, name.part): place for name, place in zip(named, places, strict=True)})
 
 
 def element_of(tree: Tree, pointer: Pointer) -> Pointer:
@@ -101,21 +103,60 @@ def _token(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _range_in_tree(tree: Tree, name: Name) -> Range:
-    """As `Tree.range_of`; in a sound element that spells the text once, without reading the element again."""
-    prefix = element_of(tree, name.pointer)
-    if prefix:
-        table = tree.tables[str(prefix[0])]
-        index = int(prefix[1])
-        element = table.element(index)
-        if not element.problems and element.placing is None:
-            start = table.start_of(index)
-            text = tree.text.slice(start, start + element.size)
-            token = _token(name.text)
-            if "\\" not in text and text.count(token) == 1:
-                start += text.index(token)
-                return start, start + len(token)
-    return tree.range_of(name.pointer, name.part)
+class _Stretch:
+    """A block of a list with its text: most names are found there without reading their element again."""
+
+    def __init__(self, tree: Tree, field: str, index: int) -> None:
+        spans = tree.tables[field].rows.spans
+        number, inner = spans.place(index)
+        self.field = field
+        self.block = spans.blocks[number]
+        self.first = index - inner
+        self.start = tree.tables[field].start + spans.start_of(self.first)
+        self.text = tree.text.slice(self.start, self.start + self.block.length)
+        self.has_escapes = "\\" in self.text
+
+    def holds(self, pointer: Pointer) -> bool:
+        """Whether the element a pointer leads into is one of this block."""
+        index = pointer[1]
+        return pointer[0] == self.field and isinstance(index, int) and 0 <= index - self.first < self.count
+
+    @property
+    def count(self) -> int:
+        return len(self.block.elements)
+
+    def find(self, name: Name) -> Range | None:
+        """The name with its quotes, in a sound element that spells it once; else None."""
+        position = int(name.pointer[1]) - self.first
+        element = self.block.elements[position]
+        if element.problems or element.placing is not None:
+            return None
+        start = self.block.start_of(position) + element.lead
+        end = start + element.size
+        token = _token(name.text)
+        at = self.text.find(token, start, end)
+        if at < 0 or self.text.find(token, at + 1, end) >= 0:
+            return None
+        if self.has_escapes and self.text.find("\\", start, end) >= 0:
+            return None
+        return self.start + at, self.start + at + len(token)
+
+
+def _ranges_in_tree(tree: Tree, names: Iterable[Name]) -> Iterator[tuple[Range, bool]]:
+    """As `Tree.range_of` for each name, and whether it surely has both its quotes."""
+    stretch: _Stretch | None = None
+    for name in names:
+        pointer = name.pointer
+        if len(pointer) > 1 and (stretch is None or not stretch.holds(pointer)):
+            prefix = element_of(tree, pointer)
+            stretch = _Stretch(tree, str(prefix[0]), int(prefix[1])) if prefix else None
+        found = stretch.find(name) if stretch is not None and len(pointer) > 1 else None
+        yield (found, True) if found is not None else (tree.range_of(pointer, name.part), False)
+
+
+def _places_in_tree(document: Document, tree: Tree, names: Iterable[Name]) -> Iterator[Range]:
+    for (start, end), is_quoted in _ranges_in_tree(tree, names):
+        yield (start + 1, end - 1) if is_quoted else inside_quotes(document, start, end)
 
 
 def tree_of(document: Document) -> Tree | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from lsprotocol import types
@@ -10,6 +11,7 @@ from lsprotocol import types
 from mplp_lsp.analysis.name_places import places_of, ranges_of
 from mplp_lsp.features import checkpoint
 from mplp_lsp.features.places import range_between, range_of_text
+from mplp_lsp.features.ready_json import ReadyItems
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.findings import Pointer
@@ -33,6 +35,24 @@ def locations(snapshot: Snapshot, found: Found) -> list[types.Location]:
                 types.Location(uri=document.uri, range=range_of_text(snapshot, document, start, end))
             )
     return result
+
+
+def ready_locations(snapshot: Snapshot, found: Found) -> ReadyItems:
+    """The same as JSON: a role may be named at each of ten thousand steps."""
+    items: list[str] = []
+    for document, names in _by_document(found):
+        checkpoint()
+        head = f'{{"uri":{json.dumps(document.uri)},"range":'
+        places = sorted(places_of(document, names))
+        checkpoint()
+        items += [f"{head}{where}}}" for where in ready_ranges(snapshot, document, places)]
+    return ReadyItems(items)
+
+
+def ready_ranges(snapshot: Snapshot, document: Document, places: Iterable[tuple[int, int]]) -> Iterator[str]:
+    """The JSON of the range of each pair of offsets, best in the order of the text."""
+    for a, b, c, d in document.text.many_positions(places, snapshot.encoding):
+        yield f'{{"start":{{"line":{a},"character":{b}}},"end":{{"line":{c},"character":{d}}}}}'
 
 
 def links(snapshot: Snapshot, found: Found, origin: types.Range) -> list[types.LocationLink]:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from lsprotocol import types
 
 from mplp_lsp.analysis.names import declarations_of, name_at, uses_of
-from mplp_lsp.features.named_places import Found, locations
+from mplp_lsp.features.named_places import Found, ready_locations
+from mplp_lsp.features.ready_json import ReadyItems
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.names import ANY, ROLE_NAME, Name
@@ -15,8 +16,8 @@ from mplp_runtime.rules.names import ANY, ROLE_NAME, Name
 
 def references(
     snapshot: Snapshot, document: Document, offset: int, params: types.ReferenceParams
-) -> list[types.Location] | None:
-    """By URI and place, with the declarations if asked for; None where no name stands."""
+) -> ReadyItems | None:
+    """Location[] by URI and place, with the declarations if asked for; None where no name stands."""
     name = name_at(document, offset)
     if name is None:
         return None
@@ -25,7 +26,7 @@ def references(
     found = [*uses_of(snapshot, meant, document), *_by_the_other_name(snapshot, document, meant, declared)]
     if params.context.include_declaration:
         found += declared
-    return locations(snapshot, sorted(found, key=lambda pair: pair[0].uri))
+    return ready_locations(snapshot, sorted(found, key=lambda pair: pair[0].uri))
 
 
 def _by_the_other_name(

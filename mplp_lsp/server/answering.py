@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from lsprotocol import types
 
 from mplp_lsp.features import Stopped, checkpoint, is_stopped
-from mplp_lsp.features.ready_json import ReadyJson
+from mplp_lsp.features.ready_json import ReadyItems, ReadyJson
 from mplp_lsp.server.encoded import Encoded, encode, with_member
 from mplp_lsp.server.pace import DEADLINE_S, read_only_so_far, until
 from mplp_lsp.server.params import structured
@@ -84,11 +84,13 @@ def _in_parts(
 
     def piece_by_piece() -> object:
         result = call()
-        if not isinstance(result, list):
+        items = result.items if isinstance(result, ReadyItems) else result
+        if not isinstance(items, Sequence):
             return result
-        for first in range(0, len(result), ITEMS_PER_PART):
+        for first in range(0, len(items), ITEMS_PER_PART):
             checkpoint()
-            part = Encoded(encode(result[first : first + ITEMS_PER_PART]))
+            some = items[first : first + ITEMS_PER_PART]
+            part = Encoded(ReadyItems(some).json if isinstance(result, ReadyItems) else encode(some))
             progress = with_member({"token": token}, "value", part.json)
             process.loop.call_soon_threadsafe(notify, types.PROGRESS, progress)
         return []
@@ -184,7 +186,7 @@ def _encoded(result: object) -> Encoded | None:
     """Encoded in the worker: ten thousand hints would hold the loop up."""
     if isinstance(result, Encoded):
         return result
-    if isinstance(result, ReadyJson):
+    if isinstance(result, ReadyJson | ReadyItems):
         return Encoded(result.json)
     return None if result is None else Encoded(encode(result))
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from lsprotocol import types
 
+from mplp_lsp.features.ready_json import ReadyItems, ReadyJson
+from mplp_lsp.server.params import shared_converter
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from tests.project import ABLE_CLIENT, project, uri
 
+Value = TypeVar("Value")
 LINKING = replace(ABLE_CLIENT, link_support=True)
 
 
@@ -46,10 +50,15 @@ def told(snapshot: Snapshot, found: Iterable[types.Location] | None) -> list[str
     return [f"{location.uri.rsplit('/', 1)[1]}:{location.range.start.line + 1}" for location in found or ()]
 
 
+def read_as(answer: ReadyJson | ReadyItems, form: type[Value]) -> Value:
+    """An answer that is JSON already, as the client reads it."""
+    return shared_converter().structure(json.loads(answer.json), form)
+
+
 def position_of(asked_for: Asked) -> tuple[types.TextDocumentIdentifier, types.Position]:
     """The cursor as LSP puts it."""
     line, character = asked_for.document.text.position(asked_for.offset, asked_for.snapshot.encoding)
     return types.TextDocumentIdentifier(asked_for.document.uri), types.Position(line, character)
 
 
-__all__ = ["LINKING", "Asked", "asked", "position_of", "text_at", "told", "uri"]
+__all__ = ["LINKING", "Asked", "asked", "position_of", "read_as", "text_at", "told", "uri"]

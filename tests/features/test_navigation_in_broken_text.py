@@ -17,10 +17,12 @@ from mplp_lsp.features.definition import definition
 from mplp_lsp.features.document_links import document_links
 from mplp_lsp.features.document_symbols import document_symbols
 from mplp_lsp.features.highlight import document_highlight
+from mplp_lsp.features.ready_json import ReadyItems, ReadyJson
 from mplp_lsp.features.references import references
 from mplp_lsp.features.rename import prepare_rename, rename
 from mplp_lsp.features.type_hierarchy import prepare_type_hierarchy, subtypes, supertypes
 from mplp_lsp.features.workspace_symbols import workspace_symbols
+from mplp_lsp.server.params import shared_converter
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.errors import MplpError
@@ -98,7 +100,11 @@ def whole(snapshot: Snapshot, document: Document) -> Iterator[Any]:
 
 def ranges(value: Any) -> Iterator[types.Range]:
     """Every range in an answer, however deep."""
-    if isinstance(value, types.Range):
+    if isinstance(value, ReadyJson | ReadyItems):
+        yield from shared_converter().structure(
+            [item["range"] for item in json.loads(value.json)], list[types.Range]
+        )
+    elif isinstance(value, types.Range):
         yield value
     elif isinstance(value, list | tuple):
         for each in value:

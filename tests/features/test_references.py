@@ -7,7 +7,7 @@ from lsprotocol import types
 
 from mplp_lsp.features.highlight import document_highlight
 from mplp_lsp.features.references import references
-from tests.features.navigation import Asked, asked, position_of, text_at, told
+from tests.features.navigation import Asked, asked, position_of, read_as, text_at, told
 from tests.project import uuid_of
 
 PROJECT = """
@@ -37,7 +37,8 @@ action = "tool_call"
 def found(here: Asked, *, declared: bool = False) -> list[types.Location] | None:
     context = types.ReferenceContext(include_declaration=declared)
     text_document, position = position_of(here)
-    return references(*here, types.ReferenceParams(context, text_document, position))
+    answer = references(*here, types.ReferenceParams(context, text_document, position))
+    return None if answer is None else read_as(answer, list[types.Location])
 
 
 def where(spot: str, *, declared: bool = False) -> list[str]:
@@ -102,10 +103,11 @@ def test_ranges_are_those_of_the_texts_without_quotes_in_every_encoding() -> Non
 
 def marks(text: str) -> list[tuple[str, int, str]]:
     here = asked(text)
-    result = document_highlight(*here, types.DocumentHighlightParams(*position_of(here)))
+    answer = document_highlight(*here, types.DocumentHighlightParams(*position_of(here)))
+    result = [] if answer is None else read_as(answer, list[types.DocumentHighlight])
     return [
         (mark.kind.name, mark.range.start.line, text_at(here.snapshot, here.document.uri, mark.range))
-        for mark in result or []
+        for mark in result
         if mark.kind is not None
     ]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mplp_lsp.features.diagnostics import diagnostics
-from mplp_lsp.features.ready_json import ReadyJson
+from mplp_lsp.features.ready_json import ReadyItems, ReadyJson
 from mplp_lsp.features.virtual_documents import graph_uri
 from mplp_lsp.server.answering import _asked
 from mplp_lsp.server.capabilities import client_of, client_view
@@ -412,7 +412,7 @@ def _as_json(value: object) -> Any:
     """The way out of the server and into the client."""
     if value is None:
         return None
-    return json.loads(value.json if isinstance(value, ReadyJson) else encode(value))
+    return json.loads(value.json if isinstance(value, ReadyJson | ReadyItems) else encode(value))
 
 
 def _last_calls() -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 
 from mplp_lsp.features import checkpoint
+from mplp_lsp.features.ready_json import ReadyItems
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.errors import MplpError
 
@@ -58,3 +59,7 @@ def long_on_the_loop(snapshot: object, document: object, params: object) -> str:
     while threading.current_thread() is threading.main_thread() and time.monotonic() < deadline:
         checkpoint()
     return "done"
+
+
+def many_ready(snapshots: object, params: object) -> ReadyItems:
+    return ReadyItems([str(number) for number in range(450)])

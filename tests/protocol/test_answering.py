@@ -135,14 +135,18 @@ def test_what_is_written_fresh_gets_the_time_of_the_snapshot(tmp_path: Path) -> 
     assert made.snapshot().taken_at == moment
 
 
-async def test_a_long_list_leaves_in_parts_where_the_client_asked_for_parts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("feature", ["many", "many_ready"])
+async def test_a_long_list_leaves_in_parts_where_the_client_asked_for_parts(
+    feature: str, tmp_path: Path
+) -> None:
     process = ServerProcess()
     sent: list[tuple[str, Any]] = []
 
     def notify(method: str, params: Any) -> None:
         sent.append((method, json.loads(params.json)))
 
-    route = Route("workspace/symbol", "tests.protocol.fake_features:many", takes="projects", in_parts=True)
+    answer = f"tests.protocol.fake_features:{feature}"
+    route = Route("workspace/symbol", answer, takes="projects", in_parts=True)
 
     async def answered(params: dict[str, Any]) -> object:
         answer = answer_of(process, bench(tmp_path), route, params, notify)

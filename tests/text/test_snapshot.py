@@ -84,6 +84,25 @@ def test_positions_are_the_same_whether_or_not_lines_are_known(text: str, encodi
             assert known.positions(start, end, encoding) == both
 
 
+@pytest.mark.parametrize("encoding", reference.ENCODINGS)
+def test_many_positions_at_once_are_those_of_one_at_a_time(encoding: Encoding) -> None:
+    chance = random.Random(5)
+    for count in (0, 1, 3, 700):
+        lines = [
+            chance.choice(["", "plain", "é🚀 x", "\t  "]) + chance.choice(["\n", "\r\n", "\r"])
+            for _ in range(count)
+        ]
+        text = "".join(lines) + chance.choice(["", "end"])
+        places = [
+            (start, min(start + chance.choice([0, 1, 4, 30]), len(text)))
+            for start in sorted(chance.randint(0, len(text)) for _ in range(300))
+        ]
+        places += [(b, b) for _, b in reversed(places)]
+        snapshot = TextSnapshot.of(text).edited(0, 0, "")
+        singly = [(*snapshot.position(a, encoding), *snapshot.position(b, encoding)) for a, b in places]
+        assert list(snapshot.many_positions(places, encoding)) == singly
+
+
 def test_a_position_near_the_start_of_a_large_text_does_not_look_for_all_lines() -> None:
     snapshot = TextSnapshot.of("one\ntwo\n" * 10_000)
     assert snapshot.position(5, "utf-16") == (1, 1)
