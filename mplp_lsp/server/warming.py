@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from mplp_lsp.server import right_of_way
 from mplp_lsp.server.imports import import_one
@@ -95,13 +96,18 @@ async def make_ready_for_keys(process: ServerProcess, document_now: Callable[[],
             return
         if document.kind != "plan" or _GRAPH in document.lineage:
             # It has been looked at.
-            await process.work_behind(partial(_ready_for_keys, document))
+            # Should it be closed or edited before its turn has come, nobody keeps it alive for this.
+            waiting, document = ref(document), None
+            await process.work_behind(partial(_ready_for_keys, waiting))
             return
 
 
-def _ready_for_keys(document: Document) -> None:
+def _ready_for_keys(waiting: ref[Document]) -> None:
     from mplp_runtime.rules.graph import StepGraph
 
+    document = waiting()
+    if document is None:
+        return
     _ = document.text.lines
     graph = document.lineage.get(_GRAPH)
     if isinstance(graph, StepGraph):
