@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -12,11 +13,14 @@ from mplp_lsp.features import checkpoint
 from mplp_lsp.features.completion_ids import IdChoice, matches, step_choice
 from mplp_lsp.features.completion_items import MOST_ITEMS, Offer
 from mplp_lsp.features.completion_place import Place
-from mplp_lsp.text.elements import Element
+from mplp_lsp.text.elements import Element, ElementTable
+from mplp_lsp.text.tree import Tree
 from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.world import StepFacts
 
 _CHOICE = "completion choice"
+# Letters that stand in the text as they are, but for those of `Step 12`, the title of a step without one.
+_IN_PLAIN_SIGHT = re.compile(r"(?!s?t?e?p?\Z|\d+\Z)[0-9A-Za-z-]+\Z", re.IGNORECASE)
 NEAREST = 100
 """How many of a list that is too long to be sent whole: it is asked for again with every letter."""
 
@@ -43,7 +47,7 @@ def dependency_offers(place: Place) -> tuple[list[Offer], bool]:
     limit = NEAREST if is_long else MOST_ITEMS
     typed = place.cursor.typed if is_long else ""
     offers: list[Offer] = []
-    for distance, index in enumerate(_from_here(min(own, table.count), table.count)):
+    for distance, index in enumerate(_from_here(place.tree, table, min(own, table.count), typed)):
         if not distance % 64:
             checkpoint()
         if len(offers) >= limit:
@@ -113,10 +117,30 @@ def _named_already(place: Place) -> set[str]:
     }
 
 
-def _from_here(own: int, count: int) -> Iterator[int]:
-    """Positions of steps: those before this one backwards, then those behind it."""
-    yield from range(own - 1, -1, -1)
-    yield from range(own, count)
+def _from_here(tree: Tree, table: ElementTable, own: int, typed: str) -> Iterator[int]:
+    """Positions of steps that may match: those before this one backwards, then those behind it."""
+    spans = table.rows.spans
+    here = spans.place(own)[0] if own < table.count else len(spans.blocks) - 1
+    for number in range(here, -1, -1):
+        first = spans.index_in(number, 0)
+        if _may_match(tree, table, number, typed):
+            yield from range(min(own, first + spans.blocks[number].count) - 1, first - 1, -1)
+    for number in range(here, len(spans.blocks)):
+        first = spans.index_in(number, 0)
+        if _may_match(tree, table, number, typed):
+            yield from range(max(own, first), first + spans.blocks[number].count)
+
+
+def _may_match(tree: Tree, table: ElementTable, number: int, typed: str) -> bool:
+    """Whether a step of a block may have these letters in its title or id; of most blocks the text knows."""
+    if _IN_PLAIN_SIGHT.match(typed) is None:
+        return True
+    spans = table.rows.spans
+    block = spans.blocks[number]
+    start = table.start + spans.start_of(spans.index_in(number, 0))
+    text = tree.text.slice(start, start + block.length)
+    # Escapes may spell any letter, and other alphabets have letters that fold into ours.
+    return not text.isascii() or "\\u00" in text or typed.casefold() in text.lower()
 
 
 def _choice(element: Element, index: int) -> IdChoice | None:

@@ -37,6 +37,10 @@ class LineBlock(Block[str]):
         """All of the lines."""
         return self._source[self._begin : self._begin + self.length]
 
+    def cut(self, start: int, stop: int) -> str:
+        """Part of `text`, counted from its start."""
+        return self._source[self._begin + start : self._begin + stop]
+
     @property
     def elements(self) -> tuple[str, ...]:
         text = self.text
@@ -62,6 +66,20 @@ def text_of(blocks: Iterable[Block[str]]) -> str:
     return "".join(
         [block.text if isinstance(block, LineBlock) else "".join(block.elements) for block in blocks]
     )
+
+
+def stretch_of(lines: Spans[str], start: int, end: int) -> str:
+    """What stands between two offsets of the text that lines make; both lie in it."""
+    parts: list[str] = []
+    while start < end:
+        block, _, begin = lines.block_at(start)
+        stop = min(end, begin + block.length)
+        if isinstance(block, LineBlock):
+            parts.append(block.cut(start - begin, stop - begin))
+        else:
+            parts.append("".join(block.elements)[start - begin : stop - begin])
+        start = stop
+    return "".join(parts)
 
 
 def lines_of(text: str) -> Spans[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from mplp_lsp.text.lines import lines_of, split_lines, text_of
+from mplp_lsp.text.lines import lines_of, split_lines, stretch_of, text_of
 from mplp_lsp.text.spans import Spans
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
@@ -63,14 +63,7 @@ class TextSnapshot:
             return ""
         if self._text is not None:
             return self._text[start:end]
-        first, first_start = self.lines.locate(start)
-        last, last_start = self.lines.locate(end - 1)
-        if first == last:
-            return self.lines[first][start - first_start : end - first_start]
-        parts = list(self.lines.items(first, last + 1))
-        parts[0] = parts[0][start - first_start :]
-        parts[-1] = parts[-1][: end - last_start]
-        return "".join(parts)
+        return stretch_of(self.lines, start, end)
 
     def line_start(self, number: int) -> int:
         """Offset of the first character of a line."""
