@@ -39,6 +39,7 @@ from mplp_runtime.state_folder import (
     prepare_folder,
 )
 from mplp_runtime.state_opening import open_state, state_settings
+from mplp_runtime.trace.files import remove_abandoned
 from mplp_runtime.trust import Trust
 from mplp_runtime.vsl.interface import Json, Reading, ValueStateLayer
 
@@ -377,6 +378,9 @@ class Runtime:
         prepare_folder(self._state_folder)
         self.vsl.persist()
         self.folder = self._state_folder
+        # The folder for our files, the root for approvals beside the plan.
+        remove_abandoned(self.folder, deep=True)
+        remove_abandoned(self.root)
 
     def _write_timeline(self) -> None:
         if self.folder is None or self._timeline is not None:

@@ -32,6 +32,7 @@ except ImportError:  # Windows: one process at a time, as its file sharing rules
 logger = logging.getLogger(__name__)
 
 _TAIL_BYTES = 64 * 1024
+_HOLE_PIECE_BYTES = 1024 * 1024
 _BATCH = 1_000
 _LOCK_LIMIT_S = 10.0
 _COMMIT_LOCK_LIMIT_S = 1.0
@@ -99,12 +100,22 @@ class NdjsonSink:
         with self._lock:
             return self._catch_up_or_say_why(lock_limit_s)
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether the file could not be written when that was last tried."""
+        return self._is_failing
+
     def close(self) -> None:
         """Tries once more what could not be written, and lets go of the file."""
         if self._is_failing:
             with suppress(StoreError):
                 self.catch_up(lock_limit_s=0)
+                self._is_failing = False
         with self._lock:
+            if self._descriptor is not None:
+                # Whoever says that the file is finished says so durably; after that nobody looks at it again.
+                with suppress(OSError):
+                    os.fsync(self._descriptor)
             self._forget_descriptor()
 
     def _catch_up_or_say_why(self, lock_limit_s: float) -> int:
@@ -153,6 +164,8 @@ class NdjsonSink:
         while True:
             with self._locked_file(lock_limit_s) as descriptor:
                 if os.fstat(descriptor).st_size != self._known_size:
+                    if self._known_size < 0:
+                        _cut_holes(descriptor)
                     line = _cut_and_find_last(descriptor)
                     last = self._event_of(line)
                     self._last_lamport = lamport_of(last)
@@ -288,6 +301,17 @@ def _is_same_file(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.lstat())
     except FileNotFoundError:
         return False
+
+
+def _cut_holes(descriptor: int) -> None:
+    """A power cut may leave zeros in place of lines, also before whole ones; JSON has no zero byte."""
+    offset = 0
+    while piece := os.pread(descriptor, _HOLE_PIECE_BYTES, offset):
+        hole = piece.find(b"\0")
+        if hole >= 0:
+            os.ftruncate(descriptor, offset + hole)
+            return
+        offset += len(piece)
 
 
 def _cut_and_find_last(descriptor: int) -> Mapping[str, Json]:

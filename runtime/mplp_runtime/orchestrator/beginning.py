@@ -47,7 +47,9 @@ async def begin_run(
         refuse_if_left_open(transaction, value["plan_id"], request)
         begun = {**run, "generation": (transaction.get(generation) or 0) + 1}
         transaction.set(generation, begun["generation"])
-        transaction.set(run["owner_key"], records.own_claim(run["run_id"], instance, run["started_at"]))
+        claim = records.own_claim(run["run_id"], instance, run["started_at"])
+        transaction.set(run["owner_key"], claim)
+        transaction.set(records.files_key(run["run_id"]), claim)
         transaction.create_node(records.RUN, run["run_id"], begun)
         transaction.create_node(records.RUN_PLAN, run["run_id"], frozen)
         _chronicle(runtime, begun, value).run_started(transaction, list(plan.order), runtime_version())
@@ -72,7 +74,9 @@ async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:
             if node.data["run_id"] == run_id:
                 transaction.delete_node(records.RUN_REQUEST, node.id)
         since = timestamp(runtime.clock())
-        transaction.set(state.run["owner_key"], records.own_claim(run_id, instance, since))
+        claim = records.own_claim(run_id, instance, since)
+        transaction.set(state.run["owner_key"], claim)
+        transaction.set(records.files_key(run_id), claim)
         _chronicle(runtime, state.run, state.plan).run_resumed(transaction)
         records.change_run(transaction, run_id, status="running", error=None, questions={})
 

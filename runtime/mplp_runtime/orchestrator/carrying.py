@@ -41,6 +41,8 @@ class Carrying:
         self._instance = instance
         self.live: dict[str, LiveRun] = {}
         self.dropped: dict[str, RunState] = {}
+        self.unwritable: set[str] = set()
+        """Runs whose files could not be brought up to date here; that is told once, not at every look."""
         self._settling = threading.Lock()
 
     async def begin(self, request: StartRequest, plan: Admitted, confirm_id: str | None) -> str:
@@ -173,6 +175,11 @@ class Carrying:
         self.state_changed(live.state)
         try:
             await live.files.close()
+            if live.files.is_finished:
+                await asyncio.to_thread(self._manager.recovery.files_written, run_id)
+        except StoreError as problem:
+            # Whoever opens the project next finishes them.
+            logger.warning("%s", problem)
         except Exception:
             logger.exception("The files of run %s could not be finished.", run_id)
         del self.live[run_id]
@@ -190,9 +197,14 @@ class Carrying:
     def write_files(self, run_id: str) -> None:
         """Brings trace and timeline of a run that nobody carries up to date, where there are files at all."""
         state = self._runtime.vsl.read(lambda reading: load_state(reading, run_id))
-        if state is None or self._runtime.folder is None:
+        if self._runtime.folder is None:
             return
         try:
+            if state is None:
+                self._manager.recovery.files_written(run_id)
+                return
             write_files_from_store(self._runtime.folder, state, self._runtime.vsl, self._runtime.clock)
+            self._manager.recovery.files_written(run_id)
         except StoreError as problem:
+            self.unwritable.add(run_id)
             logger.warning("%s", problem)

@@ -92,6 +92,13 @@ class RunFiles:
         """Whether there are files, and they are encrypted."""
         return self._writer is not None and self._is_sealed
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether, after `close`, both files tell all that the store knows."""
+        return (self._writer is None or self._writer.problem is None) and (
+            self._sink is None or not self._sink.is_failing
+        )
+
     async def close(self) -> None:
         """Writes what is left; both files are complete afterwards."""
         self._unsubscribe()

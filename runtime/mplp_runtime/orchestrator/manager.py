@@ -264,13 +264,18 @@ class RunManager:
 
     def has_lost_runs(self) -> bool:
         """Whether `recover` has anything to do."""
-        return bool(self._carrying.dropped or self.recovery.ownerless())
+        behind = self.recovery.files_behind()
+        return bool(
+            self._carrying.dropped
+            or self.recovery.ownerless()
+            or not self._carrying.unwritable.issuperset(behind)
+        )
 
     def recover(self) -> list[str]:
         """Settles the runs whose process is gone; returns their ids. It may take seconds to end processes."""
         recovered = [run_id for run_id in list(self._carrying.dropped) if self._carrying.settle(run_id)]
         recovered += self.recovery.recover_all()
-        for run_id in recovered:
+        for run_id in dict.fromkeys([*recovered, *self.recovery.files_behind()]):
             self._carrying.write_files(run_id)
         return recovered
 

@@ -50,6 +50,9 @@ class Questions:
 
     async def about_start(self, step_id: str, waited_for: Waiter) -> Answer:
         """May the step start? A gate of a person is opened by a person, one of a tool by its success too."""
+        before = self.answered(step_id, "gate")
+        if before is not None:
+            return before
         failing = self._outside.failing_tools()
         text = why_blocked(failing) if failing else None
         opens_itself = bool(failing) and step_id not in self._state.gates
@@ -68,6 +71,16 @@ class Questions:
     ) -> Answer:
         """A person's answer, however long it takes."""
         return await self._asked(step_id, kind, text, waited_for)
+
+    def answered(self, step_id: str, kind: QuestionKind) -> Answer | None:
+        """What a person has answered about the latest attempt before the process ended; None if nothing.
+
+        An answer that was acknowledged is not asked for again, even if nothing came of it any more.
+        """
+        known = self._state.run.get("answered", {}).get(step_id)
+        if known is None or (known["kind"], known["attempt"]) != (kind, self._attempt(step_id)):
+            return None
+        return Answer(known["success"], known["output"], known["repeat"])
 
     async def about_completion(self) -> None:
         """Waits while CI fails, where the settings say so, until it succeeds or a person decides."""
@@ -105,13 +118,23 @@ class Questions:
         try:
             await self._change(step_id, kind, text)
             answer = await waited_for(waiting)
-            await self._change(step_id, None)
+            await self._change(step_id, None, answer=(kind, answer))
         finally:
             del self._answers[step_id]
         return answer
 
-    async def _change(self, step_id: str, kind: QuestionKind | None, text: str | None = None) -> None:
+    def _attempt(self, step_id: str) -> int:
+        return int(self._state.attempts.get(step_id, {}).get("attempt", 0))
+
+    async def _change(
+        self,
+        step_id: str,
+        kind: QuestionKind | None,
+        text: str | None = None,
+        answer: tuple[QuestionKind, Answer] | None = None,
+    ) -> None:
         state = self._state
+        attempt = self._attempt(step_id)
 
         def work(transaction: Transaction) -> Record:
             run = records.read_run(transaction, state.run_id) or {}
@@ -124,6 +147,7 @@ class Questions:
                 state.run_id,
                 questions={each: word for each, word in questions.items() if word},
                 question_texts={each: words for each, words in texts.items() if words},
+                **({} if answer is None else {"answered": _with_answer(run, step_id, attempt, *answer)}),
             )
 
         state.take_run(await self._services.store.transact(work))
@@ -134,3 +158,15 @@ class Questions:
 
     def _no_pipeline_fails(self) -> bool:
         return not self._outside.failing_pipelines()
+
+
+def _with_answer(run: Record, step_id: str, attempt: int, kind: QuestionKind, answer: Answer) -> Record:
+    """The run's answers with one more; of each step the last one is kept."""
+    told = {
+        "kind": kind,
+        "attempt": attempt,
+        "success": answer.success,
+        "output": answer.output,
+        "repeat": answer.repeat,
+    }
+    return {**run.get("answered", {}), step_id: told}

@@ -29,6 +29,9 @@ RUN_REQUEST = "RunRequest"
 OWNERS = "run_owner/"
 """Prefix of the keys of owner rows: there is one for each run under way."""
 
+FILES_BEHIND = "run_files/"
+"""Prefix of the keys of runs whose trace and timeline are not finished, with the claim of who writes them."""
+
 FINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
 
 Record = dict[str, Any]
@@ -58,6 +61,11 @@ def is_output_in_tail(record: Mapping[str, Any]) -> bool:
 def owner_key(plan_id: str, run_id: str, *, simulated: bool) -> str:
     """Key of the row that lets one process at a time run a plan; a simulation only excludes itself."""
     return OWNERS + (run_id if simulated else plan_id)
+
+
+def files_key(run_id: str) -> str:
+    """Key that is there until the run's files on disk tell all that the store knows."""
+    return FILES_BEHIND + run_id
 
 
 def generation_key(plan_id: str) -> str:

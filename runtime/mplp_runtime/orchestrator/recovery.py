@@ -40,6 +40,20 @@ class Recovery:
 
         return self.store.read(find)
 
+    def files_behind(self) -> list[str]:
+        """Ids of runs whose process went before their trace and timeline were finished, ended runs too."""
+        now = self.clock()
+
+        def find(reading: Reading) -> list[str]:
+            claims = [reading.get(key) for key in reading.keys(records.FILES_BEHIND)]
+            return [claim["run_id"] for claim in claims if claim and not records.is_claim_alive(claim, now)]
+
+        return self.store.read(find)
+
+    def files_written(self, run_id: str) -> None:
+        """Says that the run's files tell all that the store knows. Raises StoreError."""
+        self.store.transact_sync(lambda transaction: transaction.delete(records.files_key(run_id)))
+
     def recover_all(self) -> list[str]:
         """Makes every ownerless run `interrupted`; returns their ids."""
         return [run_id for run_id in self.ownerless() if self.interrupt(run_id)]
@@ -68,6 +82,7 @@ class Recovery:
                 chronicle.step_interrupted(transaction, record)
             chronicle.run_interrupted(transaction)
             records.change_run(transaction, run_id, status="interrupted", questions={}, error=error)
+            self._files_fall_behind(transaction, run_id)
             return True
 
         is_done = self.store.transact_sync(work)
@@ -100,9 +115,15 @@ class Recovery:
                 chronicle.step_finished(transaction, records.change_attempt(transaction, attempt, **ended))
             chronicle.run_finished(transaction, "cancelled", {}, why)
             records.change_run(transaction, run_id, status="cancelled", finished_at=now, error=why)
+            self._files_fall_behind(transaction, run_id)
             return True
 
         return self.store.transact_sync(work)
+
+    def _files_fall_behind(self, transaction: Transaction, run_id: str) -> None:
+        key = records.files_key(run_id)
+        if transaction.get(key) is None:
+            transaction.set(key, records.own_claim(run_id, "", timestamp(self.clock())))
 
     def chronicle(self, state: RunState) -> Chronicle:
         """The one who records events of this run."""

@@ -295,12 +295,17 @@ class RunLoop:
     async def _settle_interrupted(self, attempt: Record, bound: Bound) -> bool | None:
         """Decides about a step whose outcome nobody knows: None if it shall run again (with consent only)."""
         is_free = bound.idempotent or bound.kind == "simulated" or bound.is_handoff_to_person
-        if is_free or self.repeat_interrupted:
+        step_id = attempt["step_id"]
+        known = self._questions.answered(step_id, "handoff" if bound.is_handoff_to_person else "repeat")
+        if known is not None:
+            # A person has said so already, right before the process ended.
+            answer, is_free = known, False
+        elif is_free or self.repeat_interrupted:
             answer = Answer(False, repeat=True)
         elif self.repeat_interrupted is False:
             answer = Answer(False, "It was under way when the process ended, and was not to be repeated.")
         else:
-            answer = await self._questions.ask(attempt["step_id"], "repeat", self._without_slot)
+            answer = await self._questions.ask(step_id, "repeat", self._without_slot)
         record = await self._settle(attempt, answer, answered_by=None if is_free else "human")
         return None if record["step_status"] == "pending" else answer.success
 

@@ -28,7 +28,15 @@ from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 
 FOLDER = "snapshots"
 INDEX = "index.json"
-_HISTORY_KEYS = (records.OWNERS, "run_generation/", "run_output/", "causality/", "integration/", "graph_id")
+_HISTORY_KEYS = (
+    records.OWNERS,
+    records.FILES_BEHIND,
+    "run_generation/",
+    "run_output/",
+    "causality/",
+    "integration/",
+    "graph_id",
+)
 _HISTORY_TYPES = frozenset(
     {records.RUN, records.RUN_PLAN, records.STEP_ATTEMPT, records.RUN_REQUEST, "Trace"}
 )

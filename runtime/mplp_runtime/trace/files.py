@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from mplp_runtime.errors import StoreError
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
+_ABANDONED_S = 600.0
 
 
 def write_atomically(path: Path, pieces: Iterable[str], *, folders: bool = True) -> None:
@@ -51,6 +56,21 @@ def write_bytes_atomically(
         if temporary is not None:
             with suppress(OSError):
                 temporary.unlink()
+
+
+def remove_abandoned(folder: Path, *, deep: bool = False) -> int:
+    """Removes what writers that were killed have left in `folder`, with `deep` also below; how many files.
+
+    A file that was touched within the last ten minutes may still be written and stays.
+    """
+    removed = 0
+    oldest = time.time() - _ABANDONED_S
+    for path in folder.rglob(".*.tmp") if deep else folder.glob(".*.tmp"):
+        with suppress(OSError):
+            if _TEMPORARY.fullmatch(path.name) and path.lstat().st_mtime < oldest:
+                path.unlink()
+                removed += 1
+    return removed
 
 
 def append_line(path: Path, line: str) -> None:
