@@ -19,6 +19,7 @@ from mplp_lsp.server.connection import Inlet
 from mplp_lsp.server.garbage import collect_only_young_objects, collect_when_quiet
 from mplp_lsp.server.greeting import Greeting, greeted
 from mplp_lsp.server.imports import import_protocol
+from mplp_lsp.server.large_blocks import give_large_blocks_back
 from mplp_lsp.server.life import on_stop_signals, parent_gone
 from mplp_lsp.server.outbox import Outbox
 from mplp_lsp.server.streams import claimed_standard_streams, read_from, write_to
@@ -105,6 +106,7 @@ def _run(serving: Serving, client_process_id: int | None) -> int:
     gc.disable()
     # A worker that computes must not keep the loop from a keystroke for the usual 5 ms, several times over.
     sys.setswitchinterval(0.0005)
+    give_large_blocks_back()
     from mplp_lsp.server.process import ServerProcess
 
     async def main() -> int:
