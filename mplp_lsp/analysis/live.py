@@ -22,12 +22,7 @@ def run_findings(document: Document, runs: Mapping[str, RunView]) -> list[Locate
     run = runs.get(facts.id) if facts is not None and facts.kind == "plan" and facts.id is not None else None
     if facts is None or run is None:
         return []
-    asked = {question.step_id for question in run.questions}
-    speaking = {
-        view.step_id: view
-        for view in run.steps.values()
-        if view.status == "failed" or view.interrupted or view.step_id in asked
-    }
+    speaking = dict(_speaking(document, run))
     found: list[Located] = []
     if not speaking:
         return found
@@ -37,6 +32,23 @@ def run_findings(document: Document, runs: Mapping[str, RunView]) -> list[Locate
             pointer = _place(document, index)
             place = range_of(document, pointer)
             found.extend(Located(finding, *place) for finding in _of_step(run, view, pointer))
+    return found
+
+
+def _speaking(document: Document, run: RunView) -> dict[str, StepView]:
+    """The steps that have something to say, by their ids; shared, and not to be changed."""
+    # Every hover asks, also while a run of 10,000 steps is under way.
+    known = document.lineage.get("speaking steps")
+    if isinstance(known, tuple) and known[0] is run:
+        found: dict[str, StepView] = known[1]
+        return found
+    asked = {question.step_id for question in run.questions}
+    found = {
+        view.step_id: view
+        for view in run.steps.values()
+        if view.status == "failed" or view.interrupted or view.step_id in asked
+    }
+    document.lineage["speaking steps"] = (run, found)
     return found
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.orchestrator.views import RunView, StepView
 from mplp_runtime.sources import timestamp
 
 
 def run_json(view: RunView) -> dict[str, Any]:
     """`view` with times as RFC 3339 and durations in seconds; steps stand in plan order."""
+    return {**run_head_json(view), "steps": [step_json(step) for step in view.steps.values()]}
+
+
+def run_head_json(view: RunView) -> dict[str, Any]:
+    """The same without the steps."""
     return {
         "run_id": view.run_id,
         "plan_id": view.plan_id,
@@ -25,24 +30,25 @@ def run_json(view: RunView) -> dict[str, Any]:
         "trace_path": view.trace_path,
         "timeline_path": view.timeline_path,
         "error": view.error,
-        "steps": [
-            {
-                "step_id": step.step_id,
-                "description": step.description,
-                "status": step.status,
-                "agent_role": step.agent_role,
-                "attempt": step.attempt,
-                "duration_s": step.duration_s,
-                "output": step.output,
-                "error": step.error,
-                "interrupted": step.interrupted,
-            }
-            for step in view.steps.values()
-        ],
         "questions": [
             {"step_id": question.step_id, "kind": question.kind, "text": question.text}
             for question in view.questions
         ],
+    }
+
+
+def step_json(step: StepView) -> dict[str, Any]:
+    """One step of a run."""
+    return {
+        "step_id": step.step_id,
+        "description": step.description,
+        "status": step.status,
+        "agent_role": step.agent_role,
+        "attempt": step.attempt,
+        "duration_s": step.duration_s,
+        "output": step.output,
+        "error": step.error,
+        "interrupted": step.interrupted,
     }
 
 

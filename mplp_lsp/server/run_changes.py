@@ -39,15 +39,19 @@ def in_lenses(view: RunView | None) -> object:
     )
 
 
-def at_steps(view: RunView | None) -> object:
-    """What hints and findings say at the steps of a plan about its run."""
-    if view is None:
-        return None
-    return (
-        view.run_id,
-        view.status,
-        view.questions,
-        {step_id: _at_step(step) for step_id, step in view.steps.items()},
+def looks_different_at_steps(before: RunView | None, view: RunView) -> bool:
+    """Whether hints and findings say something else at the steps of a plan about its run.
+
+    A step of which nothing changed is the same object in both, so a large run is looked through in no time.
+    """
+    if before is None or len(before.steps) != len(view.steps):
+        return True
+    if (before.run_id, before.status, before.questions) != (view.run_id, view.status, view.questions):
+        return True
+    known = before.steps
+    changed = [step for step_id, step in view.steps.items() if known.get(step_id) is not step]
+    return any(
+        step.step_id not in known or _at_step(known[step.step_id]) != _at_step(step) for step in changed
     )
 
 

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Required, TypedDict, TypeVar
 
 from mplp_lsp.server.progress import Bar
-from mplp_lsp.server.run_changes import at_steps, in_lenses, log_lines, progress_message
+from mplp_lsp.server.run_changes import in_lenses, log_lines, looks_different_at_steps, progress_message
 from mplp_runtime.errors import MplpError
 from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView
 
 if TYPE_CHECKING:
     from mplp_lsp.server.desk import Desk
+    from mplp_lsp.server.encoded import Encoded
+    from mplp_lsp.server.run_messages import RunMessages
     from mplp_runtime.runtime import Runtime
 
 T = TypeVar("T")
@@ -53,7 +55,10 @@ class Runs:
         self._followed: set[str] = set()
         self._asked: set[tuple[str, str, object]] = set()
         self._bars: dict[str, Bar] = {}
-        self._arrived: dict[tuple[Path, str], RunView] = {}
+        self._arrived: dict[tuple[Path, str], tuple[RunView, Encoded | None]] = {}
+        # Used on the runtimes' thread only.
+        self._messages: RunMessages | None = None
+        self._in_lenses: dict[str, object] = {}
 
     async def on_runtime(self, root: Path, work: Callable[[Runtime], Awaitable[T]]) -> T:
         """Runs `work` on the runtime's loop; the first call for a root also begins to watch its runs."""
@@ -68,15 +73,15 @@ class Runs:
         loop = self._process.loop
 
         def told(where: Path, view: RunView) -> None:
-            loop.call_soon_threadsafe(self._take, where, view)
+            loop.call_soon_threadsafe(self._take, where, view, self._message(view))
 
         self._process.runtimes.listen(
             self._desk.session.number,
             told,
         )
 
-        async def known(runtime: Runtime) -> list[RunView]:
-            return list(runtime.runs.all())
+        async def known(runtime: Runtime) -> list[tuple[RunView, Encoded | None]]:
+            return [(view, self._message(view)) for view in runtime.runs.all()]
 
         try:
             views = await self._process.runtimes.run(
@@ -86,10 +91,10 @@ class Runs:
             self._watched.discard(root)
             raise
         shown = {view.run_id for view in self._desk.bench.runs(root)}
-        for view in views:
+        for view, message in views:
             # What was told meanwhile is newer than this list.
             if view.run_id not in shown and (root, view.run_id) not in self._arrived:
-                self._take(root, view)
+                self._take(root, view, message)
 
     async def settle(self) -> None:
         """After trust came: states that were held in memory move to disk where they belong there (D23)."""
@@ -141,36 +146,46 @@ class Runs:
 
     # What the runtime tells
 
-    def _take(self, root: Path, view: RunView) -> None:
+    def _message(self, view: RunView) -> Encoded | None:
+        """What the client is told of a run, if it is told; on the runtimes' thread."""
+        if not self._desk.session.client.wants_run_notifications:
+            return None
+        if self._messages is None:
+            from mplp_lsp.server.run_messages import RunMessages
+
+            self._messages = RunMessages()
+        return self._messages.params_of(view)
+
+    def _take(self, root: Path, view: RunView, message: Encoded | None) -> None:
         """Views of one turn of the loop are shown together, the newest of each run only."""
         if root not in self._watched:
             return
         if not self._arrived:
             self._process.loop.call_soon(self._show_arrived)
-        self._arrived[root, view.run_id] = view
+        self._arrived[root, view.run_id] = view, message
 
     def _show_arrived(self) -> None:
         arrived, self._arrived = self._arrived, {}
         if self._desk.is_closed:
             return
-        for (root, _run_id), view in arrived.items():
+        for (root, run_id), (view, message) in arrived.items():
             before = self._desk.bench.put_run(root, view)
             if view == before:
                 continue
-            self._tell(view)
+            if message is not None:
+                self._desk.session.protocol.notify("mplp/run", message)
             for level, line in log_lines(before, view):
                 self._desk.services.log(line[:LONGEST_MESSAGE], level=level)
             self._show_progress(root, view)
             self._ask(root, view)
-            views, steps = in_lenses(before) != in_lenses(view), at_steps(before) != at_steps(view)
-            if views or steps:
-                self._desk.run_changed(root, view, lenses=views, steps=steps)
-
-    def _tell(self, view: RunView) -> None:
-        if self._desk.session.client.wants_run_notifications:
-            from mplp_lsp.commands.run_json import run_json
-
-            self._desk.session.protocol.notify("mplp/run", run_json(view))
+            known, in_lenses_now = self._in_lenses.pop(run_id, None), in_lenses(view)
+            if view.is_live:
+                self._in_lenses[run_id] = in_lenses_now
+            is_other_run = before is None or before.run_id != run_id
+            lenses = is_other_run or known != in_lenses_now
+            steps = looks_different_at_steps(before, view)
+            if lenses or steps:
+                self._desk.run_changed(root, view, lenses=lenses, steps=steps)
 
     def _show_progress(self, root: Path, view: RunView) -> None:
         bar = self._bars.get(view.run_id)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from mplp_lsp.server.run_changes import MOST_LOGGED_STEPS, at_steps, in_lenses, log_lines, progress_message
+from mplp_lsp.commands.run_json import run_json
+from mplp_lsp.server.run_changes import (
+    MOST_LOGGED_STEPS,
+    in_lenses,
+    log_lines,
+    looks_different_at_steps,
+    progress_message,
+)
+from mplp_lsp.server.run_messages import RunMessages
 from mplp_runtime.orchestrator.views import Question, RunView, StepStatus, StepView
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -53,21 +62,38 @@ def test_a_plan_without_steps_has_its_title_for_a_message() -> None:
 def test_output_of_a_working_step_changes_nothing_that_is_shown() -> None:
     before = run("in_progress")
     after = replace(before, steps={"s0": replace(before.steps["s0"], output="a line")})
-    assert at_steps(before) == at_steps(after)
+    assert not looks_different_at_steps(before, after)
     assert in_lenses(before) == in_lenses(after)
 
 
 def test_a_second_attempt_changes_the_hints_and_not_the_lenses() -> None:
     before = run("in_progress")
     after = replace(before, steps={"s0": replace(before.steps["s0"], attempt=2)})
-    assert at_steps(before) != at_steps(after)
+    assert looks_different_at_steps(before, after)
     assert in_lenses(before) == in_lenses(after)
 
 
 def test_the_end_changes_both() -> None:
     before, after = run("completed"), run("completed", status="completed")
-    assert at_steps(before) != at_steps(after)
+    assert looks_different_at_steps(before, after)
     assert in_lenses(before) != in_lenses(after)
+
+
+def test_a_run_that_was_not_shown_before_changes_what_stands_at_its_steps() -> None:
+    view = run("pending")
+    assert looks_different_at_steps(None, view)
+    assert looks_different_at_steps(replace(view, run_id="another"), view)
+    assert not looks_different_at_steps(view, view)
+
+
+def test_what_is_sent_of_a_run_is_its_json_at_every_change() -> None:
+    messages = RunMessages()
+    first = run("in_progress", "pending", "pending")
+    step = replace(first.steps["s0"], status="completed", output="ünd\udc80")
+    second = replace(first, steps={**first.steps, "s0": step})
+    last = replace(second, status="failed", error="s1 failed", finished_at=NOON)
+    for view in (first, second, last, run("completed"), run()):
+        assert json.loads(messages.params_of(view).json) == run_json(view)
 
 
 def test_the_log_tells_the_beginning_each_step_and_the_end_once() -> None:
