@@ -72,6 +72,7 @@ _TITLES: Mapping[str, tuple[str, str]] = {
     "limits": ("limits", "Defaults for every step; a role or a step may set its own."),
     "gates": ("gates", "When a run waits."),
     "drift": ("drift", "How the project graph is kept true to the files."),
+    "collab": ("collab", "With whom plans run together, as [several at work](multi-agent.md) tells."),
     "learning": ("learning", "Learning samples."),
     "engine": ("engine", "Where steps run."),
     "state": ("state", "Where the state is kept."),

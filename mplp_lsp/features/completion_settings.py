@@ -46,6 +46,7 @@ _MEANINGS: Mapping[str, str] = {
     "limits": "What a step's process may use.",
     "gates": "What waits for approval, and what blocks.",
     "drift": "How changed files are noticed.",
+    "collab": "With whom plans run, and what holds where two disagree.",
     "learning": "What is kept of runs to learn from.",
     "engine": "Where steps run.",
     "state": "Where the state is kept.",

@@ -34,6 +34,7 @@ _ABOUT_TABLES: Mapping[str, str] = {
     "limits": "Defaults for every step; a role or a step may set narrower ones.",
     "gates": "When a run waits or asks.",
     "drift": "How the project graph is kept true to the files.",
+    "collab": "With whom plans run together.",
     "learning": "Learning samples of runs.",
     "engine": "Where steps run.",
     "state": "Where the state of runs is kept.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,9 @@ from mplp_runtime.ael.handlers import Handlers
 from mplp_runtime.errors import PlanInvalid, PlanNotApproved, RunRefused, WorkspaceNotTrusted
 from mplp_runtime.orchestrator.bindings import frozen_bindings, refuse_what_cannot_run
 from mplp_runtime.orchestrator.schedule import execution_order, scheduled_steps
+from mplp_runtime.orchestrator.sessions.finding import session_for
+from mplp_runtime.orchestrator.sessions.people import cast_with_bindings
+from mplp_runtime.orchestrator.sessions.session import Cast, Session
 from mplp_runtime.rules.check import (
     first_voice,
     own_element_findings,
@@ -74,6 +77,8 @@ class Admitted:
     bindings: Mapping[str, Any]
     gates: tuple[str, ...]
     settings: Settings
+    session: Session | None = None
+    cast: Cast = field(default_factory=lambda: Cast({}))
 
 
 def plan_value(text: str) -> dict[str, Any]:
@@ -103,7 +108,7 @@ def plan_value(text: str) -> dict[str, Any]:
 def admitted(request: StartRequest, settings: Settings, handlers: Handlers | None = None) -> Admitted:
     """Checks everything that does not depend on approvals or on other runs.
 
-    Raises PlanInvalid, PlanTerminal, ContextUnusable, WorkspaceNotTrusted, RoleNotBound.
+    Raises PlanInvalid, PlanTerminal, ContextUnusable, CollabUnusable, WorkspaceNotTrusted, RoleNotBound.
     """
     plan = plan_value(request.plan_text)
     facts = document_facts(request.plan_path.absolute().as_uri(), "plan", plan, {})
@@ -116,20 +121,28 @@ def admitted(request: StartRequest, settings: Settings, handlers: Handlers | Non
     _refuse_context(plan, facts, request)
     done = [step["step_id"] for step in plan["steps"] if step["status"] in _DONE]
     order = execution_order(scheduled_steps(plan), done)
+    session = session_for(plan, request.world, settings)
+    bound, cast = settings, Cast({})
+    if session is not None:
+        bound, cast = cast_with_bindings(session, plan, order, settings, simulate=request.simulate)
     if not request.simulate:
         if not request.trusted:
             raise WorkspaceNotTrusted(
                 "This folder is not trusted, so nothing in it is run. Trust it, or simulate the run."
             )
         left = [step for step in plan["steps"] if step["status"] not in _DONE]
-        refuse_what_cannot_run(left, settings, handlers=handlers)
+        refuse_what_cannot_run(left, bound, handlers=handlers, has_participants=session is not None)
     gates = () if request.simulate else tuple(s["step_id"] for s in plan["steps"] if settings.asks_before(s))
     return Admitted(
         plan=plan,
         order=tuple(order),
-        bindings=frozen_bindings(plan["steps"], settings, simulate=request.simulate),
+        bindings=frozen_bindings(
+            plan["steps"], bound, simulate=request.simulate, roles=cast.bound_roles
+        ),
         gates=gates,
         settings=settings,
+        session=session,
+        cast=cast,
     )
 
 

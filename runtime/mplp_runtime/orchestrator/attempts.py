@@ -44,6 +44,8 @@ class AttemptRecords:
     """Writes first, then changes what is shown: a view never knows more than the disk."""
 
     def __init__(self, services: RunServices, state: RunState, chronicle: Chronicle) -> None:
+        self.first_turn: Callable[[str], Record] | None = None
+        """In a session: what a new attempt's record says about whose turn it is."""
         self._services = services
         self._state = state
         self.ledger = Ledger(services.store, state, chronicle, services.changed)
@@ -53,7 +55,7 @@ class AttemptRecords:
         state = self._state
         known = state.attempts.get(step_id)
         new_id = self._services.new_id
-        return {
+        record: Record = {
             "run_id": state.run_id,
             "step_id": step_id,
             "attempt": 1 if known is None else known["attempt"] + 1,
@@ -66,6 +68,9 @@ class AttemptRecords:
             "started_at": timestamp(self._services.clock()),
             "simulated": state.run["simulated"],
         }
+        if self.first_turn is not None:
+            record |= self.first_turn(step_id)
+        return record
 
     def start(self, step_id: str, bound: Bound) -> asyncio.Future[tuple[Record, Mapping[str, Any]]]:
         """The new attempt, and what the step's dependencies returned, by their ids; once it is on disk."""

@@ -39,6 +39,8 @@ async def begin_run(
         "bindings": plan.bindings,
         "gates": list(plan.gates),
     }
+    if plan.session is not None:
+        frozen["assigned"] = {step_id: list(places) for step_id, places in plan.cast.assigned.items()}
     generation = records.generation_key(value["plan_id"])
 
     def work(transaction: Transaction) -> Record:
@@ -52,7 +54,10 @@ async def begin_run(
         transaction.set(records.files_key(run["run_id"]), claim)
         transaction.create_node(records.RUN, run["run_id"], begun)
         transaction.create_node(records.RUN_PLAN, run["run_id"], frozen)
-        _chronicle(runtime, begun, value).run_started(transaction, list(plan.order), runtime_version())
+        chronicle = _chronicle(runtime, begun, value)
+        chronicle.run_started(transaction, list(plan.order), runtime_version())
+        if plan.session is not None:
+            chronicle.session_started(transaction, plan.cast)
         return begun
 
     return await runtime.vsl.transact(work)
@@ -78,7 +83,8 @@ async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:
         transaction.set(state.run["owner_key"], claim)
         transaction.set(records.files_key(run_id), claim)
         _chronicle(runtime, state.run, state.plan).run_resumed(transaction)
-        records.change_run(transaction, run_id, status="running", error=None, questions={})
+        # Whoever goes on with it has it go on, also where it was paused before.
+        records.change_run(transaction, run_id, status="running", error=None, questions={}, paused=False)
 
     await runtime.vsl.transact(work)
 
@@ -117,7 +123,7 @@ def _refuse_if_claimed(transaction: Transaction, key: str, runtime: Runtime) -> 
 def _fresh_run(runtime: Runtime, request: StartRequest, plan: Admitted, confirm_id: str | None) -> Record:
     value, new_id = plan.plan, runtime.new_id
     run_id = new_id()
-    return {
+    run = {
         "run_id": run_id,
         "plan_id": value["plan_id"],
         "context_id": value["context_id"],
@@ -139,6 +145,10 @@ def _fresh_run(runtime: Runtime, request: StartRequest, plan: Admitted, confirm_
         "confirm_id": confirm_id,
         "questions": {},
     }
+    if plan.session is not None:
+        run["session"] = {**plan.session.record(), "receivers": dict(plan.cast.receivers)}
+        run["session"]["unmatched"] = list(plan.cast.unmatched)
+    return run
 
 
 def _chronicle(runtime: Runtime, run: Record, plan: Mapping[str, Any]) -> Chronicle:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,11 @@ from mplp_runtime.errors import RoleNotBound
 from mplp_runtime.settings.model import AgentHandoffBinding, Binding, Limits, Settings
 
 Step = Mapping[str, Any]
+
+_SIMULATED: Mapping[str, Any] = {
+    "binding": {"action": "simulated"},
+    "limits": Limits().model_dump(mode="json"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,21 @@ class Bound:
     @classmethod
     def of(cls, frozen: Mapping[str, Any], step_id: str) -> Bound:
         """The action of a step, from what `frozen_bindings` made."""
-        action = frozen["actions"][frozen["steps"][step_id]]
+        return cls._of_action(frozen["actions"][frozen["steps"][step_id]])
+
+    @classmethod
+    def of_role(cls, frozen: Mapping[str, Any], role: str) -> Bound | None:
+        """The action of a role to which steps are handed over, or which reviews; None where it has none."""
+        number = frozen.get("roles", {}).get(role)
+        return None if number is None else cls._of_action(frozen["actions"][number])
+
+    @classmethod
+    def simulated(cls) -> Bound:
+        """The action of everybody in a dry run."""
+        return cls._of_action(_SIMULATED)
+
+    @classmethod
+    def _of_action(cls, action: Mapping[str, Any]) -> Bound:
         settings = action["binding"]
         return cls(
             kind=settings["action"],
@@ -54,11 +73,32 @@ def resolved_bindings(plan: Mapping[str, Any], settings: Settings) -> dict[str, 
         name = _owner_of(step, settings)
         if name not in found:
             found[name] = _action_of(step, settings)
+    for role in receivers(plan["steps"], settings):
+        found[f"role {role}"] = _action_of({"agent_role": role}, settings)
     return found
 
 
-def frozen_bindings(steps: Iterable[Step], settings: Settings, *, simulate: bool) -> dict[str, Any]:
-    """The actions of these steps in the form that is stored with a run; equal ones are stored once."""
+def receivers(steps: Iterable[Step], settings: Settings) -> tuple[str, ...]:
+    """The roles that steps are handed over to, directly or by whoever they were handed to; sorted."""
+    bindings = {id(found): found for step in steps if (found := settings.binding(step)) is not None}
+    pending, known = list(bindings.values()), set[str]()
+    while pending:
+        binding = pending.pop()
+        to = binding.to if isinstance(binding, AgentHandoffBinding) else None
+        if isinstance(to, str) and to != "human" and to not in known:
+            known.add(to)
+            if (next_one := settings.roles.get(to)) is not None:
+                pending.append(next_one)
+    return tuple(sorted(known))
+
+
+def frozen_bindings(
+    steps: Collection[Step], settings: Settings, *, simulate: bool, roles: Iterable[str] = ()
+) -> dict[str, Any]:
+    """The actions of these steps in the form that is stored with a run; equal ones are stored once.
+
+    `roles` are those that others hand their steps to or have them reviewed by, where they are bound.
+    """
     actions: list[Any] = []
     numbers: dict[str, int] = {}
     of_step: dict[str, int] = {}
@@ -67,13 +107,18 @@ def frozen_bindings(steps: Iterable[Step], settings: Settings, *, simulate: bool
         if owner not in numbers:
             numbers[owner] = len(actions)
             if simulate:
-                actions.append(
-                    {"binding": {"action": "simulated"}, "limits": Limits().model_dump(mode="json")}
-                )
+                actions.append(_SIMULATED)
             else:
                 actions.append(_action_of(step, settings))
         of_step[step["step_id"]] = numbers[owner]
-    return {"actions": actions, "steps": of_step}
+    frozen: dict[str, Any] = {"actions": actions, "steps": of_step}
+    if roles:
+        frozen["roles"] = {}
+    for role in roles:
+        if settings.roles.get(role) is not None:
+            frozen["roles"][role] = len(actions)
+            actions.append(_action_of({"agent_role": role}, settings))
+    return frozen
 
 
 def refuse_what_cannot_run(

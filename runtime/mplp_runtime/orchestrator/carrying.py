@@ -18,6 +18,7 @@ from mplp_runtime.orchestrator.beginning import OwnerGone, begin_run, take_over_
 from mplp_runtime.orchestrator.live import LiveRun, RunFiles, write_files_from_store
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.run import RunLoop
+from mplp_runtime.orchestrator.sessions.loop import SessionLoop
 from mplp_runtime.orchestrator.state import RunState, load_state
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class Carrying:
         run_id = str(begun["run_id"])
         async with self._or_dropped(run_id):
             await self._abandon_older(begun)
-            state = RunState(begun, plan.plan, plan.bindings, frozenset(plan.gates))
+            state = RunState(
+                begun, plan.plan, plan.bindings, frozenset(plan.gates), assigned=plan.cast.assigned
+            )
             await self._carry(state)
         return run_id
 
@@ -132,7 +135,8 @@ class Carrying:
             output=self._output,
             prepare=runtime.prepare_step,
         )
-        loop = RunLoop(services, state, self._manager.recovery.chronicle(state))
+        made = SessionLoop if state.run.get("session") else RunLoop
+        loop = made(services, state, self._manager.recovery.chronicle(state))
         loop.repeat_interrupted = repeat
         # In a thread, because it reads all that happened before.
         files = await asyncio.to_thread(

@@ -16,7 +16,10 @@ from mplp_runtime.events.families import (
     pipeline_stage,
     sa_event,
 )
+from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.sessions.session import Cast, Session
+from mplp_runtime.orchestrator.sessions.session_events import SessionEvents, turns_of
 from mplp_runtime.orchestrator.step_events import FACTS, TOLD, StepEvents
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import timestamp
@@ -42,8 +45,20 @@ class Chronicle:
     step_events: StepEvents = field(init=False)
     """Makes the events of this run's steps."""
 
+    _session: SessionEvents | None = field(init=False, default=None)
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "step_events", StepEvents(self.bus.stamper, self.run, self.graph.graph_id))
+        if (known := self.run.get("session")) is not None:
+            events = SessionEvents(self.bus.stamper, Session.of(known), self.run)
+            object.__setattr__(self, "_session", events)
+
+    @property
+    def session(self) -> SessionEvents:
+        """The events of the session; only for runs of several participants."""
+        if self._session is None:
+            raise RuntimeError("a run of a single agent has no session")
+        return self._session
 
     @property
     def stream(self) -> str:
@@ -67,6 +82,22 @@ class Chronicle:
         self.plan_status(transaction, "in_progress")
         self._put_trace(transaction, "running")
 
+    def session_started(self, transaction: Transaction, cast: Cast) -> None:
+        """MAPSessionStarted and MAPRolesAssigned; right after the run's own start."""
+        steps = {step["step_id"]: step for step in self.plan["steps"]}
+        self._put_session(transaction, "active")
+        self.tell(transaction, self.session.started(cast, steps))
+
+    def run_paused(self, transaction: Transaction, *, paused: bool) -> None:
+        """Nobody begins anything any more, or again: a session is suspended, or active again."""
+        self._plan_execution(
+            transaction, "plan_execution_paused" if paused else "plan_execution_unpaused", "in_progress"
+        )
+        if self._session is not None:
+            self._put_session(transaction, "suspended" if paused else "active")
+            word, status = ("session_suspended", "blocked") if paused else ("session_resumed", "in_progress")
+            self.tell(transaction, [self._session.stage(word, status)])
+
     def run_resumed(self, transaction: Transaction) -> None:
         """An interrupted run goes on."""
         self._plan_execution(transaction, "plan_execution_resumed", "in_progress")
@@ -84,6 +115,14 @@ class Chronicle:
         self._put_trace(transaction, status)
         self.plan_status(transaction, status)
         self._plan_execution(transaction, f"plan_execution_{status}", status)
+        if self._session is not None:
+            self._put_session(transaction, "completed" if status == "completed" else "cancelled")
+            attempts = [
+                each
+                for step_id in self.positions
+                for each in records.read_attempts(transaction, self.stream, step_id)
+            ]
+            self.tell(transaction, self._session.ended(status, list(turns_of(attempts))))
         self._sa(transaction, "SATraceEmitted", {"status": status})
         payload: dict[str, Any] = {"status": status, "steps": dict(counts)}
         if error is not None:
@@ -132,6 +171,7 @@ class Chronicle:
         if step.get("agent_role"):
             payload["agent_role"] = step["agent_role"]
         return [
+            *self.turns_begun(attempt),
             make.profile(at, "SAStepStarted", payload),
             make.stage(
                 at, "step_started", step, self.positions[step["step_id"]], "in_progress", {"attempt": number}
@@ -160,11 +200,34 @@ class Chronicle:
             make.profile(at, f"SAStep{outcome.title()}", told),
             make.profile(at, "SATraceEmitted", {"segment_ids": [attempt["segment_id"]]}),
         ]
+        if self._session is not None:
+            events += self._turns_over(attempt, self._session)
         if attempt["step_status"] == "pending":
             after = {"after_attempt": attempt["attempt"]}
             events += self._put_step(transaction, at, step, position, "pending")
             events.append(make.stage(at, "step_retried", step, position, "pending", after))
         return events
+
+    def turns_begun(self, attempt: Record) -> list[ReadyEvent]:
+        """In a session a new attempt is somebody's turn, and that comes first."""
+        if self._session is None:
+            return []
+        return self._session.dispatched(attempt["step_id"], attempt["turns"][0])
+
+    def _turns_over(self, attempt: Record, session: SessionEvents) -> list[ReadyEvent]:
+        """What is still somebody's turn ends with the attempt, the turn that was given last first."""
+        return [
+            event
+            for turn in reversed(attempt["turns"])
+            if "ended" not in turn
+            for event in session.completed(
+                attempt["step_id"],
+                turn,
+                attempt["status"],
+                output=attempt.get("tail", ""),
+                error=attempt.get("error"),
+            )
+        ]
 
     def step_interrupted(self, transaction: Transaction, attempt: Record) -> None:
         """What is known of a step that was under way when its process ended: that its outcome is not."""
@@ -235,6 +298,22 @@ class Chronicle:
         }
         edges = [Edge("plan", "Trace", run["trace_id"], "Plan", run["plan_id"])]
         self.graph.put(transaction, "Trace", run["trace_id"], data, edges=edges, stream=self.stream)
+
+    def _put_session(self, transaction: Transaction, status: str) -> None:
+        session, run = self.session.session, self.run
+        data = {
+            "collab_id": session.collab_id,
+            "title": session.title,
+            "mode": session.mode,
+            "status": status,
+            "participants": [each.participant_id for each in session.participants],
+            "plan_id": run["plan_id"],
+            "run_id": run["run_id"],
+        }
+        edges = [Edge("plan", "Session", run["run_id"], "Plan", run["plan_id"])]
+        self.graph.put(
+            transaction, "Session", run["run_id"], data, edges=edges, stream=self.stream, source_module="collab"
+        )
 
     def _step(self, step_id: str) -> Mapping[str, Any]:
         step: Mapping[str, Any] = self.plan["steps"][self.positions[step_id]]

@@ -40,6 +40,9 @@ class PageWriter:
         step_id = record["step_id"]
         position = self._positions[step_id]
         make = self._chronicle.step_events
+        if "turns" in record:
+            for event in self._chronicle.turns_begun(record):
+                self._events.append(event.text_at(self._next_lamport))
         self._begun.append((_identity(record), compact(record)))
         self._events += make.started(
             make.fresh_ids(3), self.at, self._steps[position], position, record, self._next_lamport

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Sequence
 
-from mplp_runtime.ael.action import Action, EventMaker
+from mplp_runtime.ael.action import Action, ActionResult, EventMaker
 from mplp_runtime.errors import StoreError
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.attempts import SHOWN_CHARACTERS, AttemptRecords, RunServices
@@ -19,7 +19,7 @@ from mplp_runtime.orchestrator.ledger import Inputs
 from mplp_runtime.orchestrator.played import AT_ONCE, PlayedSteps
 from mplp_runtime.orchestrator.questions import Questions
 from mplp_runtime.orchestrator.records import Record
-from mplp_runtime.orchestrator.schedule import Frontier
+from mplp_runtime.orchestrator.schedule import Frontier, StepSource
 from mplp_runtime.orchestrator.state import RunState, why_not_completed
 from mplp_runtime.orchestrator.uncancelled import to_the_end
 from mplp_runtime.orchestrator.views import Answer
@@ -39,7 +39,8 @@ class RunLoop:
         self._played = PlayedSteps(
             services.clock, self._attempts, state.steps, self._finished_at_once, self._wake.set
         )
-        self._frontier = Frontier(state.scheduled, state.done_steps)
+        self._frontier: StepSource = Frontier(state.scheduled, state.done_steps)
+        self._is_paused = bool(state.run.get("paused"))
         self._bounds: dict[int, Bound] = {}
         # Steps whose end is being written; those that wait for them may be written as begun with it.
         self._released: set[str] = set()
@@ -59,7 +60,8 @@ class RunLoop:
         try:
             while True:
                 self._start_what_may_start()
-                if not self._tasks and not self._played.count:
+                is_idle = not self._tasks and not self._played.count
+                if is_idle and (not self._is_paused or self._ending):
                     break
                 await self._wake.wait()
                 self._wake.clear()
@@ -90,6 +92,11 @@ class RunLoop:
     def interrupt(self) -> None:
         """Ends all processes and records nothing: the run stays as a crash would leave it (D26)."""
         self._end("interrupted")
+
+    def hold(self, *, paused: bool) -> None:
+        """Nothing more begins until the run goes on again; what is under way ends as ever."""
+        self._is_paused = paused
+        self._wake.set()
 
     def answer(self, step_id: str, answer: Answer) -> bool:
         """Hands a person's answer to the step that waits for it; False if none waits."""
@@ -125,7 +132,7 @@ class RunLoop:
                 self._active += 1
                 self._returning.pop(0).set_result(None)
                 continue
-            if self._stop_starting or (step_id := self._frontier.take()) is None:
+            if self._stop_starting or self._is_paused or (step_id := self._frontier.take()) is None:
                 return
             self._active += 1
             if self._is_played(step_id):
@@ -256,13 +263,13 @@ class RunLoop:
     async def _attempt(self, step_id: str, bound: Bound, *, may_retry: bool) -> Record:
         try:
             attempt, inputs = await to_the_end(self._attempts.start(step_id, bound))
-            result = await self._services.layer.execute(self._action_of(attempt, inputs))
+            result = await self._carried_out(attempt, self._action_of(attempt, inputs))
         except asyncio.CancelledError:
             begun = self._state.attempts.get(step_id)
             if self._ending == "cancelled" and begun is not None and begun["step_status"] == "in_progress":
                 await self._attempts.cancelled(begun)
             raise
-        will_retry = may_retry and not result.success
+        will_retry = not result.success and (may_retry or self._may_rework(attempt))
         written = self._attempts.result(
             attempt,
             result,
@@ -272,6 +279,15 @@ class RunLoop:
         if not will_retry:
             self._release(step_id, succeeded=result.success)
         return await to_the_end(written)
+
+    async def _carried_out(self, attempt: Record, action: Action) -> ActionResult:
+        return await self._services.layer.execute(action)
+
+    def _may_rework(self, attempt: Record) -> bool:
+        return False
+
+    def _is_handed_to_person(self, bound: Bound) -> bool:
+        return bound.is_handoff_to_person
 
     async def _is_opened(self, step_id: str) -> bool:
         # What it waited for ended first, and is written first.
@@ -294,9 +310,9 @@ class RunLoop:
 
     async def _settle_interrupted(self, attempt: Record, bound: Bound) -> bool | None:
         """Decides about a step whose outcome nobody knows: None if it shall run again (with consent only)."""
-        is_free = bound.idempotent or bound.kind == "simulated" or bound.is_handoff_to_person
+        is_free = bound.idempotent or bound.kind == "simulated" or self._is_handed_to_person(bound)
         step_id = attempt["step_id"]
-        known = self._questions.answered(step_id, "handoff" if bound.is_handoff_to_person else "repeat")
+        known = self._questions.answered(step_id, "handoff" if self._is_handed_to_person(bound) else "repeat")
         if known is not None:
             # A person has said so already, right before the process ended.
             answer, is_free = known, False

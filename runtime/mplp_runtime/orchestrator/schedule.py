@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, Protocol
 
 from mplp_runtime.errors import PlanInvalid
 
@@ -125,6 +125,15 @@ def dependency_cycle(steps: Sequence[ScheduledStep], done: Collection[str] = ())
     return (*path[place[current] :], current)
 
 
+class StepSource(Protocol):
+    """Whatever says which step a run takes next; in a session it also says whose turn that is."""
+
+    def take(self) -> str | None: ...
+    def finish(self, step_id: str) -> None: ...
+    def skip(self, step_id: str) -> None: ...
+    def again(self, step_id: str) -> None: ...
+
+
 class Frontier:
     """The ready steps of a run under way; each answer costs the logarithm of the number of steps."""
 
@@ -160,7 +169,11 @@ class Frontier:
 
     def take(self) -> str | None:
         """The best ready step, which from now on counts as started; None while nothing is ready."""
-        return heappop(self._ready)[1] if self._ready else None
+        while self._ready:
+            step_id = heappop(self._ready)[1]
+            if step_id in self._open:
+                return step_id
+        return None
 
     def take_all(self) -> tuple[str, ...]:
         taken = []
@@ -172,6 +185,17 @@ class Frontier:
         """A taken step succeeded (or was skipped): what waited for it alone becomes ready."""
         del self._open[step_id]
         for dependant in self._dependants.pop(step_id, ()):
+            if dependant not in self._open:
+                continue
             self._open[dependant] -= 1
             if self._open[dependant] == 0:
                 heappush(self._ready, (self._steps[dependant].priority, dependant))
+
+    def skip(self, step_id: str) -> None:
+        """The step is not going to run, taken or not; what waited for it goes on as if it were done."""
+        if step_id in self._open:
+            self.finish(step_id)
+
+    def again(self, step_id: str) -> None:
+        """A taken step that did not succeed is ready once more."""
+        heappush(self._ready, (self._steps[step_id].priority, step_id))

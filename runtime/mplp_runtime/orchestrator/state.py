@@ -10,7 +10,7 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import plan_value
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import ScheduledStep, dependants, scheduled_steps
-from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView, StepStatus, StepView
+from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView, SessionView, StepStatus, StepView
 from mplp_runtime.vsl.interface import Node, Reading
 
 _DONE = frozenset({"completed", "skipped"})
@@ -29,6 +29,8 @@ class RunState:
     gates: frozenset[str] = frozenset()
     attempts: dict[str, Record] = field(default_factory=dict)
     live_output: dict[str, str] = field(default_factory=dict)
+    assigned: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Of a run of several participants: who may do each step, by their positions."""
     seen_lamport: int = 0
     error: str | None = None
     moved: list[Record] = field(default_factory=list)
@@ -141,6 +143,8 @@ class RunState:
             finished_at=records.instant_if_any(run.get("finished_at")),
             steps=self._views.copy(),
             questions=self.questions(),
+            session=self._session_view(),
+            is_paused=bool(run.get("paused")) and run["status"] == "running",
             error=self.error or run.get("error"),
             owner_pid=owner_pid,
             trace_path=trace_path,
@@ -161,6 +165,26 @@ class RunState:
                 texts.get(step_id) or question_text(asked[step_id], self.steps[step_id]),
             )
             for step_id in sorted(asked, key=lambda step_id: self.positions[step_id])
+        )
+
+    def _participant(self, attempt: Mapping[str, Any]) -> str | None:
+        """Who has the turn at a step: whoever it was given to last and who has not ended it."""
+        turns = attempt.get("turns")
+        if not turns:
+            return None
+        turn = next((each for each in reversed(turns) if "ended" not in each), turns[0])
+        return str(self.run["session"]["participants"][turn["participant"]]["name"])
+
+    def _session_view(self) -> SessionView | None:
+        session = self.run.get("session")
+        if session is None:
+            return None
+        return SessionView(
+            collab_id=session["collab_id"],
+            title=session["title"],
+            mode=session["mode"],
+            participants=tuple(each["name"] for each in session["participants"]),
+            unmatched_roles=tuple(session["unmatched"]),
         )
 
     def _find_blocked(self) -> None:
@@ -189,6 +213,7 @@ class RunState:
             output=self.live_output.get(step_id) or attempt.get("tail") or "",
             error=error,
             interrupted=bool(attempt.get("interrupted")) and attempt.get("step_status") == "in_progress",
+            participant=self._participant(attempt),
         )
 
 
@@ -240,6 +265,7 @@ def load_state(reading: Reading, run_id: str) -> RunState | None:
         plan=frozen_plan(frozen),
         bindings=frozen.data["bindings"],
         gates=frozenset(frozen.data["gates"]),
+        assigned={step_id: tuple(places) for step_id, places in frozen.data.get("assigned", {}).items()},
         seen_lamport=reading.lamport(),
     )
     for step_id in state.steps:

@@ -9,7 +9,7 @@ from typing import Literal
 
 RunStatus = Literal["pending", "running", "completed", "failed", "cancelled", "interrupted"]
 StepStatus = Literal["pending", "in_progress", "completed", "blocked", "skipped", "failed"]
-QuestionKind = Literal["handoff", "gate", "repeat", "completion"]
+QuestionKind = Literal["handoff", "gate", "repeat", "completion", "conflict"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class Question:
 
     `handoff`: the step itself is done by a person. `gate`: may this step start? `repeat`: the step was under
     way when the process ended; did it succeed, and if not, may it run again? `completion`, at the last step:
-    may the plan complete although CI failed?
+    may the plan complete although CI failed? `conflict`: two participants wrote the same differently; whose
+    holds? The answer's text names one.
     """
 
     run_id: str
@@ -38,7 +39,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """One step of a run. Times are None until they happen; `output` holds the last lines only."""
+    """One step of a run. Times are None until they happen; `output` holds the last lines only.
+
+    `participant` is who has the turn, or had it last; None in the run of a single agent.
+    """
 
     step_id: str
     description: str
@@ -50,6 +54,7 @@ class StepView:
     output: str = ""
     error: str | None = None
     interrupted: bool = False
+    participant: str | None = None
 
     @property
     def duration_s(self) -> float | None:
@@ -59,10 +64,26 @@ class StepView:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionView:
+    """Who works together on a run. `collab_id` is the id of the Collab document, `mode` one of its words.
+
+    `unmatched_roles` are roles of the plan that no participant has: their steps were given away by order.
+    """
+
+    collab_id: str
+    title: str
+    mode: str
+    participants: tuple[str, ...]
+    unmatched_roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
     """One run, as it stands. `generation` rises with each run of the same plan.
 
     `is_sealed`: trace and timeline are kept encrypted, so that no path leads to anything that can be read.
+    `session` is there where several participants work together. `is_paused`: what is under way ends, and
+    nothing more begins until the run is resumed.
     """
 
     run_id: str
@@ -82,6 +103,8 @@ class RunView:
     trace_path: str | None = None
     timeline_path: str | None = None
     is_sealed: bool = False
+    session: SessionView | None = None
+    is_paused: bool = False
 
     @property
     def has_trace(self) -> bool:

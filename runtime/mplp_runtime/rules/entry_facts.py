@@ -89,7 +89,13 @@ def _message(entry: Members) -> EntryFacts:
 def _participant(entry: Members) -> EntryFacts:
     role = _text(entry.get("role_id"))
     lacks_role = "role_id" not in entry or (role is not None and not role.strip())
-    return EntryFacts(_text(entry.get("participant_id")), role=role, lacks_role=lacks_role)
+    return EntryFacts(
+        _text(entry.get("participant_id")),
+        role=role,
+        lacks_role=lacks_role,
+        kind=_text(entry.get("kind")),
+        label=_text(entry.get("display_name")),
+    )
 
 
 def _node(entry: Members) -> EntryFacts:

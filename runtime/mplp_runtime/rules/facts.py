@@ -113,6 +113,7 @@ def document_facts(
         entries,
         instant_of(members.get(started)),
         instant_of(members.get(ended)),
+        {"mode": text_or_none(members.get("mode"))} if kind == "collab" else {},
     )
 
 

@@ -33,7 +33,7 @@ class EntryFacts(NamedTuple):
     `parent` is the segment around a segment, or the trace that an event says it belongs to; `step` and
     `segment` are what its open members name; `started` is the one instant of an entry that has only one.
     `seal` stands for the whole content of an entry that may not change any more. `lacks_role`: a participant
-    has no `role_id`, or a blank one.
+    has no `role_id`, or a blank one; `kind` and `label` are what it is and the name that people see.
     """
 
     id: str | None = None
@@ -46,6 +46,8 @@ class EntryFacts(NamedTuple):
     ended: datetime | None = None
     seal: int | None = None
     lacks_role: bool = False
+    kind: str | None = None
+    label: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class DocumentFacts:
     """When it began (trace, dialog) or was asked for (confirm)."""
     ended: datetime | None = None
     extra: Mapping[str, object] = field(default_factory=dict)
+    """Of mplp.toml its values (`settings`), of a Collab its `mode`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,13 @@ class Drift(_Table):
     snapshot_before: Words = ()
 
 
+class Collaboration(_Table):
+    """With whom plans run: `session` is `auto`, `none`, or the id of a Collab; `conflicts` as in the table."""
+
+    session: str = "auto"
+    conflicts: Literal["escalate", "hierarchy", "vote", "last-write"] = "escalate"
+
+
 class Learning(_Table):
     """Whether learning samples are kept."""
 
@@ -206,6 +213,7 @@ class Settings(_Table):
     limits: Limits = Limits()
     gates: Gates = Gates()
     drift: Drift = Drift()
+    collab: Collaboration = Collaboration()
     learning: Learning = Learning()
     engine: Engine = Engine()
     state: State = State()

@@ -73,6 +73,9 @@ TOOL_KINDS: tuple[str, ...] = ("formatter", "linter", "test_runner", "generator"
 """The five kinds of seed 2, section 4.4."""
 FILE_OPERATIONS: tuple[str, ...] = ("read", "write", "copy", "move", "delete")
 
+CONFLICTS: tuple[str, ...] = ("escalate", "hierarchy", "vote", "last-write")
+"""How participants who wrote differently are reconciled (the strategies of the session diagram)."""
+
 BINDING_COMMON: Mapping[str, Key] = MappingProxyType(
     {
         "action": Key("choice", "What happens when a step of this role runs.", '"tool_call"', None, ACTIONS),
@@ -238,6 +241,25 @@ TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
                 ),
                 "snapshot_before": Key(
                     "strings", "Roles before whose steps a snapshot is made.", '["deployer"]', "[]"
+                ),
+            }
+        ),
+        "collab": MappingProxyType(
+            {
+                "session": Key(
+                    "string",
+                    "The Collab that plans run with: its `collab_id`, `none`, or `auto` for the one active "
+                    "Collab of the plan's Context.",
+                    '"none"',
+                    '"auto"',
+                ),
+                "conflicts": Key(
+                    "choice",
+                    "What holds where two participants wrote the same differently: what a person decides, "
+                    "the higher in the list of participants, the most, or the last.",
+                    '"hierarchy"',
+                    '"escalate"',
+                    CONFLICTS,
                 ),
             }
         ),

@@ -19,6 +19,7 @@ import mplp_schemas
 from mplp_runtime.orchestrator.manager import StartRequest
 from mplp_runtime.rules.facts import document_facts
 from mplp_runtime.rules.invariants import can_check, evaluate
+from mplp_runtime.rules.map_events import unanswered_turns, unheard_broadcasts
 from mplp_runtime.runtime import Runtime
 from mplp_schemas.invariant import Condition
 from tests.runtime.orchestrator.projects import FactsWorld
@@ -49,6 +50,31 @@ class FlowRule:
     when: Condition = field(default_factory=Condition)
 
 
+TURNS = [
+    "MAPSessionStarted",
+    "MAPRolesAssigned",
+    "MAPTurnDispatched agent-a-planner 650e8400-e29b-41d4-a716-446655443010",
+    "MAPTurnCompleted agent-a-planner 650e8400-e29b-41d4-a716-446655443010",
+    "MAPTurnDispatched agent-b-reviewer 650e8400-e29b-41d4-a716-446655443011",
+    "MAPTurnCompleted agent-b-reviewer 650e8400-e29b-41d4-a716-446655443011",
+    "MAPTurnDispatched agent-a-planner 650e8400-e29b-41d4-a716-446655443012",
+    "MAPTurnCompleted agent-a-planner 650e8400-e29b-41d4-a716-446655443012",
+    "MAPSessionCompleted",
+]
+"""Two agents take turns at three steps."""
+
+
+def turns_told(events: list[dict[str, Any]]) -> list[str]:
+    """The events of a session, with whose turn at which step it was."""
+    found = []
+    for event in events:
+        if event["event_type"].startswith("MAP"):
+            payload = event["payload"]
+            words = (event["event_type"], payload.get("participant_id"), payload.get("step_id"))
+            found.append(" ".join(word for word in words if word))
+    return found
+
+
 @cache
 def registry() -> Registry[Any]:
     found = [json.loads(path.read_text()) for path in (OFFICIAL / "schemas").rglob("*.json")]
@@ -67,6 +93,8 @@ def official_errors(path: str, value: object) -> list[str]:
 def event_schema(event: Mapping[str, Any]) -> str:
     if "sa_id" in event:
         return "events/mplp-sa-event.schema.json"
+    if "event_family" not in event:
+        return "events/mplp-map-event.schema.json"
     special = {"pipeline_stage", "graph_update", "runtime_execution"}
     family = str(event["event_family"])
     name = f"{family.replace('_', '-')}-event" if family in special else "event-core"
@@ -133,6 +161,9 @@ async def test_a_golden_flow_runs_simulated(flow: str, tmp_path: Path) -> None:
     }
     for event in events:
         assert official_errors(event_schema(event), event) == []
+    # The two rules about sessions that no path can state.
+    assert (unanswered_turns(events), unheard_broadcasts(events)) == ([], [])
+    assert turns_told(events) == (TURNS if "collab" in documents else [])
 
     objects = {**documents, "trace": trace}
     own = OFFICIAL / "golden" / flow / "invariants.yaml"
@@ -144,6 +175,8 @@ async def test_a_golden_flow_runs_simulated(flow: str, tmp_path: Path) -> None:
         assert broken_rules(rules, objects) == []
     for invariant in mplp_schemas.invariants():
         if invariant.id.startswith("sa_"):
+            assert evaluate(invariant, objects) == [], invariant.id
+        if invariant.id.startswith("map_") and "collab" in objects and invariant.path:
             assert evaluate(invariant, objects) == [], invariant.id
         if invariant.id.startswith("obs_"):
             for event in events:

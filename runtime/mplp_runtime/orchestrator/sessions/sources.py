@@ -1,0 +1,199 @@
+"""Which step a session takes next, and who does it: a frontier that keeps to the mode of the session.
+
+All that a source knows follows from the plan, the cast and the attempts in the state, so that a session that
+is taken up after a crash goes on as it would have gone on (R4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from mplp_runtime.orchestrator.schedule import Frontier, ScheduledStep
+from mplp_runtime.orchestrator.sessions.session import Session
+
+Record = Mapping[str, Any]
+
+
+class TurnSource:
+    """One step at a time: round_robin, orchestrated and pair. Each step is a wave of its own.
+
+    A wave are the steps whose turns may be out at the same time; what they wrote is merged when it is over.
+    `wave` is the number of the wave that the last step taken belongs to.
+    """
+
+    def __init__(
+        self,
+        scheduled: Sequence[ScheduledStep],
+        done: Collection[str],
+        assigned: Mapping[str, tuple[int, ...]],
+        attempts: Mapping[str, Record],
+        merged_wave: int,
+    ) -> None:
+        """`attempts` are the latest of each step; `merged_wave` is the last wave whose writes are merged."""
+        self._priorities = {step.step_id: step.priority for step in scheduled}
+        self._assigned = assigned
+        self.out: dict[str, int] = {}
+        """Who has the turn, by step: positions of participants."""
+        self.is_merging = False
+        """While what a wave wrote is merged, nobody begins a turn."""
+        of_wave = _steps_by_wave(attempts)
+        self.wave = max(of_wave, default=0)
+        # Of a wave that ended and is not merged yet, one step is taken again, for what follows its end.
+        last = of_wave.get(self.wave, [])
+        left = [step_id for step_id in last if step_id not in done]
+        self._again = last[-1:] if self.wave > merged_wave and last and not left else []
+        self._is_resumed = bool(left or self._again)
+        self._frontier = Frontier(scheduled, frozenset(done).difference(self._again))
+        self._ready: list[str] = []
+
+    def take(self) -> str | None:
+        """The next step, which from now on is somebody's turn; None while nobody may begin one."""
+        if self.out or not (ready := self._all_ready()):
+            return None
+        return self._taken(self._first_again() or ready[0])
+
+    def finish(self, step_id: str) -> None:
+        """A turn is over and its step succeeded."""
+        self.out.pop(step_id, None)
+        self._frontier.finish(step_id)
+
+    def ended(self, step_id: str) -> None:
+        """A turn is over and its step did not succeed: what depends on it never comes."""
+        self.out.pop(step_id, None)
+
+    def skip(self, step_id: str) -> None:
+        """A person has the session go on without the step."""
+        self.out.pop(step_id, None)
+        if step_id in self._ready:
+            self._ready.remove(step_id)
+        self._frontier.skip(step_id)
+
+    def again(self, step_id: str) -> None:
+        """A step whose turn is over without success is ready once more."""
+        self.out.pop(step_id, None)
+        if step_id not in self._ready:
+            self._ready = sorted([*self._ready, step_id], key=self._priorities.__getitem__)
+
+    def is_last_of_wave(self, step_id: str) -> bool:
+        """Whether nobody else of the step's wave has or gets a turn any more."""
+        return set(self.out) <= {step_id}
+
+    @property
+    def opened_steps(self) -> tuple[str, ...]:
+        """The steps of the present wave, where all of them are known when it begins; else ()."""
+        return ()
+
+    def _taken(self, step_id: str, participant: int | None = None) -> str:
+        if not self.out and not self._is_resumed:
+            self.wave += 1
+        self._is_resumed = False
+        self._ready.remove(step_id)
+        self.out[step_id] = self._doer(step_id) if participant is None else participant
+        return step_id
+
+    def _doer(self, step_id: str) -> int:
+        return self._assigned.get(step_id, (0,))[0]
+
+    def _all_ready(self) -> list[str]:
+        if fresh := self._frontier.take_all():
+            self._ready = sorted([*self._ready, *fresh], key=self._priorities.__getitem__)
+        return self._ready
+
+    def _first_again(self) -> str | None:
+        return self._again.pop() if self._again else None
+
+
+class WaveSource(TurnSource):
+    """Broadcast: all that is ready at once, and nothing more until all of that is over."""
+
+    def __init__(
+        self,
+        scheduled: Sequence[ScheduledStep],
+        done: Collection[str],
+        assigned: Mapping[str, tuple[int, ...]],
+        attempts: Mapping[str, Record],
+        merged_wave: int,
+    ) -> None:
+        super().__init__(scheduled, done, assigned, attempts, merged_wave)
+        steps = _opened_by(attempts, self.wave)
+        left = [step_id for step_id in steps if step_id not in done]
+        # Steps of the wave that nobody had begun count too: the wave is not over without them.
+        if left:
+            self._again, self._is_resumed = [], True
+            self._frontier = Frontier(scheduled, done)
+        self._steps: tuple[str, ...] = tuple(steps)
+        self._left: list[str] = left or list(self._again)
+
+    def skip(self, step_id: str) -> None:
+        super().skip(step_id)
+        if step_id in self._left:
+            self._left.remove(step_id)
+
+    def take(self) -> str | None:
+        ready = self._all_ready()
+        if not self._left and not self.out:
+            self._left = list(ready)
+            if ready:
+                self._steps = tuple(ready)
+                self.wave += 1
+        if not self._left:
+            return None
+        step_id = self._left.pop(0)
+        self._ready.remove(step_id)
+        self.out[step_id] = self._doer(step_id)
+        return step_id
+
+    def is_last_of_wave(self, step_id: str) -> bool:
+        return not self._left and super().is_last_of_wave(step_id)
+
+    @property
+    def opened_steps(self) -> tuple[str, ...]:
+        return self._steps
+
+
+class SwarmSource(TurnSource):
+    """Swarm: the best ready step that an idle participant can do. A wave lasts until all are idle again."""
+
+    def take(self) -> str | None:
+        if self.is_merging:
+            return None
+        ready = self._all_ready()
+        again = self._first_again()
+        if again is not None:
+            return self._taken(again)
+        busy = set(self.out.values())
+        for step_id in ready:
+            for participant in self._assigned.get(step_id, ()):
+                if participant not in busy:
+                    return self._taken(step_id, participant)
+        return None
+
+
+def source_for(
+    session: Session,
+    scheduled: Sequence[ScheduledStep],
+    done: Collection[str],
+    assigned: Mapping[str, tuple[int, ...]],
+    attempts: Mapping[str, Record],
+    merged_wave: int,
+) -> TurnSource:
+    """The source of a session's mode, as the state has it now."""
+    made = {"broadcast": WaveSource, "swarm": SwarmSource}.get(session.mode, TurnSource)
+    return made(scheduled, done, assigned, attempts, merged_wave)
+
+
+def _steps_by_wave(attempts: Mapping[str, Record]) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for step_id, attempt in attempts.items():
+        found.setdefault(attempt["turns"][0]["wave"], []).append(step_id)
+    return found
+
+
+def _opened_by(attempts: Mapping[str, Record], wave: int) -> list[str]:
+    """The steps of a wave as they were written down when it began; [] where that was not."""
+    for attempt in attempts.values():
+        turn = attempt["turns"][0]
+        if turn["wave"] == wave and "wave_steps" in turn:
+            return list(turn["wave_steps"])
+    return []
