@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from mplp_runtime.ael.action import Action, Outcome, is_success
+from mplp_runtime.ael.isolation import unenforced_limits
 from mplp_runtime.ael.process import LimitedProcess, OutputCapture, child_environment, start_process
 from mplp_runtime.ael.tool_call import attempt_mark, exit_problem, own_variables
 
@@ -38,6 +39,7 @@ async def agent_process(action: Action, command: Sequence[str]) -> Outcome:
         mark=attempt_mark(action.run_id, action.step_id, action.attempt),
     )
     agent = _Agent(action, process)
+    agent.show_what_is_not_limited()
     work = asyncio.ensure_future(agent.follow())
     timed_out = False
     try:
@@ -67,6 +69,11 @@ class _Agent:
         self._result: Mapping[str, Any] | None = None
         self._told = asyncio.Event()
         self._questions: set[asyncio.Task[None]] = set()
+
+    def show_what_is_not_limited(self) -> None:
+        """Where this system cannot keep all limits, people hear of it before the agent does anything."""
+        for limit in unenforced_limits(self._action.limits):
+            self._capture.show(f"Not limited on this system: {limit}.\n")
 
     async def follow(self) -> None:
         """Tells the agent its step, then reads everything it says, to the end of its output."""

@@ -1,21 +1,28 @@
 """Turns limits into a command prefix: small programs that limit themselves, then become the command.
 
-A prefix is used because `preexec_fn` is unsafe in a process with threads, and because setting limits after
-the start leaves a moment in which the command runs without them.
+The programs of the system where they are there and work (`prlimit`, `setpriv`, bubblewrap, `unshare`); where
+they are missing, `confine.py`, which asks the kernel itself and takes the time that Python takes to start. A
+prefix is used because `preexec_fn` is unsafe in a process with threads, and because setting limits after the
+start leaves a moment in which the command runs without them.
 """
 
 from __future__ import annotations
 
-import resource
+import json
+import os
 import shutil
+import socket
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from math import ceil
 from pathlib import Path
+from typing import Any
 
-from mplp_runtime.ael.sandbox import hardened_options
+from mplp_runtime.ael import confine
+from mplp_runtime.ael.sandbox import hardened_options, hardened_paths
 from mplp_runtime.errors import MplpError
 from mplp_runtime.settings.model import Limits
 
@@ -30,41 +37,53 @@ def limited_command(command: Sequence[str], limits: Limits, root: Path) -> list[
     Memory is bounded per process as data segment (RLIMIT_DATA): a bound on the address space would stop
     programs that only reserve it, as node and java do. Raises IsolationImpossible.
     """
-    return [*_limiting(limits), *_dying_with_us(), *_isolating(limits, root, command[0]), *command]
-
-
-def _limiting(limits: Limits) -> list[str]:
-    program = shutil.which("prlimit")
-    if program is None:
-        return []
-    options = [
-        # The softer limit first: it ends a process with a signal of its own, which can be told.
-        f"--cpu={ceil(limits.cpu_s)}:{ceil(limits.cpu_s) + 1}",
-        f"--data={limits.memory_mib * 1024 * 1024}",
-        f"--nofile={limits.open_files}",
-    ]
-    return [program, *options, "--"]
-
-
-def _dying_with_us() -> list[str]:
+    prefix: list[str] = []
+    missing: dict[str, Any] = {}
+    if (program := shutil.which("prlimit")) is not None:
+        limited = [f"--{name}={soft}:{hard}" for name, (soft, hard) in _resources(limits).items()]
+        prefix += [program, *limited, "--"]
+    else:
+        missing["resources"] = _resources(limits)
     # The kernel ends the command when the thread that started it ends: kill -9 of our process leaves no
     # orphan.
-    program = shutil.which("setpriv")
-    return [program, "--no-new-privs", "--pdeathsig", "KILL", "--"] if program else []
+    if (program := shutil.which("setpriv")) is not None:
+        prefix += [program, "--no-new-privs", "--pdeathsig", "KILL", "--"]
+    else:
+        missing["dies_with"] = os.getpid()
+    confined = _confined(missing) if missing else []
+    return [*confined, *prefix, *_isolating(limits, root, command[0]), *command]
+
+
+def _resources(limits: Limits) -> dict[str, tuple[int, int]]:
+    memory_bytes = limits.memory_mib * 1024 * 1024
+    return {
+        # The softer limit first: it ends a process with a signal of its own, which can be told.
+        "cpu": (ceil(limits.cpu_s), ceil(limits.cpu_s) + 1),
+        "data": (memory_bytes, memory_bytes),
+        "nofile": (limits.open_files, limits.open_files),
+    }
+
+
+def _confined(options: Mapping[str, Any]) -> list[str]:
+    """The program that limits itself, with what it shall do; empty in a Python that cannot be started."""
+    return [sys.executable, "-I", "-S", confine.__file__, json.dumps(options)] if sys.executable else []
 
 
 def isolation_problem(limits: Limits) -> str | None:
     """Why these limits cannot be kept on this machine, None where they can; asked before a run starts."""
     if limits.hardened:
-        if _starts("bwrap"):
+        if _starts("bwrap") or _starts("landlock"):
             return None
-        why = "and it cannot start here" if shutil.which("bwrap") else "and it is not installed"
-        return f"mplp.toml says `hardened = true`, which needs bubblewrap (`bwrap`), {why}."
-    if limits.network or _starts("bwrap") or _starts("unshare"):
+        why = "it cannot start here" if shutil.which("bwrap") else "it is not installed"
+        return (
+            f"mplp.toml says `hardened = true`, which needs bubblewrap (`bwrap`), and {why}; "
+            "this kernel has no Landlock in its place."
+        )
+    if limits.network or any(_starts(each) for each in ("bwrap", "unshare", "sockets")):
         return None
     return (
-        "mplp.toml says `network = false`, which needs bubblewrap (`bwrap`) or `unshare`, and a kernel that "
-        "lets them make a network of their own; neither can do that here."
+        "mplp.toml says `network = false`, which needs bubblewrap (`bwrap`) or `unshare` and a kernel that "
+        "lets them make a network of their own, or one that filters system calls; none of it can be had here."
     )
 
 
@@ -74,17 +93,20 @@ def unenforced_limits(limits: Limits | None = None) -> list[str]:
     Without `limits`: of everything that could be asked for.
     """
     missing = []
-    if shutil.which("prlimit") is None:
-        if hasattr(resource, "prlimit"):
-            missing.append(
-                "cpu_s, memory_mib and open_files hold a moment after the start only (no `prlimit`)"
-            )
-        else:
-            missing.append("cpu_s, memory_mib and open_files are not kept (no `prlimit`)")
-    if shutil.which("setpriv") is None:
+    is_linux, can_confine = sys.platform == "linux", bool(sys.executable)
+    if shutil.which("prlimit") is None and not can_confine:
+        missing.append("cpu_s, memory_mib and open_files are not kept (no `prlimit`)")
+    elif not is_linux:
+        missing.append("memory_mib may not be kept: this system does not count the data of a process")
+    if shutil.which("setpriv") is None and not (is_linux and can_confine):
         missing.append("a process may gain privileges, and outlive a crash of ours (no `setpriv`)")
     if not Path("/proc/self").exists():
         missing.append("a process that leaves its group is not found again (no /proc)")
+    if (limits is None or limits.hardened) and not _starts("bwrap") and _starts("landlock"):
+        missing.append(
+            "`hardened = true` is kept by Landlock (no bubblewrap): that other files and processes exist "
+            "can be seen, though not what is in them"
+        )
     if limits is None:
         wanted = (Limits(network=False), Limits(hardened=True))
         missing += [
@@ -92,7 +114,10 @@ def unenforced_limits(limits: Limits | None = None) -> list[str]:
             for asked, word, need in zip(
                 wanted,
                 ("network = false", "hardened = true"),
-                ("bubblewrap or unshare, and user namespaces", "bubblewrap, and user namespaces"),
+                (
+                    "bubblewrap or unshare and user namespaces, or a filter of system calls",
+                    "bubblewrap and user namespaces, or Landlock",
+                ),
                 strict=True,
             )
             if isolation_problem(asked) is not None
@@ -109,30 +134,29 @@ _PROBE_LIMIT_S = 10.0
 
 def _starts(name: str) -> bool:
     """Whether a program can do here what it is for: being installed is not enough inside a container."""
-    path, harmless = shutil.which(name), shutil.which("true")
-    return path is not None and harmless is not None and _probed(path, name, harmless)
+    harmless = shutil.which("true")
+    if harmless is None:
+        return False
+    if name in _PROBES:
+        path = shutil.which(name)
+        return path is not None and _probed(path, *_PROBES[name], harmless)
+    if not confine.knows_machine() or (name == "landlock" and not confine.landlock_version()):
+        return False
+    tried: dict[str, Any] = {"families": []}
+    if name == "landlock":
+        tried |= {"readable": ["/"], "writable": [], "devices": []}
+    confined = _confined(tried)
+    return bool(confined) and _probed(*confined, harmless)
 
 
 @cache
-def _probed(path: str, name: str, harmless: str) -> bool:
+def _probed(*command: str) -> bool:
     with suppress(OSError, subprocess.TimeoutExpired):
-        command = [path, *_PROBES[name], harmless]
         probe = subprocess.run(  # noqa: S603 - a fixed command of the system's own programs
             command, capture_output=True, timeout=_PROBE_LIMIT_S, check=False
         )
         return probe.returncode == 0
     return False
-
-
-def limit_started_process(pid: int, limits: Limits) -> None:
-    """Limits a process that runs already, on systems that have the call but not the program `prlimit`."""
-    if shutil.which("prlimit") is not None or not hasattr(resource, "prlimit"):
-        return
-    memory_bytes = limits.memory_mib * 1024 * 1024
-    with suppress(OSError, ValueError):
-        resource.prlimit(pid, resource.RLIMIT_CPU, (ceil(limits.cpu_s), ceil(limits.cpu_s) + 1))
-        resource.prlimit(pid, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (limits.open_files, limits.open_files))
 
 
 def _isolating(limits: Limits, root: Path, executable: str) -> list[str]:
@@ -141,9 +165,15 @@ def _isolating(limits: Limits, root: Path, executable: str) -> list[str]:
     if (problem := isolation_problem(limits)) is not None:
         raise IsolationImpossible(problem)
     program = shutil.which("bwrap")
-    if limits.hardened and program is not None:
-        return [program, *hardened_options(limits, root, executable)]
     if program is not None and _starts("bwrap"):
+        if limits.hardened:
+            return [program, *hardened_options(limits, root, executable)]
         return [program, "--dev-bind", "/", "/", "--unshare-net", "--die-with-parent", "--"]
+    if limits.hardened:
+        # No local sockets either: Landlock does not keep anybody from those that lie in the file system.
+        families = [socket.AF_INET, socket.AF_INET6] if limits.network else []
+        return _confined({**hardened_paths(root, executable), "families": families})
+    if not _starts("unshare"):
+        return _confined({"families": [socket.AF_UNIX]})
     unshare = shutil.which("unshare") or "unshare"
     return [unshare, "--user", "--map-current-user", "--net", "--"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from mplp_runtime.ael.action import ProcessIdentity
 from mplp_runtime.ael.bounded_output import BoundedOutput, LastLines, TextStream
-from mplp_runtime.ael.isolation import limit_started_process, limited_command
+from mplp_runtime.ael.isolation import limited_command
 from mplp_runtime.ael.process_table import end_process_tree, group_has_members, process_identity
 from mplp_runtime.errors import MplpError
 from mplp_runtime.settings.model import Limits
@@ -115,7 +115,6 @@ async def start_process(
     except (OSError, ValueError) as problem:
         raise CommandNotStarted(f"`{command[0]}` could not be started: {problem}.") from problem
     process = asyncio.subprocess.Process(transport, protocol, loop)
-    limit_started_process(process.pid, limits)
     return LimitedProcess(process, protocol, transport, mark)
 
 

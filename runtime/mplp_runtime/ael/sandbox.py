@@ -9,6 +9,8 @@ from pathlib import Path
 from mplp_runtime.settings.model import Limits
 
 _HIDDEN = ("/home", "/root", "/run", "/mnt", "/media", "/srv", "/var/tmp", "/tmp")  # noqa: S108 - inside the sandbox
+_DEVICE_FOLDER = Path("/dev")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _OF_A_PREFIX = ("bin", "sbin", "lib", "lib64", "libexec", "pyvenv.cfg")
 
 
@@ -29,6 +31,30 @@ def hardened_options(limits: Limits, root: Path, executable: str) -> list[str]:
     if limits.network:
         options.append("--share-net")
     return [*options, "--bind", str(root), str(root), "--"]
+
+
+def hardened_paths(root: Path, executable: str) -> dict[str, str | list[str]]:
+    """The same for Landlock, as `confine.py` takes it: all else can be neither read nor written."""
+    hidden = [folder.resolve() for folder in _hidden_folders()]
+    return {
+        "readable": [*map(str, _shown(Path("/"), hidden)), *dict.fromkeys(map(str, _programs(executable)))],
+        "writable": [str(root)],
+        "devices": [f"/dev/{name}" for name in _DEVICES],
+        "temporary": str(root / ".mplp" / "tmp"),
+    }
+
+
+def _shown(folder: Path, hidden: list[Path]) -> Iterator[Path]:
+    """What lies in a folder but for the hidden ones, in as few paths as say it."""
+    for path in sorted(folder.iterdir()):
+        real = path.resolve()
+        if path == _DEVICE_FOLDER or any(real.is_relative_to(each) for each in hidden):
+            continue
+        if any(each.is_relative_to(real) for each in hidden):
+            if not path.is_symlink():
+                yield from _shown(path, hidden)
+        else:
+            yield path
 
 
 def _hidden_folders() -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -107,14 +108,17 @@ async def test_no_formatter_follows_a_generator_that_failed_and_its_own_failure_
 async def test_what_cannot_be_limited_here_is_told_with_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = isolation.shutil.which
+    found = shutil.which
     monkeypatch.setattr(
-        isolation.shutil,
+        shutil,
         "which",
         lambda name, **more: None if name in {"prlimit", "setpriv"} else found(name, **more),
     )
+    command = python("")
+    # Nor a Python that could limit itself, as inside a program that embeds one.
+    monkeypatch.setattr(sys, "executable", "")
     told = Told()
-    assert (await call(tmp_path, told, python(""))).success
+    assert (await call(tmp_path, told, command)).success
     assert told.events[0]["limits_not_enforced"] == isolation.unenforced_limits(Limits())
     assert len(told.events[0]["limits_not_enforced"]) == 2
 
