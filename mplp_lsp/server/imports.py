@@ -12,9 +12,11 @@ import importlib
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
-from mplp_lsp.server.right_of_way import giving_way
+from mplp_lsp.server.right_of_way import awaiting, giving_way
 
 _ONE_AT_A_TIME = threading.RLock()
 _TRIES = 50
@@ -23,7 +25,7 @@ _PAUSE_S = 0.02
 
 def import_one(name: str) -> ModuleType:
     """The module. Raises ImportError where it cannot be imported, also after others have finished theirs."""
-    with _ONE_AT_A_TIME, giving_way():
+    with _one_at_a_time(), giving_way():
         for _ in range(_TRIES):
             try:
                 return importlib.import_module(name)
@@ -32,6 +34,16 @@ def import_one(name: str) -> ModuleType:
                     raise
                 time.sleep(_PAUSE_S)
         return importlib.import_module(name)
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    with awaiting():
+        _ONE_AT_A_TIME.acquire()
+    try:
+        yield
+    finally:
+        _ONE_AT_A_TIME.release()
 
 
 def import_protocol() -> None:

@@ -7,6 +7,7 @@ waits for stops before the next module, and a piece of rehearsal before it begin
 
 from __future__ import annotations
 
+import _imp
 import asyncio
 import sys
 import threading
@@ -16,13 +17,15 @@ from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-LONGEST_STOP_S = 0.06
-"""No longer: the loop may wait for the very module that a worker has stopped in the midst of."""
+LONGEST_STOP_S = 0.3
+"""For one document; a bound for what cannot be told: that somebody waits for the very module."""
 LOOK_EVERY_S = 0.002
 
 _lock = threading.Lock()
 _busy = 0
+_stopped_s = 0.0
 _is_on = False
+_awaited = 0
 _background = threading.local()
 
 
@@ -35,9 +38,11 @@ def begin() -> None:
 @contextmanager
 def taken() -> Iterator[None]:
     """Whoever works in the background gives way meanwhile; from any thread, also across `await`."""
-    global _busy  # noqa: PLW0603
+    global _busy, _stopped_s  # noqa: PLW0603
     with _lock:
         _busy += 1
+        if _busy == 1:
+            _stopped_s = 0.0
     try:
         yield
     finally:
@@ -69,6 +74,49 @@ def giving_way() -> Iterator[None]:
         _background.gives_way = before
 
 
+@contextmanager
+def awaiting() -> Iterator[None]:
+    """Who waits meanwhile for an import in another thread, so that it does not stop."""
+    global _awaited  # noqa: PLW0603
+    with _lock:
+        _awaited += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _awaited -= 1
+
+
+def _is_awaited() -> bool:
+    """Whether another thread waits for an import. Of plain `import` statements Python 3.11 tells it."""
+    blocked = getattr(sys.modules.get("_frozen_importlib"), "_blocking_on", None)
+    return _awaited > 0 or (isinstance(blocked, dict) and bool(blocked))
+
+
+def _stop() -> None:
+    global _stopped_s  # noqa: PLW0603
+    with _without_import_lock():
+        while _busy and _stopped_s < LONGEST_STOP_S and not _is_awaited():
+            began_s = time.monotonic()
+            time.sleep(LOOK_EVERY_S)
+            _stopped_s += time.monotonic() - began_s
+
+
+@contextmanager
+def _without_import_lock() -> Iterator[None]:
+    """Python asks finders with the lock that every import in the process needs for a moment."""
+    try:
+        _imp.release_lock()
+    except RuntimeError:
+        # This thread does not hold it.
+        yield
+        return
+    try:
+        yield
+    finally:
+        _imp.acquire_lock()
+
+
 class _Crossing:
     """Asked first about every module that is to be imported; knows none."""
 
@@ -77,9 +125,7 @@ class _Crossing:
     ) -> ModuleSpec | None:
         del fullname, path, target
         if _busy and _is_on and getattr(_background, "gives_way", False):
-            until_s = time.monotonic() + LONGEST_STOP_S
-            while _busy and time.monotonic() < until_s:
-                time.sleep(LOOK_EVERY_S)
+            _stop()
         return None
 
 
