@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mplp_runtime.version import VERSION
+from mplp_runtime.version import SUPPORTED_PROFILES, VERSION
 
 __all__ = ["VERSION", "declaration"]
 
@@ -13,5 +13,5 @@ def declaration() -> dict[str, object]:
         "runtime_name": "mplp-lsp",
         "runtime_version": VERSION,
         "supported_protocol_versions": ["1.0.0"],
-        "supported_profiles": ["SA"],
+        "supported_profiles": list(SUPPORTED_PROFILES),
     }

@@ -130,6 +130,7 @@ With a prefix argument REPEAT the step that was under way."
   (pcase kind
     ((or "gate" "completion") '(("yes" :success t) ("no" :success :json-false)))
     ("repeat" '(("finished" :success t) ("again" :success :json-false :repeat t) ("failed" :success :json-false)))
+    ("conflict" '(("name one" :success t) ("nobody" :success :json-false)))
     (_ '(("done" :success t) ("not done" :success :json-false)))))
 
 (defun mplp-trace ()

@@ -40,6 +40,9 @@ def step_line(step: StepView, style: Style, now: datetime | None = None, *, wait
         tail = "waiting for a person"
     elif step.interrupted:
         tail = "interrupted: its outcome is not known"
+    if step.participant is not None:
+        who = printable(step.participant)
+        tail = f"{tail}, {who}" if tail else who
     if step.attempt > 1:
         tail = f"{tail}, attempt {step.attempt}" if tail else f"attempt {step.attempt}"
     return f"  {style.paint(symbol, colour)} {told}  {style.paint(tail, 'grey')}".rstrip()

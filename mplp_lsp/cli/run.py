@@ -33,6 +33,7 @@ _ANSWERS = {
     "gate": {"y": "yes, start it", "n": "no, leave it out"},
     "completion": {"y": "yes, complete it", "n": "no, the run has failed"},
     "repeat": {"y": "yes, it was done", "r": "run it again", "n": "no, it failed"},
+    "conflict": {"n": "nobody's, the run has failed"},
 }
 
 
@@ -209,7 +210,8 @@ class _Session:
 
     async def _ask(self, runtime: Runtime, question: Question) -> None:
         """Asks the person at the terminal; without one the run is left, to be answered when it is resumed."""
-        answers = _ANSWERS[question.kind]
+        numbered = {str(number): name for number, name in enumerate(question.choices[:9], 1)}
+        answers = {**numbered, **_ANSWERS[question.kind]}
         async with self._one_question:
             self._live.line(self._style.paint(f"? {printable(question.text)}", "yellow"))
             if not is_terminal(sys.stdin):
@@ -222,7 +224,11 @@ class _Session:
                 self._unanswerable.set()
                 return
         await runtime.runs.answer(
-            question.run_id, question.step_id, success=letter == "y", repeat=letter == "r"
+            question.run_id,
+            question.step_id,
+            success=letter == "y" or letter in numbered,
+            output=numbered.get(letter, ""),
+            repeat=letter == "r",
         )
 
     async def _cancel(self, runtime: Runtime) -> None:

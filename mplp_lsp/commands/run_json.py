@@ -31,9 +31,16 @@ def run_head_json(view: RunView) -> dict[str, Any]:
         "timeline_path": view.timeline_path,
         "error": view.error,
         "questions": [
-            {"step_id": question.step_id, "kind": question.kind, "text": question.text}
+            {
+                "step_id": question.step_id,
+                "kind": question.kind,
+                "text": question.text,
+                **({"choices": list(question.choices)} if question.choices else {}),
+            }
             for question in view.questions
         ],
+        "session": _session(view),
+        "paused": view.is_paused,
     }
 
 
@@ -49,6 +56,20 @@ def step_json(step: StepView) -> dict[str, Any]:
         "output": step.output,
         "error": step.error,
         "interrupted": step.interrupted,
+        "participant": step.participant,
+    }
+
+
+def _session(view: RunView) -> dict[str, Any] | None:
+    session = view.session
+    if session is None:
+        return None
+    return {
+        "collab_id": session.collab_id,
+        "title": session.title,
+        "mode": session.mode,
+        "participants": list(session.participants),
+        "unmatched_roles": list(session.unmatched_roles),
     }
 
 

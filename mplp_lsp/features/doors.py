@@ -95,6 +95,10 @@ def _question_doors(question: Question) -> Iterator[Door]:
             ("Complete the plan all the same", {"success": True}),
             ("Do not complete it", {"success": False}),
         ],
+        "conflict": [
+            *_whose_holds(question),
+            ("Nobody's holds: the run fails", {"success": False}),
+        ],
         "repeat": [
             ("Run the step again", {"success": False, "repeat": True}),
             ("It was done", {"success": True}),
@@ -103,6 +107,10 @@ def _question_doors(question: Question) -> Iterator[Door]:
     }[question.kind]
     for title, answer in answers:
         yield Door(title, "mplp.answerHandoff", {**step, **answer}, question.step_id)
+
+
+def _whose_holds(question: Question) -> list[tuple[str, dict[str, Any]]]:
+    return [(f"What {name} wrote holds", {"success": True, "output": name}) for name in question.choices]
 
 
 def _interrupted_doors(run: RunView, *, may_run: bool) -> Iterator[Door]:

@@ -39,6 +39,8 @@ def step_run_lines(snapshot: Snapshot, plan_id: object, step_id: object) -> Iter
     if run is None or step is None or (step.status == "pending" and not step.interrupted):
         return
     yield line(f"{_which(run)}: {step_word(step)}", *_took(step), *_attempt(step), *_when(step.started_at))
+    if step.participant is not None:
+        yield line("Turn of: " if step.status == "in_progress" else "Done by: ", said(step.participant))
     question = next((one for one in run.questions if one.step_id == step.step_id), None)
     if question is not None:
         yield line("Waits for an answer: ", said(question.text))

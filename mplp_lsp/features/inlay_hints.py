@@ -25,6 +25,7 @@ _WAITING: dict[QuestionKind, str] = {
     "gate": "waiting for approval",
     "repeat": "interrupted: did it succeed?",
     "completion": "waiting for CI",
+    "conflict": "the participants disagree",
 }
 
 
@@ -90,7 +91,10 @@ def _end_of_description(tree: Tree, index: int) -> int:
 def step_label(
     step: StepView, question: QuestionKind | None = None, *, simulated: bool = False
 ) -> str | None:
-    """`✓ 1.2 s`, `running`, `waiting for approval`; None for a step that nothing has happened to."""
+    """`✓ 1.2 s`, `running`, `waiting for approval`; None for a step that nothing has happened to.
+
+    In a session with who has the turn, or had it: `running, Ana`.
+    """
     if question is not None:
         return _WAITING[question]
     if step.interrupted:
@@ -99,6 +103,8 @@ def step_label(
     if simulated:
         duration = " dry run"
     attempt = f", attempt {step.attempt}" if step.attempt > 1 else ""
+    if step.participant is not None:
+        attempt += f", {step.participant}"
     return {
         "completed": f"✓{duration}{attempt}",
         "failed": f"✗{duration}{attempt}",

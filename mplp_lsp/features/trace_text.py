@@ -31,6 +31,9 @@ def _lines(view: RunView, plan: Document | None) -> Iterator[str]:
     yield f"{cut(view.title) or 'Plan'}: {kind} {view.generation}, {view.status}"
     yield f"started {_moment(view.started_at)}{_took(view)}, {_over(view)}"
     yield f"plan: {cut(view.plan_path, LONGEST_LINE)}"
+    if view.session is not None:
+        names = ", ".join(view.session.participants)
+        yield f"together: {cut(view.session.title)} ({view.session.mode}): {cut(names, LONGEST_LINE)}"
     if view.error:
         yield f"error: {cut(view.error, LONGEST_LINE)}"
     yield ""
@@ -57,6 +60,8 @@ def _step_line(step: StepView, width: int, place: str) -> str:
     sign = "?" if step.interrupted else _SIGNS[step.status]
     took = "" if step.duration_s is None else seconds(step.duration_s)
     more = [f"[{cut(step.agent_role, 40)}]"] if step.agent_role else []
+    if step.participant is not None:
+        more.append(cut(step.participant, 40))
     if step.attempt > 1:
         more.append(f"attempt {step.attempt}")
     columns = [

@@ -12,7 +12,7 @@ MOST_LOGGED_STEPS = 200
 def progress_message(view: RunView) -> str:
     """The steps under way; between steps the next one, at the end the last that ended."""
     if view.current:
-        return ", ".join(step.description for step in view.current)
+        return ", ".join(_whose(step) for step in view.current)
     if view.questions:
         return view.questions[0].text
     waiting = next((step for step in view.steps.values() if step.status == "pending"), None)
@@ -21,6 +21,10 @@ def progress_message(view: RunView) -> str:
     ended = [step for step in view.steps.values() if step.finished_at is not None]
     last = max(ended, key=lambda step: step.finished_at or view.started_at, default=None)
     return last.description if last is not None else view.title
+
+
+def _whose(step: StepView) -> str:
+    return step.description if step.participant is None else f"{step.participant}: {step.description}"
 
 
 def in_lenses(view: RunView | None) -> object:
@@ -65,6 +69,7 @@ def _at_step(step: StepView) -> object:
         step.finished_at,
         step.error,
         step.interrupted,
+        step.participant,
         output,
     )
 

@@ -26,6 +26,7 @@ class Answer(TypedDict, total=False):
 
     success: Required[bool]
     repeat: bool
+    output: str
 
 
 STATE_FILE = Path(".mplp") / "state.db"
@@ -39,6 +40,7 @@ ANSWERS: Mapping[QuestionKind, Mapping[str, Answer]] = {
         "It was done": {"success": True},
         "It failed": {"success": False},
     },
+    "conflict": {"Nobody's: fail the run": {"success": False}},
 }
 """What a person may answer, as the buttons of a message, and what each means to the run."""
 
@@ -226,7 +228,8 @@ class Runs:
                 self._desk.session.spawn(self._put_question(root, question, asked), "asking about a step")
 
     async def _put_question(self, root: Path, question: Question, asked: object) -> None:
-        answers = ANSWERS[question.kind]
+        chosen: dict[str, Answer] = {name: {"success": True, "output": name} for name in question.choices}
+        answers = {**chosen, **ANSWERS[question.kind]}
         answer = answers.get(await self._desk.services.ask(question.text, list(answers)) or "")
         if answer is None:
             return

@@ -201,6 +201,7 @@ local ANSWERS = {
     { 'Do not complete it', { success = false } },
   },
   gate = { { 'Yes, go on', { success = true } }, { 'No, stop here', { success = false } } },
+  conflict = { { "Nobody's: the run fails", { success = false } } },
   ['repeat'] = {
     { 'It had finished', { success = true } },
     { 'Run it again', { success = false, ['repeat'] = true } },
@@ -213,7 +214,10 @@ local function answer_question()
     return #run.questions > 0
   end, function(run)
     local question = run.questions[1]
-    local answers = ANSWERS[question.kind] or ANSWERS.handoff
+    local answers = vim.list_extend({}, ANSWERS[question.kind] or ANSWERS.handoff)
+    for _, name in ipairs(question.choices or {}) do
+      table.insert(answers, 1, { ('What %s wrote holds'):format(name), { success = true, output = name } })
+    end
     local function label(answer)
       return answer[1]
     end

@@ -281,7 +281,7 @@ export class Commands {
       return asked;
     }
     const question = this.question(asked);
-    const answers = answersTo(question?.kind ?? "handoff");
+    const answers = answersTo(question?.kind ?? "handoff", question?.choices);
     const choice = await vscode.window.showQuickPick(answers, {
       title: question?.text ?? "Did the step succeed?",
       placeHolder: "Your answer is recorded in the trace",
@@ -407,12 +407,12 @@ function isRun(answer: unknown): answer is Run {
 }
 
 interface AnswerPick extends vscode.QuickPickItem {
-  answer: { success: boolean; repeat?: boolean };
+  answer: { success: boolean; repeat?: boolean; output?: string };
   /** What to ask next; nothing where there is nothing to add. */
   prompt?: string;
 }
 
-function answersTo(kind: Question["kind"]): AnswerPick[] {
+function answersTo(kind: Question["kind"], choices: string[] = []): AnswerPick[] {
   const prompt = "What came out of it? (optional)";
   const why = "Why? (optional)";
   switch (kind) {
@@ -432,6 +432,11 @@ function answersTo(kind: Question["kind"]): AnswerPick[] {
         { label: "Complete the plan all the same", answer: { success: true } },
         { label: "Do not complete it", answer: { success: false }, prompt: why },
       ];
+    case "conflict":
+      return [
+        ...choices.map((name) => ({ label: `What ${name} wrote holds`, answer: { success: true, output: name } })),
+        { label: "Nobody's: the run fails", answer: { success: false }, prompt: why },
+      ];
     case "handoff":
       return [
         { label: "Done", answer: { success: true }, prompt },
@@ -445,7 +450,7 @@ function refusal(code: string, message: string): Refusal {
 }
 
 function kindText(question: Question): string {
-  return { handoff: "done by a person", gate: "may it start?", repeat: "interrupted", completion: "may the plan complete?" }[question.kind];
+  return { handoff: "done by a person", gate: "may it start?", repeat: "interrupted", completion: "may the plan complete?", conflict: "whose holds?" }[question.kind];
 }
 
 function say(message: string): void {

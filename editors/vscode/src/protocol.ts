@@ -14,13 +14,17 @@ export interface Step {
   output?: string | null;
   error?: string | null;
   interrupted?: boolean;
+  /** Who has the turn or had it, in a run of several participants. */
+  participant?: string | null;
 }
 
 export interface Question {
   step_id: string;
   /** handoff: a person does the step. gate: may it start? repeat: it was under way when the process ended. */
-  kind: "handoff" | "gate" | "repeat" | "completion";
+  kind: "handoff" | "gate" | "repeat" | "completion" | "conflict";
   text: string;
+  /** conflict: the participants who wrote differently; the answer's output names one. */
+  choices?: string[];
 }
 
 export interface Run {

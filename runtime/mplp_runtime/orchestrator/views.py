@@ -19,13 +19,14 @@ class Question:
     `handoff`: the step itself is done by a person. `gate`: may this step start? `repeat`: the step was under
     way when the process ended; did it succeed, and if not, may it run again? `completion`, at the last step:
     may the plan complete although CI failed? `conflict`: two participants wrote the same differently; whose
-    holds? The answer's text names one.
+    holds? The answer's text names one of the `choices`.
     """
 
     run_id: str
     step_id: str
     kind: QuestionKind
     text: str
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

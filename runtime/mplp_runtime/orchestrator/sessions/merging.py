@@ -179,10 +179,10 @@ class Merging:
     async def _noted(self, conflict: Conflict, wave: int) -> str:
         """The id of a conflict that is in the state, with the event that tells of it."""
         key = _key(conflict)
-        known = self._state.run.get("open_conflicts", {})
-        if key in known:
-            return str(known[key])
-        conflict_id = self._chronicle.bus.stamper.new_id()
+        known = self._state.run.get("open_conflicts", {}).get(key)
+        conflict_id = known or self._chronicle.bus.stamper.new_id()
+        writers = dict.fromkeys(each.participant for each in conflict.writes)
+        names = [self._session.participants[each].name for each in writers]
         payload = {
             "kind": conflict.kind,
             "name": conflict.name,
@@ -198,14 +198,17 @@ class Merging:
         }
 
         def work(transaction: Transaction) -> Record:
-            told = self._chronicle.session.conflict_detected(conflict_id, payload)
-            self._chronicle.tell(transaction, [told])
+            if known is None:
+                told = self._chronicle.session.conflict_detected(conflict_id, payload)
+                self._chronicle.tell(transaction, [told])
             run = records.read_run(transaction, self._state.run_id) or {}
             opened = {**run.get("open_conflicts", {}), key: conflict_id}
-            return records.change_run(transaction, self._state.run_id, open_conflicts=opened)
+            return records.change_run(
+                transaction, self._state.run_id, open_conflicts=opened, conflict_between=names
+            )
 
         self._state.take_run(await self._store.transact(work))
-        return conflict_id
+        return str(conflict_id)
 
     def _resolution(self, decision: Decision, chosen: Write) -> dict[str, Any]:
         told: dict[str, Any] = {
