@@ -43,12 +43,19 @@ def folding_range(
     if document.toml is not None:
         folds = list(folds_of_settings(document.toml))
     else:
-        folds = [] if document.tree is None else folds_of_tree(document.kind, document.tree)
+        folds = (
+            []
+            if document.tree is None
+            else folds_of_tree(document.kind, document.tree, has_names=snapshot.client.folding_collapsed_text)
+        )
     return ReadyJson(f"[{','.join(_told(snapshot, document.text, folds))}]".encode("ascii"))
 
 
-def folds_of_tree(kind: str, tree: Tree) -> list[Fold]:
-    """The lists and objects of a document that take more than one line, in the order of their starts."""
+def folds_of_tree(kind: str, tree: Tree, *, has_names: bool = True) -> list[Fold]:
+    """The lists and objects of a document that take more than one line, in the order of their starts.
+
+    To name ten thousand entries takes as long as to find them, so it is done where somebody shows the names.
+    """
     scanner = _Scanner()
     main = MAIN_LISTS.get(kind)
     at = 0
@@ -58,7 +65,7 @@ def folds_of_tree(kind: str, tree: Tree) -> list[Fold]:
         scanner.read(tree.text.slice(at, table.start), at)
         part = main[1] if main is not None and main[0] == table.key else _PARTS.get(table.key, "")
         scanner.name_list(f"{table.count} {table.key}")
-        _read_table(scanner, tree, table, part)
+        _read_table(scanner, tree, table, part if has_names else None)
         at = table.end
     scanner.read(tree.text.slice(at, tree.text.length), at)
     return sorted(scanner.folds, key=lambda fold: (fold.start, -fold.end))
@@ -67,7 +74,7 @@ def folds_of_tree(kind: str, tree: Tree) -> list[Fold]:
 _PARTS = {"events": "event"}
 
 
-def _read_table(scanner: _Scanner, tree: Tree, table: ElementTable, part: str) -> None:
+def _read_table(scanner: _Scanner, tree: Tree, table: ElementTable, part: str | None) -> None:
     at = table.start
     for block in table.blocks:
         checkpoint()
@@ -75,7 +82,8 @@ def _read_table(scanner: _Scanner, tree: Tree, table: ElementTable, part: str) -
         start = 0
         for element in block.elements:
             numbers = _of_element(element, text[start : start + element.length])
-            scanner.take(numbers, at + start, element.lead + 1, partial(name_of_part, part, element.value))
+            name = None if part is None else partial(name_of_part, part, element.value)
+            scanner.take(numbers, at + start, element.lead + 1, name)
             start += element.length
         at += block.length
 
@@ -84,22 +92,45 @@ def _of_element(element: Element, text: str) -> array[int]:
     """How many lines an entry ends, and its folds, counted from where its text starts; kept with it."""
     known = element.cache.get("folds")
     if not isinstance(known, array):
-        inner = _Scanner()
-        inner.read(text, 0, has_quiet_strings=_has_quiet_strings(element, text))
-        known = array("I", [inner.line])
-        for fold in inner.folds:
-            known.extend((fold.first_line, fold.last_line, fold.start, fold.end, fold.depth))
+        known = _quiet_folds(text) if _has_quiet_strings(element, text) else _scanned_folds(text)
         element.cache["folds"] = known
     return known
 
 
+def _scanned_folds(text: str) -> array[int]:
+    scanner = _Scanner()
+    scanner.read(text, 0)
+    numbers = array("I", [scanner.line])
+    for fold in scanner.folds:
+        numbers.extend((fold.first_line, fold.last_line, fold.start, fold.end, fold.depth))
+    return numbers
+
+
+def _quiet_folds(text: str) -> array[int]:
+    """The same where every bracket is one and has its partner, and every line ends with a line feed."""
+    numbers = [0]
+    opened: list[tuple[int, int]] = []
+    line = counted = 0
+    for match in _BRACKETS.finditer(text):
+        at = match.start()
+        line += text.count("\n", counted, at)
+        counted = at
+        if text[at] in "{[":
+            opened.append((line, at + 1))
+            continue
+        first_line, start = opened.pop()
+        if first_line < line:
+            numbers += (first_line, line, start, at, len(opened))
+    numbers[0] = line + text.count("\n", counted)
+    return array("I", numbers)
+
+
 def _has_quiet_strings(element: Element, text: str) -> bool:
     """Whether no string holds a bracket: there are as many as the value needs, and its ends are plain."""
-    return (
-        not element.problems
-        and "\r" not in text
-        and text.count("{") + text.count("[") == _size(element.value)
-    )
+    if element.problems or "\r" in text:
+        return False
+    size = _size(element.value)
+    return text.count("{") + text.count("[") == size == text.count("}") + text.count("]")
 
 
 def _size(value: object) -> int:
@@ -125,19 +156,11 @@ class _Scanner:
         self.folds: list[Fold] = []
         self._open: list[tuple[str, int, int, str | None]] = []
 
-    def read(self, text: str, offset: int, *, has_quiet_strings: bool = False) -> None:
-        """The next piece of the text; `offset` is where it starts.
-
-        `has_quiet_strings`: every bracket is one, and every line ends with a line feed.
-        """
+    def read(self, text: str, offset: int) -> None:
+        """The next piece of the text; `offset` is where it starts."""
         opened = self._open
-        counted = 0
-        for match in (_BRACKETS if has_quiet_strings else _MARKS).finditer(text):
+        for match in _MARKS.finditer(text):
             mark = match.group()
-            if has_quiet_strings:
-                at = match.start()
-                self.line += text.count("\n", counted, at)
-                counted = at
             if mark[0] == '"':
                 continue
             if mark in "\r\n":
@@ -149,8 +172,6 @@ class _Scanner:
                 if line < self.line:
                     end = offset + match.start()
                     self.folds.append(Fold(line, self.line, start, end, len(opened), name))
-        if has_quiet_strings:
-            self.line += text.count("\n", counted)
 
     def _closes_outer(self, mark: str) -> bool:
         """Where the innermost bracket is not closed, the next one further out of this kind is meant."""
@@ -166,7 +187,9 @@ class _Scanner:
         if self._open and self._open[-1][0] == "[":
             self._open[-1] = (*self._open[-1][:3], name)
 
-    def take(self, numbers: array[int], offset: int, own_start: int, name: Callable[[], str | None]) -> None:
+    def take(
+        self, numbers: array[int], offset: int, own_start: int, name: Callable[[], str | None] | None
+    ) -> None:
         """The folds of an entry that was read by itself and stands at `offset`.
 
         The one that starts at `own_start` is the entry's own, and has its `name`.
@@ -174,7 +197,7 @@ class _Scanner:
         depth, line = len(self._open), self.line
         for at in range(1, len(numbers), _NUMBERS):
             first_line, last_line, start, end, level = numbers[at : at + _NUMBERS]
-            own_name = name() if start == own_start else None
+            own_name = name() if name is not None and start == own_start else None
             self.folds.append(
                 Fold(
                     first_line + line, last_line + line, start + offset, end + offset, level + depth, own_name
@@ -191,6 +214,7 @@ def _told(snapshot: Snapshot, text: TextSnapshot, folds: list[Fold]) -> Iterator
     if client.folding_limit is not None and len(folds) > client.folding_limit:
         outer = sorted(range(len(folds)), key=lambda index: (folds[index].depth, index))
         folds = [folds[index] for index in sorted(outer[: client.folding_limit])]
+    columns = [] if client.folding_line_only else _columns(snapshot, text, folds)
     for number, fold in enumerate(folds):
         if number % 1_000 == 0:
             checkpoint()
@@ -202,12 +226,26 @@ def _told(snapshot: Snapshot, text: TextSnapshot, folds: list[Fold]) -> Iterator
             last = fold.last_line - fold.keeps_last
             yield f'{{"startLine":{fold.first_line},"endLine":{last}{kind}{name}}}'
             continue
-        first_line, first = text.position(fold.start, snapshot.encoding)
-        last_line, last = text.position(fold.end, snapshot.encoding)
+        first_line, first, last_line, last = columns[number]
         yield (
             f'{{"startLine":{first_line},"startCharacter":{first},'
             f'"endLine":{last_line},"endCharacter":{last}{kind}{name}}}'
         )
+
+
+def _columns(snapshot: Snapshot, text: TextSnapshot, folds: list[Fold]) -> list[tuple[int, int, int, int]]:
+    """Line and character of both ends of each fold."""
+    checkpoint()
+    starts = text.many_positions(((fold.start, fold.start) for fold in folds), snapshot.encoding)
+    by_end = sorted(range(len(folds)), key=lambda number: folds[number].end)
+    places = ((folds[number].end, folds[number].end) for number in by_end)
+    ends = [(0, 0)] * len(folds)
+    for number, (line, character, _, _) in zip(
+        by_end, text.many_positions(places, snapshot.encoding), strict=True
+    ):
+        ends[number] = line, character
+    checkpoint()
+    return [(*start[:2], *end) for start, end in zip(starts, ends, strict=True)]
 
 
 def _by_lines(folds: list[Fold]) -> Iterator[Fold]:

@@ -7,12 +7,12 @@ client it was last made for.
 
 from __future__ import annotations
 
-import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import Any, NamedTuple
 
 from mplp_lsp.features import checkpoint
@@ -38,8 +38,8 @@ class Shape:
     def head(self, name: str, detail: str | None) -> str:
         """The beginning of a symbol, which does not depend on its place."""
         if self.flat_tail is not None or detail is None:
-            return f'{{"name":{json.dumps(name)}'
-        return f'{{"name":{json.dumps(name)},"detail":{json.dumps(detail)}'
+            return f'{{"name":{encode_basestring_ascii(name)}'
+        return f'{{"name":{encode_basestring_ascii(name)},"detail":{encode_basestring_ascii(detail)}'
 
     def placed(self, head: str, places: tuple[int, ...]) -> str:
         """A head with its place, and the end of the object."""
@@ -111,7 +111,7 @@ def _seen_in_table(
         member = named_by(part, value)
         name = first, min(first + 1, last)
         if member is not None:
-            token = json.dumps(value[member], ensure_ascii=False)
+            token = encode_basestring(value[member])
             inside = text[first:last]
             if not element.problems and "\\" not in inside and inside.count(token) == 1:
                 at = first + inside.index(token)
@@ -195,18 +195,43 @@ def _entries(
     if isinstance(known, list):
         return known
     text = document.text.slice(offset, offset + block.length)
-    starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
-    fresh: list[_Entry] = []
-    for seen in look():
-        name = name_of_part(part, seen.value) or f"({part})"
-        head = shape.head(name, detail_of_part(part, seen.value))
-        places: list[int] = []
-        for place in (seen.start, seen.end, seen.name_start, seen.name_end):
-            number = bisect_right(starts, place) - 1
-            places += (number, _width(text[starts[number] : place], shape.encoding))
-        fresh.append(_Entry(head, tuple(places)))
+    seen = look()
+    is_plain = "\r" not in text and text.isascii()
+    places = _plain_places(text, seen) if is_plain else _places(text, seen, shape.encoding)
+    fresh = [
+        _Entry(
+            shape.head(name_of_part(part, one.value) or f"({part})", detail_of_part(part, one.value)), place
+        )
+        for one, place in zip(seen, places, strict=True)
+    ]
     block.cache[key] = fresh
     return fresh
+
+
+def _plain_places(text: str, found: list[_Seen]) -> list[tuple[int, ...]]:
+    """The four places of each entry, where every line ends with a line feed and a character is one unit."""
+    places: list[tuple[int, ...]] = []
+    line = counted = 0
+    for seen in found:
+        numbers: list[int] = []
+        line += text.count("\n", counted, seen.start)
+        counted = seen.start
+        for place in (seen.start, seen.end, seen.name_start, seen.name_end):
+            numbers += (line + text.count("\n", counted, place), place - text.rfind("\n", 0, place) - 1)
+        places.append(tuple(numbers))
+    return places
+
+
+def _places(text: str, found: list[_Seen], encoding: Encoding) -> list[tuple[int, ...]]:
+    starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+    places: list[tuple[int, ...]] = []
+    for seen in found:
+        numbers: list[int] = []
+        for place in (seen.start, seen.end, seen.name_start, seen.name_end):
+            number = bisect_right(starts, place) - 1
+            numbers += (number, _width(text[starts[number] : place], encoding))
+        places.append(tuple(numbers))
+    return places
 
 
 def _width(text: str, encoding: Encoding) -> int:

@@ -104,8 +104,9 @@ class TextSnapshot:
             inner = block.index_at(start - begin)
             content = block.item(inner)
             line_start = begin + block.start_of(inner)
-            # Most stretches are one word in a line that goes on behind it.
-            if line_start <= start <= end < line_start + len(content) - 1 and content.isascii():
+            last = line_start + len(content) - (2 if content.endswith("\r\n") else 1)
+            # Most stretches are one word in a line that goes on, or ends, behind it.
+            if line_start <= start <= end <= last and content.isascii():
                 line = first + inner
                 yield line, start - line_start, line, end - line_start
             else:

@@ -230,3 +230,23 @@ def test_an_edit_makes_one_block_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     later = seen.again()
     assert "xStep 500" in [step["name"] for step in answer(later, seen.uri)[0]["children"]]
     assert len(made) <= 128
+
+
+@pytest.mark.parametrize("indent", [None, 1, 2])
+def test_entries_stand_at_the_same_places_whatever_letters_stand_beside_them(indent: int | None) -> None:
+    def places(title: str) -> list[Any]:
+        # The letter stands in the last entry of the block, behind the places of all others.
+        steps = [{"step_id": uuid_of(f"s{n}"), "description": f"Step {n}"} for n in range(40)]
+        text = json.dumps(
+            {"plan_id": uuid_of("p1"), "steps": [*steps, {"note": title}]}, indent=indent, ensure_ascii=False
+        )
+        seen = project(text)
+        symbols = document_symbols(
+            seen.snapshot,
+            seen.snapshot.document(seen.uri),
+            types.DocumentSymbolParams(types.TextDocumentIdentifier(seen.uri)),
+        )
+        assert symbols is not None
+        return [(one["range"], one["selectionRange"]) for one in json.loads(symbols.json)[0]["children"][:40]]
+
+    assert places("e") == places("é")
