@@ -209,6 +209,9 @@ def _taken_back(root: Path, note: UndoNote, change: Change) -> bool | None:
     if kept is not None and not os.path.lexists(kept):
         # It was put back before.
         return False
+    if change.before == "nothing" and not os.path.lexists(path) and _is_home(root, change):
+        # What was made here is gone already, by us or by somebody who wanted the same.
+        return False
     if note.is_done and _digest(path) != change.after:
         return None
     if not note.is_done and change.before == "nothing" and path.is_file():
@@ -228,6 +231,12 @@ def _taken_back(root: Path, note: UndoNote, change: Change) -> bool | None:
         _put_back(kept, path)
         return True
     return _removed(path, is_move=change.moved_from is not None)
+
+
+def _is_home(root: Path, change: Change) -> bool:
+    """Whether what an operation moved is where it came from; also where it moved nothing."""
+    origin = change.moved_from
+    return origin is None or os.path.lexists(inside_project(root, origin, follow=False))
 
 
 def _removed(path: Path, *, is_move: bool) -> bool | None:

@@ -65,6 +65,21 @@ def _look(root: Path, path: str, data: Mapping[str, Json] | None) -> Drifted | N
     return Drifted(path, "modified", changed_at, status.st_size, content_hash)
 
 
+def look_closely(root: Path, path: str) -> Drifted | None:
+    """The file as it is, with its hash, whatever anybody knows of it; None for what is no regular file."""
+    try:
+        status = (root / path).lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return Drifted(path, "deleted")
+    except (OSError, ValueError):
+        return None
+    if not stat.S_ISREG(status.st_mode) or not _is_utf_8(path):
+        return None
+    content_hash = _hash(root / path) if status.st_size <= LARGEST_HASHED_BYTES else None
+    changed_at = timestamp(_instant(status.st_mtime))
+    return Drifted(path, "modified", changed_at, status.st_size, content_hash)
+
+
 def _is_utf_8(path: str) -> bool:
     try:
         path.encode("utf-8")

@@ -43,7 +43,9 @@ class StartRequest:
 
     `anew` gives up an interrupted run of the plan, which is refused otherwise: it may do things twice.
     `approve` proposes and approves first, as the person's own act. `trusted` says that the folder is trusted.
-    `unsaved` is kept with the run, because the text is then in no file.
+    `unsaved` is kept with the run, because the text is then in no file. `carried` are steps that count as
+    done, with the status they have, because the run `continues` an earlier one; `skipped` are those that a
+    person leaves out, and why.
     """
 
     plan_path: Path
@@ -54,6 +56,9 @@ class StartRequest:
     trusted: bool = False
     unsaved: bool = False
     anew: bool = False
+    continues: str | None = None
+    carried: Mapping[str, str] | None = None
+    skipped: Mapping[str, str] | None = None
 
 
 class ContextUnusable(RunRefused):
@@ -105,6 +110,14 @@ def plan_value(text: str) -> dict[str, Any]:
     return value
 
 
+def with_statuses(plan: dict[str, Any], statuses: Mapping[str, str] | None) -> dict[str, Any]:
+    """The plan with these steps at these statuses."""
+    if not statuses:
+        return plan
+    steps = [{**step, "status": statuses.get(step["step_id"], step["status"])} for step in plan["steps"]]
+    return {**plan, "steps": steps}
+
+
 def admitted(request: StartRequest, settings: Settings, handlers: Handlers | None = None) -> Admitted:
     """Checks everything that does not depend on approvals or on other runs.
 
@@ -119,6 +132,7 @@ def admitted(request: StartRequest, settings: Settings, handlers: Handlers | Non
             "`draft`, and the steps that shall run to `pending`."
         )
     _refuse_context(plan, facts, request)
+    plan = with_statuses(plan, request.carried)
     done = [step["step_id"] for step in plan["steps"] if step["status"] in _DONE]
     order = execution_order(scheduled_steps(plan), done)
     session = session_for(plan, request.world, settings)

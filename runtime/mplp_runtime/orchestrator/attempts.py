@@ -18,6 +18,8 @@ from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.ledger import Entry, Ledger
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState
+from mplp_runtime.orchestrator.uncancelled import to_the_end
+from mplp_runtime.orchestrator.views import Answer
 from mplp_runtime.sources import Clock, NewId, timestamp
 from mplp_runtime.vsl.interface import ValueStateLayer
 
@@ -38,6 +40,8 @@ class RunServices:
     output: Callable[[RunState], None]
     prepare: Callable[[RunState, str], Awaitable[None]]
     """What is done before the first attempt at a step; where it raises StoreError the step does not start."""
+    roll_back: Callable[[RunState], Awaitable[str]]
+    """Takes back what the run's file operations did; a sentence about it. It may raise StoreError."""
 
 
 class AttemptRecords:
@@ -110,6 +114,25 @@ class AttemptRecords:
             "error": "The run was cancelled.",
             "tail": self._state.live_output.get(step_id, ""),
         }
+
+    async def settle(self, attempt: Record, answer: Answer, *, answered_by: str | None = None) -> Record:
+        """An attempt whose outcome nobody knew ends as a person, or the settings, say."""
+        outcome = "completed" if answer.success else "failed"
+        unknown = answer.output or "Its outcome is unknown: the process ended meanwhile."
+        return await to_the_end(
+            self.end(
+                attempt,
+                status=outcome,
+                step_status="pending" if answer.repeat and not answer.success else outcome,
+                segment_status=outcome,
+                error=None if answer.success else unknown,
+                tail=answer.output,
+                finished_at=timestamp(self._services.clock()),
+                interrupted=True,
+                answered_by=answered_by,
+                output=answer.output,
+            )
+        )
 
     def end(self, attempt: Record, *, output: Any, **changes: Any) -> asyncio.Future[Record]:
         """The record of the attempt that ended, once it is on disk."""

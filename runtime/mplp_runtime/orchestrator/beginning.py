@@ -41,6 +41,8 @@ async def begin_run(
     }
     if plan.session is not None:
         frozen["assigned"] = {step_id: list(places) for step_id, places in plan.cast.assigned.items()}
+    if request.carried:
+        frozen["carried"] = dict(request.carried)
     generation = records.generation_key(value["plan_id"])
 
     def work(transaction: Transaction) -> Record:
@@ -58,9 +60,25 @@ async def begin_run(
         chronicle.run_started(transaction, list(plan.order), runtime_version())
         if plan.session is not None:
             chronicle.session_started(transaction, plan.cast)
+        if request.continues is not None:
+            _carry_over(transaction, request.continues, begun, chronicle)
         return begun
 
     return await runtime.vsl.transact(work)
+
+
+def _carry_over(transaction: Transaction, earlier: str, begun: Record, chronicle: Chronicle) -> None:
+    """What done steps returned is read under the new run's keys; steps that a person skips are told of."""
+    for step_id in [step["step_id"] for step in chronicle.plan["steps"] if step["status"] == "completed"]:
+        output = transaction.get(records.output_key(earlier, step_id))
+        if output is None:
+            attempts = records.read_attempts(transaction, earlier, step_id)
+            if attempts and records.is_output_in_tail(attempts[-1]):
+                output = attempts[-1]["tail"]
+        if output is not None:
+            transaction.set(records.output_key(begun["run_id"], step_id), output)
+    for step_id, because in begun.get("skipped", {}).items():
+        chronicle.step_skipped(transaction, step_id, because)
 
 
 async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:
@@ -148,6 +166,8 @@ def _fresh_run(runtime: Runtime, request: StartRequest, plan: Admitted, confirm_
     if plan.session is not None:
         run["session"] = {**plan.session.record(), "receivers": dict(plan.cast.receivers)}
         run["session"]["unmatched"] = list(plan.cast.unmatched)
+    if request.continues is not None:
+        run |= {"continues": request.continues, "skipped": dict(request.skipped or {})}
     return run
 
 

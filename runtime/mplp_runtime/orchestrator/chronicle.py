@@ -26,9 +26,6 @@ from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Edge, Transaction
 from mplp_runtime.vsl.ready import ReadyEvent
 
-_TOLD = ("exit_code", "error", "duration_s", "answered_by")
-"""What of an attempt's record goes into the payload of its last events, where it is known."""
-
 
 @dataclass(frozen=True, slots=True)
 class Chronicle:
@@ -203,10 +200,21 @@ class Chronicle:
         if self._session is not None:
             events += self._turns_over(attempt, self._session)
         if attempt["step_status"] == "pending":
-            after = {"after_attempt": attempt["attempt"]}
-            events += self._put_step(transaction, at, step, position, "pending")
-            events.append(make.stage(at, "step_retried", step, position, "pending", after))
+            events += self._retried(transaction, at, step, attempt["attempt"])
         return events
+
+    def step_retried(self, transaction: Transaction, attempt: Record) -> None:
+        """A person has a step that failed tried once more (runtime.md 3: back to pending)."""
+        step = self._step(attempt["step_id"])
+        self.tell(transaction, self._retried(transaction, self._now(), step, attempt["attempt"]))
+
+    def _retried(
+        self, transaction: Transaction, at: str, step: Mapping[str, Any], attempt: int
+    ) -> list[ReadyEvent]:
+        position = self.positions[step["step_id"]]
+        events = self._put_step(transaction, at, step, position, "pending")
+        after = {"after_attempt": attempt}
+        return [*events, self.step_events.stage(at, "step_retried", step, position, "pending", after)]
 
     def turns_begun(self, attempt: Record) -> list[ReadyEvent]:
         """In a session a new attempt is somebody's turn, and that comes first."""

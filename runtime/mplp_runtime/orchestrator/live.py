@@ -146,6 +146,10 @@ def trace_head(state: RunState, clock: Clock) -> TraceHead:
         attributes["plan_text"] = "an open document that was not saved"
     if run.get("error"):
         attributes["error"] = run["error"]
+    if run.get("rolled_back"):
+        attributes["rolled_back"] = run["rolled_back"]
+    if run.get("continues"):
+        attributes["continues_run"] = run["continues"]
     if run.get("confirm_id"):
         attributes["confirm_id"] = run["confirm_id"]
     return TraceHead(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mplp_runtime.errors import (
     MplpError,
@@ -26,6 +26,7 @@ from mplp_runtime.orchestrator.admission import (
 )
 from mplp_runtime.orchestrator.beginning import held, refuse_if_left_open
 from mplp_runtime.orchestrator.carrying import Carrying
+from mplp_runtime.orchestrator.interventions import Interventions
 from mplp_runtime.orchestrator.live import sealed_file, trace_file
 from mplp_runtime.orchestrator.notices import Notices
 from mplp_runtime.orchestrator.others import OtherRuns
@@ -56,9 +57,11 @@ class RunManager:
         self._runtime = runtime
         self._carrying = Carrying(runtime, self, instance)
         self._is_closed = False
+        self._spawned: set[asyncio.Future[None]] = set()
         self.recovery = Recovery(runtime.vsl, runtime.bus, runtime.graph, runtime.clock)
         self.notices = Notices(self._carrying.state_changed, self.view)
         self.others = OtherRuns(runtime, self)
+        self.interventions = Interventions(runtime, self, self._carrying)
 
     async def start(self, request: StartRequest) -> RunView:
         """Starts a run and returns once the start is durable.
@@ -121,7 +124,8 @@ class RunManager:
         view = self.view(run_id)
         live = self._carrying.live.get(run_id)
         if live is not None and repeat:
-            live.loop.repeat_all()
+            live.loop.repeat_interrupted = True
+            live.loop.decisions.repeat_all()
             return self.view(run_id)
         if view.is_live:
             raise RunInProgress(f"The run is under way already, in process {view.owner_pid}.")
@@ -239,11 +243,19 @@ class RunManager:
         if message["kind"] == "cancel":
             live.loop.cancel()
             return
+        if message["kind"] in {"retry", "skip"}:
+            self._spawn(self.interventions.obey(run_id, message))
+            return
         asked = self.view(run_id).question_at(message["step_id"])
         # Meanwhile it may be the next question at that step, which the person has not seen.
         if asked is not None and list(asked) == message["asked"]:
             answer = Answer(message["success"], message["output"], message["repeat"])
             live.loop.answer(message["step_id"], answer)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)
 
     def view_of(self, state: RunState) -> RunView:
         """The view of a run, with its owner and its files."""

@@ -7,7 +7,8 @@ shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Mapping, Sequence
 
 from mplp_runtime.ael.action import Action, ActionResult, EventMaker
 from mplp_runtime.errors import StoreError
@@ -21,6 +22,7 @@ from mplp_runtime.orchestrator.questions import Questions
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import Frontier, StepSource
 from mplp_runtime.orchestrator.state import RunState, why_not_completed
+from mplp_runtime.orchestrator.step_decisions import StepDecisions
 from mplp_runtime.orchestrator.uncancelled import to_the_end
 from mplp_runtime.orchestrator.views import Answer
 from mplp_runtime.sources import timestamp
@@ -53,6 +55,10 @@ class RunLoop:
         self._questions = Questions(services, state, chronicle)
         self._stop_starting = False
         self._ending: str | None = None
+        self._is_finishing = False
+        # Steps whose wait was ended from outside; they are ready again should the run go on.
+        self._withdrawn: set[str] = set()
+        self.decisions = StepDecisions(services, state, chronicle, self._attempts, self)
         self.repeat_interrupted: bool | None = None
 
     async def drive(self) -> None:
@@ -60,12 +66,13 @@ class RunLoop:
         try:
             while True:
                 self._start_what_may_start()
-                is_idle = not self._tasks and not self._played.count
+                is_idle = not self._tasks and not self._played.count and not self.decisions.under_way
                 if is_idle and (not self._is_paused or self._ending):
                     break
                 await self._wake.wait()
                 self._wake.clear()
                 self._collect()
+            self._is_finishing = True
             if self._ending == "interrupted":
                 return
             await self._end_tasks()
@@ -102,12 +109,28 @@ class RunLoop:
         """Hands a person's answer to the step that waits for it; False if none waits."""
         return self._questions.answer(step_id, answer)
 
-    def repeat_all(self) -> None:
-        """Consent to run every interrupted step again."""
-        self.repeat_interrupted = True
-        for step_id, kind in dict(self._state.run.get("questions", {})).items():
-            if kind == "repeat":
-                self.answer(step_id, Answer(False, repeat=True))
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing can be decided any more about the steps."""
+        return self._ending is not None or self._is_finishing
+
+    async def withdraw(self, step_id: str) -> None:
+        """Ends what waits at a step, if anything does."""
+        for task in [task for task, each in self._tasks.items() if each == step_id]:
+            self._cancelled.add(task)
+            task.cancel()
+            await asyncio.wait({task})
+
+    def go_on(self, step_id: str, *, is_skipped: bool) -> None:
+        """A person has decided about a step; where no other has failed, what was held back starts."""
+        (self._frontier.skip if is_skipped else self._frontier.again)(step_id)
+        state = self._state
+        if not self._ending and all(state.status_of(each) != "failed" for each in state.attempts):
+            self._stop_starting = False
+            for each in self._withdrawn:
+                self._frontier.again(each)
+            self._withdrawn.clear()
+        self._wake.set()
 
     def _end(self, word: str) -> None:
         if self._ending is None:
@@ -176,6 +199,7 @@ class RunLoop:
                     task.result()
             elif task.cancelled():
                 self._active -= 1
+                self._withdrawn.add(step_id)
             else:
                 self._free_place(step_id, succeeded=task.result())
 
@@ -197,7 +221,7 @@ class RunLoop:
         self._active -= 1
         if succeeded:
             self._frontier.finish(step_id)
-        elif self._state.run["on_failure"] == "stop":
+        elif self._state.run["on_failure"] != "continue-independent":
             self._stop_starting = True
             self._withdraw_gates()
 
@@ -219,13 +243,15 @@ class RunLoop:
     async def _finish(self) -> None:
         state = self._state
         for attempt in [each for each in state.attempts.values() if each["step_status"] == "in_progress"]:
-            await self._settle(attempt, Answer(False, "Its outcome is unknown: the process ended meanwhile."))
-        counts: dict[str, int] = {}
-        for step_id in state.steps:
-            counts[state.status_of(step_id)] = counts.get(state.status_of(step_id), 0) + 1
+            await self._attempts.settle(
+                attempt, Answer(False, "Its outcome is unknown: the process ended meanwhile.")
+            )
+        counts: Mapping[str, int] = Counter(state.status_of(step_id) for step_id in state.steps)
         succeeded = len(state.done_steps) == len(state.steps) and not state.run.get("not_completed_because")
         status = self._ending or ("completed" if succeeded else "failed")
         error = None if status == "completed" else why_not_completed(state, status)
+        if status == "failed" and state.run["on_failure"] == "rollback":
+            error = f"{error} {await self._services.roll_back(state)}"
         finished_at = timestamp(self._services.clock())
 
         def work(transaction: Transaction) -> Record:
@@ -322,26 +348,8 @@ class RunLoop:
             answer = Answer(False, "It was under way when the process ended, and was not to be repeated.")
         else:
             answer = await self._questions.ask(step_id, "repeat", self._without_slot)
-        record = await self._settle(attempt, answer, answered_by=None if is_free else "human")
+        record = await self._attempts.settle(attempt, answer, answered_by=None if is_free else "human")
         return None if record["step_status"] == "pending" else answer.success
-
-    async def _settle(self, attempt: Record, answer: Answer, *, answered_by: str | None = None) -> Record:
-        outcome = "completed" if answer.success else "failed"
-        unknown = answer.output or "Its outcome is unknown: the process ended meanwhile."
-        return await to_the_end(
-            self._attempts.end(
-                attempt,
-                status=outcome,
-                step_status="pending" if answer.repeat and not answer.success else outcome,
-                segment_status=outcome,
-                error=None if answer.success else unknown,
-                tail=answer.output,
-                finished_at=timestamp(self._services.clock()),
-                interrupted=True,
-                answered_by=answered_by,
-                output=answer.output,
-            )
-        )
 
     def _action_of(self, attempt: Record, inputs: Inputs) -> Action:
         step_id = attempt["step_id"]

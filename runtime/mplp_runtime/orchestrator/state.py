@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mplp_runtime.orchestrator import records
-from mplp_runtime.orchestrator.admission import plan_value
+from mplp_runtime.orchestrator.admission import plan_value, with_statuses
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import ScheduledStep, dependants, scheduled_steps
 from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView, SessionView, StepStatus, StepView
@@ -58,16 +58,21 @@ class RunState:
         return frozenset(
             step_id
             for step_id in self.steps
-            if self.status_of(step_id) in _DONE and not self.is_declined(step_id)
+            if self.status_of(step_id) in _DONE
+            and (self.is_skipped(step_id) or not self.is_declined(step_id))
         )
 
     def is_declined(self, step_id: str) -> bool:
         """A person said that this step shall not start."""
         return step_id in self.run.get("declined", ())
 
+    def is_skipped(self, step_id: str) -> bool:
+        """A person said that the run shall go on without this step."""
+        return step_id in self.run.get("skipped", {})
+
     def status_of(self, step_id: str) -> StepStatus:
         """The step's status in this run, in the protocol's words."""
-        if self.is_declined(step_id):
+        if self.is_declined(step_id) or self.is_skipped(step_id):
             return "skipped"
         attempt = self.attempts.get(step_id)
         if attempt is not None:
@@ -107,6 +112,7 @@ class RunState:
         """A newer record of the run."""
         touched = {*self.run.get("questions", {}), *record.get("questions", {})}
         touched.update(self.run.get("declined", ()), record.get("declined", ()))
+        touched.update(self.run.get("skipped", {}), record.get("skipped", {}))
         self.run = record
         self.forget(touched)
 
@@ -188,7 +194,9 @@ class RunState:
         )
 
     def _find_blocked(self) -> None:
-        failed = self._failed_attempts.union(self.run.get("declined", ()))
+        failed = self._failed_attempts.union(self.run.get("declined", ())).difference(
+            self.run.get("skipped", {})
+        )
         if failed == self._failed:
             return
         self._failed = frozenset(failed)
@@ -202,6 +210,8 @@ class RunState:
         error = attempt.get("error")
         if self.is_declined(step_id):
             error = "A person said that this step shall not start."
+        if self.is_skipped(step_id):
+            error = f"Skipped: {self.run['skipped'][step_id]}"
         return StepView(
             step_id=step_id,
             description=step["description"],
@@ -240,6 +250,8 @@ def why_not_completed(state: RunState, status: str) -> str:
     if state.run.get("not_completed_because"):
         return str(state.run["not_completed_because"])
     for step_id, step in state.steps.items():
+        if state.is_skipped(step_id):
+            continue
         if state.is_declined(step_id):
             return f"Step “{step['description']}” was declined."
         attempt = state.attempts.get(step_id)
@@ -251,7 +263,8 @@ def why_not_completed(state: RunState, status: str) -> str:
 def frozen_plan(node: Node) -> dict[str, Any]:
     """The plan that runs, from its RunPlan node."""
     # Versions up to 0.1 kept the value beside the text.
-    return node.data.get("plan") or plan_value(node.data["text"])
+    plan = node.data.get("plan") or plan_value(node.data["text"])
+    return with_statuses(plan, node.data.get("carried"))
 
 
 def load_state(reading: Reading, run_id: str) -> RunState | None:

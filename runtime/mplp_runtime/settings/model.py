@@ -147,7 +147,7 @@ class RunSettings(_Table):
     max_parallel: Count = Field(default_factory=_cores)
     require_approval: bool = True
     require_confirm: bool = False
-    on_failure: Literal["stop", "continue-independent"] = "stop"
+    on_failure: Literal["stop", "continue-independent", "rollback"] = "stop"
 
 
 class Gates(_Table):

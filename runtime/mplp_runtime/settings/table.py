@@ -210,10 +210,11 @@ TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
                 ),
                 "on_failure": Key(
                     "choice",
-                    "What happens to the other steps when one fails.",
+                    "What happens to the other steps when one fails; `rollback` stops, and takes back what "
+                    "file operations of the run did.",
                     '"continue-independent"',
                     '"stop"',
-                    ("stop", "continue-independent"),
+                    ("stop", "continue-independent", "rollback"),
                 ),
             }
         ),

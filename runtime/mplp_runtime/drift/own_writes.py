@@ -1,0 +1,64 @@
+"""What the runtime itself has written is no drift: the graph learns of it from us, not by looking later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from mplp_runtime.drift.looks import Drifted, look_closely
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.integration.files import FileIngest, file_update_event
+from mplp_runtime.psg.files import FILE
+from mplp_runtime.psg.graph import Graph
+from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
+
+
+def own_writes(root: Path, paths: Iterable[str]) -> list[Drifted]:
+    """How the files at these paths are, with hashes; `deleted` where none is; of folders, what they hold."""
+    every = (each for path in dict.fromkeys(paths) for each in _files_at(root, path))
+    found = (look_closely(root, path) for path in dict.fromkeys(every))
+    return [each for each in found if each is not None]
+
+
+def take_over(
+    transaction: Transaction,
+    store: ValueStateLayer,
+    bus: EventBus,
+    graph: Graph,
+    root: Path,
+    observed: Iterable[Drifted],
+    *,
+    source: str,
+    streams: tuple[str, ...] = ("project",),
+) -> None:
+    """Tells the graph of each file that is not what it knows, with one file event each (seed 2, 4.1)."""
+    files = FileIngest(store, bus, graph, root=root)
+    for each in observed:
+        node = transaction.read_node(FILE, each.path)
+        is_gone = each.drift == "deleted"
+        if node is None if is_gone else node is not None and _is_known(node.data, each):
+            continue
+        event = file_update_event(
+            bus.stamper,
+            file_path=each.path,
+            change_type="deleted" if is_gone else "created" if node is None else "modified",
+            source=source,
+            changed_at=None if each.changed_at is None else datetime.fromisoformat(each.changed_at),
+            workspace_root=str(root),
+            content_hash=each.content_hash,
+            size_bytes=each.size_bytes,
+        )
+        files.ingest_in(transaction, event, streams=streams)
+
+
+def _files_at(root: Path, path: str) -> Iterator[str]:
+    place = root / path
+    if place.is_dir() and not place.is_symlink():
+        yield from (each.relative_to(root).as_posix() for each in place.rglob("*") if not each.is_dir())
+    else:
+        yield path
+
+
+def _is_known(data: Mapping[str, object], each: Drifted) -> bool:
+    return each.content_hash is not None and data.get("content_hash") == each.content_hash

@@ -1,0 +1,240 @@
+"""What a person decides about a run that does not go well: retry a step, skip it, roll the run back.
+
+Each decision is durable before it takes effect (runtime.md 3). A run that is over stays as it ended: what
+comes after it is a run of its own, which takes over what was completed and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from mplp_runtime.errors import MplpError, RunInProgress, RunRefused, WorkspaceNotTrusted
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.admission import StartRequest, plan_value
+from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.rollback import Rollback, RolledBack
+from mplp_runtime.orchestrator.state import RunState, load_state
+from mplp_runtime.orchestrator.step_decisions import record_skip
+from mplp_runtime.orchestrator.views import RunView, StepView
+from mplp_runtime.vsl.interface import Transaction
+
+if TYPE_CHECKING:
+    from mplp_runtime.orchestrator.carrying import Carrying
+    from mplp_runtime.orchestrator.manager import RunManager
+    from mplp_runtime.runtime import Runtime
+
+_Decision = Callable[[Transaction, Chronicle, RunState, str], None]
+_NO_REASON = "a person decided so"
+_ANSWERABLE = frozenset({"handoff", "gate", "repeat"})
+
+
+class StepNotOpen(RunRefused):
+    """The step is not in a state in which this can be decided about it."""
+
+    code = "step-not-open"
+
+
+class Interventions:
+    """Decisions about runs. Belongs to the manager's event loop."""
+
+    def __init__(self, runtime: Runtime, manager: RunManager, carrying: Carrying) -> None:
+        self._runtime = runtime
+        self._manager = manager
+        self._carrying = carrying
+        self.rollback = Rollback(runtime.root, runtime.vsl, runtime.bus, runtime.graph, runtime.clock)
+
+    async def retry(self, run_id: str, step_id: str, request: StartRequest) -> RunView:
+        """Tries a failed step once more, and what waits for it.
+
+        In a run that is over this starts a new run of the plan in `request`, in which completed steps stay
+        completed; it needs what every start needs, approvals included. Raises StepNotOpen, and RunRefused and
+        its kin as `start` does.
+        """
+        view, step = self._step(run_id, step_id)
+        if view.is_live:
+            await self._retry_live(view, step)
+            return self._manager.view(run_id)
+        if step.status != "failed":
+            raise StepNotOpen(f"Only a step that failed is tried again; this one is {_word(step)}.")
+        if view.status == "interrupted":
+            return await self._go_on(view, step_id, request, _back_to_pending)
+        return await self._continued(view, request, {})
+
+    async def skip(self, run_id: str, step_id: str, request: StartRequest, reason: str = "") -> RunView:
+        """Goes on without a step that failed, waits or has not begun; what waits for it runs.
+
+        Raises StepNotOpen for a step that is over or under way, and what `retry` raises.
+        """
+        view, step = self._step(run_id, step_id)
+        because = reason.strip() or _NO_REASON
+        if view.is_live:
+            await self._skip_live(view, step, because)
+            return self._manager.view(run_id)
+        if step.status in {"completed", "skipped"} and not self._is_declined(view, step_id):
+            raise StepNotOpen(f"The step is {_word(step)}, so there is nothing to skip.")
+        if view.status == "interrupted":
+            if step.status == "in_progress":
+                raise StepNotOpen(
+                    "The process ended while this step was under way. Resume the run and say what became "
+                    "of it."
+                )
+            return await self._go_on(view, step_id, request, _skipped(because))
+        return await self._continued(view, request, {step_id: because})
+
+    async def roll_back(self, run_id: str, *, trusted: bool) -> tuple[RunView, RolledBack]:
+        """Takes back what the file operations of a run did, the newest first; what changed since stays.
+
+        An interrupted run is given up by it. Raises RunInProgress, RunRefused and WorkspaceNotTrusted.
+        """
+        view = self._manager.view(run_id)
+        if view.is_live:
+            raise RunInProgress("The run is under way; cancel it before it is rolled back.")
+        if view.simulated:
+            raise RunRefused("A dry run has done nothing, so there is nothing to roll back.")
+        if not trusted:
+            raise WorkspaceNotTrusted(
+                "This folder is not trusted, so nothing is written in it. Trust it first."
+            )
+        if view.status == "interrupted":
+            view = await self._manager.cancel(run_id)
+        state = self._state(run_id)
+        left = (state.run.get("rolled_back") or {}).get("files_left")
+        if left is not None and not left:
+            raise RunRefused("The run was rolled back already, as a whole.")
+        done = await self.rollback.of(state)
+        self._carrying.write_files(run_id)
+        self._manager.notices.tell_soon(self._manager.others.reload(run_id))
+        return self._manager.view(run_id), done
+
+    async def obey(self, run_id: str, message: Mapping[str, Any]) -> None:
+        """Does what another process asks of a run that is carried here."""
+        live = self._carrying.live.get(run_id)
+        if live is None:
+            return
+        if message["kind"] == "retry":
+            await live.loop.decisions.retry(message["step_id"])
+        elif message["kind"] == "skip":
+            await live.loop.decisions.skip(message["step_id"], message["because"])
+
+    # How
+
+    async def _retry_live(self, view: RunView, step: StepView) -> None:
+        run_id, asked = view.run_id, view.question_at(step.step_id)
+        if asked is not None and asked[0] == "repeat":
+            await self._manager.answer(run_id, step.step_id, success=False, repeat=True)
+            return
+        if step.status != "failed":
+            raise StepNotOpen(f"Only a step that failed is tried again; this one is {_word(step)}.")
+
+        def is_done() -> bool:
+            now = self._manager.view(run_id).steps[step.step_id]
+            return now.status != "failed" or now.attempt > step.attempt
+
+        live = self._carrying.live.get(run_id)
+        if live is None:
+            await self._manager.others.ask_owner(run_id, {"kind": "retry", "step_id": step.step_id}, is_done)
+        elif not await live.loop.decisions.retry(step.step_id):
+            raise StepNotOpen("The run is about to end. Try the step again when it is over.")
+
+    async def _skip_live(self, view: RunView, step: StepView, because: str) -> None:
+        run_id, asked = view.run_id, view.question_at(step.step_id)
+        if asked is None or asked[0] not in _ANSWERABLE:
+            if step.status == "in_progress":
+                raise StepNotOpen("The step is under way; cancel the run, or wait for its end.")
+            if step.status in {"completed", "skipped"} and not self._is_declined(view, step.step_id):
+                raise StepNotOpen(f"The step is {_word(step)}, so there is nothing to skip.")
+        live = self._carrying.live.get(run_id)
+        if live is None:
+            message = {"kind": "skip", "step_id": step.step_id, "because": because}
+            await self._manager.others.ask_owner(
+                run_id, message, lambda: self._state_now(run_id).is_skipped(step.step_id)
+            )
+        elif not await live.loop.decisions.skip(step.step_id, because):
+            raise StepNotOpen("The step has just begun, or the run is about to end; look again.")
+
+    async def _go_on(self, view: RunView, step_id: str, request: StartRequest, decide: _Decision) -> RunView:
+        """The decision is written into the interrupted run, which then goes on with it."""
+        if not view.simulated and not request.trusted:
+            raise WorkspaceNotTrusted("This folder is not trusted, so nothing in it is run. Trust it first.")
+        state = self._state(view.run_id)
+        chronicle = self._manager.recovery.chronicle(state)
+
+        def work(transaction: Transaction) -> None:
+            run = records.read_run(transaction, view.run_id)
+            if run is None or run["status"] != "interrupted":
+                raise RunInProgress("The run was taken up by another process a moment ago.")
+            decide(transaction, chronicle, state, step_id)
+
+        await self._runtime.vsl.transact(work)
+        self._manager.others.reload(view.run_id)
+        return await self._manager.resume(view.run_id, trusted=request.trusted)
+
+    async def _continued(self, view: RunView, request: StartRequest, skipped: Mapping[str, str]) -> RunView:
+        """A new run that takes over what the old one completed."""
+        if view.status == "completed" or view.simulated:
+            kind = "dry run" if view.simulated else "run"
+            raise RunRefused(f"The {kind} is {view.status}, and that is final. Run the plan again instead.")
+        newest = self._manager.latest(view.plan_id)
+        if newest is not None and newest.run_id != view.run_id:
+            raise RunRefused(f"Run {newest.generation} of the plan is newer; decide about that one.")
+        state = self._state(view.run_id)
+        if state.run.get("rolled_back"):
+            raise RunRefused(
+                "The run was rolled back, so there is nothing to go on from. Run the plan again instead."
+            )
+        carried = {step_id: state.status_of(step_id) for step_id in state.done_steps}
+        carried.update(dict.fromkeys(skipped, "skipped"))
+        _refuse_if_changed(state, plan_value(request.plan_text), carried)
+        words = {**state.run.get("skipped", {}), **skipped}
+        return await self._manager.start(
+            replace(request, simulate=False, continues=view.run_id, carried=carried, skipped=words)
+        )
+
+    def _step(self, run_id: str, step_id: str) -> tuple[RunView, StepView]:
+        view = self._manager.view(run_id)
+        step = view.steps.get(step_id)
+        if step is None:
+            raise MplpError(f"Run {view.generation} of “{view.title}” has no step {step_id}.")
+        return view, step
+
+    def _state(self, run_id: str) -> RunState:
+        return self._manager.others.reload(run_id)
+
+    def _state_now(self, run_id: str) -> RunState:
+        state = self._runtime.vsl.read(lambda reading: load_state(reading, run_id))
+        return state if state is not None else self._state(run_id)
+
+    def _is_declined(self, view: RunView, step_id: str) -> bool:
+        state = self._state_now(view.run_id)
+        return state.is_declined(step_id) and not state.is_skipped(step_id)
+
+
+def _back_to_pending(transaction: Transaction, chronicle: Chronicle, state: RunState, step_id: str) -> None:
+    attempt = records.change_attempt(transaction, state.attempts[step_id], step_status="pending")
+    chronicle.step_retried(transaction, attempt)
+
+
+def _skipped(because: str) -> _Decision:
+    def decide(transaction: Transaction, chronicle: Chronicle, state: RunState, step_id: str) -> None:
+        record_skip(transaction, chronicle, state.run_id, step_id, because)
+
+    return decide
+
+
+def _refuse_if_changed(state: RunState, now: Mapping[str, Any], carried: Mapping[str, str]) -> None:
+    """What was completed counts only for a step that still says what it said."""
+    steps = {step["step_id"]: step for step in now.get("steps", ()) if isinstance(step, dict)}
+    for step_id in carried:
+        before, after = state.steps[step_id], steps.get(step_id)
+        if after is None or {**after, "status": None} != {**before, "status": None}:
+            what = "is no longer in the plan" if after is None else "has changed since"
+            raise RunRefused(
+                f"Step “{before['description']}” {what}, so its result does not count any more. "
+                "Run the plan again instead."
+            )
+
+
+def _word(step: StepView) -> str:
+    return {"in_progress": "under way", "pending": "still to come"}.get(step.status, step.status)

@@ -1,0 +1,170 @@
+"""Taking back what the file operations of a run have done (runtime.md 2 and 3: external compensation).
+
+Newest first, by the notes that each operation left before it changed anything. What somebody has changed
+since stays as it is and is named. Nothing of the record is taken back: the failure stays in the trace, and
+what was done about it is added.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mplp_runtime.ael.undo import UndoNote, take_back, undo_notes
+from mplp_runtime.drift.own_writes import own_writes, take_over
+from mplp_runtime.errors import MplpError, StoreError
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.families import event_core
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.state import RunState
+from mplp_runtime.psg.graph import Graph
+from mplp_runtime.sources import Clock, timestamp
+from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
+
+SOURCE = "rollback"
+_MOST_TOLD = 100
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """What became of the files. `left`: paths that are as they were, each with the reason in a few words.
+
+    `snapshots` are those made before risky steps of the run, the oldest first; they bring back what commands
+    and tools have changed, which leave no notes.
+    """
+
+    restored: tuple[str, ...] = ()
+    left: tuple[tuple[str, str], ...] = ()
+    snapshots: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """For the person who looks at the run."""
+        if not self.restored and not self.left:
+            return "No file operation of the run had anything to take back."
+        files = "1 file is" if len(self.restored) == 1 else f"{len(self.restored)} files are"
+        told = f"Rolled back: {files} as before."
+        if self.left:
+            named = ", ".join(f"{path} ({why})" for path, why in self.left[:5])
+            more = f", and {len(self.left) - 5} more" if len(self.left) > 5 else ""
+            told += f" Left as found: {named}{more}."
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """Rolls runs back. Doing it again changes nothing more, so one that was cut off is done anew."""
+
+    root: Path
+    store: ValueStateLayer
+    bus: EventBus
+    graph: Graph
+    clock: Clock
+
+    async def of(self, state: RunState) -> RolledBack:
+        """Takes back what the run's file operations did, and records it with the run.
+
+        Raises StoreError where it cannot be recorded, and MplpError where the notes cannot be read; then no
+        file was touched.
+        """
+        notes = await asyncio.to_thread(undo_notes, self.root, state.run_id)
+        snapshots = tuple(self._snapshots(state))
+        planned = {"run_id": state.run_id, "operations": len(notes), "paths": _named(_paths(notes))}
+        await self.bus.emit(state.run_id, self._event(state, "rollback_planned", planned))
+        done, steps = await asyncio.to_thread(self._taken_back, notes)
+        done = replace(done, snapshots=snapshots)
+        observed = await asyncio.to_thread(own_writes, self.root, touched_by(notes, done.restored))
+
+        def work(transaction: Transaction) -> Record:
+            take_over(transaction, self.store, self.bus, self.graph, self.root, observed, source=SOURCE)
+            told: dict[str, Any] = {
+                "run_id": state.run_id,
+                "files_restored": len(done.restored),
+                "paths": _named(done.restored),
+                "files_left": [{"path": path, "why": why} for path, why in done.left[:_MOST_TOLD]],
+                "snapshots": list(snapshots),
+            }
+            self.bus.record(transaction, state.run_id, self._event(state, "rollback_executed", told))
+            return records.change_run(
+                transaction,
+                state.run_id,
+                rolled_back={
+                    "at": timestamp(self.clock()),
+                    "files_restored": len(done.restored),
+                    "files_left": [path for path, _ in done.left[:_MOST_TOLD]],
+                    "segments": sorted(
+                        attempt["segment_id"]
+                        for step_id, attempt in state.attempts.items()
+                        if step_id in steps
+                    ),
+                },
+            )
+
+        state.take_run(await self.store.transact(work))
+        return done
+
+    async def after_failure(self, state: RunState) -> str:
+        """The same for a run that has just failed; what was done, in a sentence. Raises StoreError."""
+        try:
+            return (await self.of(state)).sentence
+        except StoreError:
+            raise
+        except MplpError as problem:
+            return f"It could not be rolled back: {problem}"
+
+    def _taken_back(self, notes: Iterable[UndoNote]) -> tuple[RolledBack, set[str]]:
+        restored: dict[str, None] = {}
+        left: dict[str, str] = {}
+        steps: set[str] = set()
+        for note in notes:
+            try:
+                undone = take_back(self.root, note)
+            except (MplpError, OSError) as problem:
+                # One that fails does not keep the others from being taken back.
+                left.update((change.path, _why(problem)) for change in note.changes)
+                continue
+            restored.update(dict.fromkeys(undone.restored))
+            left.update(dict.fromkeys(undone.left, "changed since"))
+            if not undone.left:
+                steps.add(note.step_id)
+        return RolledBack(tuple(restored), tuple(left.items())), steps
+
+    def _snapshots(self, state: RunState) -> list[str]:
+        """Of a run without risky steps nothing is read."""
+        if not state.run.get("snapshot_before"):
+            return []
+        events = self.store.read(lambda reading: list(reading.events(state.run_id)))
+        made = (each.event for each in events if each.event.get("event_type") == "snapshot_created")
+        return [str(event["payload"]["snapshot_id"]) for event in made]
+
+    def _event(self, state: RunState, word: str, payload: dict[str, Any]) -> dict[str, Any]:
+        return event_core(
+            self.bus.stamper,
+            word,
+            "compensation_plan",
+            project_id=state.plan.get("context_id"),
+            payload=payload,
+        )
+
+
+def touched_by(notes: Iterable[UndoNote], paths: Collection[str] | None = None) -> list[str]:
+    """Where file operations changed something, both ends of what they moved; only of `paths` if given."""
+    changes = [change for note in notes for change in note.changes if paths is None or change.path in paths]
+    both = (place for change in changes for place in (change.path, change.moved_from) if place is not None)
+    return list(dict.fromkeys(both))
+
+
+def _paths(notes: Iterable[UndoNote]) -> list[str]:
+    return list(dict.fromkeys(change.path for note in notes for change in note.changes))
+
+
+def _named(paths: Iterable[str]) -> list[str]:
+    return list(paths)[:_MOST_TOLD]
+
+
+def _why(problem: Exception) -> str:
+    return str(getattr(problem, "strerror", None) or problem)
