@@ -49,8 +49,8 @@ bench-runtime: setup ## durable steps per second, beside LangGraph and DBOS (ins
 fuzz: setup ## long random tests: schemas 60 s each, 100,000 edits, broken documents
 	MPLP_FUZZ_SECONDS=60 MPLP_FUZZ_EDITS=100000 MPLP_FUZZ_DOCUMENTS=20000 $(BIN)/python -m pytest tests/schemas tests/text tests/analysis tests/fuzz --timeout 7200
 
-chaos: setup ## 50 kills (-9) during runs: nothing acknowledged is lost, nothing repeated without consent
-	$(BIN)/python -m tests.chaos.kills --kills 50
+chaos: setup ## 500 kills (-9), one at every write and fsync, and power cuts during runs: the figures of every promise
+	$(BIN)/python -m tests.chaos.kills --kills 500
 
 lock: setup ## new pinned versions of all dependencies
 	$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml

@@ -1,255 +1,146 @@
-"""Kills a process that runs plans, again and again, and counts what was lost or done twice.
+"""Kills processes that run plans, hundreds of times, and counts what was lost or done twice.
 
-`python -m tests.chaos.kills --kills 50` prints the figures; exit code 1 if a promise was broken.
+`python -m tests.chaos.kills` prints the figures for the promises R1 to R8. Exit code 1 if a promise was
+broken, or if too few kills hit a step to say much.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
-import signal
+import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mplp_runtime.vsl.sqlite import integrity_check
-from tests.chaos.child import effects, known_attempts
-from tests.runtime.orchestrator.projects import Project, errors, plan, role, step, table
+from tests.chaos import shim
+from tests.chaos.figures import Figures, table
+from tests.chaos.mutations import Mutation
+from tests.chaos.worker import Campaign
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+ENOUGH_IN_A_STEP = 0.2
 
-# The effect is one line in a file, in the middle of the step's time, so that kills hit before and after it.
-STEP_CODE = """
-import os, random, time
-time.sleep(random.uniform(0.0, 0.04))
-number = os.open("effects", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-os.write(number, (os.environ["MPLP_STEP_DESCRIPTION"] + "\\n").encode())
-time.sleep(random.uniform(0.0, 0.08))
-"""
-
-
-@dataclass
-class Figures:
-    """What was seen. The promises: nothing lost, nothing repeated, nothing broken."""
-
-    kills: int = 0
-    kills_in_a_step: int = 0
-    plans: int = 0
-    acknowledged: int = 0
-    questions: int = 0
-    lost: list[str] = field(default_factory=list)
-    repeated: list[str] = field(default_factory=list)
-    broken: list[str] = field(default_factory=list)
-
-    @property
-    def share_in_a_step(self) -> float:
-        return self.kills_in_a_step / self.kills if self.kills else 0.0
-
-    @property
-    def is_good(self) -> bool:
-        return not (self.lost or self.repeated or self.broken)
-
-    def text(self) -> str:
-        return "\n".join(
-            [
-                f"kills                            {self.kills}",
-                f"  between a start and its result {self.kills_in_a_step} ({self.share_in_a_step:.0%})",
-                f"plans run to their end           {self.plans}",
-                f"acknowledged steps               {self.acknowledged}",
-                f"questions about unknown outcomes {self.questions}",
-                f"acknowledged steps lost          {len(self.lost)} {self.lost or ''}",
-                f"steps repeated without consent   {len(self.repeated)} {self.repeated or ''}",
-                f"broken state, timeline or trace  {len(self.broken)} {self.broken or ''}",
-            ]
-        )
+COLUMNS = {
+    "random": "at random",
+    "editor": "beside editor",
+    "sweep": "each change",
+    "power": "power cut",
+}
 
 
-class Child:
-    """One process and what it has said so far."""
+@dataclass(frozen=True)
+class Worker:
+    """One running worker, and where its words go."""
 
-    def __init__(self, root: Path, *, forget: bool) -> None:
-        environment = {**os.environ, **({"MPLP_CHAOS_FORGET": "1"} if forget else {})}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.child", str(root)],
+    campaign: Campaign
+    process: subprocess.Popen[str]
+    told: Path
+
+
+def run(
+    campaigns: Sequence[Campaign], folder: Path, *, at_once: int, limit_s: float = 3600.0
+) -> Mapping[str, Figures]:
+    """Does all campaigns, some at once; the figures by kind. Raises RuntimeError if a worker fails."""
+    environment = dict(os.environ)
+    if any(each.kind in {"sweep", "power"} for each in campaigns):
+        environment["LD_PRELOAD"] = str(shim.build(folder))
+    # Paths of the checkout come first: what is tested is what stands here.
+    paths = [str(REPOSITORY), str(REPOSITORY / "runtime"), str(REPOSITORY / "schemas")]
+    environment["PYTHONPATH"] = os.pathsep.join(paths)
+    found: dict[str, Figures] = {}
+    waiting, running = list(campaigns), list[Worker]()
+    deadline = time.monotonic() + limit_s
+    try:
+        while waiting or running:
+            while waiting and len(running) < at_once:
+                running.append(_begun(waiting.pop(0), folder, environment))
+            for worker in [each for each in running if each.process.poll() is not None]:
+                running.remove(worker)
+                print(f"{time.strftime('%H:%M:%S')} done: {worker.told.stem}", file=sys.stderr, flush=True)
+                found.setdefault(worker.campaign.kind, Figures()).add(_figures(worker))
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not done after {limit_s:g} s: {[each.campaign for each in running]}")
+            time.sleep(0.02)
+    finally:
+        for worker in running:
+            worker.process.kill()
+            worker.process.wait()
+    return found
+
+
+def shares(campaign: Campaign, of: int) -> list[Campaign]:
+    """The campaign, cut into parts that may be done at the same time."""
+    kills = [campaign.kills // of + (share < campaign.kills % of) for share in range(of)]
+    return [replace(campaign, share=share, of=of, kills=kills[share]) for share in range(of)]
+
+
+def _begun(campaign: Campaign, folder: Path, environment: Mapping[str, str]) -> Worker:
+    own = folder / f"{campaign.kind}-{campaign.share}"
+    own.mkdir()
+    campaign = replace(campaign, folder=str(own))
+    told = own.with_suffix(".told")
+    with told.open("w") as stream:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.worker", campaign.json()],
             cwd=REPOSITORY,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
             text=True,
         )
-        self.lines: list[str] = []
-        self.errors = ""
-        self._news = threading.Condition()
-        self._readers = [threading.Thread(target=self._read), threading.Thread(target=self._read_errors)]
-        for reader in self._readers:
-            reader.start()
-
-    def said(self, word: str) -> list[str]:
-        return [line.split(" ", 1)[1] for line in list(self.lines) if line.startswith(f"{word} ")]
-
-    def wait_for_start(self, number: int, limit_s: float) -> bool:
-        """Until the child has begun `number` steps; False if it ended or the limit passed before."""
-        deadline = time.monotonic() + limit_s
-        with self._news:
-            while len(self.said("start")) < number and self.process.poll() is None:
-                rest = deadline - time.monotonic()
-                if rest <= 0:
-                    return False
-                self._news.wait(min(rest, 0.2))
-        return len(self.said("start")) >= number
-
-    def end(self, *, kill: bool) -> int:
-        """The exit code; everything that was said before the end is read."""
-        if kill:
-            self.process.send_signal(signal.SIGKILL)
-        code = self.process.wait(60)
-        for reader in self._readers:
-            reader.join(60)
-        return code
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as stream:
-            for line in stream:
-                with self._news:
-                    # A line that was cut by the kill was not acknowledged.
-                    if line.endswith("\n"):
-                        self.lines.append(line.strip())
-                    self._news.notify_all()
-        with self._news:
-            self._news.notify_all()
-
-    def _read_errors(self) -> None:
-        assert self.process.stderr is not None
-        with self.process.stderr as stream:
-            self.errors = stream.read()
+    return Worker(campaign, process, told)
 
 
-def kill_often(kills: int, *, seed: int, forget: bool = False, folder: Path | None = None) -> Figures:
-    """Runs plans, killing their process until `kills` kills were made; then looks at what is there.
-
-    With `forget` recovery is broken on purpose, and each kill waits until a step has had its effect.
-    """
-    chance = random.Random(seed)
-    figures = Figures()
-    base = folder or Path(tempfile.mkdtemp(prefix="mplp-chaos-"))
-    while figures.kills < kills:
-        _one_plan(base / f"plan{figures.plans}", chance, figures, kills, forget=forget)
-        figures.plans += 1
-    return figures
-
-
-def _one_plan(root: Path, chance: random.Random, figures: Figures, kills: int, *, forget: bool) -> None:
-    _project(root, chance)
-    acknowledged: list[str] = []
-    while True:
-        child = Child(root, forget=forget)
-        kill = figures.kills < kills
-        if kill:
-            # After a random number of starts, a random moment later: mostly inside a step.
-            kill = child.wait_for_start(chance.randint(0, 3), 60)
-            time.sleep(chance.uniform(0.0, 0.06))
-            if forget:
-                _wait_for_unacknowledged_effect(root, child, acknowledged)
-        code = child.end(kill=kill)
-        acknowledged += [name for name in child.said("done") if name not in acknowledged]
-        figures.questions += len(child.said("asks"))
-        killed = code == -signal.SIGKILL
-        if killed:
-            figures.kills += 1
-            begun = {each.rpartition("/")[0] for each in child.said("start")}
-            figures.kills_in_a_step += bool(begun - set(child.said("done")))
-        elif code != 0 or not child.said("end"):
-            figures.broken.append(f"exit code {code}: {child.errors[-500:]}")
-            return
-        _look(root, acknowledged, figures)
-        if not killed:
-            if child.said("end") != ["completed"]:
-                figures.broken.append(f"the run ended as {child.said('end')}")
-            figures.acknowledged += len(acknowledged)
-            return
-
-
-def _wait_for_unacknowledged_effect(root: Path, child: Child, acknowledged: list[str]) -> None:
-    deadline = time.monotonic() + 20
-    while child.process.poll() is None and time.monotonic() < deadline:
-        if set(effects(root)) - {*acknowledged, *child.said("done")}:
-            return
-        time.sleep(0.001)
-
-
-def _look(root: Path, acknowledged: list[str], figures: Figures) -> None:
-    database = root / ".mplp/state.db"
-    if not database.exists():
-        return
-    figures.broken += [f"integrity: {problem}" for problem in integrity_check(database)]
-    attempts = known_attempts(root)
-    names = {
-        each["step_id"]: each["description"]
-        for each in json.loads((root / "release.plan.json").read_text())["steps"]
-    }
-    completed = {names[each["step_id"]] for each in attempts if each["step_status"] == "completed"}
-    figures.lost += [name for name in acknowledged if name not in completed and name not in figures.lost]
-    for name, count in Counter(effects(root)).items():
-        # Consent is only given where the effect is not there, so twice is never right.
-        if count > 1 and name not in figures.repeated:
-            figures.repeated.append(name)
-    for name in completed:
-        if name not in effects(root):
-            figures.broken.append(f"{name} counts as completed and left no effect")
-    for timeline in root.glob(".mplp/**/*.events.ndjson"):
-        for line in timeline.read_text().splitlines():
-            figures.broken += [f"{timeline.name}: {problem}" for problem in errors("event", json.loads(line))]
-    for trace in root.glob(".mplp/traces/*.trace.json"):
-        figures.broken += [
-            f"{trace.name}: {problem}" for problem in errors("trace", json.loads(trace.read_text()))
-        ]
-
-
-def _project(root: Path, chance: random.Random) -> Project:
-    names = [f"{root.name}-{number:02d}" for number in range(12)]
-    steps = []
-    for number, name in enumerate(names):
-        needs = chance.sample(names[:number], k=min(number, chance.randint(0, 2)))
-        steps.append(
-            step(
-                name,
-                *needs,
-                step_id=_number_id(number),
-                dependencies=[_number_id(names.index(n)) for n in needs],
-            )
-        )
-    return Project(root, plan(*steps), role("worker", STEP_CODE) + table("run", max_parallel=2))
-
-
-def _number_id(number: int) -> str:
-    return f"{number:08x}-0000-4000-8000-000000000000"
+def _figures(worker: Worker) -> Figures:
+    lines = worker.told.read_text(encoding="utf-8").splitlines()
+    if worker.process.returncode != 0 or not lines:
+        raise RuntimeError(f"{worker.campaign} failed:\n" + "\n".join(lines[-30:]))
+    return Figures.of_json(lines[-1])
 
 
 def main() -> int:
     """The command line; 0 if every promise held."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--kills", type=int, default=500, help="at random times (default: 500)")
+    parser.add_argument("--stride", type=int, default=1, help="only each n-th change of the disk")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument(
-        "--forget", action="store_true", help="break recovery on purpose: the harness must fail"
-    )
+    mutations: tuple[Mutation, ...] = ("forgets starts", "skips fsync")
+    parser.add_argument("--mutation", choices=mutations, help="break the product: the harness must fail")
     options = parser.parse_args()
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1_000_000)
-    print(f"seed                             {seed}")
-    figures = kill_often(options.kills, seed=seed, forget=options.forget)
-    print(figures.text())
-    enough = figures.share_in_a_step >= 0.2
+    began = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="mplp-chaos-"))
+    why_not = shim.missing()
+    beside = options.kills // 10 if not options.mutation else 0
+    of = max(1, options.workers)
+    common = Campaign("random", "", seed, stride=options.stride, mutation=options.mutation, is_long=True)
+    campaigns = shares(replace(common, kills=options.kills - beside), of)
+    if beside:
+        campaigns += shares(replace(common, kind="editor", kills=beside), 1)
+    if why_not is None:
+        campaigns += shares(replace(common, kind="power"), of) + shares(replace(common, kind="sweep"), of)
+    found = run(campaigns, folder, at_once=of, limit_s=4 * 3600)
+    print(f"seed {seed}, {of} workers, {time.monotonic() - began:.0f} s, folder {folder}")
+    if why_not is None:
+        print("stopped at system calls by a preloaded library, tests/chaos/shim.c, that was built here")
+    else:
+        print(f"NOT DONE: kills at each write and fsync, and power cuts: {why_not}.")
+    print(table({words: found[kind] for kind, words in COLUMNS.items() if kind in found}))
+    enough = found["random"].share_in_a_step >= ENOUGH_IN_A_STEP
     if not enough:
-        print("fewer than 20 % of the kills hit a step: the figures say too little")
-    return 0 if figures.is_good and enough else 1
+        print(f"fewer than {ENOUGH_IN_A_STEP:.0%} of the kills hit a step: the figures say too little")
+    is_good = enough and all(each.is_good for each in found.values())
+    if is_good:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0 if is_good else 1
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ ROLES: Mapping[str, Mapping[str, Any]] = {
     "worker": {"action": "custom_action", "handler": "tests.chaos.steps:leave_effect"},
     "flaky": {"action": "custom_action", "handler": "tests.chaos.steps:fail_once", "retries": 1},
     "tool": {"action": "tool_call", "command": ["/bin/sh", "-c", f"{_EFFECT}; sleep 0.02"]},
+    "slow": {"action": "tool_call", "command": ["/bin/sh", "-c", f"sleep 0.03; {_EFFECT}; sleep 0.05"]},
     # Far more than is kept; whatever it puts out must not stay in memory.
     "loud": {
         "action": "tool_call",
@@ -47,6 +48,8 @@ class Scenario:
     name: str
     roles: tuple[str, ...]
     ends: str = "completed"
+    words: int = 5
+    """After how many of its words, at most, its process is killed."""
     is_draft: bool = False
     is_encrypted: bool = False
     restores: int = 0
@@ -105,7 +108,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             is_draft=True,
         ),
         Scenario("a snapshot being taken", ("risky", "worker", "risky", "risky", "worker", "risky")),
-        Scenario("a restore", ("worker", "risky", "worker"), restores=4),
+        Scenario("a restore", ("worker", "risky", "worker"), restores=4, words=11),
         Scenario("an encrypted store", _MIXED, is_encrypted=True),
         Scenario(
             "a cancel in progress",
@@ -113,7 +116,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             ends="cancelled",
             cancels_after=2,
         ),
-        Scenario("the command line and an editor", _MIXED, by_cli=True),
+        Scenario("the command line and an editor", ("slow",) * 6, by_cli=True),
     )
 }
 

@@ -19,6 +19,8 @@ _SOURCE = Path(__file__).with_name("shim.c")
 _COMPILERS = ("cc", "gcc", "clang", "tcc")
 
 Stop = Literal["before", "halfway", "full disk", "broken disk"]
+CHANGES = frozenset({"write", "fsync", "truncate", "rename", "unlink", "mkdir", "create", "empty"})
+"""What counts as a change of the disk, in the words of `shim.c`."""
 _MODES: dict[Stop, int] = {"before": 0, "halfway": 1, "full disk": 2, "broken disk": 3}
 
 

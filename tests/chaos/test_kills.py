@@ -1,22 +1,67 @@
-"""A short run of the kill harness, and the proof that it can see the fault it looks for."""
+"""Short runs of the kill harness in each of its ways, and the proof that it sees the faults it looks for."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tests.chaos.kills import kill_often
+import pytest
+
+from tests.chaos import shim
+from tests.chaos.figures import Figures, table
+from tests.chaos.kills import ENOUGH_IN_A_STEP, run
+from tests.chaos.mutations import Mutation
+from tests.chaos.worker import Campaign
+
+pytestmark = pytest.mark.timeout(600)
+LIMIT_S = 500.0
+
+at_system_calls = pytest.mark.skipif(shim.missing() is not None, reason=str(shim.missing()))
 
 
-def test_no_acknowledged_step_is_lost_and_none_is_repeated_without_consent(tmp_path: Path) -> None:
-    figures = kill_often(8, seed=11, folder=tmp_path)
-    print(figures.text())
-    assert figures.kills == 8
-    assert figures.share_in_a_step >= 0.2
-    assert figures.acknowledged == 12 * figures.plans
-    assert (figures.lost, figures.repeated, figures.broken) == ([], [], [])
+def figures_of(campaign: Campaign, folder: Path) -> Figures:
+    found = run([campaign], folder, at_once=1, limit_s=LIMIT_S)[campaign.kind]
+    print(table({campaign.kind: found}))
+    return found
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_repeated_when_processes_are_killed_at_random(
+    tmp_path: Path,
+) -> None:
+    states = ("a waiting handoff", "an encrypted store", "retries")
+    found = figures_of(Campaign("random", "", 11, kills=6, scenarios=states), tmp_path)
+    assert found.broken() == {}
+    assert found.kills == 6
+    assert found.share_in_a_step >= ENOUGH_IN_A_STEP
+    assert found.acknowledged > 0
+
+
+@at_system_calls
+def test_nothing_is_lost_when_the_process_is_killed_at_writes_and_fsyncs(tmp_path: Path) -> None:
+    found = figures_of(
+        Campaign("sweep", "", 11, scenario="a pending approval", first=51, stride=83), tmp_path
+    )
+    assert found.broken() == {}
+    assert found.kills >= 4
+    assert all(place.split(" ")[0] in shim.CHANGES for place in found.kills_by_place)
+
+
+@at_system_calls
+def test_nothing_acknowledged_is_lost_when_the_power_is_cut(tmp_path: Path) -> None:
+    found = figures_of(Campaign("power", "", 11, scenario="a pending approval", stride=37), tmp_path)
+    assert found.broken() == {}
+    assert found.power_cuts >= 3
 
 
 def test_the_harness_sees_when_started_steps_are_forgotten(tmp_path: Path) -> None:
-    figures = kill_often(4, seed=11, folder=tmp_path, forget=True)
-    print(figures.text())
-    assert not figures.is_good
+    states = ("plain steps",)
+    mutation: Mutation = "forgets starts"
+    found = figures_of(Campaign("random", "", 11, kills=4, scenarios=states, mutation=mutation), tmp_path)
+    assert found.repeated
+
+
+@at_system_calls
+def test_the_harness_sees_when_the_state_is_not_brought_to_disk(tmp_path: Path) -> None:
+    found = figures_of(
+        Campaign("power", "", 11, scenario="a waiting handoff", stride=7, mutation="skips fsync"), tmp_path
+    )
+    assert found.lost
