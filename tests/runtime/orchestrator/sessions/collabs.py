@@ -27,7 +27,7 @@ COLLAB_ID = "b0000000-0000-4000-8000-000000000000"
 
 def role_id(name: str) -> str:
     """The id of the role called `name`."""
-    return step_id(f"role{name}")
+    return step_id(name)
 
 
 def participant(name: str, role: str = "worker", **members: object) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def session_events(root: Path, view: RunView) -> list[dict[str, Any]]:
 def told(event: Mapping[str, Any], names: Mapping[str, str]) -> str:
     """An event of a session in a few words: what, whose turn, which step, what came of it."""
     payload = event["payload"]
-    words = [event["event_type"].removeprefix("MAP")]
+    words = [event["event_type"]]
     if "turn_number" in payload:
         duty = "" if payload["duty"] == "do" else f" {payload['duty']}"
         words.append(
