@@ -18,6 +18,7 @@ from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import Event, Stamper, external_integration
 from mplp_runtime.psg.files import FILE, drift_between, file_data
 from mplp_runtime.psg.graph import Graph
+from mplp_runtime.psg.mentions import StepTexts, file_edges
 from mplp_runtime.rules.validators import without_lone_surrogates
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Json, Transaction, ValueStateLayer
@@ -88,18 +89,27 @@ def file_update_event(
 
 
 class FileIngest:
-    """Takes file events in: log, file node and graph_update become durable together.
+    """Takes file events in: log, file node, the edges of the steps that name the file, and graph_update.
+
+    All of it becomes durable together.
 
     With a `root`, absolute paths below it are understood as well.
     """
 
     def __init__(
-        self, store: ValueStateLayer, bus: EventBus, graph: Graph, *, root: PurePath | None = None
+        self,
+        store: ValueStateLayer,
+        bus: EventBus,
+        graph: Graph,
+        *,
+        root: PurePath | None = None,
+        steps: StepTexts | None = None,
     ) -> None:
         self._store = store
         self._root = root
         self._bus = bus
         self._graph = graph
+        self._steps = steps or StepTexts()
 
     async def ingest(
         self, envelope: Mapping[str, Json], *, streams: tuple[str, ...] = ("project",)
@@ -123,6 +133,7 @@ class FileIngest:
         """The same as part of a transaction of the caller's."""
         if envelope.get("event_type") != "file_update":
             raise EventRejected(f"{envelope.get('event_type')!r} is no file update.")
+        self._steps.begin(transaction)
         lamports = [self._bus.record(transaction, stream, envelope) for stream in streams]
         payload = envelope["payload"]
         path = inside(payload["file_path"], self._root)
@@ -135,8 +146,13 @@ class FileIngest:
             lamports += self._forget(transaction, path, streams)
         else:
             data = file_data(envelope, before.data if before else None)
-            if self._graph.put(transaction, FILE, path, data, stream=streams[0]):
+            lacking, outdated = file_edges(transaction, self._steps, path)
+            if self._graph.put(transaction, FILE, path, data, edges=lacking, stream=streams[0]):
                 lamports.append(transaction.lamport())
+            for edge in outdated:
+                self._graph.disconnect(transaction, edge, stream=streams[0])
+                lamports.append(transaction.lamport())
+        self._steps.end(transaction)
         return Ingested(tuple(lamports), drift, streams)
 
     def _forget(self, transaction: Transaction, path: str, streams: tuple[str, ...]) -> list[int]:

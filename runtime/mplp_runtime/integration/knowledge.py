@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from mplp_runtime.integration.coalescing import FINAL
 from mplp_runtime.psg.graph import Graph
+from mplp_runtime.psg.mentions import commit_edges
 from mplp_runtime.vsl.interface import Json, Reading, Transaction
 
 COMMIT = "Commit"
@@ -43,7 +44,17 @@ def learn(
     is_late = known.get("status") in FINAL and news.get("status") not in FINAL
     data = {**news, **known} if is_late else {**known, **news, "lamport": lamport}
     word = f"{_WORDS[type_]}_{'created' if before is None else 'updated'}"
-    graph.put(transaction, type_, id_, data, stream=stream, source_module="integration", event_type=word)
+    edges = commit_edges(transaction, (type_, id_), data.get("commit_message")) if type_ == COMMIT else ()
+    graph.put(
+        transaction,
+        type_,
+        id_,
+        data,
+        edges=edges,
+        stream=stream,
+        source_module="integration",
+        event_type=word,
+    )
 
 
 def node_of(envelope: Mapping[str, Json]) -> tuple[str, str]:

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mplp_runtime.psg.files import FILE
-from mplp_runtime.vsl.interface import Json, Node, Reading
+from mplp_runtime.psg.mentions import path_pattern, texts_of
+from mplp_runtime.vsl.interface import Node, Reading
 
 _OWNERS = frozenset({"Plan", "Trace"})
 
@@ -61,18 +61,7 @@ def _dependents(reading: Reading, type: str, id: str) -> Iterator[tuple[str, str
         if isinstance(plan_id, str):
             yield "Plan", plan_id
     if type == FILE:
-        named = re.compile(rf"(?<![\w./-]){re.escape(id)}(?![\w/-])")
+        named = path_pattern(id)
         for node in reading.nodes("Step"):
-            if any(named.search(text) for text in _texts(node.data)):
+            if any(named.search(text) for text in texts_of(dict(node.data))):
                 yield "Step", node.id
-
-
-def _texts(value: Json) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for member in value.values():
-            yield from _texts(member)
-    elif isinstance(value, list):
-        for entry in value:
-            yield from _texts(entry)

@@ -12,8 +12,9 @@ import pytest
 from mplp_runtime.errors import EventRejected, PathOutsideProject
 from mplp_runtime.events.families import event_core
 from mplp_runtime.integration.files import FileIngest, file_update_event
+from mplp_runtime.psg import mentions
 from mplp_runtime.psg.files import file_nodes
-from mplp_runtime.vsl.interface import ValueStateLayer
+from mplp_runtime.vsl.interface import Reading, ValueStateLayer
 from tests.runtime.official import needs_official, official_errors
 from tests.runtime.samples import bus_of, graph_of, stamper
 
@@ -166,3 +167,112 @@ async def test_a_run_under_way_gets_the_event_too(store: ValueStateLayer) -> Non
     await taking.files.ingest(envelope, streams=("project", "run"))
     [stored] = store.read(lambda reading: reading.events("run"))
     assert stored.event["event_id"] == envelope["event_id"]
+
+
+def plan_with(*texts: str) -> dict[str, Any]:
+    steps = [
+        {"step_id": f"s{number}", "description": text, "status": "pending"}
+        for number, text in enumerate(texts)
+    ]
+    return {"plan_id": "p", "title": "Release", "status": "approved", "steps": steps}
+
+
+async def put_plan(taking: Taking, *texts: str) -> None:
+    await taking.store.transact(lambda transaction: taking.graph.put_plan(transaction, plan_with(*texts)))
+
+
+def steps_of(taking: Taking, path: str) -> list[str]:
+    return [node.id for node in taking.graph.neighbours("File", path, kind="file", direction="in")]
+
+
+async def test_a_change_of_a_file_reaches_the_steps_that_name_it(store: ValueStateLayer) -> None:
+    taking = Taking(store)
+    await put_plan(taking, "Format src/a.py.", "Test everything", "Look at src/a.pyc and lib/src/a.py")
+    await taking.event("src/a.py")
+    assert steps_of(taking, "src/a.py") == ["s0"]
+    assert [each.id for each in taking.graph.neighbours("Step", "s0", kind="file")] == ["src/a.py"]
+    (update,) = [
+        stored.event
+        for stored in store.read(lambda reading: reading.events("project"))
+        if stored.event["event_type"] == "file_created"
+    ]
+    assert (update["update_kind"], update["node_delta"], update["edge_delta"]) == ("bulk", 1, 1)
+    await taking.event("src/a.py")
+    assert taking.types().count("file_updated") == 1, "known edges are not added again"
+    assert taking.graph.dangling() == []
+
+
+async def test_a_step_that_no_longer_names_a_file_is_not_touched_by_it(store: ValueStateLayer) -> None:
+    taking = Taking(store)
+    await put_plan(taking, "Format a.py", "Test a.py")
+    await taking.event("a.py")
+    await put_plan(taking, "Format b.py", "Test a.py")
+    await taking.event("a.py")
+    assert steps_of(taking, "a.py") == ["s1"]
+    await taking.event("b.py", "renamed", previous_path="a.py")
+    assert (steps_of(taking, "a.py"), steps_of(taking, "b.py")) == ([], ["s0"])
+
+
+async def test_steps_that_another_process_changed_in_between_are_seen(store: ValueStateLayer) -> None:
+    taking, other = Taking(store), Taking(store)
+    await put_plan(taking, "Format a.py")
+    await taking.event("a.py")
+    await put_plan(other, "Format a.py", "Test a.py")
+    await taking.event("a.py", content_hash="sha256:2")
+    assert steps_of(taking, "a.py") == ["s0", "s1"]
+
+
+async def test_steps_are_not_read_again_between_events_of_files(
+    store: ValueStateLayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taking = Taking(store)
+    await put_plan(taking, "Format a.py", "Test b.py")
+    reads: list[Reading] = []
+    step_texts = mentions.step_texts
+
+    def counted(reading: Reading) -> dict[str, str]:
+        reads.append(reading)
+        return step_texts(reading)
+
+    monkeypatch.setattr(mentions, "step_texts", counted)
+    for path in ("a.py", "b.py", "a.py", "c.py"):
+        await taking.event(path)
+    assert len(reads) == 1
+    await put_plan(taking, "Format a.py", "Test c.py")
+    await taking.event("c.py", content_hash="sha256:2")
+    assert (len(reads), steps_of(taking, "c.py")) == (2, ["s1"])
+
+
+async def test_work_that_was_undone_leaves_no_wrong_memory_of_steps(store: ValueStateLayer) -> None:
+    taking = Taking(store)
+    await put_plan(taking, "Format a.py")
+
+    def undone(transaction: Any) -> None:
+        envelope = file_update_event(
+            taking.bus.stamper, file_path="a.py", change_type="modified", source="mplp-lsp"
+        )
+        taking.files.ingest_in(transaction, envelope)
+        raise ValueError("undone")
+
+    with pytest.raises(ValueError, match="undone"):
+        await store.transact(undone)
+    # As many events as were undone: the clock stands where it would have stood.
+    await put_plan(taking, "Format a.py", "Test a.py")
+    await put_plan(taking, "Format a.py", "Test a.py", "Read a.py")
+    await taking.event("a.py")
+    assert steps_of(taking, "a.py") == ["s0", "s1", "s2"]
+
+
+async def test_of_very_many_steps_the_texts_are_read_now_and_then(store: ValueStateLayer) -> None:
+    taking, now_s = Taking(store), 0.0
+    texts = mentions.StepTexts(exact_up_to=1, pause_s=5.0, monotonic=lambda: now_s)
+    taking.files = FileIngest(store, taking.bus, taking.graph, steps=texts)
+    await put_plan(taking, "Format a.py", "Test b.py")
+    await taking.event("a.py", content_hash="sha256:1")
+    await put_plan(taking, "Format a.py", "Test a.py")
+    await taking.event("a.py", content_hash="sha256:2")
+    assert steps_of(taking, "a.py") == ["s0"]
+    await put_plan(taking, "Format a.py", "Test a.py!")
+    now_s = 5.0
+    await taking.event("a.py", content_hash="sha256:3")
+    assert steps_of(taking, "a.py") == ["s0", "s1"]

@@ -294,3 +294,21 @@ def test_the_error_log_shows_no_more_of_an_event_than_the_timelines_do(tmp_path:
     written = (tmp_path / ERROR_LOG).read_text()
     assert "geheim" not in written
     assert json.loads(written)["timestamp"] == log.newest[0]["timestamp"]
+
+
+async def test_a_commit_belongs_to_the_steps_that_its_message_names(store: ValueStateLayer) -> None:
+    step_id = "11111111-1111-4111-8111-111111111111"
+    bus = EventBus(store, clock=system_clock, new_id=new_uuid)
+    graph = Graph(store, bus, clock=system_clock, new_id=new_uuid)
+    plan = {"plan_id": "p", "title": "Release", "status": "approved"}
+    step = {"step_id": step_id, "description": "Fix it", "status": "pending"}
+    await store.transact(lambda transaction: graph.put_plan(transaction, {**plan, "steps": [step]}))
+    intake = intake_of(store)
+    unknown = "22222222-2222-4222-8222-222222222222"
+    message = f"Fix it\n\nStep: {step_id.upper()}\nSee {unknown}"
+    for _ in range(2):
+        intake.offer({**GIT_EVENT, "event_kind": "commit", "commit_message": message}, source="post-commit")
+        await intake.settle()
+    (commit,) = graph.neighbours("Step", step_id, kind="commit")
+    assert (commit.type, commit.data["commit_id"]) == ("Commit", "1a2b")
+    assert graph.dangling() == []
