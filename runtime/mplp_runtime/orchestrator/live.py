@@ -12,6 +12,7 @@ from mplp_runtime.errors import StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.attempt_table import EndedAttempt
 from mplp_runtime.orchestrator.run import RunLoop
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.sources import Clock, timestamp
@@ -70,10 +71,13 @@ class RunFiles:
             )
         self._unsubscribe = bus.follow(self._take)
 
-    def changed(self, attempts: list[records.Record]) -> None:
+    def changed(self, attempts: Sequence[records.Record | EndedAttempt]) -> None:
         """Says which attempts have moved on."""
         for attempt in attempts:
-            self._recorder.attempt(attempt, self._state.steps[attempt["step_id"]])
+            if isinstance(attempt, EndedAttempt):
+                self._recorder.ended(attempt.step["step_id"], attempt.number, attempt)
+            else:
+                self._recorder.attempt(attempt, self._state.steps[attempt["step_id"]])
         if self._writer is not None:
             self._writer.changed()
 

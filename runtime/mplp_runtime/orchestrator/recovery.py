@@ -140,4 +140,4 @@ def end_leftovers(attempt: Record) -> int:
 
 
 def _under_way(state: RunState) -> list[Record]:
-    return [attempt for attempt in state.attempts.values() if attempt["step_status"] == "in_progress"]
+    return state.attempts.under_way()

@@ -242,7 +242,7 @@ class RunLoop:
 
     async def _finish(self) -> None:
         state = self._state
-        for attempt in [each for each in state.attempts.values() if each["step_status"] == "in_progress"]:
+        for attempt in state.attempts.under_way():
             await self._attempts.settle(
                 attempt, Answer(False, "Its outcome is unknown: the process ended meanwhile.")
             )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import plan_value, with_statuses
+from mplp_runtime.orchestrator.attempt_table import AttemptTable, EndedAttempt
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import ScheduledStep, dependants, scheduled_steps
 from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView, SessionView, StepStatus, StepView
@@ -27,13 +28,13 @@ class RunState:
     plan: Mapping[str, Any]
     bindings: Mapping[str, Any]
     gates: frozenset[str] = frozenset()
-    attempts: dict[str, Record] = field(default_factory=dict)
+    attempts: AttemptTable = field(default_factory=AttemptTable)
     live_output: dict[str, str] = field(default_factory=dict)
     assigned: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Of a run of several participants: who may do each step, by their positions."""
     seen_lamport: int = 0
     error: str | None = None
-    moved: list[Record] = field(default_factory=list)
+    moved: list[Record | EndedAttempt] = field(default_factory=list)
     steps: Mapping[str, Mapping[str, Any]] = field(init=False)
     scheduled: tuple[ScheduledStep, ...] = field(init=False)
     positions: Mapping[str, int] = field(init=False)
@@ -72,12 +73,15 @@ class RunState:
 
     def status_of(self, step_id: str) -> StepStatus:
         """The step's status in this run, in the protocol's words."""
-        if self.is_declined(step_id) or self.is_skipped(step_id):
+        # Asked about every step of a large run, of which hardly any is declined or skipped.
+        run = self.run
+        if (run.get("declined") and self.is_declined(step_id)) or (
+            run.get("skipped") and self.is_skipped(step_id)
+        ):
             return "skipped"
-        attempt = self.attempts.get(step_id)
-        if attempt is not None:
-            status: StepStatus = attempt["step_status"]
-            return status
+        status = self.attempts.step_status(step_id)
+        if status is not None:
+            return cast("StepStatus", status)
         if self.steps[step_id]["status"] in _DONE:
             return "completed" if self.steps[step_id]["status"] == "completed" else "skipped"
         if step_id in self._blocked or self.question_kind(step_id) is not None:
@@ -91,17 +95,21 @@ class RunState:
 
     def take_attempt(self, record: Record) -> None:
         """A newer record of an attempt at a step."""
-        known = self.attempts.get(record["step_id"])
-        if known is None or record["attempt"] >= known["attempt"]:
-            self.attempts[record["step_id"]] = record
-            self.moved.append(record)
+        step_id = record["step_id"]
+        known = self.attempts.number(step_id)
+        if record["attempt"] >= known:
+            # What a trace says of an attempt is settled when it ends; its step may still be tried once more.
+            is_settled = record["attempt"] == known and self.attempts.is_over(step_id)
+            kept = self.attempts.put(record, self.steps[step_id])
+            if not is_settled:
+                self.moved.append(kept)
             if record["step_status"] == "failed":
-                self._failed_attempts.add(record["step_id"])
+                self._failed_attempts.add(step_id)
             else:
-                self._failed_attempts.discard(record["step_id"])
-            self.forget([record["step_id"]])
+                self._failed_attempts.discard(step_id)
+            self._stale.add(step_id)
             if record["step_status"] != "in_progress":
-                self.live_output.pop(record["step_id"], None)
+                self.live_output.pop(step_id, None)
 
     def take_attempts(self, records: Iterable[Record]) -> None:
         """The same for several."""
@@ -206,11 +214,11 @@ class RunState:
 
     def _step_view(self, step_id: str) -> StepView:
         step = self.steps[step_id]
-        attempt = self.attempts.get(step_id, {})
-        error = attempt.get("error")
-        if self.is_declined(step_id):
+        attempt = self.attempts.get(step_id) or {}
+        error, run = attempt.get("error"), self.run
+        if run.get("declined") and self.is_declined(step_id):
             error = "A person said that this step shall not start."
-        if self.is_skipped(step_id):
+        if run.get("skipped") and self.is_skipped(step_id):
             error = f"Skipped: {self.run['skipped'][step_id]}"
         return StepView(
             step_id=step_id,

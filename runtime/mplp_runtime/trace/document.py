@@ -7,9 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from mplp_runtime.vsl.values import encoder
+
 PROTOCOL_VERSION = "1.0.0"
 SCHEMA_VERSION = "1.0.0"
 _READABLE_ITEMS = 200
+_one_line = encoder(ascii_only=False, spaced=True)
 
 
 class Line(Protocol):
@@ -69,7 +72,7 @@ def item_text(item: Mapping[str, Any], *, readable: bool) -> str:
     """One segment or event as it stands in the document."""
     if readable:
         return json.dumps(item, ensure_ascii=False, indent=2).replace("\n", "\n    ")
-    return json.dumps(item, ensure_ascii=False)
+    return _one_line(dict(item))
 
 
 def trace_text(head: Mapping[str, Any], segments: Iterable[Item], events: Iterable[Item]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from threading import Lock
 from typing import Any
 
 from mplp_runtime.events.embedded import embedded_event
-from mplp_runtime.trace.document import Item, TraceHead, item_text
+from mplp_runtime.trace.document import Item, Line, TraceHead, item_text
 from mplp_runtime.vsl.interface import StoredEvent
 
 EMBEDDED_EVENTS = 1_000
@@ -34,7 +34,9 @@ class TraceRecorder:
 
     def __init__(self, trace_id: str, *, embedded_limit: int = EMBEDDED_EVENTS) -> None:
         self._trace_id = trace_id
-        self._segments: dict[str, Item] = {}
+        self._segments: list[Item] = []
+        # Where those stand that may still change.
+        self._open: dict[object, int] = {}
         self._first_limit = min(_FIRST_EVENTS, embedded_limit)
         # Events come on the thread that commits, and the document is made on another.
         self._lock = Lock()
@@ -47,11 +49,28 @@ class TraceRecorder:
 
     def segment(self, segment: Mapping[str, Any]) -> None:
         """Adds a segment, or moves one forward that is there already (same `segment_id`, same place)."""
-        self._segments[segment["segment_id"]] = dict(segment)
+        self._put(segment["segment_id"], dict(segment), is_over=False)
 
     def attempt(self, attempt: Mapping[str, Any], step: Mapping[str, Any]) -> None:
-        """The same for a stored record of an attempt and its step; the segment is made when it is written."""
-        self._segments[attempt["segment_id"]] = _AttemptLine(attempt, step)
+        """The same for a stored record of an attempt and its step; the segment is made when it is written.
+
+        An attempt that has ended is told once.
+        """
+        key = (step["step_id"], attempt["attempt"])
+        self._put(key, _AttemptLine(attempt, step), is_over=attempt["segment_status"] != "running")
+
+    def ended(self, step_id: str, number: int, line: Line) -> None:
+        """The same for an attempt that has ended and knows its own text."""
+        self._put((step_id, number), line, is_over=True)
+
+    def _put(self, key: object, item: Item, *, is_over: bool) -> None:
+        place = self._open.pop(key, None) if is_over else self._open.get(key)
+        if place is not None:
+            self._segments[place] = item
+            return
+        if not is_over:
+            self._open[key] = len(self._segments)
+        self._segments.append(item)
 
     def event(self, stored: StoredEvent) -> None:
         """Takes one event of the run's stream, in the order of the log."""
@@ -81,7 +100,7 @@ class TraceRecorder:
         attributes = document["root_span"]["attributes"]
         attributes["events_total"] = total
         attributes["events_left_to_timeline"] = total - len(events)
-        return document, list(self._segments.values()), events
+        return document, list(self._segments), events
 
 
 class _AttemptLine:

@@ -48,26 +48,26 @@ class StoreLimits:
     file_bytes: int | None = None
 
 
-def _encoder() -> Callable[[Json], str]:
-    """Writes JSON as compact ASCII; raises TypeError, ValueError or RecursionError for what is none.
+def encoder(*, ascii_only: bool = True, spaced: bool = False) -> Callable[[Json], str]:
+    """Writes JSON on one line; raises TypeError, ValueError or RecursionError for what is none.
 
-    Escapes keep the text ASCII: a lone surrogate in a tool's output has no UTF-8 form and could not be
-    written. The encoder in C is made once, because `JSONEncoder.encode` makes one at each call, which costs
-    as much as most values do.
+    `spaced` puts a blank behind commas and colons. The encoder in C is made once, because
+    `JSONEncoder.encode` makes one at each call, which costs as much as most values do.
     """
-    plain = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    comma, colon = (", ", ": ") if spaced else (",", ":")
+    plain = json.JSONEncoder(ensure_ascii=ascii_only, allow_nan=False, separators=(comma, colon))
     make = getattr(json.encoder, "c_make_encoder", None)
     if make is None:
         return plain.encode
+    quoted = json.encoder.encode_basestring_ascii if ascii_only else json.encoder.encode_basestring
     # Without a memory of what is being written: what holds itself meets the recursion limit instead.
-    in_c = make(
-        None, plain.default, json.encoder.encode_basestring_ascii, None, ":", ",", False, False, False
-    )
+    in_c = make(None, plain.default, quoted, None, colon, comma, False, False, False)
     return lambda value: "".join(in_c(value, 0))
 
 
-compact = _encoder()
-"""A value in the form that is stored."""
+compact = encoder()
+"""A value in the form that is stored. ASCII, because a lone surrogate in a tool's output has no UTF-8 form
+and could not be written otherwise."""
 
 
 def encoded(value: Json, limits: StoreLimits) -> str:

@@ -1,0 +1,149 @@
+"""The newest attempt at each step of a run, in little room: a run of 100,000 steps keeps as many of them.
+
+What goes on is a record as it is stored. What has ended is read seldom and changes no more: it is kept as one
+text of what is its own, beside what it has in common with thousands of others, which is there once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, TypeVar, overload
+
+from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.trace.document import item_text
+from mplp_runtime.trace.recorder import segment_of
+from mplp_runtime.vsl.values import compact, decoded
+
+_COMMON = frozenset(
+    {
+        "run_id",
+        "attempt",
+        "action",
+        "status",
+        "step_status",
+        "segment_status",
+        "simulated",
+        "exit_code",
+        "output_in_tail",
+        "answered_by",
+        "interrupted",
+    }
+)
+"""Members with few values, all of them words, numbers or truth values."""
+
+T = TypeVar("T")
+_Form = tuple[dict[str, Any], tuple[str, ...]]
+"""What many attempts have in common, and the names of what each has of its own."""
+
+
+class EndedAttempt:
+    """An attempt that is over; in a trace it is a line that knows its own text."""
+
+    __slots__ = ("_form", "_own", "step")
+
+    def __init__(self, form: _Form, own: str, step: Mapping[str, Any]) -> None:
+        self._form = form
+        self._own = own
+        self.step = step
+
+    @property
+    def number(self) -> int:
+        """Which attempt at its step it was, from 1."""
+        number: int = self._form[0]["attempt"]
+        return number
+
+    @property
+    def step_status(self) -> str:
+        """The status that it left its step in."""
+        status: str = self._form[0]["step_status"]
+        return status
+
+    def record(self) -> Record:
+        """The attempt as it is stored; the caller's own."""
+        common, names = self._form
+        own = zip(names, decoded(self._own), strict=True)
+        return {"step_id": self.step["step_id"], **common, **dict(own)}
+
+    def text(self, *, readable: bool) -> str:
+        """The attempt's segment as it stands in a trace document."""
+        return item_text(segment_of(self.record(), self.step), readable=readable)
+
+
+class AttemptTable(MutableMapping[str, Record]):
+    """By the ids of steps. A record that is read here may be a copy: what changes is put in again."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Record | EndedAttempt] = {}
+        self._forms: dict[object, _Form] = {}
+
+    def put(self, record: Record, step: Mapping[str, Any]) -> Record | EndedAttempt:
+        """Keeps an attempt at `step`; returns what is kept of it."""
+        kept: Record | EndedAttempt = record
+        if record["status"] != "running":
+            kept = self._ended(record, step)
+        self._kept[record["step_id"]] = kept
+        return kept
+
+    def number(self, step_id: str) -> int:
+        """The number of the newest attempt at a step; 0 where there was none."""
+        kept = self._kept.get(step_id)
+        if kept is None:
+            return 0
+        number: int = kept.number if isinstance(kept, EndedAttempt) else kept["attempt"]
+        return number
+
+    def is_over(self, step_id: str) -> bool:
+        """Whether the newest attempt at a step has ended."""
+        return isinstance(self._kept.get(step_id), EndedAttempt)
+
+    def step_status(self, step_id: str) -> str | None:
+        """The status of a step by its newest attempt; None where there was none."""
+        kept = self._kept.get(step_id)
+        if kept is None:
+            return None
+        return kept.step_status if isinstance(kept, EndedAttempt) else str(kept["step_status"])
+
+    def under_way(self) -> list[Record]:
+        """Attempts that have not ended."""
+        return [
+            kept
+            for kept in self._kept.values()
+            if not isinstance(kept, EndedAttempt) and kept["step_status"] == "in_progress"
+        ]
+
+    def __getitem__(self, step_id: str) -> Record:
+        kept = self._kept[step_id]
+        return kept.record() if isinstance(kept, EndedAttempt) else kept
+
+    @overload
+    def get(self, step_id: str, /) -> Record | None: ...
+    @overload
+    def get(self, step_id: str, /, default: Record | T) -> Record | T: ...
+    def get(self, step_id: str, /, default: Any = None) -> Any:
+        kept = self._kept.get(step_id)
+        if kept is None:
+            return default
+        return kept.record() if isinstance(kept, EndedAttempt) else kept
+
+    def __setitem__(self, step_id: str, record: Record) -> None:
+        self._kept[step_id] = record
+
+    def __delitem__(self, step_id: str) -> None:
+        del self._kept[step_id]
+
+    def __contains__(self, step_id: object) -> bool:
+        return step_id in self._kept
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def _ended(self, record: Record, step: Mapping[str, Any]) -> EndedAttempt:
+        common = {name: value for name, value in record.items() if name in _COMMON}
+        names = tuple(name for name in record if name not in _COMMON and name != "step_id")
+        # The kinds of values count too: in Python 0 is False.
+        key = (*common.items(), *map(type, common.values()), names)
+        form = self._forms.setdefault(key, (common, names))
+        return EndedAttempt(form, compact([record[name] for name in names]), step)
