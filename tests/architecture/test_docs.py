@@ -29,15 +29,3 @@ def test_links_inside_the_docs_lead_somewhere() -> None:
     for page in [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]:
         for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
-
-
-def test_the_table_of_the_seeds_names_files_that_exist() -> None:
-    rows = [
-        line.split("|")
-        for line in (ROOT / "docs" / "seeds.md").read_text(encoding="utf-8").splitlines()
-        if line.startswith("| ") and not line.startswith("| Section")
-    ]
-    assert len(rows) > 40
-    for _, section, _, *places in rows:
-        for place in re.findall(r"`([^`]+)`", "|".join(places)):
-            assert (ROOT / place).exists(), f"{section.strip()} names {place}"

@@ -122,7 +122,14 @@ def test_the_version_can_be_read_by_people_and_programs(tmp_path: Path) -> None:
     from mplp_lsp.version import VERSION, declaration
 
     assert mplp(tmp_path, "--version").out == f"mplp-lsp {VERSION}\n"
-    assert json.loads(mplp(tmp_path, "--version", "--json").out) == declaration()
+    told = json.loads(mplp(tmp_path, "--version", "--json").out)
+    assert told == declaration()
+    assert told == {
+        "runtime_name": "mplp-lsp",
+        "runtime_version": VERSION,
+        "supported_protocol_versions": ["1.0.0"],
+        "supported_profiles": ["SA", "MAP"],
+    }
 
 
 def test_unknown_words_and_bare_options_are_mistakes_of_usage(tmp_path: Path) -> None:
