@@ -8,7 +8,6 @@ stands. What is believed is proven by counting; wherever a count is off the elem
 from __future__ import annotations
 
 import re
-from operator import methodcaller
 
 from mplp_lsp.text.elements import Element
 from mplp_lsp.text.json_scan import DEPTH_LIMIT, SoundScanner
@@ -34,8 +33,7 @@ def read_alike(
     head, *parts = body.split("{")
     count = len(parts)
     # Where each `{` belongs to a joint, no object stands in another, and no joint in a string.
-    ends = methodcaller("endswith", joint[:-1])
-    if head or count < LEAST_ELEMENTS or sum(map(ends, parts)) != count - 1:
+    if head or count < LEAST_ELEMENTS or body.count(joint) != count - 1:
         return -1
     try:
         values, _ = scanner.scan_alike(f"[{body}]", 0)

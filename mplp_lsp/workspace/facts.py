@@ -12,7 +12,7 @@ from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.blocks import Blocks, by_block, changed_blocks
 from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_runtime.rules.entry_facts import entry_facts, entry_lists
-from mplp_runtime.rules.facts import document_facts, step_facts
+from mplp_runtime.rules.facts import document_facts, many_step_facts, step_facts
 from mplp_runtime.rules.graph_changes import Window, remember_window, window_between
 from mplp_runtime.rules.world import DocumentFacts, EntryFacts, StepFacts
 
@@ -135,7 +135,12 @@ def _steps(tree: Tree, lineage: dict[str, object]) -> _Steps:
 
 
 def _steps_of_block(block: Block[Element]) -> _Steps:
-    facts = block.cache.get(_STEP)
-    if not isinstance(facts, tuple):
-        facts = block.cache[_STEP] = tuple([step_facts_of(element) for element in block.elements])
+    known = block.cache.get(_STEP)
+    if isinstance(known, tuple):
+        return known
+    elements = block.elements
+    fresh = [element for element in elements if not isinstance(element.facts, StepFacts)]
+    for element, made in zip(fresh, many_step_facts([element.value for element in fresh]), strict=True):
+        element.facts = made
+    facts = block.cache[_STEP] = tuple([step_facts_of(element) for element in elements])
     return facts

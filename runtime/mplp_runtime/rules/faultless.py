@@ -13,8 +13,10 @@ from functools import cache
 from typing import Any
 
 import mplp_schemas
+from mplp_runtime.rules import shape
 from mplp_runtime.rules.advice import needs_role
 from mplp_runtime.rules.contradictions import may_contradict_itself
+from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.invariants import plain_rules_of_entries
 from mplp_runtime.rules.schema import entry_references
 from mplp_runtime.rules.sense import texts_of_entries
@@ -59,17 +61,36 @@ def _strict_schema(kind: str, field: str, schema: str) -> _Schema | None:
     rules = plain_rules_of_entries(kind, field)
     if rules is None or may_contradict_itself(kind, field):
         return None
-    parts: list[_Schema] = [{"$ref": reference} for reference in entry_references(schema, field)]
+    # One look at each member: what the schema of the entry asks for already is not asked again.
+    entry: Pointer = (field, shape.ANY_INDEX)
+    known = frozenset(shape.required_properties(schema, entry))
+    members: dict[str, list[_Schema]] = {}
+    required: set[str] = set()
     for key, rule, may_lack in rules:
         asked = _asked_by(rule)
         if asked is None:
             return None
-        parts.append({"properties": {key: asked}, **({} if may_lack else {"required": [key]})})
-    texts = dict.fromkeys(texts_of_entries(field), _SAYS_SOMETHING)
-    parts.append({"type": "object", "properties": texts})
+        if not (asked is _ID and _is_id_already(schema, (*entry, key))):
+            members.setdefault(key, []).append(asked)
+        if not may_lack:
+            required.add(key)
+    for key in texts_of_entries(field):
+        members.setdefault(key, []).append(_SAYS_SOMETHING)
     if needs_role(kind, field):
-        parts.append({"required": ["agent_role"]})
-    return {"allOf": parts}
+        required.add("agent_role")
+    beyond: dict[str, Any] = {"type": "object", "properties": {key: _both(of) for key, of in members.items()}}
+    if required - known:
+        beyond["required"] = sorted(required - known)
+    return {"allOf": [*({"$ref": reference} for reference in entry_references(schema, field)), beyond]}
+
+
+def _both(parts: Sequence[_Schema]) -> _Schema:
+    return parts[0] if len(parts) == 1 else {"allOf": list(parts)}
+
+
+def _is_id_already(schema: str, pointer: Pointer) -> bool:
+    """Whether the schema of documents takes ids only at `pointer`."""
+    return any(node.schema.get("$id") == _ID["$ref"] for node in shape.nodes_at(schema, pointer))
 
 
 def _asked_by(rule: str) -> _Schema | None:
