@@ -36,6 +36,7 @@ MOST_REMEMBERED_CHARACTERS = 16_000_000
 MOST_KNOWN_FOLDERS = 4_096
 LONGEST_CLOSE_S = 5.0
 """How long `shutdown` waits for what is still to be recorded; on a busy machine git alone takes a second."""
+LONGEST_LOOK_S = 60.0
 NOTED_AT_ONCE = 50
 LOOKED_AT_ONCE = 500
 SENT_AT_ONCE = 200
@@ -134,6 +135,11 @@ class FileEvents:
     def _seen_in(self, path: Path) -> list[Path]:
         inside = self._seen.below(path) if path not in self._seen else []
         return inside or [path]
+
+    async def until_looked(self) -> None:
+        """Returns when all files that were named have been looked at, or after a while."""
+        if self._looking is not None:
+            await asyncio.wait([self._looking], timeout=LONGEST_LOOK_S)
 
     async def close(self) -> None:
         """Sends what is pending."""

@@ -47,6 +47,8 @@ class Watching:
         self._impatient: set[Path] = set()
         self._foreign: dict[Path, ForeignFiles] = {}
         self._cut: set[Path] = set()
+        # Whether the project is to be scanned once more after the scan that is under way.
+        self._rescans: dict[Path, bool] = {}
         self._task: asyncio.Task[object] | None = None
 
     def start(self) -> None:
@@ -166,6 +168,26 @@ class Watching:
             self._impatient.add(root)
             self._desk.analyst.release()
 
+    def _rescan(self, root: Path) -> None:
+        """Soon; however often it is asked for, one scan is under way and one more to come, at most."""
+        if root in self._rescans:
+            self._rescans[root] = True
+            return
+        self._rescans[root] = False
+        self._desk.session.spawn(self._scan_again(root), f"scanning {root}")
+
+    async def _scan_again(self, root: Path) -> None:
+        is_wanted = True
+        try:
+            while is_wanted and not self._desk.is_closed:
+                # What the scan lists counts as seen before; what is new must have been told by then.
+                await self._desk.file_events.until_looked()
+                self._rescans[root] = False
+                await self.scan(root)
+                is_wanted = self._rescans[root]
+        finally:
+            del self._rescans[root]
+
     def told(self, paths: Iterator[Path]) -> None:
         """The client or our watcher names files: a build or a checkout may change thousands at once."""
         first = list(islice(paths, TAKEN_AT_ONCE))
@@ -260,10 +282,17 @@ class Watching:
     def _seen(self, root: Path, batch: Batch) -> None:
         if self._desk.is_closed:
             return
+        paths = iter(sorted(batch.paths, key=str))
         if batch.must_rescan:
-            self._desk.session.spawn(self.scan(root), f"scanning {root}")
-            return
-        self.told(iter(sorted(batch.paths, key=str)))
+            self._desk.session.spawn(self._take_flood(root, paths), "taking notice of a flood of files")
+        else:
+            self.told(paths)
+
+    async def _take_flood(self, root: Path, paths: Iterator[Path]) -> None:
+        """Each file is told by name, and then all are compared: some of a flood may have been lost."""
+        await self._take_rest(paths)
+        if not self._desk.is_closed:
+            self._rescan(root)
 
 
 def stretch_of(reads: Iterator[Read]) -> tuple[list[Read], bool]:

@@ -18,7 +18,7 @@ _ROOT_GONE_PAUSE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What was seen together. With `must_rescan` the paths are not the whole story: compare every file."""
+    """What was seen together. With `must_rescan` the paths may not be the whole story: compare every file."""
 
     root: Path
     paths: frozenset[Path] = frozenset()
@@ -40,12 +40,14 @@ class Watcher:
         *,
         debounce_ms: int = 200,
         rescan_above: int = 2_000,
+        most_told: int = 20_000,
         recheck_every_s: float = 300.0,
     ) -> None:
         self.root = root
         self._on_batch = on_batch
         self._debounce_ms = debounce_ms
         self._rescan_above = rescan_above
+        self._most_told = most_told
         self._recheck_every_s = recheck_every_s
         self._files = FileSet(root)
         self._stopping = threading.Event()
@@ -112,11 +114,12 @@ class Watcher:
         )
         for seen in batches:
             paths = self._files.counting({Path(path) for _, path in seen})
-            if not seen or len(paths) > self._rescan_above:
-                # After a while without news too: the kernel may have dropped events, and does not tell us.
-                self._tell(Batch(self.root, must_rescan=True))
-            elif paths:
-                self._tell(Batch(self.root, frozenset(paths)))
+            # After a while without news, or with very many: the kernel may have dropped events, and does not
+            # tell us.
+            must_rescan = not seen or len(paths) > self._rescan_above
+            told = paths if len(paths) <= self._most_told else ()
+            if told or must_rescan:
+                self._tell(Batch(self.root, frozenset(told), must_rescan))
             # A folder that was deleted and made again is another one, which nobody watches yet.
             has_lost_one = any(path in known and change != Change.modified for change, path in seen)
             if has_lost_one or any(folder_appeared(path, known) for path in paths):

@@ -86,9 +86,22 @@ def test_files_in_a_folder_that_appears_later_are_seen(watching: Callable[..., t
     seen.wait_for(lambda batch: root / "new/b.plan.json" in batch.paths or batch.must_rescan)
 
 
-def test_a_flood_becomes_one_rescan(watching: Callable[..., tuple[Path, Seen]]) -> None:
-    root, seen = watching(rescan_above=20)
-    for number in range(200):
+def test_a_flood_is_told_file_by_file_and_asks_for_a_rescan(
+    watching: Callable[..., tuple[Path, Seen]],
+) -> None:
+    root, seen = watching(rescan_above=1)
+    files = {root / f"{number}.json" for number in range(200)}
+    for file in files:
+        file.write_text("{}")
+    seen.wait_for(lambda batch: batch.must_rescan and len(batch.paths) > 1)
+    seen.wait_for(lambda _: files <= seen.paths)
+
+
+def test_a_flood_that_is_too_large_to_be_told_becomes_a_rescan(
+    watching: Callable[..., tuple[Path, Seen]],
+) -> None:
+    root, seen = watching(rescan_above=0, most_told=0)
+    for number in range(20):
         (root / f"{number}.json").write_text("{}")
     batch = seen.wait_for(lambda batch: batch.must_rescan)
     assert not batch.paths
