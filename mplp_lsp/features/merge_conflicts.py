@@ -16,11 +16,12 @@ from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 
 _MARKER = "<<<<<<<"
-_NEW_LINE = r"(?:\r\n|\n|\r)"
+# One way only to read each line end: with two, half a conflict of fifty lines would take for ever.
+_NEW_LINE = r"(?:\r\n|\n|\r(?!\n))"
 # Lines up to the next marker, whichever it is: an unfinished conflict ends there, too.
 _LINES = rf"(?:(?!(?:<{{7}}|={{7}}|>{{7}}|\|{{7}})(?![<=>|]))[^\r\n]*{_NEW_LINE})*?"
 _CONFLICT = re.compile(
-    rf"^<{{7}}(?!<)(?P<this_name>[^\r\n]*){_NEW_LINE}(?P<this>{_LINES})"
+    rf"(?:^|(?<=\r))<{{7}}(?!<)(?P<this_name>[^\r\n]*){_NEW_LINE}(?P<this>{_LINES})"
     rf"(?:\|{{7}}(?!\|)[^\r\n]*{_NEW_LINE}{_LINES})?"
     rf"={{7}}(?!=)[^\r\n]*{_NEW_LINE}(?P<other>{_LINES})"
     rf">{{7}}(?!>)(?P<other_name>[^\r\n]*)(?:{_NEW_LINE}|\Z)",

@@ -44,7 +44,7 @@ def outcomes(text: str, name: str = "a.plan.json", client: ClientView = CLIENT) 
 
 
 @pytest.mark.parametrize("form", [CONFLICT, WITH_BASE])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_title_that_both_changed_is_kept_from_one_side_and_never_from_both(form: str, end: str) -> None:
     conflict = form.format(this='  "title": "A",\n', other='  "title": "B",\n')
     text = "{\n" + conflict.replace("HEAD", "HE$0AD") + '  "objective": "o"\n}\n'
@@ -125,3 +125,9 @@ def test_an_edit_that_is_asked_for_later_is_the_same() -> None:
 )
 def test_half_a_conflict_has_no_sides_to_keep(text: str) -> None:
     assert outcomes(text) == {}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_long_half_conflict_does_not_stop_the_server(end: str) -> None:
+    text = "{\n<<<<<<< HEAD\n" + '  "title": "A",\n' * 2_000 + '  "objective": "$0"\n}\n'
+    assert outcomes(text.replace("\n", end)) == {}
