@@ -17,7 +17,7 @@ from mplp_runtime.rules.findings import Finding, Severity
 from mplp_runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from mplp_runtime.runtime import Runtime
+    from mplp_runtime.library import ProgramInterface
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class LoadedPlan:
         return tuple(found.message for found in self.findings if found.severity == Severity.ERROR)
 
 
-def load_plan(runtime: Runtime, path: Path) -> LoadedPlan:
+def load_plan(runtime: ProgramInterface, path: Path) -> LoadedPlan:
     """Reads and checks one plan. Raises MplpError, and PlanInvalid for what is no JSON object."""
     world = read_documents(
         runtime.root,
@@ -63,7 +63,7 @@ def load_plan(runtime: Runtime, path: Path) -> LoadedPlan:
     return LoadedPlan(path, text, document, tuple(check("plan", document, facts, world)), world)
 
 
-def _sound_settings(runtime: Runtime) -> Settings | None:
+def _sound_settings(runtime: ProgramInterface) -> Settings | None:
     try:
         return runtime.settings()
     except SettingsInvalid:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 from mplp_runtime.ael.handlers import Handler, Handlers
 from mplp_runtime.approvals import Approvals
@@ -15,21 +15,18 @@ from mplp_runtime.drift.check import DriftCheck
 from mplp_runtime.errors import SettingsInvalid
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
-from mplp_runtime.following import Answerer, answered, changes, record_of
 from mplp_runtime.integration.intake import Intake
 from mplp_runtime.lazy_store import LazyStore
 from mplp_runtime.learning.collector import Collector
-from mplp_runtime.loaded_plan import LoadedPlan, load_plan
+from mplp_runtime.library import ListFiles, ProgramInterface
 from mplp_runtime.orchestrator import records
-from mplp_runtime.orchestrator.manager import RunManager, StartRequest
-from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.orchestrator.manager import RunManager
 from mplp_runtime.project_listing import walked_files
 from mplp_runtime.psg.documents import Documents
 from mplp_runtime.psg.graph import Graph
-from mplp_runtime.psg.impact import Touched, impact
 from mplp_runtime.settings import Settings, load_settings
 from mplp_runtime.snapshots.before_steps import snapshot_before
-from mplp_runtime.snapshots.snapshots import Restored, SnapshotRecord, Snapshots
+from mplp_runtime.snapshots.snapshots import Snapshots
 from mplp_runtime.sources import Clock, NewId, new_uuid, system_clock
 from mplp_runtime.state_folder import (
     STATE_FOLDER,
@@ -40,20 +37,16 @@ from mplp_runtime.state_folder import (
 )
 from mplp_runtime.state_opening import open_state, state_settings
 from mplp_runtime.trace.files import remove_abandoned
-from mplp_runtime.trust import Trust
 from mplp_runtime.vsl.interface import Json, Reading, ValueStateLayer
 
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.state import RunState
 
-ListFiles = Callable[[Path], Iterable[str]]
-"""The files of a project that count, relative to its root and with `/`."""
-
 SETTINGS_FILE = "mplp.toml"
 TIMELINE_FILE = "timeline.events.ndjson"
 
 
-class Runtime:
+class Runtime(ProgramInterface):
     """Made by `Runtime.open`. State begins in memory and moves into `.mplp/` when there is a reason to (D23).
 
     >>> import asyncio, tempfile
@@ -120,7 +113,7 @@ class Runtime:
             clock=clock,
             new_id=new_id,
             settings=self.settings,
-            before_write=self._persist_unless_in_memory,
+            before_write=self.persist_unless_in_memory,
         )
         self.intake = Intake(
             self.root,
@@ -185,113 +178,6 @@ class Runtime:
         if runtime.folder is not None or store is not None:
             runtime.runs.recover()
         return runtime
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_error: object) -> None:
-        await self.close()
-
-    async def load(self, plan_path: Path | str) -> LoadedPlan:
-        """A plan of the project (a path, or one relative to the root), checked as the editor checks it.
-
-        Raises MplpError where there is nothing to read, and PlanInvalid for what is no JSON object. A plan
-        with errors is loaded: `errors` has them.
-        """
-
-        return await asyncio.to_thread(lambda: load_plan(self, self.root / plan_path))
-
-    async def start(
-        self,
-        plan: LoadedPlan | Path | str,
-        *,
-        simulate: bool = False,
-        trusted: bool | None = None,
-        approve: bool = False,
-        anew: bool = False,
-    ) -> RunView:
-        """Starts a run and returns once that is durable; `wait` and `watch` tell how it goes on.
-
-        `simulate` runs nothing and needs no trust. `trusted` is the caller's word that what mplp.toml says
-        may run; without it the user's own list counts (`mplp-lsp trust`). `approve` proposes and approves the
-        plan first; `anew` gives up an interrupted run of it. Raises RunRefused (`code` says why),
-        SettingsInvalid, StoreError, and what `load` raises.
-        """
-        loaded = plan if isinstance(plan, LoadedPlan) else await self.load(plan)
-        is_trusted = Trust().is_trusted(self.root) if trusted is None else trusted
-        return await self.runs.start(
-            StartRequest(
-                plan_path=loaded.path,
-                plan_text=loaded.text,
-                world=loaded.world,
-                simulate=simulate,
-                approve=approve,
-                trusted=is_trusted,
-                anew=anew,
-            )
-        )
-
-    async def run(
-        self,
-        plan: LoadedPlan | Path | str,
-        *,
-        answer: Answerer | None = None,
-        simulate: bool = False,
-        trusted: bool | None = None,
-        approve: bool = False,
-        anew: bool = False,
-    ) -> RunView:
-        """`start` and `wait` in one."""
-        view = await self.start(plan, simulate=simulate, trusted=trusted, approve=approve, anew=anew)
-        return await self.wait(view.run_id, answer=answer)
-
-    async def wait(self, run_id: str, *, answer: Answerer | None = None) -> RunView:
-        """The run once it has ended or is interrupted; one that failed is returned as such.
-
-        `answer` is asked what the run asks; without it an editor or a terminal has to answer. Raises
-        RunUnknown, and what `answer` raises: the run then goes on and waits.
-        """
-        if answer is None:
-            return await self.runs.wait(run_id)
-        return await answered(self.runs, run_id, answer)
-
-    def watch(self, run_id: str) -> AsyncIterator[RunView]:
-        """The run at each change, the last time when it has ended: `async for view in runtime.watch(id)`."""
-        return changes(self.runs, run_id)
-
-    def trace(self, run_id: str) -> dict[str, Any]:
-        """The Trace document of a run, also while it goes on and where no file of it is written.
-
-        Raises RunUnknown.
-        """
-        return record_of(self.vsl, self.clock, run_id)[0]
-
-    def timeline(self, run_id: str | None = None) -> Sequence[Mapping[str, Any]]:
-        """The events of a run, or those of the project outside of runs; the oldest first.
-
-        Raises RunUnknown.
-        """
-        if run_id is not None:
-            return record_of(self.vsl, self.clock, run_id)[1]
-        return [each.event for each in self.vsl.read(lambda reading: reading.events("project"))]
-
-    def impact(self, node_type: str, node_id: str) -> Sequence[Touched]:
-        """What in the graph hangs on a node, the nearest first; of a file: the steps that name it."""
-        return self.vsl.read(lambda reading: impact(reading, node_type, node_id))
-
-    async def take_snapshot(self, label: str = "") -> SnapshotRecord:
-        """Keeps state, graph and the project's files. Raises StoreError where no state may be written."""
-        self._persist_unless_in_memory()
-        files = await asyncio.to_thread(lambda: list(self.list_files(self.root)))
-        return await self.snapshots.create(files, label)
-
-    async def restore_snapshot(self, snapshot_id: str) -> Restored:
-        """Turns state, graph and files back, after a snapshot of how they are now.
-
-        Files made since stay. Raises SnapshotUnknown, RunInProgress and StoreError.
-        """
-        files = await asyncio.to_thread(lambda: list(self.list_files(self.root)))
-        return await self.snapshots.restore(snapshot_id, files)
 
     def settings(self) -> Settings:
         """The project's mplp.toml as it is on disk, or the defaults. Raises SettingsInvalid."""
@@ -367,7 +253,8 @@ class Runtime:
         settings = self.settings()
         return settings.drift.active_interval_s
 
-    def _persist_unless_in_memory(self) -> None:
+    def persist_unless_in_memory(self) -> None:
+        """Begins to keep state where that is wanted."""
         if not self._in_memory:
             self.persist()
 
