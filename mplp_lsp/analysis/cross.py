@@ -230,7 +230,9 @@ def _binds_differently(
     window = window_between(old, new, memory) if old is not new else None
     if window is None:
         return False
-    return _words(old[window.first : window.old_stop]) != _words(new[window.first : window.new_stop])
+    gone, come = old[window.first : window.old_stop], new[window.first : window.new_stop]
+    # A plan that comes or goes has words for sure; ten thousand steps need not be asked for them.
+    return (len(gone) != len(come)) if not gone or not come else _words(gone) != _words(come)
 
 
 def _words(steps: Iterable[StepFacts]) -> frozenset[str | None]:

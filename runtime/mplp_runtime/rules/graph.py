@@ -328,15 +328,16 @@ def _oddities(steps: Sequence[StepFacts], first: dict[str, int]) -> tuple[frozen
     lists = [step.dependencies for step in steps]
     names: Iterable[object] = chain.from_iterable(lists)
     targets = list(map(cast("dict[object, int]", first).get, names, repeat(_UNKNOWN)))
-    owners = list(chain.from_iterable(map(repeat, range(len(lists)), map(len, lists))))
+    owners = [index for index, each in enumerate(lists) for _ in each]
     suspects: set[int] = set()
     # In nearly all plans each dependency is known, further up, and named once: no loop of our own then.
     if _UNKNOWN in targets or not all(map(lt, targets, owners)):
         suspects.update(
             owner for target, owner in zip(targets, owners, strict=True) if not _UNKNOWN < target < owner
         )
-    if sum(map(len, map(set, lists))) < len(targets):
-        suspects.update(index for index, each in enumerate(lists) if len(set(each)) < len(each))
+    suspects.update(
+        [index for index, each in enumerate(lists) if len(each) > 1 and len(set(each)) < len(each)]
+    )
     odd: list[int] = []
     forward: list[int] = []
     for index in suspects:
