@@ -42,8 +42,8 @@ _READ = 1 << 0 | 1 << 2 | 1 << 3  # execute, read a file, list a folder
 _OF_A_FILE = 1 << 0 | 1 << 1 | 1 << 2 | 1 << 14 | 1 << 15
 _RIGHTS = {3: (1 << 15) - 1, 5: (1 << 16) - 1}
 """All rights about files by the version that brought the last of them."""
-_SCOPES = 0b11
-"""From version 6: no abstract sockets of others, no signals to others."""
+_WITH_SCOPES, _SCOPES = 6, 0b11
+"""From this version on: no abstract sockets of others, no signals to others."""
 
 # By machine: the kernel's word for it, and the numbers of socket, ptrace and process_vm_writev.
 _MACHINES = {
@@ -110,6 +110,11 @@ def landlock_version() -> int:
     return max(0, int(_library.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)))
 
 
+def keeps_signals() -> bool:
+    """Whether Landlock keeps a process from signalling others and from their abstract sockets."""
+    return landlock_version() >= _WITH_SCOPES
+
+
 def knows_machine() -> bool:
     """Whether the numbers of system calls are known here, which a filter for them needs."""
     return sys.platform == "linux" and os.uname().machine in _MACHINES
@@ -121,8 +126,8 @@ def restrict_files(readable: Iterable[str], writable: Iterable[str], devices: It
     if version < LEAST_LANDLOCK:
         raise OSError("this kernel has no Landlock that is new enough")
     rights = _RIGHTS[5 if version >= 5 else 3]
-    attributes = struct.pack("=QQQ", rights, 0, _SCOPES if version >= 6 else 0)
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
+    attributes = struct.pack("=QQQ", rights, 0, _SCOPES if version >= _WITH_SCOPES else 0)
+    size = 24 if version >= _WITH_SCOPES else 16 if version >= 4 else 8
     rules = _checked("landlock", _library.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(size), 0))
     devices_rights = rights & (1 << 1 | 1 << 2 | 1 << 15)
     for paths, allowed in ((readable, _READ), (writable, rights), (devices, devices_rights)):

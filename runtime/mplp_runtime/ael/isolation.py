@@ -103,9 +103,10 @@ def unenforced_limits(limits: Limits | None = None) -> list[str]:
     if not Path("/proc/self").exists():
         missing.append("a process that leaves its group is not found again (no /proc)")
     if (limits is None or limits.hardened) and not _starts("bwrap") and _starts("landlock"):
+        more = "" if confine.keeps_signals() else "; other processes of this user can be signalled"
         missing.append(
             "`hardened = true` is kept by Landlock (no bubblewrap): that other files and processes exist "
-            "can be seen, though not what is in them"
+            f"can be seen, though not what is in them{more}"
         )
     if limits is None:
         wanted = (Limits(network=False), Limits(hardened=True))
