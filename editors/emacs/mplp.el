@@ -55,8 +55,18 @@
 
 ;;;###autoload
 (add-to-list 'auto-mode-alist (cons mplp-file-pattern 'mplp-mode))
+(defclass mplp-server (eglot-lsp-server) ()
+  :documentation "The server of MPLP documents.")
+
+(cl-defmethod eglot-client-capabilities ((_server mplp-server))
+  "Eglot answers questions of a server and does not say so; trust is asked for that way."
+  (let* ((all (cl-call-next-method))
+         (window (append (plist-get all :window) nil)))
+    (plist-put all :window
+               (plist-put window :showMessage '(:messageActionItem (:additionalPropertiesSupport :json-false))))))
+
 ;; A function, so that a later change of `mplp-program' counts.
-(add-to-list 'eglot-server-programs (cons 'mplp-mode (lambda (_interactive) mplp-program)))
+(add-to-list 'eglot-server-programs (cons 'mplp-mode (lambda (_interactive) (cons 'mplp-server mplp-program))))
 (add-hook 'mplp-mode-hook #'eglot-ensure)
 
 (defun mplp--execute (command &rest argument)
@@ -106,11 +116,16 @@ Return its property list."
   (interactive)
   (mplp--execute "mplp.cancelRun" :run (plist-get (mplp--choose-run (mplp--status-in "running" "pending")) :run_id)))
 
+(defun mplp-pause ()
+  "Let what is under way in a run end, and begin nothing more."
+  (interactive)
+  (mplp--execute "mplp.pauseRun" :run (plist-get (mplp--choose-run (mplp--status-in "running")) :run_id)))
+
 (defun mplp-resume (&optional repeat)
-  "Go on with an interrupted run.
+  "Go on with an interrupted or paused run.
 With a prefix argument REPEAT the step that was under way."
   (interactive "P")
-  (let ((run (plist-get (mplp--choose-run (mplp--status-in "interrupted")) :run_id)))
+  (let ((run (plist-get (mplp--choose-run (lambda (run) (or (equal (plist-get run :status) "interrupted") (eq (plist-get run :paused) t)))) :run_id)))
     (apply #'mplp--execute "mplp.resumeRun" :run run (and repeat '(:repeat t)))))
 
 (defun mplp-answer ()

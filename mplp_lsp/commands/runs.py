@@ -24,8 +24,14 @@ async def cancel_run(services: Services, arguments: Mapping[str, Any]) -> dict[s
     return await _on_run(services, run_id, lambda runtime: runtime.runs.cancel(run_id))
 
 
+async def pause_run(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Lets the steps under way end and begins nothing more; a session is suspended."""
+    run_id = arguments["run"]
+    return await _on_run(services, run_id, lambda runtime: runtime.runs.pause(run_id))
+
+
 async def resume_run(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Goes on with an interrupted run; steps that are finished are not run again."""
+    """Goes on with an interrupted or paused run; steps that are finished are not run again."""
     run_id, repeat = arguments["run"], arguments.get("repeat")
     root = await root_of_run(services, run_id)
     trusted = services.is_trusted(root)
@@ -96,10 +102,17 @@ CANCEL_RUN = Command(
     cancel_run,
     {"run": _RUN},
 )
+PAUSE_RUN = Command(
+    "mplp.pauseRun",
+    "Pause run",
+    "Lets the steps under way end and begins nothing more until the run is resumed.",
+    pause_run,
+    {"run": _RUN},
+)
 RESUME_RUN = Command(
     "mplp.resumeRun",
     "Resume run",
-    "Goes on with an interrupted run.",
+    "Goes on with an interrupted or paused run.",
     resume_run,
     {
         "run": _RUN,

@@ -246,9 +246,14 @@ M.commands = {
       M.execute('mplp.cancelRun', { run = run.run_id })
     end)
   end,
+  pause = function()
+    with_run(is_live, function(run)
+      M.execute('mplp.pauseRun', { run = run.run_id })
+    end)
+  end,
   resume = function(rest)
     with_run(function(run)
-      return run.status == 'interrupted'
+      return run.status == 'interrupted' or run.paused
     end, function(run)
       local argument = { run = run.run_id }
       if rest == 'repeat' then

@@ -43,6 +43,8 @@ export interface Run {
   error: string | null;
   steps: Step[];
   questions: Question[];
+  /** What is under way ends, and nothing more begins until the run is resumed. */
+  paused?: boolean;
 }
 
 export interface ServerStatus {
