@@ -9,11 +9,12 @@ from mplp_lsp.commands.check_drift import CHECK_DRIFT
 from mplp_lsp.commands.command import Command
 from mplp_lsp.commands.explain import EXPLAIN
 from mplp_lsp.commands.run_plan import DRY_RUN_PLAN, RUN_PLAN
-from mplp_lsp.commands.runs import ANSWER_HANDOFF, CANCEL_RUN, PAUSE_RUN, RESUME_RUN
+from mplp_lsp.commands.runs import ANSWER_HANDOFF, CANCEL_RUN, RESUME_RUN
 from mplp_lsp.commands.server_status import SERVER_STATUS
 from mplp_lsp.commands.show_graph import SHOW_GRAPH
 from mplp_lsp.commands.show_trace import SHOW_TRACE
 from mplp_lsp.commands.snapshots import CREATE_SNAPSHOT, RESTORE_SNAPSHOT
+from mplp_lsp.commands.step_decisions import RETRY_STEP, ROLLBACK_RUN, SKIP_STEP
 from mplp_lsp.commands.trust_workspace import TRUST_WORKSPACE
 from mplp_lsp.commands.validate_workspace import VALIDATE_WORKSPACE
 from mplp_lsp.commands.write_back_status import WRITE_BACK_STATUS
@@ -24,9 +25,11 @@ COMMANDS: Mapping[str, Command] = {
         RUN_PLAN,
         DRY_RUN_PLAN,
         CANCEL_RUN,
-        PAUSE_RUN,
         RESUME_RUN,
         ANSWER_HANDOFF,
+        RETRY_STEP,
+        SKIP_STEP,
+        ROLLBACK_RUN,
         SHOW_TRACE,
         SHOW_GRAPH,
         WRITE_BACK_STATUS,

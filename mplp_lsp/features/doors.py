@@ -49,6 +49,9 @@ def _looking_doors(state: PlanState, uri: str) -> Iterator[Door]:
             "Show trace as text", "mplp.showTrace", {"run": run.run_id, "format": "text"}, is_lens=False
         )
     yield Door("Show graph", "mplp.showGraph", {"uri": uri}, is_lens=False)
+    if run is not None and run.has_undo and not run.is_live and state.is_trusted:
+        title = "Roll back the files that the run changed"
+        yield Door(title, "mplp.rollbackRun", {"run": run.run_id}, is_lens=False)
     if (
         run is not None
         and run.status in TERMINAL
@@ -78,15 +81,28 @@ def _next_doors(state: PlanState, uri: str) -> Iterator[Door]:
 def _live_doors(run: RunView) -> Iterator[Door]:
     kind = "dry run" if run.simulated else "run"
     progress = f"{run.finished_steps}/{len(run.steps)} steps"
-    if run.is_paused:
-        yield Door(f"Go on with the paused {kind} ({progress})", "mplp.resumeRun", {"run": run.run_id})
     yield Door(f"Cancel {kind} ({progress})", "mplp.cancelRun", {"run": run.run_id})
-    if not run.is_paused:
-        yield Door(f"Pause {kind}", "mplp.pauseRun", {"run": run.run_id}, is_lens=False)
     if run.has_trace:
         yield Door("Show trace", "mplp.showTrace", {"run": run.run_id})
     for question in run.questions:
         yield from _question_doors(question)
+        if question.kind in {"handoff", "gate"}:
+            yield Door("Skip the step", "mplp.skipStep", _at(run, question.step_id), question.step_id)
+    yield from _failed_step_doors(run)
+
+
+def _failed_step_doors(run: RunView) -> Iterator[Door]:
+    """What becomes of a step that failed, at the step."""
+    if run.simulated:
+        return
+    for step in run.steps.values():
+        if step.status == "failed":
+            yield Door("Retry this step", "mplp.retryStep", _at(run, step.step_id), step.step_id)
+            yield Door("Skip this step", "mplp.skipStep", _at(run, step.step_id), step.step_id)
+
+
+def _at(run: RunView, step_id: str) -> dict[str, Any]:
+    return {"run": run.run_id, "step": step_id}
 
 
 def _question_doors(question: Question) -> Iterator[Door]:
@@ -124,6 +140,7 @@ def _interrupted_doors(run: RunView, *, may_run: bool) -> Iterator[Door]:
         if any(step.interrupted for step in run.steps.values()):
             title = "Resume run, and run again what was under way"
             yield Door(title, "mplp.resumeRun", {**target, "repeat": True}, is_lens=False)
+        yield from _failed_step_doors(run)
     yield Door("Give up the run", "mplp.cancelRun", target)
 
 
@@ -148,6 +165,8 @@ def _start_doors(state: PlanState, uri: str) -> Iterator[Door]:
     if word == "approved" or (word not in {"pending", "rejected", "void"} and not state.needs_approval):
         again = state.run is not None and state.run.status in TERMINAL and not state.run.simulated
         yield Door("Run plan again" if again else "Run plan", "mplp.runPlan", target)
+        if again and state.run is not None and not state.run.is_rolled_back:
+            yield from _failed_step_doors(state.run)
         yield Door("Dry run", "mplp.dryRunPlan", target)
     else:
         yield Door(_approving(state, word), "mplp.runPlan", {**target, "approve": True})

@@ -11,8 +11,6 @@ MOST_LOGGED_STEPS = 200
 
 def progress_message(view: RunView) -> str:
     """The steps under way; between steps the next one, at the end the last that ended."""
-    if view.is_paused and not view.current:
-        return "paused"
     if view.current:
         return ", ".join(_whose(step) for step in view.current)
     if view.questions:
@@ -37,11 +35,13 @@ def in_lenses(view: RunView | None) -> object:
     return (
         view.run_id,
         view.status,
-        view.is_paused,
         view.finished_steps,
         len(view.steps),
         view.questions,
         view.has_trace,
+        view.has_undo,
+        view.is_rolled_back,
+        [step.step_id for step in view.steps.values() if step.status == "failed"],
         is_interrupted,
     )
 

@@ -186,8 +186,8 @@ def test_an_interrupted_run_is_not_resumed_where_nothing_may_run() -> None:
 @pytest.mark.parametrize(
     ("kind", "answers"),
     [
-        ("handoff", ["Step is done", "Step failed"]),
-        ("gate", ["Let the step start", "Do not start the step"]),
+        ("handoff", ["Step is done", "Step failed", "Skip the step"]),
+        ("gate", ["Let the step start", "Do not start the step", "Skip the step"]),
         ("repeat", ["Run the step again", "It was done", "It failed"]),
     ],
 )
@@ -218,6 +218,7 @@ def test_every_command_of_a_plan_is_offered_in_some_state() -> None:
         project(plan_text(), runs=run_view("interrupted", pending)),
         project(plan_text(), runs=run_view("running", asks=["handoff"])),
         project(plan_text(), runs=run_view("completed")),
+        with_confirm("approved", runs=run_view("failed", StepView(STEP, "x", "failed"), has_undo=True)),
     ]
     of_no_plan = {
         "mplp.serverStatus",

@@ -10,7 +10,7 @@ import { ResponseError } from "vscode-languageclient/node";
 import { choosePlan, openBeside } from "./documents";
 import { showExplanation, withFinding } from "./explain";
 import { count } from "./lines";
-import { isLive, shortId, type Question, type Run, type ServerStatus } from "./protocol";
+import { isLive, shortId, type Question, type Run, type ServerStatus, type Step } from "./protocol";
 import type { Server } from "./server";
 import { runPick, type TraceView } from "./trace";
 
@@ -31,13 +31,26 @@ export class Commands {
     "mplp.runPlan": { complete: withPlan, needsTrust: true, after: (run) => this.started(run) },
     "mplp.dryRunPlan": { complete: withPlan, after: (run) => this.started(run) },
     "mplp.cancelRun": { complete: (argument) => this.withRun(argument, "Cancel which run?", isLive) },
-    "mplp.pauseRun": { complete: (argument) => this.withRun(argument, "Pause which run?", (run) => isLive(run) && run.paused !== true) },
     "mplp.resumeRun": {
       complete: (argument) => this.withRepeat(argument),
       needsTrust: true,
       after: (run) => this.started(run),
     },
-    "mplp.retryStep": { complete: async (argument) => argument, needsTrust: true },
+    "mplp.retryStep": {
+      complete: (argument) => this.withStep(argument, "Retry which step?", (step) => step.status === "failed"),
+      needsTrust: true,
+      after: (run) => this.started(run),
+    },
+    "mplp.skipStep": {
+      complete: (argument) => this.withStep(argument, "Skip which step?", canBeSkipped),
+      needsTrust: true,
+      after: (run) => this.started(run),
+    },
+    "mplp.rollbackRun": {
+      complete: (argument) => this.withRun(argument, "Roll back the files of which run?", (run) => !isLive(run) && !run.simulated),
+      needsTrust: true,
+      after: (answer) => say((answer as { text: string }).text),
+    },
     "mplp.answerHandoff": { complete: (argument) => this.withAnswer(argument) },
     "mplp.showTrace": {
       complete: (argument) => this.withTrace(argument),
@@ -74,7 +87,7 @@ export class Commands {
   ) {}
 
   register(): vscode.Disposable {
-    const ids = Object.keys(this.table).filter((id) => id !== "mplp.retryStep");
+    const ids = Object.keys(this.table);
     return vscode.Disposable.from(
       ...ids.map((id) =>
         vscode.commands.registerCommand(id.replace("mplp.", "mplp.ui."), (argument?: unknown) => this.run(id, argument)),
@@ -234,13 +247,38 @@ export class Commands {
     return pick && { ...argument, run: pick.run.run_id };
   }
 
+  /** A step of the newest run of each plan; of a run that went through there is nothing to decide. */
+  private async withStep(
+    argument: Argument,
+    question: string,
+    fits: (step: Step) => boolean,
+  ): Promise<Argument | undefined> {
+    if (typeof argument["run"] === "string" && typeof argument["step"] === "string") {
+      return argument;
+    }
+    await this.status();
+    const runs = this.trace.all.filter((run) => !run.simulated && run.status !== "completed");
+    const picks = runs.reverse().flatMap((run) =>
+      run.steps.filter(fits).map((step) => ({
+        label: step.description,
+        description: `${step.status}, ${run.title}, run ${shortId(run.run_id)}`,
+        argument: { ...argument, run: run.run_id, step: step.step_id },
+      })),
+    );
+    if (picks.length === 0) {
+      say("There is no step for this.");
+      return undefined;
+    }
+    return (await vscode.window.showQuickPick(picks, { placeHolder: question }))?.argument;
+  }
+
   private async withTrace(argument: Argument): Promise<Argument | undefined> {
     return argument["uri"] === undefined ? this.withRun(argument, "The trace of which run?", () => true) : argument;
   }
 
   /** A step that was under way when the process ended is repeated only if the user says so. */
   private async withRepeat(argument: Argument): Promise<Argument | undefined> {
-    const chosen = await this.withRun(argument, "Resume which run?", (run) => run.status === "interrupted" || run.paused === true);
+    const chosen = await this.withRun(argument, "Resume which run?", (run) => run.status === "interrupted");
     const run = this.trace.all.find((candidate) => candidate.run_id === chosen?.["run"]);
     const open = run?.steps.filter((step) => step.interrupted === true) ?? [];
     if (chosen === undefined || chosen["repeat"] !== undefined || open.length === 0) {
@@ -321,6 +359,10 @@ export class Commands {
     void vscode.window.showQuickPick(items, { title }).then((choice) => choice?.run());
     return status;
   }
+}
+
+function canBeSkipped(step: Step): boolean {
+  return ["failed", "pending", "blocked"].includes(step.status);
 }
 
 async function withUri(argument: Argument): Promise<Argument> {

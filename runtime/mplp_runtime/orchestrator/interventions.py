@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mplp_runtime.ael.undo import FOLDER as UNDO_FOLDER
 from mplp_runtime.errors import MplpError, RunInProgress, RunRefused, WorkspaceNotTrusted
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import StartRequest, plan_value
@@ -107,6 +109,17 @@ class Interventions:
         self._carrying.write_files(run_id)
         self._manager.notices.tell_soon(self._manager.others.reload(run_id))
         return self._manager.view(run_id), done
+
+    def with_undo(self, view: RunView, run: Mapping[str, Any], folder: Path | None) -> RunView:
+        """The view with what is known about rolling back."""
+        rolled_back = run.get("rolled_back")
+        if view.is_live or view.simulated or folder is None:
+            return view
+        is_done = rolled_back is not None and not rolled_back["files_left"]
+        has_undo = not is_done and (folder / UNDO_FOLDER / view.run_id).is_dir()
+        if not has_undo and rolled_back is None:
+            return view
+        return replace(view, is_rolled_back=rolled_back is not None, has_undo=has_undo)
 
     async def obey(self, run_id: str, message: Mapping[str, Any]) -> None:
         """Does what another process asks of a run that is carried here."""

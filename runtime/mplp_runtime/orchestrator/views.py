@@ -83,6 +83,8 @@ class RunView:
     """One run, as it stands. `generation` rises with each run of the same plan.
 
     `is_sealed`: trace and timeline are kept encrypted, so that no path leads to anything that can be read.
+    `is_rolled_back`: what its file operations did was taken back; `has_undo`: something is there
+    to take back.
     `session` is there where several participants work together. `is_paused`: what is under way ends, and
     nothing more begins until the run is resumed.
     """
@@ -104,6 +106,8 @@ class RunView:
     trace_path: str | None = None
     timeline_path: str | None = None
     is_sealed: bool = False
+    is_rolled_back: bool = False
+    has_undo: bool = False
     session: SessionView | None = None
     is_paused: bool = False
 
