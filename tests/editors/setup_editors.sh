@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the real editors that the tests drive: VS Code (as code-server, in headless Chromium) and Neovim.
+# Installs the real editors that the tests drive: VS Code (as code-server, in headless Chromium), Neovim and Emacs.
 #
 # Everything is cached under $MPLP_EDITORS_HOME (default ~/.cache/mplp-lsp-editors); a second run takes a second, one
 # that was broken off goes on, and two at the same time wait for each other.
@@ -66,6 +66,10 @@ system_packages() {
   [ -e /usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf ] || missing+=(fonts-dejavu-core)
   # Neovim 0.7, the oldest one still in use by a Debian release.
   command -v nvim >/dev/null || missing+=(neovim)
+  # Emacs has eglot since 29; Debian 12 has 28 and eglot beside it.
+  command -v emacs >/dev/null || missing+=(emacs-nox)
+  compgen -G '/usr/share/emacs/*/lisp/progmodes/eglot.elc' >/dev/null ||
+    compgen -G '/usr/share/emacs/site-lisp/elpa/eglot-*' >/dev/null || missing+=(elpa-eglot)
   # Two of VS Code's own modules are compiled here.
   command -v g++ >/dev/null || missing+=(g++)
   command -v make >/dev/null || missing+=(make)
