@@ -6,6 +6,7 @@ COMMAND_NAMES = (
     "mplp.runPlan",
     "mplp.dryRunPlan",
     "mplp.cancelRun",
+    "mplp.pauseRun",
     "mplp.resumeRun",
     "mplp.answerHandoff",
     "mplp.retryStep",

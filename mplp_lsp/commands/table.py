@@ -9,7 +9,7 @@ from mplp_lsp.commands.check_drift import CHECK_DRIFT
 from mplp_lsp.commands.command import Command
 from mplp_lsp.commands.explain import EXPLAIN
 from mplp_lsp.commands.run_plan import DRY_RUN_PLAN, RUN_PLAN
-from mplp_lsp.commands.runs import ANSWER_HANDOFF, CANCEL_RUN, RESUME_RUN
+from mplp_lsp.commands.runs import ANSWER_HANDOFF, CANCEL_RUN, PAUSE_RUN, RESUME_RUN
 from mplp_lsp.commands.server_status import SERVER_STATUS
 from mplp_lsp.commands.show_graph import SHOW_GRAPH
 from mplp_lsp.commands.show_trace import SHOW_TRACE
@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, Command] = {
         RUN_PLAN,
         DRY_RUN_PLAN,
         CANCEL_RUN,
+        PAUSE_RUN,
         RESUME_RUN,
         ANSWER_HANDOFF,
         RETRY_STEP,

@@ -81,7 +81,11 @@ def _next_doors(state: PlanState, uri: str) -> Iterator[Door]:
 def _live_doors(run: RunView) -> Iterator[Door]:
     kind = "dry run" if run.simulated else "run"
     progress = f"{run.finished_steps}/{len(run.steps)} steps"
+    if run.is_paused:
+        yield Door(f"Go on with the paused {kind} ({progress})", "mplp.resumeRun", {"run": run.run_id})
     yield Door(f"Cancel {kind} ({progress})", "mplp.cancelRun", {"run": run.run_id})
+    if not run.is_paused:
+        yield Door(f"Pause {kind}", "mplp.pauseRun", {"run": run.run_id}, is_lens=False)
     if run.has_trace:
         yield Door("Show trace", "mplp.showTrace", {"run": run.run_id})
     for question in run.questions:

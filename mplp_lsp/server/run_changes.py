@@ -11,6 +11,8 @@ MOST_LOGGED_STEPS = 200
 
 def progress_message(view: RunView) -> str:
     """The steps under way; between steps the next one, at the end the last that ended."""
+    if view.is_paused and not view.current:
+        return "paused"
     if view.current:
         return ", ".join(_whose(step) for step in view.current)
     if view.questions:
@@ -35,6 +37,7 @@ def in_lenses(view: RunView | None) -> object:
     return (
         view.run_id,
         view.status,
+        view.is_paused,
         view.finished_steps,
         len(view.steps),
         view.questions,

@@ -22,6 +22,7 @@ COMMANDS = {
     "Run plan",
     "Simulate plan (dry run, starts nothing)",
     "Cancel run",
+    "Pause run",
     "Resume run",
     "Answer what a run is waiting for",
     "Retry a failed step",

@@ -31,6 +31,7 @@ export class Commands {
     "mplp.runPlan": { complete: withPlan, needsTrust: true, after: (run) => this.started(run) },
     "mplp.dryRunPlan": { complete: withPlan, after: (run) => this.started(run) },
     "mplp.cancelRun": { complete: (argument) => this.withRun(argument, "Cancel which run?", isLive) },
+    "mplp.pauseRun": { complete: (argument) => this.withRun(argument, "Pause which run?", (run) => isLive(run) && run.paused !== true) },
     "mplp.resumeRun": {
       complete: (argument) => this.withRepeat(argument),
       needsTrust: true,
@@ -278,7 +279,7 @@ export class Commands {
 
   /** A step that was under way when the process ended is repeated only if the user says so. */
   private async withRepeat(argument: Argument): Promise<Argument | undefined> {
-    const chosen = await this.withRun(argument, "Resume which run?", (run) => run.status === "interrupted");
+    const chosen = await this.withRun(argument, "Resume which run?", (run) => run.status === "interrupted" || run.paused === true);
     const run = this.trace.all.find((candidate) => candidate.run_id === chosen?.["run"]);
     const open = run?.steps.filter((step) => step.interrupted === true) ?? [];
     if (chosen === undefined || chosen["repeat"] !== undefined || open.length === 0) {

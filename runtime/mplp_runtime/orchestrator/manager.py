@@ -30,6 +30,7 @@ from mplp_runtime.orchestrator.interventions import Interventions
 from mplp_runtime.orchestrator.live import sealed_file, trace_file
 from mplp_runtime.orchestrator.notices import Notices
 from mplp_runtime.orchestrator.others import OtherRuns
+from mplp_runtime.orchestrator.pausing import Pausing
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.recovery import Recovery
 from mplp_runtime.orchestrator.state import RunState, load_state
@@ -62,6 +63,7 @@ class RunManager:
         self.notices = Notices(self._carrying.state_changed, self.view)
         self.others = OtherRuns(runtime, self)
         self.interventions = Interventions(runtime, self, self._carrying)
+        self.pausing = Pausing(runtime, self, self._carrying)
 
     async def start(self, request: StartRequest) -> RunView:
         """Starts a run and returns once the start is durable.
@@ -113,8 +115,15 @@ class RunManager:
                 return await self.cancel(run_id)
         return self.view(run_id)
 
+    async def pause(self, run_id: str) -> RunView:
+        """Lets what is under way end and begins nothing more until `resume`; a session is suspended.
+
+        Raises RunRefused where the run is not under way.
+        """
+        return await self.pausing.change(run_id, paused=True)
+
     async def resume(self, run_id: str, *, repeat: bool | None = None, trusted: bool = False) -> RunView:
-        """Goes on with an interrupted run: finished steps stay finished.
+        """Goes on with an interrupted or paused run: finished steps stay finished.
 
         A step that was under way runs again only if its binding says `idempotent` or `repeat` is True; with
         False it counts as failed, with None a person is asked. Raises RunRefused where there is nothing to
@@ -127,6 +136,8 @@ class RunManager:
             live.loop.repeat_interrupted = True
             live.loop.decisions.repeat_all()
             return self.view(run_id)
+        if view.is_paused:
+            return await self.pausing.change(run_id, paused=False)
         if view.is_live:
             raise RunInProgress(f"The run is under way already, in process {view.owner_pid}.")
         if view.status != "interrupted":
@@ -242,6 +253,9 @@ class RunManager:
             return
         if message["kind"] == "cancel":
             live.loop.cancel()
+            return
+        if message["kind"] in {"pause", "unpause"}:
+            self._spawn(self.pausing.obey(live, paused=message["kind"] == "pause"))
             return
         if message["kind"] in {"retry", "skip"}:
             self._spawn(self.interventions.obey(run_id, message))
