@@ -33,7 +33,8 @@ _OPEN_HEADER = re.compile(r"[ \t]*\[(?P<name>[^\[\]\r\n]*)\Z")
 _VALUE = re.compile(r"[ \t]*(?P<key>[A-Za-z0-9_-]+)[ \t]*=[ \t]*(?P<value>.*)\Z", re.DOTALL)
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _CLOSED = re.compile(r"[ \t]*(?P<bracket>\])")
-_NO_KEYS = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r))*[ \t]*(?:\[|#|\Z)")
+# One way only to read each line end: with two, forty empty lines would take for ever.
+_NO_KEYS = re.compile(r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|\n|\r(?!\n)))*[ \t]*(?:\[|(?:#[^\r\n]*)?\Z)")
 _LOOK_AHEAD = 2_000
 # What every role can do until somebody says better.
 _BY_A_PERSON = '\naction = "agent_handoff"\nto = "human"'

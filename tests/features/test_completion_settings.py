@@ -15,7 +15,7 @@ from tests.features.completing import PLAIN_CLIENT, accepted, asked, items, labe
 from tests.features.plans import META, plan_value
 from tests.project import ABLE_CLIENT, Project, project, uri, uuid_of
 
-TABLES = ["[run]", "[limits]", "[gates]", "[drift]", "[learning]", "[state]"]
+TABLES = ["[run]", "[limits]", "[gates]", "[drift]", "[collab]", "[learning]", "[state]"]
 IDLE_TABLES = ["[engine]"]
 
 
@@ -57,6 +57,15 @@ def test_the_table_of_a_role_comes_whole_so_that_nothing_is_missing(
     assert tomllib.loads(text)["roles"] == {"tester": {"action": "agent_handoff", "to": "human"}}
     found = diagnostics(settings(text).snapshot, uri("mplp.toml"))
     assert [one.message for one in found] == []
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_many_empty_lines_or_a_comment_below_a_table_do_not_hide_its_keys_nor_stop_the_server(
+    end: str,
+) -> None:
+    for gap in ("\n" * 500, "# how it is tested\n"):
+        below = (gap + 'action = "custom_action"\n').replace("\n", end)
+        assert written(f"[$0{end}{below}", "[roles.tester]") == f"[roles.tester]{end}{below}"
 
 
 def test_a_role_with_a_name_of_several_words_is_quoted() -> None:
@@ -196,7 +205,8 @@ def test_documentation_says_what_a_key_is_for_and_its_default() -> None:
     told = completion_resolve(seen.snapshot, seen.snapshot.document(seen.uri), key).documentation
     assert isinstance(told, types.MarkupContent)
     assert told.value.split("\n\n") == [
-        "What happens to the other steps when one fails.",
+        "What happens to the other steps when one fails; `rollback` stops, and takes back what file operations "
+        "of the run did.",
         'By default "stop".',
         'For example `on_failure = "continue-independent"`.',
     ]
