@@ -8,7 +8,7 @@ It stands in where `prlimit`, `setpriv`, bubblewrap or namespaces are missing. O
 - `dies_with`: process id of the parent with which the command ends
 - `readable`, `writable`, `devices`: paths; with these nothing else can be read, executed or written
   (Landlock), no process outside can be looked into, and the rights of an administrator are given up
-- `temporary`: a folder for temporary files, which is made
+- `temporary`: a folder for temporary files, which is made; it is the home, too
 - `families`: the only kinds of sockets that can be made (seccomp); absent for all kinds
 
 It imports nothing of this package, because it runs alone. What cannot be done ends it before the command
@@ -85,7 +85,8 @@ def confine(options: Mapping[str, Any]) -> None:
             raise OSError("whoever started it is gone")
     if "temporary" in options:
         os.makedirs(options["temporary"], mode=0o700, exist_ok=True)  # noqa: PTH103 - as below
-        os.environ["TMPDIR"] = options["temporary"]
+        # A home that may not be looked into is an error to git and others; an empty one is not.
+        os.environ["TMPDIR"] = os.environ["HOME"] = options["temporary"]
     if "writable" in options:
         drop_capabilities()
         restrict_files(options["readable"], options["writable"], options["devices"])

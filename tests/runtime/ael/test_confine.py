@@ -154,6 +154,18 @@ tried('signal', lambda: os.kill(os.getppid(), 0))
 
 
 @needs_landlock
+async def test_programs_that_look_into_their_home_find_an_empty_one(tmp_path: Path, without: Without) -> None:
+    without("bwrap")
+    code = (
+        "import os, subprocess;"
+        "print(os.listdir(os.path.expanduser('~')), subprocess.call(['git', 'init', '-q']))"
+    )
+    result = await execute(python(tmp_path, code, limits=Limits(hardened=True)))
+    assert result.output == "[] 0\n", result.tail
+    assert (tmp_path / ".git").is_dir()
+
+
+@needs_landlock
 async def test_what_a_hardened_step_starts_is_kept_to_the_same(tmp_path: Path, without: Without) -> None:
     without("bwrap")
     (tmp_path / "project").mkdir()
