@@ -5,12 +5,12 @@ process and holds every later one to them:
 
 `ready <s>`, `run <id> <status>`  the state is open after so many seconds; this run is there
 `is <step> <status>`            how a step stands after the restart, before anything goes on
-`owner`                         this process carries the run
+`owner <run>`                   this process carries the run
 `start <step> <attempt>`, `done <step>`, `failed <step> <attempt>` as they were shown
 `asks <kind> <step> <attempt>`, `answered …`   a question, and its answer once it took effect
 `approved`, `cancelling`, `cancelled`, `kept <round> <snapshot>`, `restored <round>`
 `wrong <what>`                  a promise that this process itself saw broken
-`end <status>`, `memory <KiB>`
+`end <status>`, `memory <KiB>`, `refused <sentence>`
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from tests.chaos.mutations import Mutation, apply
 from tests.chaos.scenarios import PLAN_MAKERS, Scenario
 from tests.chaos.steps import PAUSE, effects
 from tests.runtime.orchestrator.projects import PLAN_ID, Project
+
+REFUSED = 3
 
 _FIRST, _SECOND = "first\n" * 2000, "second\n" * 3000
 
@@ -59,7 +61,11 @@ def run(task: Task) -> int:
     if shim.is_loaded() and (task.stop_at or task.log is not None):
         shim.arm(task.root, stop_at=task.stop_at, stop=task.stop, log=task.log)
     scenario = PLAN_MAKERS(task.scenario)
-    return asyncio.run(_Driver(task, scenario).drive())
+    try:
+        return asyncio.run(_Driver(task, scenario).drive())
+    except MplpError as problem:
+        say("refused", problem)
+        return REFUSED
 
 
 def say(*words: object) -> None:
@@ -130,7 +136,7 @@ class _Driver:
             if rival is None:
                 raise
             return rival
-        say("owner")
+        say("owner", view.run_id)
         return view
 
     async def _approve(self, runtime: Runtime) -> None:

@@ -18,6 +18,7 @@ class Figures:
     kills_by_state: Counter[str] = field(default_factory=Counter)
     kills_by_place: Counter[str] = field(default_factory=Counter)
     power_cuts: int = 0
+    bad_disks: int = 0
     restarts: int = 0
     rivals: int = 0
     plans: int = 0
@@ -93,6 +94,7 @@ def table(columns: Mapping[str, Figures]) -> str:
             lambda each: f"{each.kills_in_a_step} ({each.share_in_a_step:.0%})",
         ),
         row("power cuts (simulated)", lambda each: f"{each.power_cuts}"),
+        row("disks that were full or broken", lambda each: f"{each.bad_disks}"),
         row("restarts", lambda each: f"{each.restarts}"),
         row("  with a rival at the same moment", lambda each: f"{each.rivals}"),
         row("  slowest until ready, seconds", lambda each: f"{each.slowest_restart_s:.2f}"),
@@ -102,11 +104,10 @@ def table(columns: Mapping[str, Figures]) -> str:
         row("acknowledged answers of people", lambda each: f"{each.answers}"),
         row("questions about unknown outcomes", lambda each: f"{each.questions}"),
         row("effects", lambda each: f"{each.effects}"),
-        *(
-            row(words, lambda each, name=name: f"{len(getattr(each, name))}")
-            for name, words in _PROMISES.items()
-        ),
     ]
+    for name, words in _PROMISES.items():
+        counts = [len(getattr(each, name)) for each in every]
+        lines.append(f"{words:<50}" + "".join(f"{count:>14}" for count in counts))
     for title, name in (("kills by state", "kills_by_state"), ("kills by place", "kills_by_place")):
         seen: Counter[str] = sum((getattr(each, name) for each in every), Counter())
         lines += ["", title, *(f"  {what:<48}{count:>6}" for what, count in sorted(seen.items()))]

@@ -21,16 +21,18 @@ from pathlib import Path
 from tests.chaos import shim
 from tests.chaos.figures import Figures, table
 from tests.chaos.mutations import Mutation
-from tests.chaos.worker import Campaign
+from tests.chaos.worker import AT_SYSTEM_CALLS, Campaign
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ENOUGH_IN_A_STEP = 0.2
+_DISK_STRIDE = 11
 
 COLUMNS = {
     "random": "at random",
     "editor": "beside editor",
     "sweep": "each change",
     "power": "power cut",
+    "disk": "bad disk",
 }
 
 
@@ -48,7 +50,7 @@ def run(
 ) -> Mapping[str, Figures]:
     """Does all campaigns, some at once; the figures by kind. Raises RuntimeError if a worker fails."""
     environment = dict(os.environ)
-    if any(each.kind in {"sweep", "power"} for each in campaigns):
+    if any(each.kind in AT_SYSTEM_CALLS for each in campaigns):
         environment["LD_PRELOAD"] = str(shim.build(folder))
     # Paths of the checkout come first: what is tested is what stands here.
     paths = [str(REPOSITORY), str(REPOSITORY / "runtime"), str(REPOSITORY / "schemas")]
@@ -127,6 +129,8 @@ def main() -> int:
         campaigns += shares(replace(common, kind="editor", kills=beside), 1)
     if why_not is None:
         campaigns += shares(replace(common, kind="power"), of) + shares(replace(common, kind="sweep"), of)
+        disks = replace(common, kind="disk", stride=_DISK_STRIDE * options.stride, mutation=None)
+        campaigns += shares(disks, of)
     found = run(campaigns, folder, at_once=of, limit_s=4 * 3600)
     print(f"seed {seed}, {of} workers, {time.monotonic() - began:.0f} s, folder {folder}")
     if why_not is None:

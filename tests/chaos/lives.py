@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.chaos.child import Task, run
+from tests.chaos.child import REFUSED, Task, run
 from tests.chaos.figures import Figures
 from tests.chaos.forks import Forked
 from tests.chaos.looks import left_running, settled, torn_files
@@ -37,8 +37,11 @@ class Lives:
         complaints = self.task.root.with_name(f"{self.task.root.name}.complaints{self._number}")
         return Forked(lambda: run(task), complaints)
 
-    def take(self, process: Forked, *, is_rival: bool = False) -> None:
-        """Holds what an ended process said, and how it ended, against everything that was said before."""
+    def take(self, process: Forked, *, is_rival: bool = False, is_disk_bad: bool = False) -> None:
+        """Holds what an ended process said, and how it ended, against everything that was said before.
+
+        On a bad disk a process may refuse, or leave its run interrupted, but it tells so in a sentence.
+        """
         code = process.end()
         figures = self.figures
         self._measure(process)
@@ -57,6 +60,8 @@ class Lives:
                 figures.kills_by_place[_place(place)] += 1
             for finding in torn_files(self.task.root):
                 self.add(*finding)
+        elif is_disk_bad and (process.said("end") == ["interrupted"] or code == REFUSED):
+            figures.bad_disks += 1
         elif code != 0 or not process.said("end"):
             last = [*process.lines, *process.complaints.splitlines()][-12:]
             self.add("by_hand", f"exit code {code}: {' | '.join(last)}")
@@ -116,7 +121,7 @@ class Lives:
     def _measure(self, process: Forked) -> None:
         figures = self.figures
         figures.questions += sum(line.startswith("repeat ") for line in process.said("asks"))
-        self._run_ids.update(line.split(" ")[0] for line in process.said("run"))
+        self._run_ids.update(line.split(" ")[0] for line in (*process.said("run"), *process.said("owner")))
         if self._number > 1:
             figures.restarts += 1
             for each in process.said("ready"):
@@ -135,7 +140,7 @@ class Lives:
         before = self._heard
         if not is_past_opening:
             return
-        if "owner" in before and not process.said("run"):
+        if any(line.startswith("owner ") for line in before) and not process.said("run"):
             self.add("lost", "the run that was acknowledged is gone")
         if process.said("run"):
             for name in [line.partition(" ")[2] for line in before if line.startswith("done ")]:

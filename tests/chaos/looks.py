@@ -150,9 +150,8 @@ def history_problems(
 def _of_timelines(runtime: Runtime, run_id: str, trace_id: str) -> Iterator[Finding]:
     protection = runtime.vsl.file_protection
     for stream, name in ((run_id, f"traces/{trace_id}.events.ndjson"), ("project", "timeline.events.ndjson")):
-        stored = [
-            each.event for each in runtime.vsl.read(lambda reading, of=stream: list(reading.events(of)))
-        ]
+        kept = runtime.vsl.read(lambda reading: {name: reading.events(name) for name in (run_id, "project")})
+        stored = [each.event for each in kept[stream]]
         assert runtime.folder is not None
         path = runtime.folder / f"{name}{protection.suffix}"
         lines = path.read_bytes().splitlines() if path.exists() else []

@@ -47,16 +47,16 @@ def _skip_fsync() -> None:
                 *values,
             )
 
-    def careless(store: SqliteStore, mode: Any) -> sqlite3.Connection:
+    def careless(store: SqliteStore, mode: Literal["rwc", "rw"]) -> sqlite3.Connection:
         original = sqlite3.connect
 
         def opened(*arguments: Any, **options: Any) -> Any:
             return original(*arguments, factory=Careless, **options)
 
-        sqlite3.connect = opened  # type: ignore[assignment]
+        setattr(sqlite3, "connect", opened)  # noqa: B010
         try:
             return connect(store, mode)
         finally:
-            sqlite3.connect = original
+            setattr(sqlite3, "connect", original)  # noqa: B010
 
-    SqliteStore._connect = careless  # type: ignore[method-assign]
+    setattr(SqliteStore, "_connect", careless)  # noqa: B010

