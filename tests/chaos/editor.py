@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tests.protocol.client import PLAIN, ServerUnderTest, environment
 
 STATE = "the command line and an editor"
 _LIMIT_S = 120.0
+_TRACE_LIMIT_S = 30.0
 _ROUNDS = 6
 _BEGUN, _DONE = "▶", "✓"
 _CAPABILITIES: dict[str, Any] = {
@@ -67,6 +69,7 @@ def beside_an_editor(folder: Path, kills: int, seed: str) -> Figures:
             lost = _steps(command, _DONE) - {name for name, _ in effects(root)}
             if lost:
                 lives.add("lost", f"shown as done on the command line: {sorted(lost)}")
+            _wait_for_traces(root)
             lives.look()
         if beside.end() != 0:
             lives.add("by_hand", f"the editor: {beside.complaints[-700:]}")
@@ -74,6 +77,16 @@ def beside_an_editor(folder: Path, kills: int, seed: str) -> Figures:
         figures.answers += len(beside.said("answered"))
         number += 1
     return figures
+
+
+def _wait_for_traces(root: Path) -> None:
+    """The last trace of a run is written right after its end was told; a look finds what is not."""
+    deadline = time.monotonic() + _TRACE_LIMIT_S
+    while time.monotonic() < deadline and any(
+        '"run_status":"running"' in path.read_text(encoding="utf-8").replace(" ", "")[:2_000]
+        for path in root.glob(".mplp/traces/*.trace.json")
+    ):
+        time.sleep(0.05)
 
 
 def _steps(command: Forked, symbol: str) -> set[str]:
