@@ -43,6 +43,7 @@ class BaselineKeeper:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._known: dict[Path, dict[_Key, Baseline]] = {}
+        self._first_looks: dict[str, DocumentFacts] = {}
 
     def opened(self, document: Document) -> None:
         """The first look at a document: what is on disk counts as saved, unless the graph knows better."""
@@ -50,6 +51,10 @@ class BaselineKeeper:
 
     def saved(self, document: Document) -> None:
         self._keep(document, is_save=True)
+
+    def closed(self, uri: str) -> None:
+        """Nobody edits it now: should its first look still wait for its turn, it is let go."""
+        self._first_looks.pop(uri, None)
 
     def _keep(self, document: Document, *, is_save: bool) -> None:
         if document.kind not in OWN_ID or document.path is None or document.tree is None:
@@ -60,13 +65,21 @@ class BaselineKeeper:
             return
         if not is_save and (facts.kind, facts.id) in self._known.get(root, {}):
             return
-        self._desk.session.spawn(self._ask(root, facts, document.uri, is_save=is_save), "keeping statuses")
+        if is_save:
+            keeping = self._ask(root, facts, document.uri, is_save=True)
+        else:
+            self._first_looks[document.uri] = facts
+            keeping = self._ask_first(root, document.uri)
+        self._desk.session.spawn(keeping, "keeping statuses")
+
+    async def _ask_first(self, root: Path, uri: str) -> None:
+        await import_in_pieces(self._desk.session.process, _BEHIND_IT)
+        facts = self._first_looks.pop(uri, None)
+        if facts is not None:
+            await self._ask(root, facts, uri, is_save=False)
 
     async def _ask(self, root: Path, facts: DocumentFacts, uri: str, *, is_save: bool) -> None:
-        process = self._desk.session.process
-        if not is_save:
-            await import_in_pieces(process, _BEHIND_IT)
-        ingest = await process.imported(_INGEST)
+        ingest = await self._desk.session.process.imported(_INGEST)
         try:
             baseline = await self._desk.runs.on_runtime(
                 root, lambda runtime: ingest.keep_baseline(runtime, facts, is_save=is_save)

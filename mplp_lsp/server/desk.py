@@ -274,6 +274,7 @@ class Desk:
         self.documents_changed(updates)
         if before is not None:
             self.file_events.closed(before)
+            self.baselines.closed(before.uri)
 
     # Files
 

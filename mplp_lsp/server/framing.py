@@ -66,7 +66,9 @@ class Frames:
                 return fault
         if len(self._buffer) < self._awaited:
             return None
-        body = bytes(self._buffer[: self._awaited])
+        # Copied once: a large document is megabytes.
+        with memoryview(self._buffer) as view:
+            body = bytes(view[: self._awaited])
         del self._buffer[: self._awaited]
         self._awaited = None
         return body
