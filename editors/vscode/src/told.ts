@@ -1,0 +1,44 @@
+/** What people are told when a command is done. */
+
+import * as vscode from "vscode";
+import { count } from "./lines";
+
+/** A notification that nobody waits for. */
+export function say(message: string): void {
+  void vscode.window.showInformationMessage(message);
+}
+
+export function written(answer: unknown): void {
+  if ((answer as { changed?: number } | null)?.changed === 0) {
+    say("The plan already says what this run left.");
+  }
+}
+
+export function restored(answer: unknown): void {
+  const { written, failed } = answer as { written?: string[]; failed?: { path: string; why: string }[] };
+  if (written === undefined) {
+    return;
+  }
+  const lost = (failed ?? []).map((one) => `${one.path}: ${one.why}`);
+  say(`${count(written.length, "file")} restored, with state and graph.${lost.length > 0 ? ` Not restored: ${lost.join("; ")}` : ""}`);
+}
+
+export function drifted(answer: unknown): void {
+  const found = answer as { is_clean: boolean; added: string[]; modified: string[]; deleted: string[] };
+  if (found.is_clean) {
+    say("Files and graph agree.");
+    return;
+  }
+  const parts = [
+    ...found.modified.map((path) => `changed ${path}`),
+    ...found.added.map((path) => `new ${path}`),
+    ...found.deleted.map((path) => `missing ${path}`),
+  ];
+  const more = parts.length > 5 ? ` and ${parts.length - 5} more` : "";
+  say(`Files had drifted from the graph: ${parts.slice(0, 5).join(", ")}${more}.`);
+}
+
+export function counted(answer: unknown): void {
+  const { documents, errors, warnings } = answer as { documents: number; errors: number; warnings: number };
+  say(`${count(documents, "document")} checked: ${count(errors, "error")}, ${count(warnings, "warning")}.`);
+}
