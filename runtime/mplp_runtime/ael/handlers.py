@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from mplp_runtime.errors import MplpError
@@ -29,6 +29,7 @@ class Handlers:
 
     def __init__(self, registered: Mapping[str, Handler] | None = None) -> None:
         self._registered = dict(registered or {})
+        self._offered: Sequence[EntryPoint] | None = None
 
     def register(self, name: str, handler: Handler) -> None:
         """Makes a function known under a name; a later one with the same name takes its place."""
@@ -46,11 +47,14 @@ class Handlers:
         """
         if (registered := self._registered.get(name)) is not None:
             return registered
-        for entry_point in entry_points(group=ENTRY_POINT_GROUP):
-            if name == entry_point.name or (name == entry_point.value and not only_registered):
-                return _callable(name, entry_point.load)
+        if (offered := self._offered_as(name, only_registered=only_registered)) is not None:
+            return _callable(name, offered.load)
         module, separator, attribute = name.partition(":")
         if only_registered or not (module and separator and attribute):
+            # It may have been installed since.
+            self._offered = None
+            if (offered := self._offered_as(name, only_registered=only_registered)) is not None:
+                return _callable(name, offered.load)
             raise HandlerUnknown(
                 f"No installed package offers the action `{name}` (entry point group {ENTRY_POINT_GROUP}), "
                 "and no program registered it."
@@ -63,6 +67,15 @@ class Handlers:
             return found
 
         return _callable(name, load)
+
+    def _offered_as(self, name: str, *, only_registered: bool) -> EntryPoint | None:
+        # Kept, because to list them reads the metadata of every installed package.
+        if self._offered is None:
+            self._offered = tuple(entry_points(group=ENTRY_POINT_GROUP))
+        for entry_point in self._offered:
+            if name == entry_point.name or (name == entry_point.value and not only_registered):
+                return entry_point
+        return None
 
 
 def _callable(name: str, load: Callable[[], Any]) -> Handler:

@@ -45,6 +45,26 @@ async def test_a_handler_is_found_in_code_then_among_packages_then_by_its_path()
     assert handlers.names() == {"publish"}
 
 
+async def test_packages_are_listed_once_for_many_steps_and_what_is_installed_meanwhile_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found: list[EntryPoint] = []
+    listings: list[str] = []
+
+    def listed(group: str) -> list[EntryPoint]:
+        listings.append(group)
+        return list(found)
+
+    monkeypatch.setattr("mplp_runtime.ael.handlers.entry_points", listed)
+    handlers = Handlers()
+    for _ in range(3):
+        assert (await execute("custom_action", handlers, {"handler": f"{__name__}:installed"})).success
+    assert len(listings) == 1
+    assert not (await execute("custom_action", handlers, {"handler": "publish"})).success
+    found.append(EntryPoint("publish", f"{__name__}:installed", "mplp_lsp.actions"))
+    assert (await execute("custom_action", handlers, {"handler": "publish"})).success
+
+
 async def test_a_handler_that_is_nowhere_fails_in_a_sentence_and_is_told_before_the_run() -> None:
     result = await execute("custom_action", Handlers(), {"handler": "publish"})
     assert result.error == action_problem("custom_action", {"handler": "publish"})
