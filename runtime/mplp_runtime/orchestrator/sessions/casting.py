@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from mplp_runtime.orchestrator.sessions.session import Cast, Participant, Session
@@ -84,6 +85,7 @@ def cast(session: Session, plan: Mapping[str, Any], order: Sequence[str]) -> Cas
     unmatched: dict[str, None] = {}
     # Where several have a role they take its steps in turn.
     given: dict[str, int] = {}
+    fits = cache(lambda role: fitting(role, people))
     for position, step in enumerate(plan["steps"]):
         step_id, role = step["step_id"], step.get("agent_role")
         if step_id not in turns:
@@ -92,7 +94,7 @@ def cast(session: Session, plan: Mapping[str, Any], order: Sequence[str]) -> Cas
             # Seed 1, 5.3; a step without `order_index` counts by its place in the plan.
             assigned[step_id] = (step.get("order_index", position) % len(people),)
             continue
-        fit = fitting(role, people) if role else ()
+        fit = fits(role) if role else ()
         if role and not fit:
             unmatched[role] = None
         if session.mode == "pair":

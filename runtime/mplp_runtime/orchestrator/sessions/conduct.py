@@ -69,6 +69,9 @@ class Conduct:
         )
         turns = [turn for attempt in state.attempts.values() for turn in attempt["turns"]]
         self._last_turn = max((turn["turn"] for turn in turns), default=0)
+        self._members: dict[int, set[str]] = {}
+        for step_id, attempt in state.attempts.items():
+            self._members.setdefault(attempt["turns"][0]["wave"], set()).add(step_id)
         self._opener: tuple[int, str] | None = next(
             (
                 (turn["wave"], step_id)
@@ -81,6 +84,7 @@ class Conduct:
     def first_turn(self, step_id: str) -> Record:
         """What the record of a new attempt at a step says of its turn; nobody has written it yet."""
         turn = self._turn(self.source.out[step_id], "do", self._new_token())
+        self._members.setdefault(self.source.wave, set()).add(step_id)
         wave_steps = self.source.opened_steps
         if wave_steps and (self._opener is None or self._opener[0] != self.source.wave):
             self._opener = (self.source.wave, step_id)
@@ -100,11 +104,13 @@ class Conduct:
         """
         if not self.source.is_last_of_wave(step_id):
             return succeeded
+        wave = self.source.wave
         self.source.is_merging = True
         try:
-            return await self._merging.merge(self.source.wave, step_id) and succeeded
-        finally:
+            return await self._merging.merge(wave, self._members.pop(wave, ()), step_id) and succeeded
+        except BaseException:
             self.source.is_merging = False
+            raise
 
     def is_handed_to_person(self, bound: Bound) -> bool:
         """Whether an action is in the end a question to a person, so that asking again repeats nothing."""

@@ -59,7 +59,10 @@ class SessionLoop(RunLoop):
 
     async def _carried_out(self, attempt: Record, action: Action) -> ActionResult:
         result = await super()._carried_out(attempt, action)
-        return await self._conduct.reviewed(attempt, action, result)
+        result = await self._conduct.reviewed(attempt, action, result)
+        # What stood there for the review, in case the process ended before it, is told by the result now.
+        attempt.pop("done", None)
+        return result
 
     def _may_rework(self, attempt: Record) -> bool:
         return self._conduct.wants_rework(attempt)
@@ -83,6 +86,7 @@ class SessionLoop(RunLoop):
         if not conduct.may_review_again(attempt) and not self.repeat_interrupted:
             await self._decide_about_review(attempt)
         result = await conduct.review_done(attempt, self._action_of(attempt, {}))
+        attempt.pop("done", None)
         will_retry = not result.success and conduct.wants_rework(attempt)
         written = self._attempts.result(attempt, result, will_retry=will_retry, answered_by=None)
         await to_the_end(written)

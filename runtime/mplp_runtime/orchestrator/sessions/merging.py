@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -43,6 +43,7 @@ Ask = Callable[[str, str], Awaitable[Answer]]
 """Asks a person about a conflict at a step, in these words, for as long as it takes."""
 
 _SHOWN = 200
+_WRITES_FILES = frozenset({"file_operation", "agent_handoff"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +77,12 @@ class Merging:
         self._ask = ask
         self._after = cache(lambda step_id: dependants(state.scheduled, (step_id,)))
 
-    async def merge(self, wave: int, step_id: str) -> bool:
+    async def merge(self, wave: int, members: Collection[str], step_id: str) -> bool:
         """Merges what a wave wrote; False if a conflict was left unresolved, which ends the run as failed.
 
-        `step_id` is the step at which people are asked.
+        `members` are the steps that had a turn in it, `step_id` is the one at which people are asked.
         """
-        writes = self._store.read(lambda reading: list(self._writes(reading, wave)))
+        writes = self._store.read(lambda reading: list(self._writes(reading, members)))
         if not writes:
             return True
         found = list(conflicts(writes, self._are_ordered))
@@ -116,17 +117,18 @@ class Merging:
         self._state.take_run(await self._store.transact(work))
         return not unresolved
 
-    def _writes(self, reading: Reading, wave: int) -> Iterator[Write]:
+    def _writes(self, reading: Reading, members: Collection[str]) -> Iterator[Write]:
         """What the completed steps of a wave wrote, each thing once per step, the last time it did."""
+        known = self._state.attempts
         ended = {
-            step_id: attempt
-            for step_id, attempt in self._state.attempts.items()
-            if attempt["turns"][0]["wave"] == wave and attempt["step_status"] == "completed"
+            step_id: known[step_id]
+            for step_id in sorted(members)
+            if step_id in known and known[step_id]["step_status"] == "completed"
         }
-        if not ended:
-            return
+        # One step alone agrees with itself about its files.
+        has_files = len(ended) > 1 and any(each["action"] in _WRITES_FILES for each in ended.values())
         files: dict[str, dict[str, tuple[int, str | None]]] = {}
-        for place, note in enumerate(reversed(self._notes())):
+        for place, note in enumerate(reversed(self._notes() if has_files else [])):
             for path, digest in _files(note):
                 files.setdefault(note.step_id, {})[path] = (place, digest)
         in_order = sorted(ended, key=lambda each: _moment(ended[each]))

@@ -36,7 +36,7 @@ class TurnSource:
         self.out: dict[str, int] = {}
         """Who has the turn, by step: positions of participants."""
         self.is_merging = False
-        """While what a wave wrote is merged, nobody begins a turn."""
+        """While what a wave wrote is merged, and until its last step is told, nobody begins a turn."""
         of_wave = _steps_by_wave(attempts)
         self.wave = max(of_wave, default=0)
         # Of a wave that ended and is not merged yet, one step is taken again, for what follows its end.
@@ -55,12 +55,17 @@ class TurnSource:
 
     def finish(self, step_id: str) -> None:
         """A turn is over and its step succeeded."""
-        self.out.pop(step_id, None)
+        self._over(step_id)
         self._frontier.finish(step_id)
 
     def ended(self, step_id: str) -> None:
         """A turn is over and its step did not succeed: what depends on it never comes."""
+        self._over(step_id)
+
+    def _over(self, step_id: str) -> None:
         self.out.pop(step_id, None)
+        if not self.out:
+            self.is_merging = False
 
     def skip(self, step_id: str) -> None:
         """A person has the session go on without the step."""
