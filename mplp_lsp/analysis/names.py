@@ -25,7 +25,7 @@ from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.kinds import SETTINGS, TIMELINE
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.explain import is_id
-from mplp_runtime.rules.names import LOCAL_KINDS, Name, element_names, header_names
+from mplp_runtime.rules.names import LOCAL_KINDS, Name, element_names, element_names_called, header_names
 from mplp_runtime.rules.names import names as names_of_value
 
 __all__ = ["declarations_of", "name_at", "names_called", "names_of", "range_of_names", "uses_of"]
@@ -243,9 +243,8 @@ def _called_once(kind: str, tree: Tree, text: str) -> Iterator[Name]:
             is_sound = not element.problems and element.placing is None
             if is_sound and not may_hold(start, start + element.size):
                 continue
-            for name in element_names(kind, field, element.value):
-                if name.text == text:
-                    yield name.below((field, index))
+            for name in element_names_called(kind, field, element.value, text):
+                yield name.below((field, index))
 
 
 def _of_header(document: Document, kind: str, tree: Tree) -> tuple[Name, ...]:
@@ -320,8 +319,8 @@ def _called_in_block(
             # What stands in a broken element may be spelled otherwise than the name.
             is_sound = not element.problems and element.placing is None
             if not is_sound or may_hold(start, end):
-                names = element_names(kind, field, element.value)
-                called += [(position, name) for name in names if name.text == text]
+                names = element_names_called(kind, field, element.value, text)
+                called += [(position, name) for name in names]
             start = end
         if len(known) >= _MOST_REMEMBERED:
             known.clear()

@@ -22,7 +22,7 @@ from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_lsp.workspace.workspace import Workspace
-from mplp_runtime.rules.names import Name, element_names
+from mplp_runtime.rules.names import Name, element_names_called
 from tests.project import Project, project, uuid_of
 
 TWO_STEPS = """
@@ -257,11 +257,11 @@ def test_an_edit_of_one_step_costs_one_block(monkeypatch: pytest.MonkeyPatch) ->
     seen.workspace.change(seen.uri, 2, [(((line, character), (line, character + 36)), uuid_of("new"))])
     read: list[object] = []
 
-    def counted(kind: str, field: str, element: object) -> Iterator[Name]:
+    def counted(kind: str, field: str, element: object, text: str) -> Iterator[Name]:
         read.append(element)
-        return element_names(kind, field, element)
+        return element_names_called(kind, field, element, text)
 
-    monkeypatch.setattr("mplp_lsp.analysis.names.element_names", counted)
+    monkeypatch.setattr("mplp_lsp.analysis.names.element_names_called", counted)
     after = seen.again().document(seen.uri)
     assert after is not None
     assert [name.pointer for name in names_called(after, uuid_of("new"))] == [("steps", 499, "step_id")]

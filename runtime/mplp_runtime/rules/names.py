@@ -230,6 +230,16 @@ def element_names(kind: str, field: str, element: object) -> Iterator[Name]:
     return _each_once(_in_open_object(element, (), field)) if is_open else iter(())
 
 
+def element_names_called(kind: str, field: str, element: object, text: str) -> Iterator[Name]:
+    """Those of `element_names` that are spelled `text`; where few entries have any, much faster."""
+    rules = _rules(kind)[1].get(field)
+    if rules is None or not isinstance(element, dict):
+        return (name for name in element_names(kind, field, element) if name.text == text)
+    holding = [rule for rule in rules if _may_hold(rule, element, text)]
+    found = (name for rule in holding for name in _found(rule, element) if name.text == text)
+    return _each_once(found) if len(holding) > 1 else found
+
+
 def names(kind: str, value: object) -> Iterator[Name]:
     """All names of a whole document, those outside its lists first."""
     yield from header_names(kind, _without_lists(kind, value))
@@ -268,6 +278,18 @@ def _found(rule: _Rule, root: object) -> Iterator[Name]:
             yield Name(rule.meaning, str(pointer[-1]), pointer, rule.declares, "key")
         elif rule.part == "value" and _is_name(rule.meaning, value):
             yield Name(_kind_of(rule.meaning, str(value), around), str(value), pointer, rule.declares)
+
+
+def _may_hold(rule: _Rule, element: dict[str, object], text: str) -> bool:
+    """Whether a place of this row may be spelled `text`; False is certain."""
+    if rule.meaning == "{}" or not rule.path or rule.path[0] == "*":
+        return True
+    member = element.get(rule.path[0])
+    if len(rule.path) == 1:
+        return member == text
+    if rule.path[1:] == ("*",) and isinstance(member, list):
+        return text in member
+    return member is not None
 
 
 def _is_name(meaning: str, value: object) -> bool:

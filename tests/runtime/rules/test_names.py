@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
-from mplp_runtime.rules.names import Name, element_names, header_names, names
+from mplp_runtime.rules.names import Name, element_names, element_names_called, header_names, names
 from mplp_schemas import KINDS, describe
 
 A, B, C = (f"00000000-0000-4000-8000-00000000000{digit}" for digit in "abc")
@@ -18,6 +19,42 @@ def told(kind: str, value: object) -> set[tuple[str, str, str, bool]]:
         ("/".join(map(str, name.pointer)), name.kind, name.text, name.is_declaration)
         for name in names(kind, value)
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [("plan", "steps"), ("plan", "events"), ("trace", "segments"), ("dialog", "messages"), ("event", "x")],
+)
+def test_names_of_one_spelling_are_those_among_all_of_an_entry(kind: str, field: str) -> None:
+    chance = random.Random(f"{kind} {field}")
+    texts = [A, B, "tester", "one", "", " "]
+    keys = [
+        "step_id",
+        "agent_role",
+        "dependencies",
+        "segment_id",
+        "attributes",
+        "event",
+        "event_id",
+        "x",
+        "*",
+    ]
+
+    def anything(depth: int) -> object:
+        choice = chance.random()
+        if depth and choice < 0.3:
+            return {chance.choice(keys): anything(depth - 1) for _ in range(chance.randrange(4))}
+        if depth and choice < 0.5:
+            return [anything(depth - 1) for _ in range(chance.randrange(4))]
+        return chance.choice([*texts, None, 5])
+
+    for _ in range(300):
+        entry = {key: anything(3) for key in chance.sample(keys, 5)}
+        for value in (entry, anything(2)):
+            every = list(element_names(kind, field, value))
+            for text in texts:
+                called = list(element_names_called(kind, field, value, text))
+                assert called == [name for name in every if name.text == text], value
 
 
 def test_a_plan_declares_itself_and_its_steps_and_uses_the_rest() -> None:
