@@ -1,5 +1,7 @@
 """Durable steps per second: our runs beside a loop that only stores events, LangGraph and DBOS, in one run.
 
+Also how long an editor's hover takes meanwhile, and what the time of a step goes to.
+
 `python -m tests.perf.runtime_bench` prints the table; `--output docs/benchmarks-runtime.md` writes the page.
 Every measurement is a process of its own. The peers live in a virtual environment in the user's cache.
 """
@@ -27,6 +29,7 @@ PEER_STEPS = {"langgraph": 10_000, "dbos": 1_000}
 """DBOS takes minutes for more; LangGraph saves what grows with the number of steps, after each layer."""
 WIDTH = 50
 CHAIN = 1_000
+INSIDE_STEPS = 10_000
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,40 @@ class Figures:
         return 1000 * self.cpu_s / self.steps
 
 
+@dataclass(frozen=True)
+class Inside:
+    """What was measured of one run besides: hovers in milliseconds, parts of its time in seconds."""
+
+    steps: int
+    hover: dict[str, float]
+    split: dict[str, float]
+    floor: dict[str, float]
+
+
+def told(command: Sequence[str]) -> dict[str, float]:
+    """What a process prints as its last line."""
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
 def measured(command: Sequence[str], repeats: int) -> Figures:
     """The best of several runs of a process that prints its figures as its last line."""
-    found = []
-    for _ in range(repeats):
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
-        found.append(Figures(**json.loads(done.stdout.splitlines()[-1])))
+    found = [Figures(**told(command)) for _ in range(repeats)]  # type: ignore[arg-type]
     return min(found, key=lambda figures: figures.wall_s)
+
+
+def inside(count: int) -> Inside:
+    """What a run of so many steps does to an editor, and what its time goes to."""
+
+    def module(name: str, *arguments: str) -> dict[str, float]:
+        return told([sys.executable, "-m", f"tests.perf.{name}", *arguments, str(count)])
+
+    return Inside(
+        count, module("hover_in_run"), module("runtime_split", "split"), module("runtime_split", "floor")
+    )
 
 
 def ours(name: str, count: int, width: int, repeats: int) -> Figures:
@@ -100,7 +128,7 @@ def row(name: str, figures: Figures) -> str:
     )
 
 
-def page(rows: Sequence[tuple[str, Figures]], speed_s: float) -> str:
+def page(rows: Sequence[tuple[str, Figures]], speed_s: float, seen: Inside | None) -> str:
     """The page, from the figures of this run alone."""
     known = {(name, figures.steps, figures.width): figures for name, figures in rows}
     sizes = sorted(steps for name, steps, width in known if name == "mplp-lsp" and width == WIDTH)
@@ -134,15 +162,81 @@ def page(rows: Sequence[tuple[str, Figures]], speed_s: float) -> str:
                     f"| times as many steps/s as {name}, {theirs.steps:,} steps | >= {least:g} "
                     f"| {ratio:.2f} (by processor time {cpu:.2f}) |"
                 )
+    for steps, width, least in ((10_000, WIDTH, 5_000), (CHAIN, 1, 1_500)):
+        own = known.get(("mplp-lsp", steps, width))
+        if own is not None:
+            shape = "nothing parallel" if width == 1 else f"width {width}"
+            lines.append(
+                f"| steps/s, {steps:,} steps, {shape} | >= {least:,} | {own.per_second:,.0f} "
+                f"(by processor time {1000 / own.cpu_ms:,.0f}) |"
+            )
+    own = known.get(("mplp-lsp", 10_000, WIDTH))
+    if own is not None:
+        lines.append(f"| peak memory, 10,000 steps | <= 150 MiB | {own.peak_mib:.0f} |")
     if len(sizes) > 1:
         first, last = known["mplp-lsp", sizes[0], WIDTH], known["mplp-lsp", sizes[-1], WIDTH]
         fall = 1 - last.per_second / first.per_second
-        lines.append(f"| steps/s fall from {first.steps:,} to {last.steps:,} steps | < 25 % | {fall:.0%} |")
+        cpu = 1 - first.cpu_ms / last.cpu_ms
+        lines.append(
+            f"| steps/s fall from {first.steps:,} to {last.steps:,} steps | < 25 % "
+            f"| {fall:.0%} (by processor time {cpu:.0%}) |"
+        )
         growth = 1024 * (last.peak_mib - last.loaded_mib) / last.steps
         lines.append(
             f"| memory beyond the loaded plan, {last.steps:,} steps | <= 2 KiB a step | {growth:.1f} |"
         )
+    if seen is not None:
+        lines += [
+            hovers(seen),
+            *between(seen),
+        ]
     return "\n".join(lines) + "\n"
+
+
+def hovers(seen: Inside) -> str:
+    """The row about an editor's hovers, before and during the run."""
+    times = {name: f"{value:.0f}" for name, value in seen.hover.items() if name.endswith("_ms")}
+    return (
+        f"| hover during a run of {seen.steps:,} steps, p95 | < 50 ms | {times['during_p95_ms']} "
+        f"(p50 {times['during_p50_ms']}; before the run p50 {times['before_p50_ms']}, "
+        f"p95 {times['before_p95_ms']}) |"
+    )
+
+
+def between(seen: Inside) -> list[str]:
+    """What stands between a step and its floor, in milliseconds of processor time a step."""
+    split, floor = seen.split, seen.floor
+    writer = split["writer"] - split["statements"] - split["commit"]
+    parts = {
+        "SQLite: statements (all rows of a commit, one call for each table)": split["statements"],
+        "SQLite: commits (write-ahead log, one sync each, checkpoints)": split["commit"],
+        "the thread that commits: events and records as text, timeline": writer,
+        "the control loop: checks of the plan, order, attempts, views": split["loop"],
+        "other threads: the trace document": max(0.0, split["all"] - split["writer"] - split["loop"]),
+    }
+    return [
+        "",
+        "## What stands between",
+        "",
+        f"One more run of {seen.steps:,} steps whose threads were watched, which costs some time itself.",
+        "",
+        "| Part | CPU ms a step |",
+        "|---|---|",
+        *(f"| {name} | {1000 * seconds / seen.steps:.3f} |" for name, seconds in parts.items()),
+        f"| all of it | {1000 * split['all'] / seen.steps:.3f} |",
+        (
+            f"| of that, until the run has begun (checks; plan, steps and edges into the graph) "
+            f"| {1000 * split['start'] / seen.steps:.3f} |"
+        ),
+        (
+            f"| floor: the very same rows, ready as they are, with as many commits "
+            f"| {1000 * floor['all'] / seen.steps:.3f} |"
+        ),
+        "",
+        "Each step leaves eight events, two writes of its attempt and one of its node in the graph, and its",
+        "start leaves its node and edges. Nothing of that may be left out, and an end is never in the same",
+        "commit as its beginning, so the floor is what SQLite takes for these rows.",
+    ]
 
 
 def main() -> None:
@@ -150,6 +244,7 @@ def main() -> None:
     parser.add_argument("--sizes", default="1000,10000,100000", help="numbers of steps, between commas")
     parser.add_argument("--repeats", type=int, default=2, help="the best of so many is kept")
     parser.add_argument("--no-peers", action="store_true", help="only what is ours")
+    parser.add_argument("--no-inside", action="store_true", help="no hovers, and no parts of a run's time")
     parser.add_argument("--output", type=Path, help="the page to write")
     arguments = parser.parse_args()
     rows: list[tuple[str, Figures]] = []
@@ -169,7 +264,7 @@ def main() -> None:
         python = peers_python()
         add("LangGraph + SqliteSaver", peer("langgraph", python, PEER_STEPS["langgraph"], WIDTH, 1))
         add("DBOS + SQLite", peer("dbos", python, PEER_STEPS["dbos"], WIDTH, 1))
-    text = page(rows, speed_s)
+    text = page(rows, speed_s, None if arguments.no_inside else inside(INSIDE_STEPS))
     print(text)
     if arguments.output is not None:
         arguments.output.write_text(text, encoding="utf-8")

@@ -13,7 +13,7 @@ import platform
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,8 +73,9 @@ def generation_key(plan_id: str) -> str:
     return f"run_generation/{plan_id}"
 
 
+@lru_cache(maxsize=256)
 def instant(text: str) -> datetime:
-    """The instant of a stored timestamp."""
+    """The instant of a stored timestamp; steps that begin or end together share theirs."""
     return datetime.fromisoformat(text)
 
 

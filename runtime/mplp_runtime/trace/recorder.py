@@ -81,8 +81,10 @@ class TraceRecorder:
         with self._lock:
             self._events += len(stored)
             room = self._first_limit - len(self._first)
-            self._first.extend(stored[:room])
-            rest = stored[room:]
+            rest = stored
+            if room > 0:
+                self._first.extend(stored[:room])
+                rest = stored[room:]
             if rest:
                 self._last.append(rest)
                 self._in_last += len(rest)

@@ -135,6 +135,8 @@ class SqliteTransaction(SqliteReading):
     no other process can have advanced it in between.
     """
 
+    TAKES_TEXTS = True
+
     def __init__(
         self, connection: sqlite3.Connection, limits: StoreLimits, *, shows_sealed: bool = False
     ) -> None:

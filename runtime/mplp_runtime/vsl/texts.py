@@ -8,7 +8,7 @@ decorator, gets the values one by one, which comes to the same and costs what re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 from mplp_runtime.vsl.interface import Edge, Transaction
 from mplp_runtime.vsl.values import decoded, unstamped
@@ -17,18 +17,24 @@ TextRow = tuple[str, str]
 """The id of a node, and its data as `values.encoded` would write it: compact JSON in ASCII."""
 
 
-@runtime_checkable
 class TakesTexts(Protocol):
-    """A transaction that keeps texts as they are."""
+    """A transaction that keeps texts as they are; it says so with `TAKES_TEXTS`."""
+
+    TAKES_TEXTS: bool
 
     def append_texts(self, stream: str, texts: Sequence[str]) -> None: ...
     def put_texts(self, type: str, rows: Sequence[TextRow], *, are_new: bool) -> None: ...
     def add_edges(self, edges: Sequence[Edge]) -> int: ...
 
 
+def takes_texts(transaction: Transaction) -> TypeGuard[TakesTexts]:
+    """Whether a store keeps texts; by a mark, because looking for methods costs more than calling them."""
+    return getattr(transaction, "TAKES_TEXTS", False)
+
+
 def append_texts(transaction: Transaction, stream: str, texts: Sequence[str]) -> None:
     """Stores complete events, which carry the Lamport times that follow `transaction.lamport()` in order."""
-    if isinstance(transaction, TakesTexts):
+    if takes_texts(transaction):
         transaction.append_texts(stream, texts)
         return
     for text in texts:
@@ -37,7 +43,9 @@ def append_texts(transaction: Transaction, stream: str, texts: Sequence[str]) ->
 
 def put_texts(transaction: Transaction, type: str, rows: Sequence[TextRow], *, are_new: bool) -> None:
     """Creates or replaces nodes. Raises NodeExists where one that is said to be new is there already."""
-    if isinstance(transaction, TakesTexts):
+    if not rows:
+        return
+    if takes_texts(transaction):
         transaction.put_texts(type, rows, are_new=are_new)
         return
     write = transaction.create_node if are_new else transaction.write_node
@@ -47,6 +55,6 @@ def put_texts(transaction: Transaction, type: str, rows: Sequence[TextRow], *, a
 
 def add_edges(transaction: Transaction, edges: Sequence[Edge]) -> int:
     """Adds edges in their order; returns how many were not there."""
-    if isinstance(transaction, TakesTexts):
+    if takes_texts(transaction):
         return transaction.add_edges(edges)
     return sum(transaction.add_edge(edge) for edge in edges)
