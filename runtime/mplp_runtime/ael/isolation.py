@@ -15,8 +15,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
-from functools import cache
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -130,7 +128,9 @@ _PROBES = {
     "bwrap": ("--ro-bind", "/", "/", "--unshare-all", "--die-with-parent", "--"),
     "unshare": ("--user", "--map-current-user", "--net", "--"),
 }
-_PROBE_LIMIT_S = 10.0
+_PROBE_LIMIT_S = 20.0
+_tried: dict[tuple[str, ...], bool] = {}
+"""What became of each command that was tried, for as long as the process lives."""
 
 
 def _starts(name: str) -> bool:
@@ -150,14 +150,21 @@ def _starts(name: str) -> bool:
     return bool(confined) and _probed(*confined, harmless)
 
 
-@cache
 def _probed(*command: str) -> bool:
-    with suppress(OSError, subprocess.TimeoutExpired):
+    if command in _tried:
+        return _tried[command]
+    try:
         probe = subprocess.run(  # noqa: S603 - a fixed command of the system's own programs
             command, capture_output=True, timeout=_PROBE_LIMIT_S, check=False
         )
-        return probe.returncode == 0
-    return False
+    except subprocess.TimeoutExpired:
+        # A machine that is busy now may have time later, so this is not remembered.
+        return False
+    except OSError:
+        _tried[command] = False
+    else:
+        _tried[command] = probe.returncode == 0
+    return _tried[command]
 
 
 def _isolating(limits: Limits, root: Path, executable: str) -> list[str]:

@@ -91,9 +91,9 @@ def test_the_command_ends_with_who_started_it_also_without_setpriv(tmp_path: Pat
     pid = int(process.stdout.readline())
     descriptor = os.pidfd_open(pid)
     process.send_signal(signal.SIGKILL)
-    process.wait(20)
+    process.wait(60)
     process.stdout.close()
-    ended, _, _ = select.select([descriptor], [], [], 20)
+    ended, _, _ = select.select([descriptor], [], [], 60)
     os.close(descriptor)
     assert ended, "the command outlived who started it"
 
@@ -308,3 +308,14 @@ async def test_an_agent_too_says_at_its_start_what_cannot_be_limited(
     assert "".join(shown).splitlines() == [
         f"Not limited on this system: {each}." for each in isolation.unenforced_limits(Limits())
     ]
+
+
+def test_a_probe_that_a_busy_machine_did_not_finish_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(isolation, "_PROBE_LIMIT_S", 0.0)
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
+    assert not isolation._probed(*command)
+    monkeypatch.setattr(isolation, "_PROBE_LIMIT_S", 60.0)
+    assert isolation._probed(sys.executable, "-c", "")
+    assert tuple(command) not in isolation._tried
