@@ -12,9 +12,10 @@ from mplp_lsp.commands.table import COMMANDS
 from mplp_lsp.server.warming import answering_modules
 
 ROOT = Path(__file__).parents[2]
-NEVER = ("lsprotocol", "pygls", "attr", "attrs", "cattrs", "hypothesis")
+NEVER = ("hypothesis",)
+PROTOCOL = ("lsprotocol", "pygls", "attr", "attrs", "cattrs")
 LATER = ("pydantic", "jsonschema", "referencing", "tree_sitter", "tree_sitter_toml", "watchfiles", "sqlite3")
-HEAVY = (*NEVER, *LATER, "jsonschema_rs", "importlib.metadata", "email", "tempfile")
+HEAVY = (*NEVER, *PROTOCOL, *LATER, "jsonschema_rs", "importlib.metadata", "email", "tempfile")
 
 ANSWER = """
 import sys
@@ -52,9 +53,9 @@ def test_the_first_findings_of_a_document_need_none_of_the_large_libraries():
     assert imported_by(FIRST_FINDINGS).isdisjoint((*NEVER, *LATER))
 
 
-def test_what_answers_requests_needs_neither_lsprotocol_nor_pygls():
+def test_what_answers_requests_needs_lsp_types_only():
     script = f"import sys, {', '.join(answering_modules())}\nprint(*sys.modules)"
-    assert imported_by(script).isdisjoint((*NEVER, "jsonschema", "referencing"))
+    assert imported_by(script).isdisjoint((*NEVER, "pygls", "cattrs", "jsonschema", "referencing"))
 
 
 def test_the_commands_that_are_announced_are_those_that_exist():
