@@ -193,6 +193,13 @@ class _Session:
         kind = "Simulating" if view.simulated else "Going on with" if self._options.resume else "Running"
         steps = "1 step" if len(view.steps) == 1 else f"{len(view.steps)} steps"
         self._live.line(self._style.paint(f"{kind} “{printable(view.title)}” ({steps})", "bold"))
+        session = view.session
+        if session is not None:
+            names = ", ".join(printable(name) for name in session.participants)
+            self._live.line(f"  with “{printable(session.title)}” ({session.mode}): {names}")
+            for role in session.unmatched_roles:
+                told = f"  nobody there is a {printable(role)}: its steps are given away by order"
+                self._live.line(self._style.paint(told, "yellow"))
 
     def _on_view(self, runtime: Runtime, view: RunView) -> None:
         if view.run_id != self._run_id:

@@ -40,6 +40,8 @@ def labels(seen: Project) -> list[str]:
         (StepView(STEP, "x", "in_progress", attempt=1, started_at=NOW), "running"),
         (StepView(STEP, "x", "in_progress", attempt=3, started_at=NOW), "running, attempt 3"),
         (StepView(STEP, "x", "in_progress", interrupted=True), "interrupted"),
+        (StepView(STEP, "x", "in_progress", participant="Ana"), "running, Ana"),
+        (ended("s1", "completed", 1.23, attempt=2, participant="Ben"), "✓ 1.2 s, attempt 2, Ben"),
         (StepView(STEP, "x", "skipped"), "skipped"),
         (StepView(STEP, "x", "blocked"), "blocked"),
     ],
@@ -58,6 +60,7 @@ def test_a_step_that_nothing_happened_to_says_nothing() -> None:
         ("gate", "waiting for approval"),
         ("handoff", "waiting for a person"),
         ("repeat", "interrupted: did it succeed?"),
+        ("conflict", "the participants disagree"),
     ],
 )
 def test_a_step_that_asks_says_what_it_waits_for(kind: str, label: str) -> None:

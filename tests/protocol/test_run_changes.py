@@ -50,6 +50,17 @@ def test_parallel_steps_are_named_together() -> None:
     assert progress_message(run("in_progress", "in_progress", "pending")) == "Step 0, Step 1"
 
 
+def test_in_a_session_the_bar_says_whose_turn_it_is() -> None:
+    view = run("in_progress", "pending")
+    step = replace(view.steps["s0"], participant="Ana")
+    assert progress_message(replace(view, steps={**view.steps, "s0": step})) == "Ana: Step 0"
+
+
+def test_a_paused_run_says_so_once_nothing_is_under_way() -> None:
+    assert progress_message(run("completed", "pending", is_paused=True)) == "paused"
+    assert progress_message(run("in_progress", "pending", is_paused=True)) == "Step 0"
+
+
 def test_a_question_is_what_the_bar_shows_while_nothing_else_goes_on() -> None:
     question = Question("r", "s0", "gate", "May it start?")
     assert progress_message(run("pending", "pending", questions=(question,))) == "May it start?"
