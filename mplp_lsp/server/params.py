@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -18,7 +19,22 @@ from mplp_lsp.server.messages import RequestError
 def shared_converter() -> Converter:
     """One converter for all sessions: its hooks are compiled once."""
     converter: Converter = default_converter()  # type: ignore[no-untyped-call]
+    # cattrs would make the name "None" of a null, and a yes of the word "false" (P7).
+    for plain in (str, int, bool):
+        converter.register_structure_hook(plain, _plain)
     return converter
+
+
+def _plain(value: Any, expected: type) -> Any:
+    """`value` if that is what it is; LSP's kinds of things, words and numbers too, by their value."""
+    if issubclass(expected, enum.Enum):
+        return expected(value)
+    # Some clients have only one kind of number, and write 3.0.
+    if expected is int and type(value) is float and value.is_integer():
+        return int(value)
+    if type(value) is not expected:
+        raise TypeError(expected.__name__)
+    return value
 
 
 @cache

@@ -204,9 +204,12 @@ def test_documentation_says_what_a_key_is_for_and_its_default() -> None:
     (key,) = [item for item in items(seen) if item.label == "on_failure"]
     told = completion_resolve(seen.snapshot, seen.snapshot.document(seen.uri), key).documentation
     assert isinstance(told, types.MarkupContent)
-    assert told.value.split("\n\n") == [
-        "What happens to the other steps when one fails; `rollback` stops, and takes back what file operations "
-        "of the run did.",
+    meaning, *more = told.value.split("\n\n")
+    assert meaning == (
+        "What happens to the other steps when one fails; `rollback` stops, and takes back what file "
+        "operations of the run did."
+    )
+    assert more == [
         'By default "stop".',
         'For example `on_failure = "continue-independent"`.',
     ]

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lsprotocol.types import CompletionTriggerKind
 
+from mplp_lsp.server.messages import RequestError
+from mplp_lsp.server.params import structured
 from mplp_lsp.server.routes import ROUTES
 from tests.protocol.client import PLAIN, PULLING, ServerUnderTest, environment
 
@@ -48,6 +51,39 @@ def test_params_that_do_not_fit_are_refused_with_their_id(method: str, tmp_path:
             answer = server.client.answer(number)
             assert answer.get("error", {}).get("code") == -32602, (params, answer)
             assert "Traceback" not in str(answer)
+
+
+HERE = {"textDocument": {"uri": "file:///a.plan.json"}, "position": POSITION}
+
+
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("textDocument/rename", {**HERE, "newName": None}),
+        ("textDocument/references", {**HERE, "context": {"includeDeclaration": "false"}}),
+        ("textDocument/hover", {**HERE, "position": {"line": "0", "character": 0}}),
+        ("textDocument/hover", {**HERE, "position": {"line": True, "character": 0}}),
+        ("textDocument/hover", {**HERE, "position": {"line": 1.7, "character": 0}}),
+        ("textDocument/completion", {**HERE, "context": {"triggerKind": 9}}),
+        ("workspace/symbol", {"query": None}),
+        (
+            "textDocument/didOpen",
+            {"textDocument": {"uri": "file:///a", "languageId": "", "version": 1, "text": None}},
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_nothing_is_made_of_what_a_client_did_not_say(method: str, params: dict[str, Any]) -> None:
+    with pytest.raises(RequestError) as refused:
+        structured(method, params)
+    assert refused.value.code == -32602
+
+
+def test_a_whole_number_may_be_written_with_a_point_and_kinds_are_kinds() -> None:
+    asked = {**HERE, "position": {"line": 3.0, "character": 0}, "context": {"triggerKind": 2}}
+    read = structured("textDocument/completion", asked)
+    assert (read.position.line, read.context.trigger_kind) == (3, CompletionTriggerKind.TriggerCharacter)
+    assert isinstance(read.context.trigger_kind, CompletionTriggerKind)
 
 
 def test_every_announced_provider_has_a_method_that_answers(tmp_path: Path) -> None:
