@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mplp_runtime.errors import RoleNotBound
+from mplp_runtime.errors import PlanNotApproved, RoleNotBound
 from mplp_runtime.orchestrator.views import Question, RunView
 from mplp_runtime.runtime import Runtime
 from tests.runtime.orchestrator.projects import plan, role, statuses, step, step_id, table
@@ -270,3 +270,17 @@ async def test_a_file_that_two_wrote_gets_the_content_that_holds(tmp_path: Path)
         each for each in session_events(tmp_path, view) if each["event_type"] == "MAPConflictResolved"
     ]
     assert (resolved["payload"]["name"], resolved["payload"]["participant_id"]) == ("notes.md", "ana")
+
+
+async def test_an_approval_covers_what_a_receiver_of_the_step_does(tmp_path: Path) -> None:
+    toml = TO_EDITOR + role("editor", "print('edited')")
+    project = SharedProject(
+        tmp_path,
+        plan(step("draft", role="writer"), status="draft"),
+        toml,
+        collab=collab("orchestrated", WRITER, EDITOR),
+    )
+    assert (await project.run(approve=True)).status == "completed"
+    (tmp_path / "mplp.toml").write_text(TO_EDITOR + role("editor", "print('something else')"))
+    with pytest.raises(PlanNotApproved, match="the binding of role editor changed"):
+        await project.run()
