@@ -86,7 +86,7 @@ class _Driver:
     async def drive(self) -> int:
         began = time.monotonic()
         runtime = Runtime.open(
-            self._task.root, follow_interval_s=0.02, list_files=lambda folder: project_files(folder).files
+            self._task.root, follow_interval_s=0.1, list_files=lambda folder: project_files(folder).files
         )
         try:
             say("ready", round(time.monotonic() - began, 3))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
 
 from mplp_runtime.rules.findings import Finding, Pointer
@@ -41,6 +41,18 @@ def installed_handlers() -> frozenset[str]:
     return frozenset(word for point in found for word in (point.name, point.value))
 
 
+class _Installed(Container[str]):
+    """The installed handlers, listed once one is asked for: that reads the metadata of every package."""
+
+    def __init__(self) -> None:
+        self._words: frozenset[str] | None = None
+
+    def __contains__(self, word: object) -> bool:
+        if self._words is None:
+            self._words = installed_handlers()
+        return word in self._words
+
+
 def settings_findings(
     data: Mapping[str, object], *, world: World | None = None, handlers: Collection[str] | None = None
 ) -> list[Finding]:
@@ -50,11 +62,12 @@ def settings_findings(
     custom actions that exist; those installed, unless given.
     """
     findings: list[Finding] = []
+    known: Container[str] = _Installed() if handlers is None else handlers
     for name, value in data.items():
         if name in TABLES:
             findings += _table((name,), value, TABLES[name])
         elif name in {"roles", "steps"}:
-            findings += _bindings(name, value, handlers)
+            findings += _bindings(name, value, known)
         else:
             findings.append(_unknown((name,), name, TOP_LEVEL, "mplp.toml has no"))
     findings += _wider_limits(data)
@@ -77,7 +90,7 @@ def _table(pointer: Pointer, value: object, keys: Mapping[str, Key]) -> Iterator
             yield _unknown((*pointer, name), name, keys, f"[{'.'.join(map(str, pointer))}] has no")
 
 
-def _bindings(table: str, value: object, handlers: Collection[str] | None) -> Iterator[Finding]:
+def _bindings(table: str, value: object, handlers: Container[str]) -> Iterator[Finding]:
     if not isinstance(value, Mapping):
         form = "[roles.tester]" if table == "roles" else '[steps."<step_id>"]'
         yield setting_finding(
@@ -88,7 +101,7 @@ def _bindings(table: str, value: object, handlers: Collection[str] | None) -> It
         yield from _binding((table, name), binding, handlers)
 
 
-def _binding(pointer: Pointer, value: object, handlers: Collection[str] | None) -> Iterator[Finding]:
+def _binding(pointer: Pointer, value: object, handlers: Container[str]) -> Iterator[Finding]:
     if not isinstance(value, Mapping):
         yield setting_finding(
             "settings-type-invalid", f"`{pointer[-1]}` must be a table with an `action`.", pointer
@@ -127,8 +140,8 @@ def _binding(pointer: Pointer, value: object, handlers: Collection[str] | None) 
         yield from _handler((*pointer, "handler"), handler, handlers)
 
 
-def _handler(pointer: Pointer, handler: str, handlers: Collection[str] | None) -> Iterator[Finding]:
-    if handler not in (installed_handlers() if handlers is None else handlers):
+def _handler(pointer: Pointer, handler: str, handlers: Container[str]) -> Iterator[Finding]:
+    if handler not in handlers:
         message = f"`{handler}` is not installed: no entry point of `{HANDLER_GROUP}` has this name."
         yield setting_finding("settings-handler-missing", message, pointer)
 

@@ -340,6 +340,20 @@ def test_handlers_are_those_installed_unless_given() -> None:
     assert "publish" not in installed_handlers()
 
 
+def test_the_packages_are_listed_once_for_a_file_with_many_custom_actions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listings: list[str] = []
+    monkeypatch.setattr(
+        "mplp_runtime.rules.settings.entry_points", lambda group: listings.append(group) or []
+    )
+    roles = {f"role-{number}": {"action": "custom_action", "handler": "publish"} for number in range(20)}
+    assert len(settings_findings({"roles": roles})) == 20
+    assert len(listings) == 1
+    assert settings_findings({"roles": {"a": {"action": "agent_handoff", "to": "human"}}}) == []
+    assert len(listings) == 1
+
+
 JSONISH = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
