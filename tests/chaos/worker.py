@@ -83,7 +83,8 @@ def at_random(campaign: Campaign) -> Figures:
         kills = 0
         while not lives.is_over and figures.kills < campaign.kills and kills < _MOST_KILLS:
             rivals = [lives.begin()]
-            if kills and chance.random() < _RIVALS:
+            # Two people who restore different things at the same moment get what the later one wants.
+            if kills and not scenario.restores and chance.random() < _RIVALS:
                 rivals.append(lives.begin())
                 figures.rivals += 1
             _strike(rivals, chance, scenario.words, root if campaign.mutation else None)
