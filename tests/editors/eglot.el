@@ -9,6 +9,8 @@
 (require 'eglot)
 (load (expand-file-name "../../editors/emacs/mplp.el" (file-name-directory load-file-name)) nil t)
 
+;; What asks before a fix is applied has another name since Emacs 30.
+(defvar eglot-confirm-server-edits)
 (defvar mplp-facts nil)
 (defvar mplp-limit 60)
 
@@ -71,7 +73,7 @@
   (mplp-wait "the finding to go"
              (lambda () (not (cl-some (lambda (found) (string-search "pendng" (cdar found))) (mplp-problems)))))
   (mplp-at "7b1d2c3e-0000-4000-8000-0000000000ff")
-  (let ((eglot-confirm-server-initiated-edits nil))
+  (let ((eglot-confirm-server-initiated-edits nil) (eglot-confirm-server-edits nil))
     (cl-letf (((symbol-function 'completing-read) (mplp-choose "Remove this dependency")))
       (eglot-code-actions (point) (point) "quickfix" t)))
   (mplp-wait "the fix" (lambda () (not (string-search "0000000000ff" (buffer-string)))))

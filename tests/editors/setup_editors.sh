@@ -66,15 +66,15 @@ system_packages() {
   [ -e /usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf ] || missing+=(fonts-dejavu-core)
   # Neovim 0.7, the oldest one still in use by a Debian release.
   command -v nvim >/dev/null || missing+=(neovim)
-  # Emacs has eglot since 29; Debian 12 has 28 and eglot beside it.
   command -v emacs >/dev/null || missing+=(emacs-nox)
-  compgen -G '/usr/share/emacs/*/lisp/progmodes/eglot.elc' >/dev/null ||
-    compgen -G '/usr/share/emacs/site-lisp/elpa/eglot-*' >/dev/null || missing+=(elpa-eglot)
   # Two of VS Code's own modules are compiled here.
   command -v g++ >/dev/null || missing+=(g++)
   command -v make >/dev/null || missing+=(make)
   "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
   if [ ${#missing[@]} -gt 0 ]; then apt_install "${missing[@]}"; fi
+  # Emacs has eglot since 29; Debian 12 has 28 and eglot beside it.
+  compgen -G '/usr/share/emacs/*/lisp/progmodes/eglot.elc' >/dev/null ||
+    compgen -G '/usr/share/emacs/site-lisp/elpa/eglot-*' >/dev/null || apt_install elpa-eglot
 }
 
 # VS Code 1.100 runs on Node 20. The system's is taken when it is one, else the one in the wheel.
