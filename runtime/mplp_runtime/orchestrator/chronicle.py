@@ -146,35 +146,15 @@ class Chronicle:
             ),
         )
 
-    def step_started(self, transaction: Transaction, attempt: Record) -> None:
-        """Before the action: SAStepStarted, stage running, execution running."""
-        self.tell(transaction, self.started(attempt))
-
     def step_finished(self, transaction: Transaction, attempt: Record) -> None:
         """After the action: execution, graph, stage, SAStepCompleted or SAStepFailed, SATraceEmitted."""
         self.tell(transaction, self.finished(transaction, attempt))
 
     def tell(self, transaction: Transaction, events: Sequence[ReadyEvent]) -> None:
-        """Records what `started` and `finished` made; many steps together cost less than one by one."""
+        """Records what `finished` and its like made; many events together cost less than one by one."""
         first = transaction.lamport() + 1
         texts = [event.text_at(lamport) for lamport, event in enumerate(events, first)]
         self.bus.record_texts(transaction, self.stream, texts)
-
-    def started(self, attempt: Record) -> list[ReadyEvent]:
-        """The events that come before the action; they are not recorded yet."""
-        step, make, at = self._step(attempt["step_id"]), self.step_events, self._now()
-        number = attempt["attempt"]
-        payload = {"step_id": step["step_id"], "description": step["description"], "attempt": number}
-        if step.get("agent_role"):
-            payload["agent_role"] = step["agent_role"]
-        return [
-            *self.turns_begun(attempt),
-            make.profile(at, "SAStepStarted", payload),
-            make.stage(
-                at, "step_started", step, self.positions[step["step_id"]], "in_progress", {"attempt": number}
-            ),
-            make.execution(at, "step_execution_started", step, attempt, "running", {}),
-        ]
 
     def finished(self, transaction: Transaction, attempt: Record) -> list[ReadyEvent]:
         """The events that come after the action, not recorded yet; the step's node is written."""
@@ -242,7 +222,9 @@ class Chronicle:
         step = self._step(attempt["step_id"])
         payload = {"attempt": attempt["attempt"], "interrupted": True, "outcome": "unknown"}
         position = self.positions[step["step_id"]]
-        event = self.step_events.stage(self._now(), "step_interrupted", step, position, "in_progress", payload)
+        event = self.step_events.stage(
+            self._now(), "step_interrupted", step, position, "in_progress", payload
+        )
         self.tell(transaction, [event])
 
     def step_blocked(
@@ -261,7 +243,9 @@ class Chronicle:
         """A step is not going to run."""
         step, position, at = self._step(step_id), self.positions[step_id], self._now()
         events = self._put_step(transaction, at, step, position, "skipped")
-        events.append(self.step_events.stage(at, "step_skipped", step, position, "skipped", {"because": because}))
+        events.append(
+            self.step_events.stage(at, "step_skipped", step, position, "skipped", {"because": because})
+        )
         self.tell(transaction, events)
 
     def _put_step(
@@ -320,7 +304,13 @@ class Chronicle:
         }
         edges = [Edge("plan", "Session", run["run_id"], "Plan", run["plan_id"])]
         self.graph.put(
-            transaction, "Session", run["run_id"], data, edges=edges, stream=self.stream, source_module="collab"
+            transaction,
+            "Session",
+            run["run_id"],
+            data,
+            edges=edges,
+            stream=self.stream,
+            source_module="collab",
         )
 
     def _step(self, step_id: str) -> Mapping[str, Any]:

@@ -3,48 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, overload
+from collections.abc import Mapping, Sequence
+from typing import overload
 
 from mplp_runtime.vsl.interface import Json, Node, StoredEvent
 from mplp_runtime.vsl.values import decoded
 
 
-class ReadyEvent(Mapping[str, Any]):
-    """An event as JSON text with a gap for its Lamport time; as a mapping it is the event without that time.
+class ReadyEvent:
+    """An event as JSON text with a gap for its Lamport time."""
 
-    A store that knows it writes the text as it is. Everything else may treat it as any other event, which
-    costs what reading the text costs, and only then.
-    """
-
-    __slots__ = ("_head", "_tail", "_value")
+    __slots__ = ("_head", "_tail")
 
     def __init__(self, head: str, tail: str) -> None:
         """`head` ends with `"lamport_timestamp":`; `tail` closes what is open. Both are ASCII."""
         self._head = head
         self._tail = tail
-        self._value: dict[str, Json] | None = None
 
     def text_at(self, lamport: int) -> str:
         """The event as it is stored, in the form of `values.encoded`."""
         return f"{self._head}{lamport}{self._tail}"
-
-    def __getitem__(self, name: str) -> Json:
-        return self._read()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._read())
-
-    def __len__(self) -> int:
-        return len(self._read())
-
-    def _read(self) -> dict[str, Json]:
-        if self._value is None:
-            value: dict[str, Json] = decoded(self.text_at(0))
-            if value.pop("lamport_timestamp", None) is None:
-                del value["payload"]["lamport_timestamp"]
-            self._value = value
-        return self._value
 
 
 class WrittenEvent(StoredEvent):
