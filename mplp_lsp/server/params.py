@@ -22,6 +22,15 @@ def shared_converter() -> Converter:
     # cattrs would make the name "None" of a null, and a yes of the word "false" (P7).
     for plain in (str, int, bool):
         converter.register_structure_hook(plain, _plain)
+
+    def change(value: Any, _: object) -> Any:
+        # A range that is null is one that was not said: refused, every later edit would land somewhere else.
+        is_whole = isinstance(value, Mapping) and value.get("range") is None
+        return converter.structure(value, whole if is_whole else part)
+
+    part, whole = types.TextDocumentContentChangePartial, types.TextDocumentContentChangeWholeDocument
+    # Not the name that lsprotocol has for the two, whose members are only names themselves.
+    converter.register_structure_hook(part | whole, change)
     return converter
 
 

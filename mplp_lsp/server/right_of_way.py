@@ -88,8 +88,10 @@ def awaiting() -> Iterator[None]:
 
 
 def _is_awaited() -> bool:
-    """Whether another thread waits for an import. Of plain `import` statements Python 3.11 tells it."""
+    """Whether another thread waits for an import. Of plain `import` statements Python's own notes tell it."""
     blocked = getattr(sys.modules.get("_frozen_importlib"), "_blocking_on", None)
+    # From Python 3.12 on the notes are inside an object of their own.
+    blocked = getattr(blocked, "data", blocked)
     return _awaited > 0 or (isinstance(blocked, dict) and bool(blocked))
 
 

@@ -86,6 +86,21 @@ def test_a_whole_number_may_be_written_with_a_point_and_kinds_are_kinds() -> Non
     assert isinstance(read.context.trigger_kind, CompletionTriggerKind)
 
 
+def test_a_change_whose_range_is_null_is_the_whole_text_and_one_whose_range_is_unsound_is_refused() -> None:
+    document = {"uri": "file:///a.plan.json", "version": 2}
+    whole = {"textDocument": document, "contentChanges": [{"range": None, "text": "{}"}]}
+    (change,) = structured("textDocument/didChange", whole).content_changes
+    assert (change.text, getattr(change, "range", None)) == ("{}", None)
+    unsound_ranges: list[Any] = [{"start": POSITION}, {}, 5, []]
+    for unsound in unsound_ranges:
+        message = {"textDocument": document, "contentChanges": [{"range": unsound, "text": ""}]}
+        with pytest.raises(RequestError):
+            structured("textDocument/didChange", message)
+    part = {"textDocument": document, "contentChanges": [{"range": RANGE, "text": "x"}]}
+    (change,) = structured("textDocument/didChange", part).content_changes
+    assert (change.text, change.range.start.line) == ("x", 0)
+
+
 def test_every_announced_provider_has_a_method_that_answers(tmp_path: Path) -> None:
     with ServerUnderTest(env=environment(tmp_path)) as server:
         announced = server.client.initialize(tmp_path)["capabilities"]
