@@ -418,7 +418,8 @@ def main() -> int:
     text = "\n".join(rows) + "\n"
     sys.stdout.write(text)
     if options.output:
-        options.output.write_text(text, encoding="utf-8")
+        before = options.output.read_text(encoding="utf-8") if options.output.exists() else ""
+        options.output.write_text(text + tables.by_hand(before), encoding="utf-8")
     return 0
 
 

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 
 from mplp_lsp.version import VERSION
 
+BY_HAND = "\n## Where a budget is missed, and why\n"
+
 Samples = Mapping[str, Sequence[float]]
 
 BUDGETS: Mapping[str, Mapping[int, str]] = {
@@ -90,6 +92,12 @@ def of_workspace(figures: Mapping[str, float]) -> list[str]:
         shown = figure.replace("memory", "memory, MiB,").removesuffix(",")
         rows.append(f"| {shown} | {value:.1f} | {WORKSPACE_BUDGETS.get(figure, '')} |")
     return rows
+
+
+def by_hand(page: str) -> str:
+    """What people have written on an earlier page, from its heading on: no measurement replaces it."""
+    start = page.find(BY_HAND)
+    return page[start:] if start >= 0 else ""
 
 
 def _cell(samples: Sequence[float]) -> str:
