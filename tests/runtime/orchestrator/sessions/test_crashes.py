@@ -38,7 +38,10 @@ import os
 with open("effects", "a") as file:
     file.write(os.environ["MPLP_STEP_DESCRIPTION"] + "\\n")
 """
-pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here"),
+    pytest.mark.timeout(400),
+]
 
 
 def effects(root: Path) -> list[str]:
