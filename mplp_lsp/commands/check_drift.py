@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mplp_lsp.commands.command import Command, Parameter
+from mplp_lsp.commands.runs import root_of_run
 from mplp_lsp.commands.services import Services
 from mplp_lsp.workspace.scan import project_files
 from mplp_runtime.errors import MplpError
@@ -42,6 +43,25 @@ def project_of(services: Services, arguments: Mapping[str, Any]) -> Path:
     return root
 
 
+async def reconcile_drift(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The run expects the files as they are from now on; nothing is written in the project."""
+    run_id, path = arguments["run"], arguments.get("path")
+    root = await root_of_run(services, run_id)
+    view = await services.on_runtime(root, lambda runtime: runtime.runs.interventions.accept(run_id, path))
+    return {"run_id": run_id, "drift": [{"path": each.path, "change": each.change} for each in view.drift]}
+
+
+RECONCILE_DRIFT = Command(
+    "mplp.reconcileDrift",
+    "Changes since a run are meant",
+    "Takes files as they are for what a run relied on, so that nothing is said about them any more. "
+    "Answers `{run_id, drift}`, what is left.",
+    reconcile_drift,
+    {
+        "run": Parameter(str, about="the run's id"),
+        "path": Parameter(str, required=False, about="one file, relative to the project; all without"),
+    },
+)
 CHECK_DRIFT = Command(
     "mplp.checkDrift",
     "Check for drift",

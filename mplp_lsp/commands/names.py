@@ -18,6 +18,7 @@ COMMAND_NAMES = (
     "mplp.createSnapshot",
     "mplp.restoreSnapshot",
     "mplp.checkDrift",
+    "mplp.reconcileDrift",
     "mplp.proposePlan",
     "mplp.approvePlan",
     "mplp.rejectPlan",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mplp_lsp.commands.approvals import APPROVE_PLAN, PROPOSE_PLAN, REJECT_PLAN
-from mplp_lsp.commands.check_drift import CHECK_DRIFT
+from mplp_lsp.commands.check_drift import CHECK_DRIFT, RECONCILE_DRIFT
 from mplp_lsp.commands.command import Command
 from mplp_lsp.commands.explain import EXPLAIN
 from mplp_lsp.commands.run_plan import DRY_RUN_PLAN, RUN_PLAN
@@ -37,6 +37,7 @@ COMMANDS: Mapping[str, Command] = {
         CREATE_SNAPSHOT,
         RESTORE_SNAPSHOT,
         CHECK_DRIFT,
+        RECONCILE_DRIFT,
         PROPOSE_PLAN,
         APPROVE_PLAN,
         REJECT_PLAN,

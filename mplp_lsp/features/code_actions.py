@@ -10,6 +10,7 @@ from lsprotocol import types
 from mplp_lsp.analysis.located import Located
 from mplp_lsp.features.diagnostics import codes_in, diagnostic, findings_between
 from mplp_lsp.features.doors import TERMINAL, Door, doors
+from mplp_lsp.features.drift import drift_actions
 from mplp_lsp.features.explanations import EXPLAIN_KIND, explanations
 from mplp_lsp.features.fix_all import FIX_ALL_KIND, all_fixed, can_fix_all
 from mplp_lsp.features.fixes import Fix, fixes
@@ -59,6 +60,7 @@ def code_actions(
                         actions.append(action)
     if _is_wanted(RUN_KIND, context.only):
         actions.extend(_run_actions(snapshot, document, params.text_document.uri, (start, end), is_asked))
+        actions.extend(drift_actions(snapshot, document, params.text_document.uri, (start, end)))
     if is_asked and _is_wanted(EXPLAIN_KIND, context.only):
         here = findings_between(snapshot, document, start, end)
         actions.extend(explanations(snapshot, document, params.text_document.uri, here))

@@ -12,6 +12,7 @@ from mplp_lsp.analysis.document import analyse
 from mplp_lsp.analysis.documentation import documentation_of
 from mplp_lsp.analysis.live import run_findings
 from mplp_lsp.analysis.located import Located, RelatedSpot, located
+from mplp_lsp.features.drift import drift_findings
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
@@ -49,9 +50,13 @@ def findings_between(snapshot: Snapshot, document: Document, start: int, end: in
 def codes_in(snapshot: Snapshot, document: Document) -> Counter[str]:
     """How often each code is found in a document."""
     ruled, capped = _ruled(snapshot, document)
-    elsewhere = [*analyse(document, snapshot.max_findings).syntax, *run_findings(document, snapshot.runs)]
+    elsewhere = [*analyse(document, snapshot.max_findings).syntax, *_from_runs(snapshot, document)]
     codes = [*(one.code for one in ruled), *(one.finding.code for one in elsewhere)]
     return Counter(codes if capped is None else [*codes, capped.code])
+
+
+def _from_runs(snapshot: Snapshot, document: Document) -> list[Located]:
+    return [*run_findings(document, snapshot.runs), *drift_findings(snapshot, document)]
 
 
 def _ruled(snapshot: Snapshot, document: Document) -> tuple[Sequence[Finding], Finding | None]:
@@ -66,7 +71,7 @@ def _in_order(
     found = [
         *analyse(document, snapshot.max_findings).syntax,
         *located(document, ruled, snapshot.documents),
-        *run_findings(document, snapshot.runs),
+        *_from_runs(snapshot, document),
     ]
     found.sort(key=lambda one: (one.start, one.finding.stage, one.end))
     if capped is not None:

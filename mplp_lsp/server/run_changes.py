@@ -58,6 +58,8 @@ def looks_different_at_steps(before: RunView | None, view: RunView) -> bool:
         return True
     if (before.run_id, before.status, before.questions) != (view.run_id, view.status, view.questions):
         return True
+    if before.drift != view.drift:
+        return True
     known = before.steps
     changed = [step for step_id, step in view.steps.items() if known.get(step_id) is not step]
     return any(

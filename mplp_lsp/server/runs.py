@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Required, TypedDict, TypeVar
 
+from mplp_lsp.features.drift_paths import drifted_paths
 from mplp_lsp.server.progress import Bar
 from mplp_lsp.server.run_changes import in_lenses, log_lines, looks_different_at_steps, progress_message
+from mplp_lsp.text.uris import uri_of
 from mplp_runtime.errors import MplpError
 from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView
 
@@ -188,6 +190,8 @@ class Runs:
             steps = looks_different_at_steps(before, view)
             if lenses or steps:
                 self._desk.run_changed(root, view, lenses=lenses, steps=steps)
+            others = drifted_paths(before) ^ drifted_paths(view)
+            self._desk.analyst.look_later(uri_of(root / path) for path in sorted(others))
 
     def _show_progress(self, root: Path, view: RunView) -> None:
         bar = self._bars.get(view.run_id)

@@ -19,6 +19,7 @@ NOT_IN_CASES = {
     "run-step-failed",
     "run-step-waiting",
     "run-step-interrupted",
+    "run-drift",
     "encoding-invalid",
     "document-too-large",
     "findings-capped",

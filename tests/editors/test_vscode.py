@@ -36,6 +36,7 @@ COMMANDS = {
     "Create snapshot",
     "Restore snapshot",
     "Check for drift",
+    "Changes since a run are meant",
     "Propose plan for approval",
     "Approve plan",
     "Reject plan",

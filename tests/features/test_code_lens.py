@@ -227,6 +227,7 @@ def test_every_command_of_a_plan_is_offered_in_some_state() -> None:
         "mplp.createSnapshot",
         "mplp.restoreSnapshot",
         "mplp.checkDrift",
+        "mplp.reconcileDrift",
     }
     offered = set().union(*map(commands_of, states)) | {"mplp.showGraph"}
     assert offered == set(COMMANDS) - of_no_plan

@@ -31,11 +31,17 @@ def take_over(
     *,
     source: str,
     streams: tuple[str, ...] = ("project",),
+    only_known: bool = False,
 ) -> None:
-    """Tells the graph of each file that is not what it knows, with one file event each (seed 2, 4.1)."""
+    """Tells the graph of each file that is not what it knows, with one file event each (seed 2, 4.1).
+
+    With `only_known` nothing is said about files that it has never heard of.
+    """
     files = FileIngest(store, bus, graph, root=root)
     for each in observed:
         node = transaction.read_node(FILE, each.path)
+        if node is None and only_known:
+            continue
         is_gone = each.drift == "deleted"
         if node is None if is_gone else node is not None and _is_known(node.data, each):
             continue

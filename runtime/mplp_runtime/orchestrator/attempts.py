@@ -40,8 +40,8 @@ class RunServices:
     output: Callable[[RunState], None]
     prepare: Callable[[RunState, str], Awaitable[None]]
     """What is done before the first attempt at a step; where it raises StoreError the step does not start."""
-    roll_back: Callable[[RunState], Awaitable[str]]
-    """Takes back what the run's file operations did; a sentence about it. It may raise StoreError."""
+    before_end: Callable[[RunState, str], Awaitable[str]]
+    """What is done before a run's end is written; a sentence about it, or "". It may raise StoreError."""
 
 
 class AttemptRecords:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mplp_runtime.drift.dependence import EXPECTS, expectations, relied_on
+from mplp_runtime.drift.looks import Drifted
+from mplp_runtime.drift.own_writes import take_over
 from mplp_runtime.errors import RunInProgress, RunLeftOpen
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import Admitted, StartRequest
@@ -33,6 +37,10 @@ async def begin_run(
     """
     value = plan.plan
     run = _fresh_run(runtime, request, plan, confirm_id)
+    observed: list[Drifted] = []
+    if not request.simulate:
+        observed = await asyncio.to_thread(relied_on, runtime.root, request.world, value["context_id"])
+        run[EXPECTS] = expectations(observed)
     # As text alone, from which it is read again: a large plan need not lie there twice.
     frozen = {
         "text": request.plan_text,
@@ -56,6 +64,17 @@ async def begin_run(
         transaction.set(records.files_key(run["run_id"]), claim)
         transaction.create_node(records.RUN, run["run_id"], begun)
         transaction.create_node(records.RUN_PLAN, run["run_id"], frozen)
+        # What happened to them before is no drift of this run.
+        take_over(
+            transaction,
+            runtime.vsl,
+            runtime.bus,
+            runtime.graph,
+            runtime.root,
+            observed,
+            source="run",
+            only_known=True,
+        )
         chronicle = _chronicle(runtime, begun, value)
         chronicle.run_started(transaction, list(plan.order), runtime_version())
         if plan.session is not None:

@@ -134,7 +134,7 @@ class Carrying:
             changed=self._manager.notices.tell_soon,
             output=self._output,
             prepare=runtime.prepare_step,
-            roll_back=self._manager.interventions.rollback.after_failure,
+            before_end=self._manager.interventions.before_end,
         )
         made = SessionLoop if state.run.get("session") else RunLoop
         loop = made(services, state, self._manager.recovery.chronicle(state))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mplp_runtime.ael.undo import FOLDER as UNDO_FOLDER
+from mplp_runtime.drift.dependence import EXPECTS, run_drift
 from mplp_runtime.errors import MplpError, RunInProgress, RunRefused, WorkspaceNotTrusted
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import StartRequest, plan_value
@@ -20,6 +21,8 @@ from mplp_runtime.orchestrator.rollback import Rollback, RolledBack
 from mplp_runtime.orchestrator.state import RunState, load_state
 from mplp_runtime.orchestrator.step_decisions import record_skip
 from mplp_runtime.orchestrator.views import RunView, StepView
+from mplp_runtime.psg.bulk import Growth
+from mplp_runtime.psg.files import FILE
 from mplp_runtime.vsl.interface import Transaction
 
 if TYPE_CHECKING:
@@ -110,8 +113,63 @@ class Interventions:
         self._manager.notices.tell_soon(self._manager.others.reload(run_id))
         return self._manager.view(run_id), done
 
-    def with_undo(self, view: RunView, run: Mapping[str, Any], folder: Path | None) -> RunView:
-        """The view with what is known about rolling back."""
+    async def before_end(self, state: RunState, status: str) -> str:
+        """Rolls back a run that failed, where its settings say so, and notes what it leaves behind."""
+        told = ""
+        if status == "failed" and state.run["on_failure"] == "rollback":
+            told = await self.rollback.after_failure(state)
+        if not state.run["simulated"]:
+            await self.rollback.note_what_is_left(state)
+        return told
+
+    async def accept(self, run_id: str, path: str | None = None) -> RunView:
+        """What came apart from what a run expects is meant to be so: the run expects it from now on.
+
+        With `path` only that file. Raises RunUnknown.
+        """
+        state = self._state(run_id)
+
+        def work(transaction: Transaction) -> None:
+            run = records.read_run(transaction, run_id) or {}
+            expects = dict(run.get(EXPECTS, {}))
+            for drift in run_drift(transaction, run):
+                if path is None or drift.path == path:
+                    node = transaction.read_node(FILE, drift.path)
+                    now = None if node is None or drift.change == "deleted" else node.data["content_hash"]
+                    expected = expects.pop(drift.path)
+                    if now is not None:
+                        expects[drift.path] = {**expected, "hash": now}
+            records.change_run(transaction, run_id, **{EXPECTS: expects})
+            self._runtime.graph.record_growth(
+                transaction,
+                "drift_accepted",
+                (records.RUN, run_id),
+                Growth(0, 0, is_changed=True),
+                stream="project",
+            )
+
+        await self._runtime.vsl.transact(work)
+        if run_id not in self._carrying.live:
+            state = self._state(run_id)
+        self._manager.notices.tell_soon(state)
+        return self._manager.view(run_id)
+
+    def told_of_files(self) -> None:
+        """Files have changed: the newest run of each plan that relied on some is shown anew."""
+        newest: dict[str, Mapping[str, Any]] = {}
+        for node in self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN)):
+            known = newest.get(node.data["plan_id"])
+            if known is None or known["generation"] < node.data["generation"]:
+                newest[node.data["plan_id"]] = node.data
+        for run in newest.values():
+            if run.get(EXPECTS):
+                self._manager.show(run["run_id"])
+
+    def completed(self, view: RunView, run: Mapping[str, Any], folder: Path | None) -> RunView:
+        """The view with what is known about its files: what came apart, and what can be rolled back."""
+        if run.get(EXPECTS):
+            drift = self._runtime.vsl.read(lambda reading: run_drift(reading, run))
+            view = replace(view, drift=drift) if drift else view
         rolled_back = run.get("rolled_back")
         if view.is_live or view.simulated or folder is None:
             return view

@@ -227,6 +227,13 @@ class RunManager:
         """Whether any run that is no simulation is under way here."""
         return any(not live.state.run["simulated"] for live in self._carrying.live.values())
 
+    def show(self, run_id: str) -> None:
+        """Has the run shown anew to whoever looks at it."""
+        live = self._carrying.live.get(run_id)
+        state = live.state if live is not None else self.others.state(run_id)
+        if state is not None:
+            self.notices.tell_soon(state)
+
     def is_own(self, run_id: str) -> bool:
         """Whether this manager carries the run."""
         return run_id in self._carrying.live
@@ -287,7 +294,7 @@ class RunManager:
             live.files.is_sealed if live is not None else path is not None and sealed_file(path).exists()
         )
         view = state.view(owner_pid=owner, trace_path=trace, timeline_path=timeline, is_sealed=is_sealed)
-        return self.interventions.with_undo(view, run, folder)
+        return self.interventions.completed(view, run, folder)
 
     def has_lost_runs(self) -> bool:
         """Whether `recover` has anything to do."""

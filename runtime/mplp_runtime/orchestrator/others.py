@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mplp_runtime.errors import RunRefused, RunUnknown, StoreError
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState, load_state, refresh_state
-from mplp_runtime.vsl.interface import Reading, Transaction
+from mplp_runtime.vsl.interface import Reading, StoredEvent, Transaction
 
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.manager import RunManager
@@ -36,6 +36,9 @@ class OtherRuns:
         self._version: int | None = None
         self._lamport: int | None = None
         self._untold: set[str] = set()
+        # Set on the thread that commits, and by what other processes have committed.
+        self._have_files_changed = False
+        self._unfollow: Callable[[], None] = lambda: None
 
     def state(self, run_id: str) -> RunState | None:
         """The run as the store has it now; None if there is none."""
@@ -97,10 +100,12 @@ class OtherRuns:
     def follow(self) -> None:
         """From now on looks at what other processes write."""
         if self._task is None:
+            self._unfollow = self._runtime.bus.follow(self._note_files)
             self._task = asyncio.get_running_loop().create_task(self._follow(), name="follow other runs")
 
     async def close(self) -> None:
         if self._task is not None:
+            self._unfollow()
             self._task.cancel()
             await asyncio.wait({self._task})
             self._task = None
@@ -136,6 +141,9 @@ class OtherRuns:
         untold, self._untold = self._untold, set()
         for run_id in untold & self._states.keys():
             self._manager.notices.tell_soon(self._states[run_id])
+        if self._have_files_changed:
+            self._have_files_changed = False
+            self._manager.interventions.told_of_files()
         version = self._runtime.vsl.data_version()
         if version == self._version:
             return
@@ -144,6 +152,10 @@ class OtherRuns:
             if not self._manager.is_own(run_id):
                 self._look_at(run_id)
         self._take_requests()
+
+    def _note_files(self, news: Sequence[StoredEvent]) -> None:
+        if any(stored.stream == "project" and _is_about_files(stored.event) for stored in news):
+            self._have_files_changed = True
 
     def _touched(self, reading: Reading) -> list[str]:
         """Runs that may have changed: those with new events, those under way, and those known as such."""
@@ -157,6 +169,7 @@ class OtherRuns:
         while news := reading.events(after=self._lamport, limit=_EVENTS_AT_ONCE):
             self._lamport = news[-1].lamport
             found.update((stored.stream, None) for stored in news if stored.stream != "project")
+            self._note_files(news)
         return [run_id for run_id in found if records.read_run(reading, run_id) is not None]
 
     def _look_at(self, run_id: str) -> None:
@@ -185,3 +198,7 @@ class OtherRuns:
         self._runtime.vsl.transact_sync(work)
         for node in taken:
             self._manager.obey(str(node.data["run_id"]), dict(node.data))
+
+
+def _is_about_files(event: Mapping[str, Any]) -> bool:
+    return event.get("event_type") in {"file_update", "file_missing", "files_reconciled", "files_found", "graph_restored"}

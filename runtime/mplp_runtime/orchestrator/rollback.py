@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mplp_runtime.ael.undo import UndoNote, take_back, undo_notes
+from mplp_runtime.drift.dependence import EXPECTS, expectations, written_by
 from mplp_runtime.drift.own_writes import own_writes, take_over
 from mplp_runtime.errors import MplpError, StoreError
 from mplp_runtime.events.bus import EventBus
@@ -115,6 +116,25 @@ class Rollback:
             raise
         except MplpError as problem:
             return f"It could not be rolled back: {problem}"
+
+    async def note_what_is_left(self, state: RunState) -> None:
+        """The graph and the run's record learn what its file operations have left. Raises StoreError."""
+        try:
+            notes = await asyncio.to_thread(undo_notes, self.root, state.run_id)
+        except MplpError:
+            # Whoever wants to roll back is told; the run ends as it would have.
+            return
+        if not notes:
+            return
+        observed, writer = await asyncio.to_thread(written_by, self.root, notes)
+
+        def work(transaction: Transaction) -> Record:
+            take_over(transaction, self.store, self.bus, self.graph, self.root, observed, source="run")
+            run = records.read_run(transaction, state.run_id) or {}
+            expects = {**run.get(EXPECTS, {}), **expectations(observed, writer)}
+            return records.change_run(transaction, state.run_id, **{EXPECTS: expects})
+
+        state.take_run(await self.store.transact(work))
 
     def _taken_back(self, notes: Iterable[UndoNote]) -> tuple[RolledBack, set[str]]:
         restored: dict[str, None] = {}

@@ -250,8 +250,8 @@ class RunLoop:
         succeeded = len(state.done_steps) == len(state.steps) and not state.run.get("not_completed_because")
         status = self._ending or ("completed" if succeeded else "failed")
         error = None if status == "completed" else why_not_completed(state, status)
-        if status == "failed" and state.run["on_failure"] == "rollback":
-            error = f"{error} {await self._services.roll_back(state)}"
+        if more := await self._services.before_end(state, status):
+            error = f"{error} {more}"
         finished_at = timestamp(self._services.clock())
 
         def work(transaction: Transaction) -> Record:

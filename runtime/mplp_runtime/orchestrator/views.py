@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from mplp_runtime.drift.dependence import RunDrift
 
 RunStatus = Literal["pending", "running", "completed", "failed", "cancelled", "interrupted"]
 StepStatus = Literal["pending", "in_progress", "completed", "blocked", "skipped", "failed"]
@@ -84,7 +87,7 @@ class RunView:
 
     `is_sealed`: trace and timeline are kept encrypted, so that no path leads to anything that can be read.
     `is_rolled_back`: what its file operations did was taken back; `has_undo`: something is there
-    to take back.
+    to take back. `drift`: files that are no longer what the run relied on or left behind.
     `session` is there where several participants work together. `is_paused`: what is under way ends, and
     nothing more begins until the run is resumed.
     """
@@ -108,6 +111,7 @@ class RunView:
     is_sealed: bool = False
     is_rolled_back: bool = False
     has_undo: bool = False
+    drift: tuple[RunDrift, ...] = ()
     session: SessionView | None = None
     is_paused: bool = False
 

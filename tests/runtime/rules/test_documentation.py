@@ -162,4 +162,5 @@ def test_codes_without_an_example_are_those_that_no_short_text_can_show():
         "run-step-failed",
         "run-step-waiting",
         "run-step-interrupted",
+        "run-drift",
     }

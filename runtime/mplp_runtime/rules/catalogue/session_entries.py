@@ -26,5 +26,11 @@ SESSION_SECTION = Section(
             "The process ended while this step was under way, so it is unknown whether the step took effect.",
             "Resume the run; say whether the step may be repeated.",
         ),
+        Entry(
+            "run-drift",
+            "information",
+            "A document that the last run relied on, or a file that a step of it wrote, is not what it was.",
+            "Run the plan again, restore a snapshot, or say with the code action that the change is meant.",
+        ),
     ),
 )

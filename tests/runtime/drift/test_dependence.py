@@ -1,0 +1,99 @@
+"""What a run relied on and left behind: told where it has come apart, and only while it has."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from mplp_runtime.drift.dependence import RunDrift
+from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.runtime import Runtime
+from tests.runtime.orchestrator.projects import Project, plan, role, step, step_id, table
+
+LATER = (4_000_000_000, 4_000_000_000)
+WRITER = table("roles.worker", action="file_operation", operation="write", target="out.txt", content="new")
+
+
+async def ended(runtime: Runtime, project: Project) -> RunView:
+    view = await runtime.runs.start(project.request())
+    view = await runtime.runs.wait(view.run_id)
+    assert view.status == "completed", view.error
+    return view
+
+
+async def looked(runtime: Runtime, run_id: str) -> tuple[RunDrift, ...]:
+    """What the run says once all files were looked at."""
+    await runtime.drift.look(lambda: runtime.list_files(runtime.root))
+    return runtime.runs.view(run_id).drift
+
+
+def put(path: Path, text: str) -> None:
+    path.write_text(text)
+    os.utime(path, LATER)
+
+
+async def test_what_the_run_wrote_is_no_drift_and_what_somebody_else_writes_is(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a")), WRITER)
+    async with project.runtime() as runtime:
+        run_id = (await ended(runtime, project)).run_id
+        assert await looked(runtime, run_id) == ()
+        put(tmp_path / "out.txt", "mine")
+        drift = RunDrift("out.txt", "modified", step_id("a"))
+        assert await looked(runtime, run_id) == (drift,)
+        put(tmp_path / "out.txt", "new")
+        assert await looked(runtime, run_id) == (), "it is as it was"
+        (tmp_path / "out.txt").unlink()
+        assert await looked(runtime, run_id) == (RunDrift("out.txt", "deleted", step_id("a")),)
+
+
+async def test_a_tool_that_writes_the_file_again_later_in_the_run_is_no_drift(tmp_path: Path) -> None:
+    formatter = role("formatter", "import pathlib; pathlib.Path('out.txt').write_text('formatted')")
+    project = Project(tmp_path, plan(step("a"), step("b", "a", role="formatter")), WRITER + formatter)
+    async with project.runtime() as runtime:
+        run_id = (await ended(runtime, project)).run_id
+        assert await looked(runtime, run_id) == ()
+
+
+async def test_a_context_that_changed_is_told_until_it_is_meant_or_the_plan_runs_again(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, plan(step("a")), WRITER)
+    async with project.runtime() as runtime:
+        run_id = (await ended(runtime, project)).run_id
+        await looked(runtime, run_id)
+        context = tmp_path / "shop.context.json"
+        put(context, context.read_text() + "\n")
+        drift = RunDrift("shop.context.json", "modified")
+        assert await looked(runtime, run_id) == (drift,)
+        view = await runtime.runs.interventions.accept(run_id, "shop.context.json")
+        assert view.drift == ()
+        put(context, context.read_text() + "\n")
+        os.utime(context, (LATER[0] + 5, LATER[1] + 5))
+        assert await looked(runtime, run_id) == (drift,)
+        newer = await ended(runtime, project)
+        assert newer.drift == ()
+
+
+async def test_a_change_from_before_the_run_is_none_of_its_drift(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a")), WRITER)
+    async with project.runtime() as runtime:
+        await looked(runtime, (await ended(runtime, project)).run_id)
+        context = tmp_path / "shop.context.json"
+        put(context, context.read_text() + "\n")
+        # Nobody has looked since, so the graph still knows the old text.
+        view = await ended(runtime, project)
+        assert view.drift == ()
+
+
+async def test_subscribers_hear_of_drift_and_of_its_end(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a")), WRITER)
+    async with project.runtime() as runtime:
+        told: list[RunView] = []
+        runtime.runs.subscribe(told.append)
+        run_id = (await ended(runtime, project)).run_id
+        put(tmp_path / "out.txt", "mine")
+        await looked(runtime, run_id)
+        assert await runtime.runs.notices.until(lambda: bool(told[-1].drift), 60)
+        put(tmp_path / "out.txt", "new")
+        await looked(runtime, run_id)
+        assert await runtime.runs.notices.until(lambda: not told[-1].drift, 60)
