@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mplp_runtime.orchestrator.schedule import ScheduledStep
@@ -51,7 +51,7 @@ def noted(found: TurnSource, step_id: str, attempts: dict[str, dict[str, Any]]) 
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, derandomize=True, max_examples=60, suppress_health_check=list(HealthCheck))
 @given(plans(), st.data())
 def test_every_step_gets_its_turn_after_what_it_waits_for_also_after_crashes(
     mode: str, steps: tuple[ScheduledStep, ...], data: st.DataObject
