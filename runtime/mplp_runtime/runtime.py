@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from mplp_runtime.orchestrator.state import RunState
 
 SETTINGS_FILE = "mplp.toml"
+MOST_SNAPSHOTS_UNSAID = 1_000
+"""Kept while mplp.toml cannot be read."""
 TIMELINE_FILE = "timeline.events.ndjson"
 
 
@@ -134,6 +136,7 @@ class Runtime(ProgramInterface):
             clock=clock,
             new_id=new_id,
             folder=lambda: self.folder,
+            most_kept=self._snapshots_kept,
         )
         self.active_drift = ActiveDrift(
             self.drift,
@@ -248,6 +251,14 @@ class Runtime(ProgramInterface):
         if settings.gates.git_merge_reapproval:
             files = await asyncio.to_thread(lambda: list(self.list_files(self.root)))
             await propose_again(self.approvals, self.root, files, event)
+
+    def _snapshots_kept(self) -> int:
+        try:
+            settings = self.settings()
+        except SettingsInvalid:
+            # Somebody is typing in it; nothing goes that it may want to keep.
+            return MOST_SNAPSHOTS_UNSAID
+        return settings.drift.snapshots_kept
 
     def _looks_every_s(self) -> float:
         settings = self.settings()

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mplp_runtime.integration.coalescing import FINAL
+from mplp_runtime.integration.retention import note_new_node
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.psg.mentions import commit_edges
 from mplp_runtime.vsl.interface import Json, Reading, Transaction
@@ -55,6 +56,8 @@ def learn(
         source_module="integration",
         event_type=word,
     )
+    if before is None:
+        note_new_node(graph, transaction, type_, stream)
 
 
 def node_of(envelope: Mapping[str, Json]) -> tuple[str, str]:

@@ -164,6 +164,7 @@ class Drift(_Table):
 
     active_interval_s: Annotated[float, Field(ge=0, strict=False)] = 5
     snapshot_before: Words = ()
+    snapshots_kept: Count = 20
 
 
 class Collaboration(_Table):

@@ -243,6 +243,12 @@ TABLES: Mapping[str, Mapping[str, Key]] = MappingProxyType(
                 "snapshot_before": Key(
                     "strings", "Roles before whose steps a snapshot is made.", '["deployer"]', "[]"
                 ),
+                "snapshots_kept": Key(
+                    "count",
+                    "How many snapshots are kept; the oldest go first, but none of a run that is not over.",
+                    "50",
+                    "20",
+                ),
             }
         ),
         "collab": MappingProxyType(

@@ -28,6 +28,8 @@ from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 
 FOLDER = "snapshots"
 INDEX = "index.json"
+DEFAULT_KEPT = 20
+"""Snapshots that are kept while mplp.toml says nothing else."""
 _HISTORY_KEYS = (
     records.OWNERS,
     records.FILES_BEHIND,
@@ -84,6 +86,7 @@ class Snapshots:
         clock: Clock,
         new_id: NewId,
         folder: Callable[[], Path | None],
+        most_kept: Callable[[], int] = lambda: DEFAULT_KEPT,
     ) -> None:
         self._root = root
         self._store = store
@@ -92,12 +95,23 @@ class Snapshots:
         self._clock = clock
         self._new_id = new_id
         self._folder = folder
+        self._most_kept = most_kept
         self._lock = asyncio.Lock()
 
     async def create(self, paths: Iterable[str], label: str = "") -> SnapshotRecord:
         """Keeps state, graph and the files at `paths` (relative, with `/`). Raises StoreError."""
         async with self._lock:
-            return await self._create(paths, label)
+            made = await self._create(paths, label)
+            await self._forget_oldest({made.snapshot_id})
+            return made
+
+    async def _forget_oldest(self, wanted: set[str]) -> None:
+        """Keeps as many as the settings say; `wanted`, and those of runs that are not over, stay."""
+        needed = wanted | self._store.read(_of_open_runs)
+        kept = await asyncio.to_thread(self.all)
+        too_many = len(kept) - self._most_kept()
+        for record in [each for each in kept if each.snapshot_id not in needed][: max(0, too_many)]:
+            await self._delete(record.snapshot_id)
 
     async def _create(self, paths: Iterable[str], label: str) -> SnapshotRecord:
         folder = self._writable()
@@ -143,7 +157,9 @@ class Snapshots:
         and StoreError; then nothing was turned back but files that are listed in the newest snapshot.
         """
         async with self._lock:
-            return await self._restore(snapshot_id, paths)
+            done = await self._restore(snapshot_id, paths)
+            await self._forget_oldest({done.snapshot_id, done.before_id})
+            return done
 
     async def _restore(self, snapshot_id: str, paths: Iterable[str]) -> Restored:
         record = self._record(snapshot_id)
@@ -166,8 +182,11 @@ class Snapshots:
         async with self._lock:
             if self._record(snapshot_id) is None:
                 raise SnapshotUnknown(f"There is no snapshot {snapshot_id} in this project.")
-            await self._store.transact(lambda transaction: transaction.delete_snapshot(snapshot_id))
-            await asyncio.to_thread(self._delete_files, self._writable(), snapshot_id)
+            await self._delete(snapshot_id)
+
+    async def _delete(self, snapshot_id: str) -> None:
+        await self._store.transact(lambda transaction: transaction.delete_snapshot(snapshot_id))
+        await asyncio.to_thread(self._delete_files, self._writable(), snapshot_id)
 
     def _delete_files(self, folder: Path, snapshot_id: str) -> None:
         (folder / f"{snapshot_id}.json").unlink(missing_ok=True)
@@ -247,6 +266,17 @@ class Snapshots:
         if folder is None:
             raise StoreError("This folder keeps no state, so there is no place for snapshots.")
         return folder / FOLDER
+
+
+def _of_open_runs(reading: Reading) -> set[str]:
+    """Snapshots that were made before steps of runs that are not over."""
+    found: set[str] = set()
+    for node in reading.nodes(records.RUN):
+        if node.data["status"] not in records.FINAL_STATUSES and node.data.get("snapshot_before"):
+            for stored in reading.events(node.id):
+                if stored.event.get("event_type") == "snapshot_created":
+                    found.add(str(stored.event["payload"]["snapshot_id"]))
+    return found
 
 
 def _modules(reading: Reading) -> list[str]:

@@ -101,7 +101,7 @@ def test_every_key_is_read_by_the_runtime_or_told_as_not_in_effect() -> None:
             "state_opening.py",
             "runtime.py",
         )
-        for path in ([RUNTIME / folder] if folder.endswith(".py") else (RUNTIME / folder).glob("*.py"))
+        for path in ([RUNTIME / folder] if folder.endswith(".py") else (RUNTIME / folder).rglob("*.py"))
     )
     for table, name in KEYS:
         parts = {"limits": "base", "state": r"\bsettings"}

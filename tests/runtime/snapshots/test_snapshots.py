@@ -11,6 +11,7 @@ import pytest
 
 from mplp_runtime.errors import RunInProgress, StoreError
 from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.families import event_core
 from mplp_runtime.orchestrator import records
 from mplp_runtime.psg.graph import PSG_PATHS, Graph
 from mplp_runtime.snapshots.snapshots import FOLDER, Snapshots, SnapshotUnknown
@@ -244,3 +245,38 @@ async def test_a_damaged_snapshot_does_not_hide_the_others(scene: Scene) -> None
     (scene.state / FOLDER / "other.json").write_text("{}")
     made = await scene.snapshots.create(scene.files())
     assert scene.snapshots.all() == [made]
+
+
+async def test_the_oldest_snapshots_go_but_none_that_a_run_needs_which_is_not_over(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    scene.snapshots = Snapshots(
+        tmp_path,
+        scene.store,
+        scene.bus,
+        scene.graph,
+        clock=system_clock,
+        new_id=new_uuid,
+        folder=lambda: scene.state,
+        most_kept=lambda: 2,
+    )
+    needed = await scene.snapshots.create(["b.sh"], "needed")
+    run = {"status": "interrupted", "snapshot_before": ["deployer"], "plan_id": "p", "generation": 1}
+    scene.store.transact_sync(lambda transaction: transaction.create_node(records.RUN, "run", run))
+    made = event_core(
+        scene.bus.stamper,
+        "snapshot_created",
+        "compensation_plan",
+        payload={"snapshot_id": needed.snapshot_id},
+    )
+    await scene.bus.emit("run", made)
+    for label in ("one", "two", "three"):
+        (tmp_path / "b.sh").write_text(label)
+        await scene.snapshots.create(["b.sh"], label)
+    assert [each.label for each in scene.snapshots.all()] == ["needed", "three"]
+    kept = list((scene.state / FOLDER / "objects").glob("??/*"))
+    assert len(kept) == 2, "the copies that only the others needed are gone"
+    scene.store.transact_sync(
+        lambda transaction: transaction.write_node(records.RUN, "run", {**run, "status": "failed"})
+    )
+    await scene.snapshots.create(["b.sh"], "four")
+    assert [each.label for each in scene.snapshots.all()] == ["three", "four"]
