@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from lsprotocol import types
+from lsprotocol.converters import get_converter
 
-from mplp_lsp.server.params import shared_converter
 from tests.clients.profiles import Profile
+
+# Not the server's, which is stricter: lsprotocol reads a code action that has a command as that command.
+_CONVERTER = get_converter()
 
 Check = Callable[[Profile, Any], Iterator[str]]
 
@@ -66,7 +69,7 @@ def _mistyped(method: str, result: Any) -> Iterator[str]:
     if known is None or known[1] is None:
         return
     try:
-        shared_converter().structure({"jsonrpc": "2.0", "id": 1, "result": result}, known[1])
+        _CONVERTER.structure({"jsonrpc": "2.0", "id": 1, "result": result}, known[1])
     except Exception as error:
         yield f"{method}: the result is none of its types: {error!r}"
 
