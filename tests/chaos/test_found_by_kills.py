@@ -81,6 +81,31 @@ async def test_what_a_person_has_answered_is_not_asked_again_after_a_kill(
         assert (await runtime.runs.wait(run_id)).status == "completed"
 
 
+async def test_an_answer_that_a_full_disk_keeps_from_being_written_is_not_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_arguments: Any) -> None:
+        raise StoreError("No space is left on the device.")
+
+    def full_sync(*_arguments: Any) -> None:
+        raise StoreError("No space is left on the device.")
+
+    here = project(tmp_path, "person")
+    async with here.runtime() as runtime:
+        run_id = (await runtime.runs.start(here.request())).run_id
+        view = await until(runtime, run_id, lambda view: view.questions)
+        with monkeypatch.context() as patched:
+            patched.setattr(runtime.vsl, "transact", full)
+            patched.setattr(runtime.vsl, "transact_sync", full_sync)
+            with pytest.raises(StoreError, match=r"could not be written.*No space is left"):
+                await runtime.runs.answer(run_id, view.questions[0].step_id, success=True)
+            await runtime.runs.wait(run_id)
+        await runtime.runs.resume(run_id, trusted=True)
+        view = await until(runtime, run_id, lambda view: view.questions)
+        await runtime.runs.answer(run_id, view.questions[0].step_id, success=True)
+        assert (await runtime.runs.wait(run_id)).status == "completed"
+
+
 async def test_a_timeline_with_zeros_from_a_power_cut_is_whole_again_when_the_project_is_opened(
     tmp_path: Path,
 ) -> None:

@@ -31,6 +31,7 @@ from mplp_runtime.orchestrator.live import sealed_file, trace_file
 from mplp_runtime.orchestrator.notices import Notices
 from mplp_runtime.orchestrator.others import OtherRuns
 from mplp_runtime.orchestrator.pausing import Pausing
+from mplp_runtime.orchestrator.questions import refuse_if_unwritten
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.recovery import Recovery
 from mplp_runtime.orchestrator.state import RunState, load_state
@@ -177,6 +178,7 @@ class RunManager:
             await self.others.ask_owner(run_id, message, is_answered)
         elif live.loop.answer(step_id, Answer(success, output, repeat)):
             await self.notices.until(is_answered, ANSWER_LIMIT_S)
+            refuse_if_unwritten(live.state, step_id, asked)
         return self.view(run_id)
 
     def view(self, run_id: str) -> RunView:

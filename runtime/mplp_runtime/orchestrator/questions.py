@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from mplp_runtime.errors import StoreError
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.attempts import RunServices
 from mplp_runtime.orchestrator.chronicle import Chronicle
@@ -170,3 +171,12 @@ def _with_answer(run: Record, step_id: str, attempt: int, kind: QuestionKind, an
         "repeat": answer.repeat,
     }
     return {**run.get("answered", {}), step_id: told}
+
+
+def refuse_if_unwritten(state: RunState, step_id: str, asked: tuple[QuestionKind, int, str]) -> None:
+    """Raises StoreError where the run stopped before the answer to that question was on disk."""
+    known = state.run.get("answered", {}).get(step_id, {})
+    is_written = (known.get("kind"), known.get("attempt")) == asked[:2]
+    if state.run["status"] == "interrupted" and not is_written:
+        why = state.error or "The run was interrupted."
+        raise StoreError(f"The answer could not be written, so it does not count. {why}")
