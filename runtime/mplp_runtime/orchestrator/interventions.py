@@ -207,7 +207,7 @@ class Interventions:
         if live is None:
             await self._manager.others.ask_owner(run_id, {"kind": "retry", "step_id": step.step_id}, is_done)
         elif not await live.loop.decisions.retry(step.step_id):
-            raise StepNotOpen("The run is about to end. Try the step again when it is over.")
+            raise StepNotOpen("The step is tried again already, or the run is about to end; look again.")
 
     async def _skip_live(self, view: RunView, step: StepView, because: str) -> None:
         run_id, asked = view.run_id, view.question_at(step.step_id)

@@ -7,8 +7,7 @@ shown.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
 
 from mplp_runtime.ael.action import Action, ActionResult, EventMaker
 from mplp_runtime.errors import StoreError
@@ -16,16 +15,16 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.attempts import SHOWN_CHARACTERS, AttemptRecords, RunServices
 from mplp_runtime.orchestrator.bindings import Bound
 from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.ending import end_run
 from mplp_runtime.orchestrator.ledger import Inputs
 from mplp_runtime.orchestrator.played import AT_ONCE, PlayedSteps
 from mplp_runtime.orchestrator.questions import Questions
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import Frontier, StepSource
-from mplp_runtime.orchestrator.state import RunState, why_not_completed
+from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.orchestrator.step_decisions import StepDecisions
 from mplp_runtime.orchestrator.uncancelled import to_the_end
 from mplp_runtime.orchestrator.views import Answer
-from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Transaction
 
 
@@ -58,6 +57,8 @@ class RunLoop:
         self._is_finishing = False
         # Steps whose wait was ended from outside; they are ready again should the run go on.
         self._withdrawn: set[str] = set()
+        # Steps about which a decision is being written; none of them begins before it holds.
+        self._undecided: set[str] = set()
         self.decisions = StepDecisions(services, state, chronicle, self._attempts, self)
         self.repeat_interrupted: bool | None = None
 
@@ -114,18 +115,26 @@ class RunLoop:
         """Whether nothing can be decided any more about the steps."""
         return self._ending is not None or self._is_finishing
 
+    def is_played_out(self, step_id: str) -> bool:
+        """Whether a step that answers at once has been handed in to begin, so that nothing can stop it."""
+        is_begun = self._frontier.is_taken(step_id) and step_id not in self._tasks.values()
+        return is_begun and self._played.count > 0
+
     async def withdraw(self, step_id: str) -> None:
-        """Ends what waits at a step, if anything does."""
+        """Ends what waits at a step, if anything does; it does not begin before `go_on`."""
+        self._undecided.add(step_id)
         for task in [task for task, each in self._tasks.items() if each == step_id]:
             self._cancelled.add(task)
             task.cancel()
             await asyncio.wait({task})
 
     def go_on(self, step_id: str, *, is_skipped: bool) -> None:
-        """A person has decided about a step; where no other has failed, what was held back starts."""
-        (self._frontier.skip if is_skipped else self._frontier.again)(step_id)
-        state = self._state
-        if not self._ending and all(state.status_of(each) != "failed" for each in state.attempts):
+        """A person has decided about a step; unless another has failed, what was held back starts."""
+        self._undecided.discard(step_id)
+        self._withdrawn.discard(step_id)
+        (self._pass_by if is_skipped else self._frontier.again)(step_id)
+        status_of = self._state.status_of
+        if not self._ending and all(status_of(each) != "failed" for each in self._state.attempts):
             self._stop_starting = False
             for each in self._withdrawn:
                 self._frontier.again(each)
@@ -157,13 +166,21 @@ class RunLoop:
                 continue
             if self._stop_starting or self._is_paused or (step_id := self._frontier.take()) is None:
                 return
+            if step_id in self._undecided:
+                continue
             self._active += 1
             if self._is_played(step_id):
                 self._played.begin(step_id, self._bound(step_id).kind)
                 continue
-            task = asyncio.create_task(self._step(step_id), name=f"step {step_id}")
-            task.add_done_callback(self._note_end)
-            self._tasks[task] = step_id
+            self._begin(step_id, self._step(step_id))
+
+    def _begin(self, step_id: str, work: Coroutine[None, None, bool]) -> None:
+        task = asyncio.create_task(work, name=f"step {step_id}")
+        task.add_done_callback(self._note_end)
+        self._tasks[task] = step_id
+
+    def _pass_by(self, step_id: str) -> None:
+        self._frontier.skip(step_id)
 
     def _is_played(self, step_id: str) -> bool:
         state = self._state
@@ -241,28 +258,11 @@ class RunLoop:
         await self._attempts.ledger.settled()
 
     async def _finish(self) -> None:
-        state = self._state
-        for attempt in state.attempts.under_way():
+        for attempt in self._state.attempts.under_way():
             await self._attempts.settle(
                 attempt, Answer(False, "Its outcome is unknown: the process ended meanwhile.")
             )
-        counts: Mapping[str, int] = Counter(state.status_of(step_id) for step_id in state.steps)
-        succeeded = len(state.done_steps) == len(state.steps) and not state.run.get("not_completed_because")
-        status = self._ending or ("completed" if succeeded else "failed")
-        error = None if status == "completed" else why_not_completed(state, status)
-        if more := await self._services.before_end(state, status):
-            error = f"{error} {more}"
-        finished_at = timestamp(self._services.clock())
-
-        def work(transaction: Transaction) -> Record:
-            self._chronicle.run_finished(transaction, status, counts, error)
-            transaction.delete(state.run["owner_key"])
-            return records.change_run(
-                transaction, state.run_id, status=status, finished_at=finished_at, error=error, questions={}
-            )
-
-        state.take_run(await self._services.store.transact(work))
-        self._services.changed(state)
+        await end_run(self._services, self._state, self._chronicle, self._ending)
 
     async def _step(self, step_id: str) -> bool:
         """Carries one step to its end; True if it succeeded."""
@@ -306,10 +306,10 @@ class RunLoop:
             self._release(step_id, succeeded=result.success)
         return await to_the_end(written)
 
-    async def _carried_out(self, attempt: Record, action: Action) -> ActionResult:
+    async def _carried_out(self, attempt: Record, action: Action) -> ActionResult:  # noqa: ARG002
         return await self._services.layer.execute(action)
 
-    def _may_rework(self, attempt: Record) -> bool:
+    def _may_rework(self, attempt: Record) -> bool:  # noqa: ARG002
         return False
 
     def _is_handed_to_person(self, bound: Bound) -> bool:

@@ -132,6 +132,7 @@ class StepSource(Protocol):
     def finish(self, step_id: str) -> None: ...
     def skip(self, step_id: str) -> None: ...
     def again(self, step_id: str) -> None: ...
+    def is_taken(self, step_id: str) -> bool: ...
 
 
 class Frontier:
@@ -161,6 +162,7 @@ class Frontier:
             (known[step_id].priority, step_id) for step_id, count in self._open.items() if count == 0
         ]
         heapify(self._ready)
+        self._taken: set[str] = set()
 
     @property
     def waiting(self) -> frozenset[str]:
@@ -172,6 +174,7 @@ class Frontier:
         while self._ready:
             step_id = heappop(self._ready)[1]
             if step_id in self._open:
+                self._taken.add(step_id)
                 return step_id
         return None
 
@@ -184,6 +187,7 @@ class Frontier:
     def finish(self, step_id: str) -> None:
         """A taken step succeeded (or was skipped): what waited for it alone becomes ready."""
         del self._open[step_id]
+        self._taken.discard(step_id)
         for dependant in self._dependants.pop(step_id, ()):
             if dependant not in self._open:
                 continue
@@ -197,5 +201,15 @@ class Frontier:
             self.finish(step_id)
 
     def again(self, step_id: str) -> None:
-        """A taken step that did not succeed is ready once more."""
-        heappush(self._ready, (self._steps[step_id].priority, step_id))
+        """A taken step that did not succeed is ready once more; nothing changes for any other step."""
+        if step_id in self._taken:
+            self._taken.discard(step_id)
+            heappush(self._ready, (self._steps[step_id].priority, step_id))
+
+    def is_open(self, step_id: str) -> bool:
+        """Whether a step is still to be finished."""
+        return step_id in self._open
+
+    def is_taken(self, step_id: str) -> bool:
+        """Whether a step has been taken and neither finished nor given back."""
+        return step_id in self._taken

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from mplp_runtime.orchestrator import records
@@ -20,6 +21,7 @@ class Driver(Protocol):
 
     @property
     def is_ending(self) -> bool: ...
+    def is_played_out(self, step_id: str) -> bool: ...
     async def withdraw(self, step_id: str) -> None: ...
     def go_on(self, step_id: str, *, is_skipped: bool) -> None: ...
     def answer(self, step_id: str, answer: Answer) -> bool: ...
@@ -42,6 +44,8 @@ class StepDecisions:
         self._attempts = attempts
         self._driver = driver
         self.under_way = 0
+        # Whoever decides second decides about what the first has left.
+        self._one_at_a_time = asyncio.Lock()
 
     def repeat_all(self) -> None:
         """Consent to run every interrupted step again."""
@@ -51,19 +55,24 @@ class StepDecisions:
 
     async def retry(self, step_id: str) -> bool:
         """A failed step is pending again; False where it is not failed, or the run is about to end."""
-        attempt = self._state.attempts.get(step_id)
-        if self._driver.is_ending or attempt is None or self._state.status_of(step_id) != "failed":
-            return False
-        return await to_the_end(self._retry(attempt))
+        async with self._one_at_a_time:
+            attempt = self._state.attempts.get(step_id)
+            if self._driver.is_ending or attempt is None or self._state.status_of(step_id) != "failed":
+                return False
+            return await to_the_end(self._retry(attempt))
 
     async def skip(self, step_id: str, because: str) -> bool:
         """The run goes on without the step; False where it is under way or over, or the run about to end."""
-        status = self._state.status_of(step_id)
-        is_over = status in {"completed", "skipped"} and not self._state.is_declined(step_id)
-        is_busy = status == "in_progress" and self._state.question_kind(step_id) is None
-        if self._driver.is_ending or is_over or is_busy:
-            return False
-        return await to_the_end(self._skip(step_id, because))
+        async with self._one_at_a_time:
+            state = self._state
+            status = state.status_of(step_id)
+            is_declined = state.is_declined(step_id) and not state.is_skipped(step_id)
+            is_over = status in {"completed", "skipped"} and not is_declined
+            is_busy = status == "in_progress" and state.question_kind(step_id) is None
+            is_busy = is_busy or (status == "pending" and self._driver.is_played_out(step_id))
+            if self._driver.is_ending or is_over or is_busy:
+                return False
+            return await to_the_end(self._skip(step_id, because))
 
     async def _retry(self, attempt: Record) -> bool:
         self.under_way += 1

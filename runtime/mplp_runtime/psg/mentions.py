@@ -33,10 +33,10 @@ def path_pattern(path: str) -> re.Pattern[str]:
     """Finds a path where it stands for itself.
 
     >>> pattern = path_pattern("src/a.py")
-    >>> [bool(pattern.search(text)) for text in ("Format src/a.py.", "lib/src/a.py", "src/a.pyc")]
+    >>> [bool(pattern.search(text)) for text in ("Format src/a.py.", "lib/src/a.py", "src/a.py.bak")]
     [True, False, False]
     """
-    return re.compile(rf"(?<![\w./-]){re.escape(path)}(?![\w/-])")
+    return re.compile(rf"(?<![\w./-]){re.escape(path)}(?![\w/-]|\.\w)")
 
 
 def step_texts(reading: Reading) -> dict[str, str]:
@@ -65,11 +65,14 @@ class StepTexts:
         self._texts: dict[str, str] = {}
         self._read_at_s: float | None = None
         self._known_at: int | None = None
+        self._ended_at: int | None = None
         self._reader: Transaction | None = None
 
     def begin(self, transaction: Transaction) -> None:
         """Says that an event of a file comes; nothing of it is recorded yet."""
-        if self._reader is transaction or self._known_at == transaction.lamport():
+        lamport = transaction.lamport()
+        # Several units of work share one transaction, and between two of them steps may have been written.
+        if self._known_at == lamport or (self._reader is transaction and self._ended_at == lamport):
             self._reader = transaction
             return
         self._reader = None
@@ -81,6 +84,8 @@ class StepTexts:
         """The ids of the steps whose texts name a file, in the order they were made."""
         if self._reader is not transaction:
             self._texts, self._reader = step_texts(transaction), transaction
+            # Whether these hold is known once they are committed.
+            self._known_at = None
             self._read_at_s = self._monotonic()
         pattern = path_pattern(path)
         return [step_id for step_id, text in self._texts.items() if path in text and pattern.search(text)]
@@ -92,7 +97,7 @@ class StepTexts:
         """
         if self._reader is not transaction:
             return
-        lamport = transaction.lamport()
+        lamport = self._ended_at = transaction.lamport()
 
         def committed() -> None:
             self._known_at, self._reader = lamport, None

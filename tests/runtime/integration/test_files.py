@@ -276,3 +276,24 @@ async def test_of_very_many_steps_the_texts_are_read_now_and_then(store: ValueSt
     now_s = 5.0
     await taking.event("a.py", content_hash="sha256:3")
     assert steps_of(taking, "a.py") == ["s0", "s1"]
+
+
+async def test_steps_that_are_written_between_two_files_of_one_transaction_are_found(
+    store: ValueStateLayer,
+) -> None:
+    taking = Taking(store)
+    await put_plan(taking, "Format a.py")
+
+    def told(transaction: Any, path: str) -> None:
+        envelope = file_update_event(
+            taking.bus.stamper, file_path=path, change_type="modified", source="mplp-lsp"
+        )
+        taking.files.ingest_in(transaction, envelope)
+
+    def both(transaction: Any) -> None:
+        told(transaction, "a.py")
+        taking.graph.put(transaction, "Step", "s9", {"description": "Test b.py"}, stream="project")
+        told(transaction, "b.py")
+
+    await store.transact(both)
+    assert steps_of(taking, "b.py") == ["s9"]

@@ -231,6 +231,35 @@ async def test_a_failed_step_is_skipped_while_others_are_under_way(tmp_path: Pat
     assert (view.status, statuses(view)["b"]) == ("completed", "skipped")
 
 
+async def test_a_step_that_is_skipped_while_what_it_waits_for_ends_never_runs(tmp_path: Path) -> None:
+    slow = WORK.replace(
+        "print(",
+        "import time\nwhile name == 'a' and not pathlib.Path('go').exists(): time.sleep(0.01)\nprint(",
+    )
+    project = Project(tmp_path, plan(step("a"), step("b", "a"), step("c", "b")), role("worker", slow))
+    (tmp_path / "fixed").touch()
+    async with project.runtime() as runtime:
+        run_id = (await runtime.runs.start(project.request())).run_id
+        await seen(runtime, run_id, lambda _: effects(tmp_path) == ["a"])
+        live = runtime.runs._carrying.live[run_id]
+        ledger = live.loop._attempts.ledger
+        written = ledger.written
+
+        async def late() -> None:
+            (tmp_path / "go").touch()
+            await seen(runtime, run_id, lambda view: statuses(view)["a"] == "completed")
+            await written()
+
+        ledger.written = late  # type: ignore[method-assign]
+        await runtime.runs.interventions.skip(run_id, step_id("b"), project.request())
+        view = await runtime.runs.wait(run_id)
+    assert (view.status, statuses(view)) == (
+        "completed",
+        {"a": "completed", "b": "skipped", "c": "completed"},
+    )
+    assert effects(tmp_path) == ["a", "c"]
+
+
 @pytest.mark.parametrize("asked", ["gate", "handoff"])
 async def test_a_step_that_waits_for_a_person_is_skipped(tmp_path: Path, asked: str) -> None:
     toml = role("worker", WORK) + table("roles.person", action="agent_handoff", to="human")

@@ -146,3 +146,13 @@ def test_steps_that_end_in_any_order_leave_the_same_steps_ready(seed: int) -> No
             other.finish(each)
     assert not one.waiting
     assert not other.waiting
+
+
+def test_a_step_that_is_given_back_twice_is_taken_once() -> None:
+    frontier = Frontier([ScheduledStep("a", (), None, 0), ScheduledStep("b", ("a",), None, 1)])
+    frontier.again("a")
+    assert frontier.take() == "a"
+    frontier.again("a")
+    frontier.again("a")
+    frontier.again("b")
+    assert (frontier.take(), frontier.take()) == ("a", None)

@@ -69,9 +69,12 @@ class Conduct:
         )
         turns = [turn for attempt in state.attempts.values() for turn in attempt["turns"]]
         self._last_turn = max((turn["turn"] for turn in turns), default=0)
+        # Steps by their wave, of the waves that are not merged yet.
         self._members: dict[int, set[str]] = {}
+        merged_wave = state.run.get("merged_wave", 0)
         for step_id, attempt in state.attempts.items():
-            self._members.setdefault(attempt["turns"][0]["wave"], set()).add(step_id)
+            if (wave := attempt["turns"][0]["wave"]) > merged_wave:
+                self._members.setdefault(wave, set()).add(step_id)
         self._opener: tuple[int, str] | None = next(
             (
                 (turn["wave"], step_id)
@@ -84,6 +87,9 @@ class Conduct:
     def first_turn(self, step_id: str) -> Record:
         """What the record of a new attempt at a step says of its turn; nobody has written it yet."""
         turn = self._turn(self.source.out[step_id], "do", self._new_token())
+        for members in self._members.values():
+            # What is done again belongs to the wave of its last turn.
+            members.discard(step_id)
         self._members.setdefault(self.source.wave, set()).add(step_id)
         wave_steps = self.source.opened_steps
         if wave_steps and (self._opener is None or self._opener[0] != self.source.wave):
@@ -100,17 +106,20 @@ class Conduct:
     async def after(self, step_id: str, *, succeeded: bool) -> bool:
         """What follows the end of a step: the last one of a wave merges what the wave wrote.
 
-        Whether the run may count the step as a success: not where a conflict was left unresolved.
+        Also what earlier waves wrote whose last step was withdrawn, so that nobody came to merge it. Whether
+        the run may count the step as a success: not where a conflict was left unresolved.
         """
         if not self.source.is_last_of_wave(step_id):
             return succeeded
-        wave = self.source.wave
         self.source.is_merging = True
         try:
-            return await self._merging.merge(wave, self._members.pop(wave, ()), step_id) and succeeded
+            for wave in sorted(self._members):
+                # Each of them: what the others wrote counts also where one ends in disagreement.
+                succeeded &= await self._merging.merge(wave, self._members.pop(wave), step_id)
         except BaseException:
             self.source.is_merging = False
             raise
+        return succeeded
 
     def is_handed_to_person(self, bound: Bound) -> bool:
         """Whether an action is in the end a question to a person, so that asking again repeats nothing."""

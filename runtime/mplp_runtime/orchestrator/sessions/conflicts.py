@@ -7,8 +7,10 @@ values. It writes a file by a `file_operation`, or says so in `files` of what it
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from mplp_runtime.vsl.values import compact
@@ -132,11 +134,21 @@ def _most_wanted(writes: Sequence[Write]) -> Write:
 
 
 def meant_by(answer: str, conflict: Conflict, names: Mapping[int, Iterable[str]]) -> Write | None:
-    """The write that a person's answer names by its participant; None if it names none, or several."""
-    said = answer.casefold()
-    found = {
-        write.participant: write
-        for write in conflict.writes
-        if any(name.casefold() in said for name in names[write.participant])
-    }
-    return next(iter(found.values())) if len(found) == 1 else None
+    """The write that a person's answer names by its participant; None if it names none, or several.
+
+    A name alone means who is called just so, also where others have longer names that begin with it.
+    """
+    said = answer.strip().casefold()
+    for is_meant in (said.__eq__, partial(_names, said)):
+        found = {
+            write.participant: write
+            for write in conflict.writes
+            if any(is_meant(name.casefold()) for name in names[write.participant])
+        }
+        if found:
+            return next(iter(found.values())) if len(found) == 1 else None
+    return None
+
+
+def _names(said: str, name: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", said) is not None

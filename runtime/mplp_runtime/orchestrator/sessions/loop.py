@@ -50,10 +50,20 @@ class SessionLoop(RunLoop):
             self._source.ended(step_id)
         super()._free_place(step_id, succeeded=succeeded)
 
+    def _pass_by(self, step_id: str) -> None:
+        source = self._source
+        if source.is_last_of_wave(step_id) and source.hold_for(step_id):
+            # Nobody of the wave is left to merge what the others wrote.
+            self._active += 1
+            self._begin(step_id, self._conduct.after(step_id, succeeded=True))
+            return
+        super()._pass_by(step_id)
+
     async def _step(self, step_id: str) -> bool:
         known = self._state.attempts.get(step_id)
         # A step that was done before this run was taken up is there again for what follows its end.
         is_done = known is not None and known["step_status"] == "completed"
+        is_done = is_done or self._state.is_skipped(step_id)
         succeeded = is_done or await super()._step(step_id)
         return await self._conduct.after(step_id, succeeded=succeeded)
 

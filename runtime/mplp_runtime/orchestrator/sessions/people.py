@@ -47,7 +47,12 @@ def cast_with_bindings(
             bound = _with_role(bound, role)
     _refuse_circles(handed, bound)
     # A reviewer's own action counts where an approval of the plan covers it; else a person is asked.
-    covered = {str(step["agent_role"]) for step in plan["steps"] if step.get("agent_role")} | set(handed)
+    covered = {
+        str(step["agent_role"])
+        for step in plan["steps"]
+        # Of a step with an action of its own the approval covers that, and not its role's.
+        if step.get("agent_role") and step["step_id"] not in settings.steps
+    } | set(handed)
     reviewers = {session.participants[places[1]].role for places in made.assigned.values() if len(places) > 1}
     reviews = reviewers & covered if session.mode == "pair" else set()
     return bound, replace(made, receivers=found, bound_roles=tuple(sorted({*handed, *reviews})))

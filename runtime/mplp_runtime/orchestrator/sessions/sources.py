@@ -77,12 +77,26 @@ class TurnSource:
     def again(self, step_id: str) -> None:
         """A step whose turn is over without success is ready once more."""
         self.out.pop(step_id, None)
-        if step_id not in self._ready:
+        # A step that was skipped meanwhile is not taken any more.
+        if step_id not in self._ready and self._frontier.is_taken(step_id):
             self._ready = sorted([*self._ready, step_id], key=self._priorities.__getitem__)
+
+    def is_taken(self, step_id: str) -> bool:
+        """Whether somebody has the turn at a step."""
+        return step_id in self.out
 
     def is_last_of_wave(self, step_id: str) -> bool:
         """Whether nobody else of the step's wave has or gets a turn any more."""
         return set(self.out) <= {step_id}
+
+    def hold_for(self, step_id: str) -> bool:
+        """Has nobody begin a turn until `finish` of a step that is skipped; False if it is done already."""
+        if not self._frontier.is_open(step_id):
+            return False
+        if step_id in self._ready:
+            self._ready.remove(step_id)
+        self.out[step_id] = self._doer(step_id)
+        return True
 
     @property
     def opened_steps(self) -> tuple[str, ...]:
@@ -150,7 +164,12 @@ class WaveSource(TurnSource):
         return step_id
 
     def is_last_of_wave(self, step_id: str) -> bool:
-        return not self._left and super().is_last_of_wave(step_id)
+        return set(self._left) <= {step_id} and super().is_last_of_wave(step_id)
+
+    def hold_for(self, step_id: str) -> bool:
+        if step_id in self._left:
+            self._left.remove(step_id)
+        return super().hold_for(step_id)
 
     @property
     def opened_steps(self) -> tuple[str, ...]:

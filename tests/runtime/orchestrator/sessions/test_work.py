@@ -284,3 +284,39 @@ async def test_an_approval_covers_what_a_receiver_of_the_step_does(tmp_path: Pat
     (tmp_path / "mplp.toml").write_text(TO_EDITOR + role("editor", "print('something else')"))
     with pytest.raises(PlanNotApproved, match="the binding of role editor changed"):
         await project.run()
+
+
+@pytest.mark.parametrize("mode", ["broadcast", "swarm"])
+async def test_what_others_wrote_is_merged_though_the_last_of_them_is_skipped(
+    mode: str, tmp_path: Path
+) -> None:
+    toml = role("writer", writes(owner="ana")) + table("roles.editor", action="agent_handoff", to="human")
+    project = SharedProject(
+        tmp_path,
+        plan(step("draft", role="writer"), step("look", role="editor")),
+        toml,
+        collab=collab(mode, WRITER, EDITOR),
+    )
+    async with started(project) as (runtime, begun):
+        asked = await question(runtime, begun.run_id)
+        while runtime.runs.view(begun.run_id).steps[step_id("draft")].status != "completed":
+            await runtime.runs.notices.changed_within(0.5)
+        await runtime.runs.interventions.skip(begun.run_id, asked.step_id, project.request())
+        view = await runtime.runs.wait(begun.run_id)
+        assert (view.status, statuses(view)) == ("completed", {"draft": "completed", "look": "skipped"})
+        assert shared(runtime, "owner") == "ana"
+
+
+@pytest.mark.parametrize("mode", ["broadcast", "orchestrated", "swarm"])
+async def test_a_gated_step_that_is_skipped_in_a_session_is_not_asked_about_again(
+    mode: str, tmp_path: Path
+) -> None:
+    toml = role("writer", "print('done')") + table("gates", confirm_steps=["writer"])
+    project = SharedProject(
+        tmp_path, plan(step("draft", role="writer")), toml, collab=collab(mode, WRITER, EDITOR)
+    )
+    async with started(project) as (runtime, begun):
+        asked = await question(runtime, begun.run_id)
+        await runtime.runs.interventions.skip(begun.run_id, asked.step_id, project.request())
+        view = await runtime.runs.wait(begun.run_id)
+    assert (view.status, statuses(view), view.questions) == ("completed", {"draft": "skipped"}, ())
