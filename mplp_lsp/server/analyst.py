@@ -396,6 +396,5 @@ def _report(snapshot: Snapshot, uri: str) -> Report:
     from mplp_lsp.server.written import written
 
     document = snapshot.document(uri)
-    spelled = document.uri if document is not None else uri
-    version = document.version if document is not None else None
+    spelled, version = (uri, None) if document is None else (document.uri, document.version)
     return report_of(spelled, version, written(snapshot, uri))

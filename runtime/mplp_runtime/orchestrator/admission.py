@@ -196,14 +196,14 @@ def refuse_unapproved(word: str, changed: tuple[str, ...]) -> None:
 
 def _own_findings(plan: Mapping[str, Any]) -> list[Finding]:
     """What `check.own_findings` says, without a look at each of thousands of sound steps."""
-    lists = {field: entries for field, entries in plan.items() if isinstance(entries, list)}
-    header = {**plan, **{field: [] for field in lists}}
-    found = own_header_findings("plan", header, {field: len(entries) for field, entries in lists.items()})
-    for field, entries in lists.items():
-        if are_faultless("plan", field, schema_for("plan", header), entries):
+    lists = {name: entries for name, entries in plan.items() if isinstance(entries, list)}
+    header = {**plan, **{name: [] for name in lists}}
+    found = own_header_findings("plan", header, {name: len(entries) for name, entries in lists.items()})
+    for name, entries in lists.items():
+        if are_faultless("plan", name, schema_for("plan", header), entries):
             continue
         for index, entry in enumerate(entries):
-            found += [each.below((field, index)) for each in own_element_findings("plan", field, entry)]
+            found += [each.below((name, index)) for each in own_element_findings("plan", name, entry)]
     return found
 
 

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 _OWNER_LIMIT_S = 15.0
 _EVENTS_AT_ONCE = 1_000
 _LIVE = frozenset({"pending", "running", "interrupted"})
+_ABOUT_FILES = frozenset({"file_update", "file_missing", "files_reconciled", "files_found", "graph_restored"})
 
 
 class OtherRuns:
@@ -201,4 +202,4 @@ class OtherRuns:
 
 
 def _is_about_files(event: Mapping[str, Any]) -> bool:
-    return event.get("event_type") in {"file_update", "file_missing", "files_reconciled", "files_found", "graph_restored"}
+    return event.get("event_type") in _ABOUT_FILES

@@ -162,7 +162,8 @@ class StepEvents:
             (
                 f'{{"event_id":"{first}","event_type":"step_execution_completed","timestamp":"{at}"'
                 f',{self._execution},"execution_id":{quoted(attempt["execution_id"])}'
-                f',"executor_kind":"{EXECUTOR_KIND.get(action, "worker")}"{executor_role},"status":"completed"'
+                f',"executor_kind":"{EXECUTOR_KIND.get(action, "worker")}"{executor_role}'
+                ',"status":"completed"'
                 f',"payload":{{"step_id":{step_id},"attempt":{number},"action":{quoted(action)}{facts}}}'
                 f',"lamport_timestamp":{lamport}}}'
             ),

@@ -168,7 +168,7 @@ class Drift(_Table):
 
 
 class Collaboration(_Table):
-    """With whom plans run: `session` is `auto`, `none`, or the id of a Collab; `conflicts` as in the table."""
+    """With whom plans run: `session` is `auto`, `none` or the id of a Collab; `conflicts` as in the table."""
 
     session: str = "auto"
     conflicts: Literal["escalate", "hierarchy", "vote", "last-write"] = "escalate"

@@ -7,12 +7,12 @@ import os
 import re
 import secrets
 import stat
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from mplp_runtime.errors import StoreError
+from mplp_runtime.sources import Clock, system_clock
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
 _ABANDONED_S = 600.0
@@ -58,13 +58,13 @@ def write_bytes_atomically(
                 temporary.unlink()
 
 
-def remove_abandoned(folder: Path, *, deep: bool = False) -> int:
+def remove_abandoned(folder: Path, *, deep: bool = False, clock: Clock = system_clock) -> int:
     """Removes what writers that were killed have left in `folder`, with `deep` also below; how many files.
 
     A file that was touched within the last ten minutes may still be written and stays.
     """
     removed = 0
-    oldest = time.time() - _ABANDONED_S
+    oldest = clock().timestamp() - _ABANDONED_S
     for path in folder.rglob(".*.tmp") if deep else folder.glob(".*.tmp"):
         with suppress(OSError):
             if _TEMPORARY.fullmatch(path.name) and path.lstat().st_mtime < oldest:
