@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mplp_runtime.drift.dependence import EXPECTS, expectations, relied_on
 from mplp_runtime.drift.looks import Drifted
 from mplp_runtime.drift.own_writes import take_over
-from mplp_runtime.errors import RunInProgress, RunLeftOpen
+from mplp_runtime.errors import RunInProgress, RunLeftOpen, RunRefused
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import Admitted, StartRequest
 from mplp_runtime.orchestrator.chronicle import Chronicle
@@ -57,6 +57,8 @@ async def begin_run(
         _refuse_if_claimed(transaction, run["owner_key"], runtime)
         # In here, because whoever settles the run of an owner that is gone may do so at any moment before.
         refuse_if_left_open(transaction, value["plan_id"], request)
+        if request.continues is not None:
+            refuse_if_continued(transaction, request.continues)
         begun = {**run, "generation": (transaction.get(generation) or 0) + 1}
         transaction.set(generation, begun["generation"])
         claim = records.own_claim(run["run_id"], instance, run["started_at"])
@@ -137,6 +139,23 @@ def refuse_if_left_open(reading: Reading, plan_id: str, request: StartRequest) -
                 f"Run {run['run_id'][:8]} of this plan was interrupted. "
                 "Resume it, or give it up, before the plan is run again."
             )
+
+
+def refuse_if_continued(reading: Reading, run_id: str) -> None:
+    """Raises RunRefused where nothing may go on from a run any more: it is rolled back, or not the newest.
+
+    Dry runs do not count: they have done nothing.
+    """
+    run = records.read_run(reading, run_id) or {}
+    if run.get("rolled_back"):
+        raise RunRefused(
+            "The run was rolled back, so there is nothing to go on from. Run the plan again instead."
+        )
+    nodes = reading.nodes(records.RUN)
+    of_plan = [node.data for node in nodes if node.data["plan_id"] == run.get("plan_id")]
+    newest = max((int(each["generation"]) for each in of_plan if not each["simulated"]), default=0)
+    if newest > int(run.get("generation", 0)):
+        raise RunRefused(f"Run {newest} of the plan is newer; decide about that one.")
 
 
 def held(claim: Mapping[str, Any]) -> RunInProgress:

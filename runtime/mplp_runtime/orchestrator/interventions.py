@@ -16,6 +16,7 @@ from mplp_runtime.drift.dependence import EXPECTS, run_drift
 from mplp_runtime.errors import MplpError, RunInProgress, RunRefused, WorkspaceNotTrusted
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import StartRequest, plan_value
+from mplp_runtime.orchestrator.beginning import refuse_if_continued
 from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.rollback import Rollback, RolledBack
 from mplp_runtime.orchestrator.state import RunState, load_state
@@ -247,14 +248,8 @@ class Interventions:
         if view.status == "completed" or view.simulated:
             kind = "dry run" if view.simulated else "run"
             raise RunRefused(f"The {kind} is {view.status}, and that is final. Run the plan again instead.")
-        newest = self._manager.latest(view.plan_id)
-        if newest is not None and newest.run_id != view.run_id:
-            raise RunRefused(f"Run {newest.generation} of the plan is newer; decide about that one.")
+        self._runtime.vsl.read(lambda reading: refuse_if_continued(reading, view.run_id))
         state = self._state(view.run_id)
-        if state.run.get("rolled_back"):
-            raise RunRefused(
-                "The run was rolled back, so there is nothing to go on from. Run the plan again instead."
-            )
         carried = {step_id: state.status_of(step_id) for step_id in state.done_steps}
         carried.update(dict.fromkeys(skipped, "skipped"))
         _refuse_if_changed(state, plan_value(request.plan_text), carried)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,36 @@ async def test_a_retry_needs_the_approval_and_the_trust_that_every_start_needs(t
         with pytest.raises(PlanNotApproved):
             await runtime.runs.interventions.skip(first.run_id, step_id("b"), project.request())
     assert effects(tmp_path) == ["a", "b"]
+
+
+async def test_a_dry_run_after_a_failure_does_not_keep_the_step_from_being_tried_again(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, plan(*CHAIN), role("worker", WORK))
+    async with project.runtime() as runtime:
+        first = await failed(runtime, project)
+        dry = await runtime.runs.start(project.request(simulate=True))
+        await runtime.runs.wait(dry.run_id)
+        (tmp_path / "fixed").touch()
+        again = await runtime.runs.interventions.retry(first.run_id, step_id("b"), project.request())
+        assert (await runtime.runs.wait(again.run_id)).status == "completed"
+    assert effects(tmp_path) == ["a", "b", "b", "c"]
+
+
+async def test_two_processes_that_retry_the_same_step_do_it_once(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(*CHAIN), role("worker", WORK))
+    async with project.runtime() as runtime, project.runtime() as other:
+        first = await failed(runtime, project)
+        (tmp_path / "fixed").touch()
+        # The other has looked, and is about to start when the first is through already.
+        request = replace(
+            project.request(), continues=first.run_id, carried={step_id("a"): "completed"}, skipped={}
+        )
+        again = await runtime.runs.interventions.retry(first.run_id, step_id("b"), project.request())
+        await runtime.runs.wait(again.run_id)
+        with pytest.raises(RunRefused, match="Run 2 of the plan is newer"):
+            await other.runs.start(request)
+    assert effects(tmp_path) == ["a", "b", "b", "c"]
 
 
 async def test_what_cannot_be_tried_again_or_skipped_is_refused_with_a_sentence(tmp_path: Path) -> None:
