@@ -22,6 +22,7 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.psg.bulk import Growth
 from mplp_runtime.psg.graph import PSG_PATHS, Graph
 from mplp_runtime.snapshots.objects import KeptFile, LeftOut, Objects, refuse_elsewhere
+from mplp_runtime.snapshots.one_at_a_time import alone
 from mplp_runtime.sources import Clock, NewId, timestamp
 from mplp_runtime.trace.files import write_atomically, write_bytes_atomically
 from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
@@ -100,7 +101,7 @@ class Snapshots:
 
     async def create(self, paths: Iterable[str], label: str = "") -> SnapshotRecord:
         """Keeps state, graph and the files at `paths` (relative, with `/`). Raises StoreError."""
-        async with self._lock:
+        async with self._lock, alone(self._writable()):
             made = await self._create(paths, label)
             await self._forget_oldest({made.snapshot_id})
             return made
@@ -156,7 +157,7 @@ class Snapshots:
         Files made since the snapshot stay. Raises SnapshotUnknown, RunInProgress while a run is under way,
         and StoreError; then nothing was turned back but files that are listed in the newest snapshot.
         """
-        async with self._lock:
+        async with self._lock, alone(self._writable()):
             done = await self._restore(snapshot_id, paths)
             await self._forget_oldest({done.snapshot_id, done.before_id})
             return done
@@ -179,7 +180,7 @@ class Snapshots:
 
     async def delete(self, snapshot_id: str) -> None:
         """Forgets a snapshot and the copies that only it needs. Raises SnapshotUnknown."""
-        async with self._lock:
+        async with self._lock, alone(self._writable()):
             if self._record(snapshot_id) is None:
                 raise SnapshotUnknown(f"There is no snapshot {snapshot_id} in this project.")
             await self._delete(snapshot_id)

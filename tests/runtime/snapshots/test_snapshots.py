@@ -14,6 +14,7 @@ from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import event_core
 from mplp_runtime.orchestrator import records
 from mplp_runtime.psg.graph import PSG_PATHS, Graph
+from mplp_runtime.snapshots.one_at_a_time import alone
 from mplp_runtime.snapshots.snapshots import FOLDER, Snapshots, SnapshotUnknown
 from mplp_runtime.sources import new_uuid, system_clock
 from mplp_runtime.vsl.interface import ValueStateLayer
@@ -206,6 +207,20 @@ async def test_snapshots_that_are_made_at_the_same_time_are_all_listed(scene: Sc
     assert {each.snapshot_id for each in scene.snapshots.all()} == {each.snapshot_id for each in made}
     index = json.loads((scene.state / FOLDER / "index.json").read_text())
     assert len(index["snapshots"]) == 5
+
+
+async def test_a_copy_that_another_process_is_about_to_need_is_not_removed(scene: Scene) -> None:
+    first = await scene.snapshots.create(scene.files(), "first")
+    # The other process has seen that the copies are there, and has not written down that it needs them.
+    async with alone(scene.state / FOLDER):
+        deleting = asyncio.ensure_future(scene.snapshots.delete(first.snapshot_id))
+        with pytest.raises(StoreError, match="Another process is busy"):
+            async with alone(scene.state / FOLDER, limit_s=0.1):
+                pass
+        assert scene.snapshots.all() == [first]
+        assert any(path.is_file() for path in (scene.state / FOLDER / "objects").rglob("*"))
+    await deleting
+    assert scene.snapshots.all() == []
 
 
 async def test_a_snapshot_that_another_process_left_out_of_the_index_is_still_there(scene: Scene) -> None:
