@@ -177,6 +177,7 @@ class RunState:
                 step_id,
                 asked[step_id],
                 texts.get(step_id) or question_text(asked[step_id], self.steps[step_id]),
+                tuple(self.run["conflict_between"]) if asked[step_id] == "conflict" else (),
             )
             for step_id in sorted(asked, key=lambda step_id: self.positions[step_id])
         )
