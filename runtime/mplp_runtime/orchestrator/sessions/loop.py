@@ -37,6 +37,9 @@ class SessionLoop(RunLoop):
         self._source = self._conduct.source
         self._frontier = self._source
         self._attempts.first_turn = self._conduct.first_turn
+        if state.run.get("not_completed_because") and state.run["on_failure"] != "continue-independent":
+            # Nobody decided a conflict, and the process ended before the run did.
+            self._stop_starting = True
 
     def _is_played(self, step_id: str) -> bool:  # noqa: ARG002  # the same for all steps
         # Each turn has its own end, after which something may have to be merged or reviewed.

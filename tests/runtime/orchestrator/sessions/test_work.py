@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mplp_runtime.errors import PlanNotApproved, RoleNotBound
+from mplp_runtime.errors import PlanNotApproved, RoleNotBound, StoreError
 from mplp_runtime.orchestrator.views import Question, RunView
 from mplp_runtime.runtime import Runtime
 from tests.runtime.orchestrator.projects import plan, role, statuses, step, step_id, table
@@ -240,6 +240,28 @@ async def test_a_conflict_that_nobody_decides_fails_the_run(tmp_path: Path) -> N
         view = await runtime.runs.wait(begun.run_id)
         assert shared(runtime, "owner") is None
     assert view.status == "failed"
+    assert view.error == "The participants disagree about the graph key `owner`, and nobody decided."
+
+
+async def test_after_a_conflict_that_nobody_decided_nothing_more_begins_also_when_the_process_ended(
+    tmp_path: Path,
+) -> None:
+    steps = [step("x", role="a"), step("y", role="b"), step("late", "x", role="c")]
+    project = SharedProject(tmp_path, plan(*steps), DISAGREE, collab=collab("broadcast", *THREE))
+    async with project.runtime() as runtime:
+
+        async def lost(*_: object) -> str:
+            raise StoreError("The process ends here.")
+
+        runtime.runs.interventions.before_end = lost  # type: ignore[method-assign]
+        begun = await runtime.runs.start(project.request())
+        asked = await question(runtime, begun.run_id)
+        await runtime.runs.answer(begun.run_id, asked.step_id, success=False)
+        assert (await runtime.runs.wait(begun.run_id)).status == "interrupted"
+    async with project.runtime() as runtime:
+        await runtime.runs.resume(begun.run_id, trusted=True)
+        view = await runtime.runs.wait(begun.run_id)
+    assert (view.status, statuses(view)["late"]) == ("failed", "pending")
     assert view.error == "The participants disagree about the graph key `owner`, and nobody decided."
 
 
