@@ -75,7 +75,7 @@ export class Commands {
       needsTrust: true,
       after: (answer) => restored(answer),
     },
-    "mplp.reconcileDrift": { complete: (argument) => this.withRun(argument, "The changes since which run?", (run) => !run.simulated) },
+    "mplp.reconcileDrift": { complete: (argument) => this.asking.withRun(argument, "The changes since which run?", (run) => !run.simulated) },
     "mplp.checkDrift": { complete: (argument) => withUri(argument), after: (answer) => drifted(answer) },
     // Not awaited: the explanation stays for as long as the user reads it.
     "mplp.explain": { complete: withFinding, after: (answer) => void showExplanation(answer) },

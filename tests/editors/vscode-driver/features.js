@@ -436,10 +436,26 @@ async function discard(ask, document) {
   await vscode.workspace.fs.delete(document.uri);
 }
 
-/** What one feature changed, the next does not see. */
+/**
+ * What one feature changed, the next does not see. Texts are compared with the disk: right after an edit VS Code
+ * does not say yet that a document is dirty.
+ */
 async function revertAll(ask) {
-  for (const document of vscode.workspace.textDocuments.filter((each) => each.isDirty)) {
-    await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.One, preview: true });
-    await ask("workbench.action.files.revert");
+  for (const document of vscode.workspace.textDocuments.filter((each) => each.uri.scheme === "file")) {
+    for (let turn = 0; turn < 50 && (await isChanged(document)); turn += 1) {
+      await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.One, preview: true });
+      await ask("workbench.action.files.revert");
+    }
   }
+}
+
+async function isChanged(document) {
+  if (document.isClosed) {
+    return false;
+  }
+  const saved = await vscode.workspace.fs.readFile(document.uri).then(
+    (bytes) => new TextDecoder().decode(bytes),
+    () => undefined,
+  );
+  return saved !== undefined && (document.isDirty || document.getText() !== saved);
 }
