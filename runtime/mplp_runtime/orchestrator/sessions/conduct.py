@@ -109,6 +109,7 @@ class Conduct:
         Also what earlier waves wrote whose last step was withdrawn, so that nobody came to merge it. Whether
         the run may count the step as a success: not where a conflict was left unresolved.
         """
+        self.source.comes_to_its_end(step_id)
         if not self.source.is_last_of_wave(step_id):
             return succeeded
         self.source.is_merging = True

@@ -35,6 +35,8 @@ class TurnSource:
         self._assigned = assigned
         self.out: dict[str, int] = {}
         """Who has the turn, by step: positions of participants."""
+        self._at_end: set[str] = set()
+        """Steps of `out` whose turn is over, though the loop has not been told yet."""
         self.is_merging = False
         """While what a wave wrote is merged, and until its last step is told, nobody begins a turn."""
         of_wave = _steps_by_wave(attempts)
@@ -63,20 +65,24 @@ class TurnSource:
         self._over(step_id)
 
     def _over(self, step_id: str) -> None:
-        self.out.pop(step_id, None)
+        self._leaves(step_id)
         if not self.out:
             self.is_merging = False
 
+    def _leaves(self, step_id: str) -> None:
+        self.out.pop(step_id, None)
+        self._at_end.discard(step_id)
+
     def skip(self, step_id: str) -> None:
         """A person has the session go on without the step."""
-        self.out.pop(step_id, None)
+        self._leaves(step_id)
         if step_id in self._ready:
             self._ready.remove(step_id)
         self._frontier.skip(step_id)
 
     def again(self, step_id: str) -> None:
         """A step whose turn is over without success is ready once more."""
-        self.out.pop(step_id, None)
+        self._leaves(step_id)
         # A step that was skipped meanwhile is not taken any more.
         if step_id not in self._ready and self._frontier.is_taken(step_id):
             self._ready = sorted([*self._ready, step_id], key=self._priorities.__getitem__)
@@ -85,9 +91,16 @@ class TurnSource:
         """Whether somebody has the turn at a step."""
         return step_id in self.out
 
+    def comes_to_its_end(self, step_id: str) -> None:
+        """The turn at a step is over, and what follows its end begins."""
+        self._at_end.add(step_id)
+
     def is_last_of_wave(self, step_id: str) -> bool:
-        """Whether nobody else of the step's wave has or gets a turn any more."""
-        return set(self.out) <= {step_id}
+        """Whether nobody else of the step's wave has or gets a turn any more.
+
+        Two turns can end in the same commit: the second is the last then, though neither has left `out`.
+        """
+        return self._at_end.issuperset(self.out.keys() - {step_id})
 
     def hold_for(self, step_id: str) -> bool:
         """Has nobody begin a turn until `finish` of a step that is skipped; False if it is done already."""

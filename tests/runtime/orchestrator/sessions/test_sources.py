@@ -105,3 +105,19 @@ def test_the_last_step_of_a_wave_that_was_not_merged_comes_again(mode: str) -> N
     merged = source(mode, steps, {"s0"}, attempts, merged_wave=1)
     assert merged.take() == "s1"
     assert merged.wave == 2
+
+
+@pytest.mark.parametrize("mode", ["broadcast", "swarm"])
+def test_of_two_turns_that_end_in_the_same_commit_the_second_is_the_last_of_its_wave(mode: str) -> None:
+    steps = (ScheduledStep("s0", (), None, 0), ScheduledStep("s1", (), None, 1))
+    found = source(mode, steps, set(), {})
+    assert [found.take(), found.take()] == ["s0", "s1"]
+    found.comes_to_its_end("s0")
+    assert not found.is_last_of_wave("s0")
+    found.comes_to_its_end("s1")
+    assert found.is_last_of_wave("s1")
+    # Its step left with the first; the second, done again, is nobody's last before it ends once more.
+    found.finish("s0")
+    found.again("s1")
+    assert found.take() == "s1"
+    assert not found.is_taken("s0")
