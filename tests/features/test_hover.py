@@ -368,7 +368,11 @@ def test_each_action_is_said_in_words(binding: str, words: str) -> None:
         ),
         (
             '[run]\non_failure = "st$0op"\n',
-            ["**on\\_failure**", "- One of `stop`, `continue-independent` and `rollback`", '- Default: `"stop"`'],
+            [
+                "**on\\_failure**",
+                "- One of `stop`, `continue-independent` and `rollback`",
+                '- Default: `"stop"`',
+            ],
         ),
         (
             '[roles.tester]\naction = "tool_call"\ntimeout$0_s = 5\n',
