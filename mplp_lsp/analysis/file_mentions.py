@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from mplp_lsp.text.uris import path_of, uri_of
+from mplp_lsp.text.uris import is_encodable, path_of, uri_of
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 
@@ -68,7 +68,7 @@ def _unescaped(raw: str) -> str | None:
 def meant_by(snapshot: Snapshot, document: Document, text: str) -> tuple[Path, Style] | None:
     """The file a path means, and in which way it says so; None for what is no path inside the project."""
     root, own = snapshot.root, document.path
-    if root is None or own is None or not text.strip() or "\0" in text:
+    if root is None or own is None or not text.strip() or "\0" in text or not is_encodable(text):
         return None
     if _SCHEME.match(text):
         path = path_of(text)

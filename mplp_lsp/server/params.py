@@ -13,6 +13,7 @@ from pygls.protocol import default_converter
 
 from mplp_lsp.server import messages
 from mplp_lsp.server.messages import RequestError
+from mplp_lsp.text.uris import is_encodable
 
 
 @cache
@@ -77,14 +78,10 @@ def _refuse_odd_uris(method: str, value: object, levels: int = 4) -> None:
     if isinstance(value, Mapping):
         for key, member in value.items():
             if key in {"uri", "oldUri", "newUri"}:
-                if not isinstance(member, str) or not _is_encodable(member):
+                if not isinstance(member, str) or not is_encodable(member):
                     raise RequestError(messages.INVALID_PARAMS, f"The params of {method} hold no sound URI.")
             elif key not in {"contentChanges", "diagnostics", "text"}:
                 _refuse_odd_uris(method, member, levels - 1)
     elif isinstance(value, list):
         for member in value:
             _refuse_odd_uris(method, member, levels - 1)
-
-
-def _is_encodable(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)

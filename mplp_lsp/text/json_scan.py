@@ -9,6 +9,7 @@ from json import JSONDecodeError, JSONDecoder
 from typing import Any, NamedTuple
 
 from mplp_lsp.text.json_lexer import Lexer, real_number, whole_number
+from mplp_lsp.text.uris import is_encodable
 
 DEPTH_LIMIT = 512
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
@@ -135,17 +136,7 @@ class SoundScanner:
     def is_risky(self) -> bool:
         """Whether halves of surrogate pairs may stand anywhere in the text."""
         # A single sign is found ten times as fast as two.
-        return ("\\" in self._text and "\\u" in self._text) or not _is_encodable(self._text)
-
-
-def _is_encodable(text: str) -> bool:
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return ("\\" in self._text and "\\u" in self._text) or not is_encodable(self._text)
 
 
 def _depth(value: object) -> int:

@@ -97,3 +97,14 @@ def _canonical_escapes(text: str) -> str:
         return character if plain else match.group().upper()
 
     return _ESCAPE.sub(one, text)
+
+
+def is_encodable(text: str) -> bool:
+    """False where half a surrogate pair stands, which JSON can write and no name of a file holds."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -66,6 +66,7 @@ def test_a_path_of_a_known_document_is_a_link(path: str, target: str) -> None:
         "plans",
         "http://x/a.json",
         "x.trace.json",
+        "half a pair \\ud800.json",
     ],
 )
 def test_what_is_no_known_document_is_no_link(path: str) -> None:
