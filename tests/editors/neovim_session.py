@@ -34,7 +34,7 @@ def play_script(
     source = str(Path(__file__).with_name(script))
     command = [program, "--headless", "-u", "NONE", "-i", "NONE", "-n", *arguments, "-S", source]
     played = subprocess.run(
-        command, env=variables, cwd=project, capture_output=True, text=True, timeout=100, check=False
+        command, env=variables, cwd=project, capture_output=True, text=True, timeout=200, check=False
     )
     assert facts.exists(), played.stdout + played.stderr
     shown: dict[str, Any] = json.loads(facts.read_text(encoding="utf-8"))

@@ -45,7 +45,7 @@ else
 end
 
 local function wait(what, is_enough, limit_s)
-  if not vim.wait((limit_s or 20) * 1000, is_enough, 50) then
+  if not vim.wait((limit_s or 60) * 1000, is_enough, 50) then
     error(('%s: not in time; so far: %s'):format(what, vim.inspect(facts)))
   end
 end
@@ -162,13 +162,20 @@ local function scenario()
     vim.lsp.inlay_hint.enable(true)
   end
   facts.notices = {}
+  -- The tester goes on until it is let go (project.py).
+  local hold = vim.fn.fnamemodify(vim.env.MPLP_PROJECT, ':h') .. '/hold'
+  vim.fn.writefile({}, hold)
   vim.cmd('Mplp run')
-  wait('the end of the progress', function()
+  wait('a running step', function()
     for _, label in ipairs(hints()) do
       facts.hints[label] = true
     end
+    return facts.hints['running'] or not is_new and #facts.progress > 0
+  end)
+  vim.fn.delete(hold)
+  wait('the end of the progress', function()
     return ended('end')
-  end, 30)
+  end)
   wait('the end of the run', function()
     facts.run = last_run('Release the greeter')
     return facts.run ~= nil and facts.run.status == 'completed'

@@ -23,11 +23,12 @@ const browser = await chromium.launch({
   ],
 });
 const page = await browser.newPage({ viewport: { width: 1400, height: 900 } });
+page.setDefaultTimeout(60_000); // A busy machine is no finding.
 try {
   // The first page compiles for as long as the machine is busy with other things.
   await page.goto(url, { waitUntil: "domcontentloaded", timeout: 150_000 });
   await { trusted, untrusted }[scenario]();
-  await drivenTo("facts.json", 60);
+  await drivenTo("facts.json", 150);
 } catch (error) {
   seen.error = `${error.stack ?? error}`;
   await picture("error").catch(() => undefined);
@@ -211,7 +212,7 @@ function done(name) {
   fs.writeFileSync(path.join(meeting, `page-${name}`), "");
 }
 
-async function until(look, isEnough, limit_s = 20) {
+async function until(look, isEnough, limit_s = 60) {
   const end = Date.now() + limit_s * 1000;
   let state;
   do {

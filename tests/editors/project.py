@@ -38,8 +38,13 @@ def write_project(folder: Path) -> Path:
         folder / "review.plan.json",
         plan(5, "Ask a person", "approved", [step(FORMAT, "Read the change log", role="reviewer")]),
     )
-    (folder / "mplp.toml").write_text(bindings(), encoding="utf-8")
+    (folder / "mplp.toml").write_text(bindings(hold_file(folder)), encoding="utf-8")
     return folder
+
+
+def hold_file(project: Path) -> Path:
+    """While this file is there the tester goes on: an editor can be looked at while a run goes on."""
+    return project.parent / "hold"
 
 
 def release_steps() -> list[dict[str, Any]]:
@@ -83,8 +88,15 @@ def step(step_id: str, description: str, *, role: str, after: Sequence[str] = ()
     }
 
 
-def bindings() -> str:
-    """The tester takes five seconds, so that an editor can be looked at while a run goes on."""
+def bindings(hold: Path) -> str:
+    """The tester ends once nobody holds it, or after two minutes without anybody who lets it go."""
+    wait = (
+        "import pathlib, time; "
+        f"hold = pathlib.Path({str(hold)!r}); "
+        "end = time.monotonic() + 120; "
+        "any(time.sleep(0.05) for _ in iter(lambda: hold.exists() and time.monotonic() < end, False)); "
+        "print('4 passed')"
+    )
 
     def command(code: str) -> str:
         return f'action = "tool_call"\ncommand = {json.dumps([sys.executable, "-c", code])}\n'
@@ -93,7 +105,7 @@ def bindings() -> str:
         "[roles.formatter]\n"
         + command("print('2 files left unchanged')")
         + "\n[roles.tester]\n"
-        + command("import time; time.sleep(5); print('4 passed')")
+        + command(wait)
         + "\n[roles.packager]\n"
         + command(
             "import pathlib; pathlib.Path('greeter.tar').write_text('greeter'); print('greeter.tar written')"

@@ -14,7 +14,7 @@ from tests.editors.installation import NEOVIM, need
 from tests.editors.neovim_session import PLUGIN, play_script
 from tests.editors.project import UNKNOWN, is_duration, write_project
 
-pytestmark = [pytest.mark.editors, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.editors, pytest.mark.timeout(300)]
 
 ERROR = 1
 

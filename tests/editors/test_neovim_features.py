@@ -23,7 +23,7 @@ from tests.editors.shop import (
     write_shop,
 )
 
-pytestmark = [pytest.mark.editors, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.editors, pytest.mark.timeout(300)]
 
 
 @pytest.fixture(scope="module")

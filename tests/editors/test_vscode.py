@@ -16,7 +16,7 @@ from tests.editors.installation import EXTENSION, NODE, OUT, REPOSITORY, need
 from tests.editors.project import FORMAT, PACKAGE, TEST, UNKNOWN, is_duration, write_project
 from tests.editors.vscode_session import Session, build_extensions
 
-pytestmark = [pytest.mark.editors, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.editors, pytest.mark.timeout(600)]
 
 COMMANDS = {
     "Run plan",

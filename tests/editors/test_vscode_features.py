@@ -20,7 +20,7 @@ from tests.editors.shop import (
 )
 from tests.editors.vscode_session import Session
 
-pytestmark = [pytest.mark.editors, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.editors, pytest.mark.timeout(600)]
 
 STEPS = ["Draw the till", "Build the till", "Try the till", "Print receipts"]
 

@@ -30,6 +30,8 @@ SETTINGS = {
     "security.workspace.trust.startupPrompt": "never",
     "window.autoDetectColorScheme": False,
     "editor.minimap.enabled": False,
+    # In a browser VS Code saves after a second: what a feature changed could then not be taken back.
+    "files.autoSave": "off",
 }
 
 
@@ -84,7 +86,7 @@ def code_server(folder: Path) -> list[str]:
 
 
 def run_session(
-    folder: Path, project: Path, scenario: str, *, is_trusted: bool, limit_s: float = 280
+    folder: Path, project: Path, scenario: str, *, is_trusted: bool, limit_s: float = 400
 ) -> Session:
     """Opens `project` in VS Code and plays `scenario` of the driver and the page to its end."""
     chromium = need("Chromium", "chromium")
@@ -154,7 +156,7 @@ def free_port() -> int:
         return port
 
 
-def wait_for_health(port: int, process: subprocess.Popen[bytes], limit_s: float = 30) -> None:
+def wait_for_health(port: int, process: subprocess.Popen[bytes], limit_s: float = 90) -> None:
     end = time.monotonic() + limit_s
     while time.monotonic() < end and process.poll() is None:
         try:

@@ -41,14 +41,15 @@ async function trusted() {
   facts.commands = (await vscode.commands.getCommands(true)).filter((id) => id.startsWith("mplp."));
 
   // The page types the name of the command into the palette; from here on the run is its doing.
+  hold();
   signal("palette");
   facts.hintsWhileRunning = await until(
     "a running step",
     () => hintsOf(release),
     (hints) => hints.some((hint) => hint.label.includes("✓")) && hints.some((hint) => hint.label.includes("running")),
-    30,
   );
   await turn("running");
+  letGo();
   facts.trace = await until("the end of the run in the trace", traceText, (text) => text.includes("Run completed"));
   facts.hintsAtTheEnd = await hintsOf(release);
   await turn("trace");
@@ -77,6 +78,7 @@ async function trusted() {
   facts.answered = await until("the answered run", () => newestRun("Ask a person"), (found) => found?.status === "completed");
   await turn("answered");
 
+  hold();
   await run(release.uri);
   const isTesting = (found) => found?.steps.some((step) => step.agent_role === "tester" && step.status === "in_progress");
   await until("the test under way", () => newestRun("Release the greeter"), isTesting);
@@ -86,6 +88,7 @@ async function trusted() {
     () => newestRun("Release the greeter"),
     (found) => found?.status === "interrupted",
   );
+  letGo();
   signal("resume");
   facts.resumed = await until(
     "the resumed run",
@@ -93,8 +96,10 @@ async function trusted() {
     (found) => found?.status === "completed",
   );
 
+  hold();
   const again = await run(release.uri);
   await vscode.commands.executeCommand("mplp.ui.cancelRun", { run: again.run_id });
+  letGo();
   facts.cancelled = await until("the cancelled run", () => statusOf("Release the greeter"), (status) => status === "cancelled");
   facts.rejected = await vscode.commands.executeCommand("mplp.ui.rejectPlan", {
     uri: draft.uri.toString(),
@@ -153,7 +158,6 @@ async function untrusted() {
     "the run after trust",
     async () => (await newestRun("Release the greeter"))?.status,
     (found) => found === "completed" && fs.existsSync(path.join(folder(), "greeter.tar")),
-    30,
   );
   await vscode.commands.executeCommand("workbench.action.closePanel");
   await playFeatures(facts, { open, until, turn, signal, folder });
@@ -244,6 +248,19 @@ async function statusOf(title) {
   return (await newestRun(title))?.status;
 }
 
+/** From here on the tester of the release goes on until it is let go (project.py). */
+function hold() {
+  fs.writeFileSync(holdFile(), "");
+}
+
+function letGo() {
+  fs.rmSync(holdFile());
+}
+
+function holdFile() {
+  return path.join(path.dirname(folder()), "hold");
+}
+
 /** Tells the page that it is its turn. */
 function signal(name) {
   fs.writeFileSync(path.join(meeting, `driver-${name}`), "");
@@ -252,10 +269,10 @@ function signal(name) {
 /** Waits until the page has looked. */
 async function turn(name) {
   signal(name);
-  await until(`the page at "${name}"`, async () => fs.existsSync(path.join(meeting, `page-${name}`)), (seen) => seen, 40);
+  await until(`the page at "${name}"`, async () => fs.existsSync(path.join(meeting, `page-${name}`)), (seen) => seen, 120);
 }
 
-async function until(what, look, isEnough, limit_s = 20) {
+async function until(what, look, isEnough, limit_s = 60) {
   const end = Date.now() + limit_s * 1000;
   let seen;
   do {

@@ -24,7 +24,7 @@ exports.playFeatures = async (facts, tools) => {
     } finally {
       // The page waits for its turn in any case.
       tools.signal(`look-${name}`);
-      await revertAll(ask);
+      await revertAll(ask, tools.until);
     }
     facts.took_ms[name] = Date.now() - started;
   }
@@ -440,12 +440,17 @@ async function discard(ask, document) {
  * What one feature changed, the next does not see. Texts are compared with the disk: right after an edit VS Code
  * does not say yet that a document is dirty.
  */
-async function revertAll(ask) {
+async function revertAll(ask, until) {
   for (const document of vscode.workspace.textDocuments.filter((each) => each.uri.scheme === "file")) {
-    for (let turn = 0; turn < 50 && (await isChanged(document)); turn += 1) {
+    const asSaved = async () => {
+      if (!(await isChanged(document))) {
+        return true;
+      }
       await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.One, preview: true });
       await ask("workbench.action.files.revert");
-    }
+      return false;
+    };
+    await until(`${path.basename(document.fileName)} as it was saved`, asSaved, (isSaved) => isSaved);
   }
 }
 
