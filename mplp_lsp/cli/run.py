@@ -18,6 +18,7 @@ from mplp_lsp.cli.prompt import Prompt
 from mplp_lsp.cli.style import Style, is_terminal, printable
 from mplp_lsp.cli.trace import SEALED_TRACE
 from mplp_runtime.errors import MplpError, RunRefused
+from mplp_runtime.project_documents import read_text
 from mplp_runtime.sources import Clock, system_clock
 
 if TYPE_CHECKING:
@@ -89,15 +90,7 @@ def _way_on(code: str, plan: str) -> str:
 def _read(path: Path) -> str:
     if path.is_dir():
         raise MplpError(f"{path} is a folder; name the plan document in it.")
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise MplpError(f"{path} is not UTF-8 text (byte {error.start}).") from error
-    except FileNotFoundError as error:
-        raise MplpError(f"{path} does not exist.") from error
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise MplpError(f"{path} cannot be read: {reason}.") from error
+    return read_text(path)
 
 
 class _Session:
