@@ -18,12 +18,12 @@ from mplp_lsp.features.cycle_cuts import cycle_cuts
 from mplp_lsp.features.fresh import fresh_uuid
 from mplp_lsp.features.id_repairs import malformed_id_repairs
 from mplp_lsp.features.json_edits import item_added, item_removed, member_added, value_at
+from mplp_lsp.features.lines_alone import LineAlone
 from mplp_lsp.features.member_edits import member_moved, member_removed
 from mplp_lsp.features.text_repairs import text_repair
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.workspace.documents import Document
-from mplp_lsp.workspace.kinds import kind_of_event
 
 _LONGEST_SHOWN = 60
 _MOST_OPTIONS = 8
@@ -84,25 +84,9 @@ def fixes(document: Document, found: Located) -> Iterator[Fix]:
 
 def _fixes_of_line(document: Document, timeline: Timeline, found: Located) -> Iterator[Fix]:
     """Each line of a timeline is repaired as a document of its own."""
-    index, start = timeline.lines.locate(found.start)
-    line = timeline.lines[index]
-    alone = replace(
-        document,
-        uri=f"{document.uri}#{index}",
-        kind=kind_of_event(line.tree.value),
-        text=line.tree.text,
-        cache={"tree": line.tree},
-        lineage={},
-    )
-    place = replace(found.finding.place, pointer=found.finding.place.pointer[1:])
-    data = {
-        key: value - start if isinstance(value, int) and key.endswith(("_start", "_end")) else value
-        for key, value in found.finding.data.items()
-    }
-    inside = Located(replace(found.finding, place=place, data=data), found.start - start, found.end - start)
-    for fix in fixes(alone, inside):
-        edits = (Edit(edit.start + start, edit.end + start, edit.new_text) for edit in fix.edits)
-        yield replace(fix, edits=tuple(edits))
+    line = LineAlone(document, timeline, found)
+    for fix in fixes(line.document, line.located(found)):
+        yield replace(fix, edits=tuple(map(line.edit, fix.edits)))
 
 
 def _rest_removed(data: Mapping[str, object]) -> Iterator[Edit]:

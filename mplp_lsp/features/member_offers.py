@@ -10,8 +10,10 @@ from mplp_lsp.features.fix_all import all_of_code
 from mplp_lsp.features.fixes import fixes
 from mplp_lsp.features.fresh import fresh_uuid
 from mplp_lsp.features.json_edits import members_added
+from mplp_lsp.features.lines_alone import LineAlone
 from mplp_lsp.features.offers import Offer
 from mplp_lsp.features.workspace_edits import Change
+from mplp_lsp.text.edits import Edit
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.findings import Pointer
@@ -43,6 +45,15 @@ def gathered_offers(
 
 
 def _added(document: Document, pointer: Pointer, lacking: Sequence[Located]) -> Change | None:
+    if document.timeline is not None:
+        line = LineAlone(document, document.timeline, lacking[0])
+        edit = _members(line.document, pointer[1:], [line.located(found) for found in lacking])
+        return None if edit is None else Change([(document, [line.edit(edit)])])
+    edit = _members(document, pointer, lacking)
+    return None if edit is None else Change([(document, [edit])])
+
+
+def _members(document: Document, pointer: Pointer, lacking: Sequence[Located]) -> Edit | None:
     members: dict[str, object] = {}
     for number, found in enumerate(lacking):
         data = found.finding.data
@@ -53,5 +64,4 @@ def _added(document: Document, pointer: Pointer, lacking: Sequence[Located]) -> 
     # As a person would write them: in the order in which the schema names them.
     properties = (describe(document.kind or "", pointer) or {}).get("properties", {})
     ordered = {key: members[key] for key in properties if key in members}
-    edit = members_added(document, pointer, ordered | members)
-    return None if edit is None else Change([(document, [edit])])
+    return members_added(document, pointer, ordered | members)

@@ -387,3 +387,22 @@ def test_every_prefix_of_a_plan_is_answered() -> None:
         seen = project(f"-- a.plan.json --\n{text[:length]}", client=WHOLE_CLIENT)
         for only in (None, "refactor", "source.fixAll", "mplp.new"):
             offers(seen, only, length // 2, length)
+
+
+def test_all_missing_members_of_a_line_of_a_timeline_are_added_to_that_line() -> None:
+    first = json.dumps(
+        {
+            "event_id": "<e1>",
+            "event_type": "x",
+            "event_family": "methodology",
+            "timestamp": "2025-01-01T00:00:00Z",
+        }
+    )
+    seen = project(f"-- a.events.ndjson --\n{first}\n$0{{}}\n", client=LAZY_CLIENT)
+    document = seen.snapshot.document(seen.uri)
+    assert document is not None
+    offered = chosen(offers(seen, "quickfix"), "Add all 4 missing members")
+    edit = code_action_resolve(seen.snapshot, document, offered).edit
+    above, line = applied(seen.snapshot, seen.uri, edit).splitlines()
+    assert above == document.text.text.splitlines()[0]
+    assert sorted(json.loads(line)) == ["event_family", "event_id", "event_type", "timestamp"]
