@@ -107,12 +107,24 @@ class Snapshots:
             return made
 
     async def _forget_oldest(self, wanted: set[str]) -> None:
-        """Keeps as many as the settings say; `wanted`, and those of runs that are not over, stay."""
-        needed = wanted | self._store.read(_of_open_runs)
-        kept = await asyncio.to_thread(self.all)
-        too_many = len(kept) - self._most_kept()
+        """Keeps as many as the settings say; `wanted`, and those of runs that are not over, stay.
+
+        What was asked for is done by now: one that cannot be forgotten is told in the log, and is tried again
+        with the next snapshot.
+        """
+        try:
+            needed = wanted | self._store.read(_of_open_runs)
+            kept = await asyncio.to_thread(self.all)
+            too_many = len(kept) - self._most_kept()
+        except (MplpError, OSError) as problem:
+            logger.warning("Old snapshots are kept for now: %s", problem)
+            return
         for record in [each for each in kept if each.snapshot_id not in needed][: max(0, too_many)]:
-            await self._delete(record.snapshot_id)
+            try:
+                await self._delete(record.snapshot_id)
+            except (MplpError, OSError) as problem:
+                named = record.label or record.snapshot_id[:8]
+                logger.warning("The old snapshot “%s” could not be removed: %s", named, problem)
 
     async def _create(self, paths: Iterable[str], label: str) -> SnapshotRecord:
         folder = self._writable()
@@ -186,11 +198,17 @@ class Snapshots:
             await self._delete(snapshot_id)
 
     async def _delete(self, snapshot_id: str) -> None:
-        await self._store.transact(lambda transaction: transaction.delete_snapshot(snapshot_id))
-        await asyncio.to_thread(self._delete_files, self._writable(), snapshot_id)
+        folder = self._writable()
 
-    def _delete_files(self, folder: Path, snapshot_id: str) -> None:
-        (folder / f"{snapshot_id}.json").unlink(missing_ok=True)
+        def work(transaction: Transaction) -> None:
+            transaction.delete_snapshot(snapshot_id)
+            # In here, so that a document that cannot be removed keeps what it lists.
+            (folder / f"{snapshot_id}.json").unlink(missing_ok=True)
+
+        await self._store.transact(work)
+        await asyncio.to_thread(self._delete_copies, folder)
+
+    def _delete_copies(self, folder: Path) -> None:
         _write_index(folder)
         needed = {file.name for record in self.all() for file in record.files}
         Objects(folder / "objects").keep_only(needed)

@@ -31,15 +31,7 @@ class Scene:
         self.store: ValueStateLayer = MemoryStore()
         self.bus = EventBus(self.store, clock=system_clock, new_id=new_uuid)
         self.graph = Graph(self.store, self.bus, clock=system_clock, new_id=new_uuid)
-        self.snapshots = Snapshots(
-            root,
-            self.store,
-            self.bus,
-            self.graph,
-            clock=system_clock,
-            new_id=new_uuid,
-            folder=lambda: self.state,
-        )
+        self.snapshots = self.with_most_kept(20)
         self.store.transact_sync(self._begin)
         (root / "src").mkdir()
         (root / "src/a.py").write_text("a")
@@ -49,6 +41,18 @@ class Scene:
     def _begin(self, transaction: Any) -> None:
         transaction.set("steps/1", "pending")
         self.graph.put_plan(transaction, plan_of((1, ()), (2, (1,))))
+
+    def with_most_kept(self, number: int) -> Snapshots:
+        return Snapshots(
+            self.root,
+            self.store,
+            self.bus,
+            self.graph,
+            clock=system_clock,
+            new_id=new_uuid,
+            folder=lambda: self.state,
+            most_kept=lambda: number,
+        )
 
     def files(self) -> list[str]:
         found = (path for path in self.root.rglob("*") if path.is_file())
@@ -264,16 +268,7 @@ async def test_a_damaged_snapshot_does_not_hide_the_others(scene: Scene) -> None
 
 async def test_the_oldest_snapshots_go_but_none_that_a_run_needs_which_is_not_over(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
-    scene.snapshots = Snapshots(
-        tmp_path,
-        scene.store,
-        scene.bus,
-        scene.graph,
-        clock=system_clock,
-        new_id=new_uuid,
-        folder=lambda: scene.state,
-        most_kept=lambda: 2,
-    )
+    scene.snapshots = scene.with_most_kept(2)
     needed = await scene.snapshots.create(["b.sh"], "needed")
     run = {"status": "interrupted", "snapshot_before": ["deployer"], "plan_id": "p", "generation": 1}
     scene.store.transact_sync(lambda transaction: transaction.create_node(records.RUN, "run", run))
@@ -295,3 +290,25 @@ async def test_the_oldest_snapshots_go_but_none_that_a_run_needs_which_is_not_ov
     )
     await scene.snapshots.create(["b.sh"], "four")
     assert [each.label for each in scene.snapshots.all()] == ["three", "four"]
+
+
+async def test_a_new_snapshot_stands_where_the_oldest_cannot_be_removed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene(tmp_path)
+    scene.snapshots = scene.with_most_kept(1)
+    oldest = await scene.snapshots.create(["b.sh"], "oldest")
+    unlink = Path.unlink
+
+    def refused(path: Path, missing_ok: bool = False) -> None:
+        if path.name == f"{oldest.snapshot_id}.json":
+            raise PermissionError(13, "Permission denied")
+        unlink(path, missing_ok=missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refused)
+        newest = await scene.snapshots.create(["b.sh"], "newest")
+    assert "The old snapshot “oldest” could not be removed" in caplog.text
+    assert scene.snapshots.all() == [oldest, newest]
+    (tmp_path / "b.sh").write_text("spoilt")
+    assert (await scene.snapshots.restore(oldest.snapshot_id, ["b.sh"])).written == ("b.sh",)
