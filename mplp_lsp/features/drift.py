@@ -62,15 +62,22 @@ def _drifts(snapshot: Snapshot, document: Document) -> Iterator[tuple[RunView, R
     if root is None or path is None or not path.is_relative_to(root):
         return
     name = path.relative_to(root).as_posix()
-    steps = {}
-    if facts is not None and facts.kind == "plan":
-        steps = {step.step_id: index for index, step in enumerate(facts.steps) if step.step_id is not None}
+    of_steps: list[tuple[RunView, RunDrift]] = []
     for run in snapshot.runs.values():
+        is_own = facts is not None and facts.kind == "plan" and facts.id == run.plan_id
         for drift in run.drift:
             if drift.step_id is None and drift.path == name:
                 yield run, drift, ()
-            elif drift.step_id in steps and facts is not None and facts.id == run.plan_id:
-                yield run, drift, ("steps", steps[drift.step_id], "step_id")
+            elif drift.step_id is not None and is_own:
+                of_steps.append((run, drift))
+    if facts is None or not of_steps:
+        return
+    # Asked after each keystroke: a plan is only gone through for steps that have drifted.
+    wanted = {drift.step_id for _, drift in of_steps}
+    places = {step.step_id: index for index, step in enumerate(facts.steps) if step.step_id in wanted}
+    for run, drift in of_steps:
+        if drift.step_id in places:
+            yield run, drift, ("steps", places[drift.step_id], "step_id")
 
 
 def _sentence(run: RunView, drift: RunDrift) -> str:
