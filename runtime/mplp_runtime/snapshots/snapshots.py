@@ -19,6 +19,7 @@ from mplp_runtime.errors import MplpError, RunInProgress, StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import event_core
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.sessions.merging import SHARED_VALUE
 from mplp_runtime.psg.bulk import Growth
 from mplp_runtime.psg.graph import PSG_PATHS, Graph
 from mplp_runtime.snapshots.objects import KeptFile, LeftOut, Objects, refuse_elsewhere
@@ -41,8 +42,19 @@ _HISTORY_KEYS = (
     "graph_id",
 )
 _HISTORY_TYPES = frozenset(
-    {records.RUN, records.RUN_PLAN, records.STEP_ATTEMPT, records.RUN_REQUEST, "Trace"}
+    {
+        records.RUN,
+        records.RUN_PLAN,
+        records.STEP_ATTEMPT,
+        records.RUN_REQUEST,
+        "Trace",
+        "Segment",
+        "Session",
+    }
 )
+"""What stays as it is. A Session says how a run of several participants went, as its Trace does (seed 1, 3.3:
+immutable history). What they wrote under a key (`SharedValue`) is what the graph knows, and is turned back.
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -303,7 +315,8 @@ def _modules(reading: Reading) -> list[str]:
 
 
 def _sizes(reading: Reading) -> tuple[int, int]:
-    return sum(len(reading.nodes(type_)) for type_ in PSG_PATHS), len(reading.edges())
+    counted = (*PSG_PATHS, SHARED_VALUE)
+    return sum(len(reading.nodes(type_)) for type_ in counted), len(reading.edges())
 
 
 def _write_document(folder: Path, document: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from mplp_runtime.errors import RunInProgress, StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import event_core
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.sessions.merging import SHARED_VALUE
 from mplp_runtime.psg.graph import PSG_PATHS, Graph
 from mplp_runtime.snapshots.one_at_a_time import alone
 from mplp_runtime.snapshots.snapshots import FOLDER, Snapshots, SnapshotUnknown
@@ -122,6 +123,24 @@ async def test_records_of_runs_are_history_and_stay(scene: Scene) -> None:
     scene.store.transact_sync(lambda tx: tx.create_node(records.RUN, "r", {"status": "failed"}))
     await scene.snapshots.restore(made.snapshot_id, scene.files())
     assert scene.store.read(lambda reading: reading.read_node(records.RUN, "r")) is not None
+
+
+async def test_a_session_that_took_place_is_history_and_what_it_wrote_is_turned_back(scene: Scene) -> None:
+    made = await scene.snapshots.create(scene.files())
+
+    def take_place(transaction: Any) -> None:
+        scene.graph.put(transaction, "Session", "run", {"status": "completed"})
+        scene.graph.put(transaction, "Trace", "trace", {"status": "completed"})
+        scene.graph.put(transaction, "Segment", "segment", {"status": "completed"})
+        scene.graph.put(transaction, SHARED_VALUE, "colour", {"key": "colour", "value": "blue"})
+
+    scene.store.transact_sync(take_place)
+    await scene.snapshots.restore(made.snapshot_id, scene.files())
+    history = [("Session", "run"), ("Trace", "trace"), ("Segment", "segment")]
+    assert all(scene.graph.read(*each) is not None for each in history)
+    assert scene.graph.read(SHARED_VALUE, "colour") is None
+    restored = next(each for each in scene.events() if each["event_type"] == "graph_restored")
+    assert restored["node_delta"] == -1
 
 
 async def test_nothing_is_turned_back_under_a_run(scene: Scene) -> None:
