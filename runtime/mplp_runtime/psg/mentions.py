@@ -14,6 +14,15 @@ from mplp_runtime.psg.files import FILE
 from mplp_runtime.vsl.interface import Edge, Json, Reading, Transaction
 
 FILE_EDGE, COMMIT_EDGE = "file", "commit"
+_QUOTES = ("``", '""', "''", "“”", "‘’", "„“", "«»")
+_KNOWN_NAMES = frozenset(
+    (
+        *("Makefile", "GNUmakefile", "makefile", "Justfile", "justfile", "Rakefile", "Gemfile", "Pipfile"),
+        *("Dockerfile", "Containerfile", "Jenkinsfile", "Vagrantfile", "Procfile", "Brewfile", "Caddyfile"),
+        *("README", "LICENSE", "LICENCE", "COPYING", "CHANGELOG", "CODEOWNERS", "AUTHORS"),
+    )
+)
+"""Files without an ending that everybody calls by their bare name; written so, they mean nothing else."""
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -35,8 +44,23 @@ def path_pattern(path: str) -> re.Pattern[str]:
     >>> pattern = path_pattern("src/a.py")
     >>> [bool(pattern.search(text)) for text in ("Format src/a.py.", "lib/src/a.py", "src/a.py.bak")]
     [True, False, False]
+
+    A name that may just as well be a word counts where it is marked as a name: in quotes, or behind `./`.
+
+    >>> pattern = path_pattern("build")
+    >>> [bool(pattern.search(text)) for text in ("Run the build", "Run `build`", "Run ./build.")]
+    [False, True, True]
     """
-    return re.compile(rf"(?<![\w./-]){re.escape(path)}(?![\w/-]|\.\w)")
+    name = re.escape(path)
+    if _may_be_word(path):
+        quoted = "|".join(f"{marks[0]}{name}{marks[1]}" for marks in _QUOTES)
+        return re.compile(rf"{quoted}|(?<![\w./-])\./{name}(?![\w/-]|\.\w)")
+    return re.compile(rf"(?<![\w./-])(?:\./)?{name}(?![\w/-]|\.\w)")
+
+
+def _may_be_word(path: str) -> bool:
+    """Whether a text that has this may mean something else: neither a folder nor an ending is in it."""
+    return not (set(path) & {"/", "."}) and path not in _KNOWN_NAMES
 
 
 def step_texts(reading: Reading) -> dict[str, str]:

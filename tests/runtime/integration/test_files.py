@@ -14,6 +14,7 @@ from mplp_runtime.events.families import event_core
 from mplp_runtime.integration.files import FileIngest, file_update_event
 from mplp_runtime.psg import mentions
 from mplp_runtime.psg.files import file_nodes
+from mplp_runtime.psg.impact import impact
 from mplp_runtime.vsl.interface import Reading, ValueStateLayer
 from tests.runtime.official import needs_official, official_errors
 from tests.runtime.samples import bus_of, graph_of, stamper
@@ -200,6 +201,20 @@ async def test_a_change_of_a_file_reaches_the_steps_that_name_it(store: ValueSta
     await taking.event("src/a.py")
     assert taking.types().count("file_updated") == 1, "known edges are not added again"
     assert taking.graph.dangling() == []
+
+
+async def test_a_file_called_build_does_not_touch_every_step_that_speaks_of_a_build(
+    store: ValueStateLayer,
+) -> None:
+    taking = Taking(store)
+    said = ("Wait for the build", "Run the script `build`", "Run ./build twice", "Update the Makefile")
+    await put_plan(taking, *said, "Look at ./src/a.py")
+    for path in ("build", "Makefile", "src/a.py"):
+        await taking.event(path)
+    assert steps_of(taking, "build") == ["s1", "s2"]
+    assert (steps_of(taking, "Makefile"), steps_of(taking, "src/a.py")) == (["s3"], ["s4"])
+    reached = store.read(lambda reading: impact(reading, "File", "build"))
+    assert [each.node.id for each in reached if each.node.type == "Step"] == ["s1", "s2"]
 
 
 async def test_a_step_that_no_longer_names_a_file_is_not_touched_by_it(store: ValueStateLayer) -> None:
