@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mplp_lsp.analysis.document import Analysis, remembered, spoken_once
 from mplp_lsp.workspace.index import Index
-from mplp_lsp.workspace.kinds import SETTINGS
+from mplp_runtime.kinds import SETTINGS
 from mplp_runtime.rules.check import world_findings
 from mplp_runtime.rules.findings import Finding, Place, Severity, Stage
 from mplp_runtime.rules.graph_changes import Memory, window_between

@@ -14,7 +14,7 @@ from mplp_lsp.analysis.located import range_of
 from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
-from mplp_lsp.workspace.kinds import SETTINGS, TIMELINE
+from mplp_runtime.kinds import SETTINGS, TIMELINE
 from mplp_runtime.rules.findings import Part, Pointer
 from mplp_runtime.rules.names import Name
 

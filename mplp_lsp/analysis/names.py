@@ -22,8 +22,8 @@ from mplp_lsp.text.toml import TomlTree
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.text.uris import key_of, uri_of
 from mplp_lsp.workspace.documents import Document
-from mplp_lsp.workspace.kinds import SETTINGS, TIMELINE
 from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.kinds import SETTINGS, TIMELINE
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.names import LOCAL_KINDS, Name, element_names, element_names_called, header_names
 from mplp_runtime.rules.names import names as names_of_value

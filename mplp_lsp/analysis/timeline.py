@@ -11,7 +11,7 @@ from itertools import chain
 from mplp_lsp.analysis.broken import without_echoes
 from mplp_lsp.text.ndjson import Line, Timeline
 from mplp_lsp.text.spans import Block
-from mplp_lsp.workspace.kinds import kind_of_event
+from mplp_runtime.kinds import kind_of_event
 from mplp_runtime.rules.check import first_voice, own_findings
 from mplp_runtime.rules.event_facts import UNREAD, EventFacts, event_facts
 from mplp_runtime.rules.findings import Finding, Severity

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mplp_lsp.text.uris import uri_of
-from mplp_lsp.workspace.disk import MAX_DOCUMENT_BYTES
 from mplp_lsp.workspace.documents import Document, Setting
 from mplp_lsp.workspace.index import Index
-from mplp_lsp.workspace.kinds import MODULES, SETTINGS
 from mplp_lsp.workspace.projects import Projects, root_of
 from mplp_lsp.workspace.scan import candidates, project_files
 from mplp_lsp.workspace.snapshot import Documents, Snapshot
 from mplp_lsp.workspace.store import Store
+from mplp_runtime.disk import MAX_DOCUMENT_BYTES
 from mplp_runtime.errors import MplpError
+from mplp_runtime.kinds import MODULES, SETTINGS
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from mplp_lsp.features.fresh import Fresh
 from mplp_lsp.features.json_edits import value_at
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
-from mplp_lsp.workspace.kinds import MODULES
 from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.kinds import MODULES
 from mplp_runtime.rules.choice import has_schema, schema_for
 from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.names import Name, element_names, header_names

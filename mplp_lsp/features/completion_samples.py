@@ -11,7 +11,7 @@ from mplp_lsp.features.completion_ids import id_choices
 from mplp_lsp.features.completion_place import Place
 from mplp_lsp.features.completion_text import Hole, plain
 from mplp_lsp.features.status_places import lifecycle_of
-from mplp_lsp.workspace.kinds import MODULES
+from mplp_runtime.kinds import MODULES
 from mplp_runtime.rules.findings import Pointer
 from mplp_runtime.rules.lifecycle import TRANSITIONS
 from mplp_runtime.rules.names import ANY, ROLE_NAME

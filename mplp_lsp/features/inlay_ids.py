@@ -20,8 +20,8 @@ from mplp_lsp.text.elements import ElementTable
 from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
-from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.kinds import SETTINGS
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.facts import OWN_ID
 from mplp_runtime.rules.findings import Pointer

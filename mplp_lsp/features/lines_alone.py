@@ -8,7 +8,7 @@ from mplp_lsp.analysis.located import Located
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.workspace.documents import Document
-from mplp_lsp.workspace.kinds import kind_of_event
+from mplp_runtime.kinds import kind_of_event
 
 
 class LineAlone:

@@ -18,8 +18,8 @@ from mplp_lsp.text.edits import Edit
 from mplp_lsp.text.toml import TomlTree
 from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.documents import Document
-from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.kinds import SETTINGS
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.facts import OWN_ID
 from mplp_runtime.rules.habits import SUPPORTED_VERSION

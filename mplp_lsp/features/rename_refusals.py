@@ -8,9 +8,9 @@ from mplp_lsp.analysis.name_places import tree_of
 from mplp_lsp.analysis.names import declarations_of
 from mplp_lsp.features.json_edits import value_at
 from mplp_lsp.workspace.documents import Document
-from mplp_lsp.workspace.kinds import STATE_FOLDER, TIMELINE
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.errors import MplpError
+from mplp_runtime.kinds import STATE_FOLDER, TIMELINE
 from mplp_runtime.rules.explain import explain_uuid, is_id
 from mplp_runtime.rules.names import ROLE_NAME, Name
 

@@ -22,7 +22,7 @@ from mplp_lsp.text.sound_json import sound_value
 from mplp_lsp.text.spans import Block
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
-from mplp_lsp.workspace.kinds import SETTINGS, TIMELINE
+from mplp_runtime.kinds import SETTINGS, TIMELINE
 from mplp_runtime.rules.facts import OWN_ID
 from mplp_runtime.rules.findings import Pointer
 

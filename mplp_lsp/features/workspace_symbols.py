@@ -18,8 +18,8 @@ from mplp_lsp.features.symbol_haystack import Straw, haystack, pointer_of_name, 
 from mplp_lsp.features.symbol_words import kind_of_symbol
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
-from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.kinds import SETTINGS
 from mplp_runtime.rules.findings import Part, Pointer
 
 MOST_SYMBOLS = 128

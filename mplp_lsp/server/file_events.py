@@ -22,9 +22,9 @@ from mplp_lsp.server.seen_files import Listing, SeenFiles
 from mplp_lsp.server.workbench import Workbench
 from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.changes import FileChange, FileState, Quiet, Settled
-from mplp_lsp.workspace.disk import Stamp
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.projects import Projects
+from mplp_runtime.disk import Stamp
 from mplp_runtime.errors import MplpError
 from mplp_runtime.project_listing import SKIPPED_FOLDERS
 

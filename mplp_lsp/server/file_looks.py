@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mplp_lsp.workspace.changes import FileState
-from mplp_lsp.workspace.disk import Stamp, decoded, read_head, stamp_of
 from mplp_lsp.workspace.file_set import FileSet
+from mplp_runtime.disk import Stamp, decoded, read_head, stamp_of
 
 LARGEST_TEXT_BYTES = 2 * 1024 * 1024
 

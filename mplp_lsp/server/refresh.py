@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from lsprotocol import types
 
-from mplp_lsp.workspace.kinds import SETTINGS
 from mplp_lsp.workspace.store import Update
+from mplp_runtime.kinds import SETTINGS
 from mplp_runtime.rules.world import DocumentFacts
 
 if TYPE_CHECKING:

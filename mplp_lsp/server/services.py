@@ -15,8 +15,8 @@ from mplp_lsp.server.capabilities import at
 from mplp_lsp.server.messages import RequestError
 from mplp_lsp.server.params import shared_converter
 from mplp_lsp.text.uris import path_of
-from mplp_lsp.workspace.disk import MAX_DOCUMENT_BYTES, decoded, read_head
 from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.disk import MAX_DOCUMENT_BYTES, decoded, read_head
 
 if TYPE_CHECKING:
     from mplp_lsp.server.desk import Desk

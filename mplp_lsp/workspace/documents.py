@@ -10,18 +10,10 @@ from typing import TYPE_CHECKING, cast
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.text.snapshot import TextSnapshot
 from mplp_lsp.text.tree import Tree
-from mplp_lsp.workspace.disk import Stamp
 from mplp_lsp.workspace.facts import facts_of_settings, facts_of_tree
-from mplp_lsp.workspace.kinds import (
-    LONGEST_MARKER,
-    NO_RULES,
-    SETTINGS,
-    TIMELINE,
-    FileRules,
-    by_name,
-    has_marker,
-    kind_of,
-)
+from mplp_lsp.workspace.kinds import NO_RULES, FileRules, by_name, kind_of
+from mplp_runtime.disk import Stamp
+from mplp_runtime.kinds import LONGEST_MARKER, SETTINGS, TIMELINE, has_marker
 from mplp_runtime.rules.world import DocumentFacts
 
 if TYPE_CHECKING:

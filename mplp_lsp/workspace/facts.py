@@ -10,7 +10,7 @@ from mplp_lsp.text.sound_json import sound_value
 from mplp_lsp.text.spans import Block
 from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.blocks import Blocks, by_block, changed_blocks
-from mplp_lsp.workspace.kinds import SETTINGS
+from mplp_runtime.kinds import SETTINGS
 from mplp_runtime.rules.entry_facts import entry_facts, entry_lists
 from mplp_runtime.rules.facts import document_facts, many_step_facts, step_facts
 from mplp_runtime.rules.graph_changes import Window, remember_window, window_between

@@ -7,7 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Collection, Iterable
 
-from mplp_lsp.workspace.disk import Stamp
+from mplp_runtime.disk import Stamp
 
 _MOST_UNSORTED = 1_024
 _MOST = 1_000_000

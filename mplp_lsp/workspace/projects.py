@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mplp_lsp.workspace.kinds import STATE_FOLDER
+from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.project_listing import SKIPPED_FOLDERS
 
 ROOT_MARKS = (".mplp", "mplp.toml", ".git", ".hg", ".svn", ".jj")

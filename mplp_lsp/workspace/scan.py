@@ -8,19 +8,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mplp_lsp.workspace.disk import read_head, stamp_of
 from mplp_lsp.workspace.foreign_files import ForeignFiles, mark_of
 from mplp_lsp.workspace.git_files import git_files, without_vcs
 from mplp_lsp.workspace.globs import matches
-from mplp_lsp.workspace.kinds import (
-    HEAD_BYTES,
-    NO_RULES,
-    STATE_FOLDER,
-    FileRules,
-    by_last_name,
-    by_rules,
-    may_be_ours,
-)
+from mplp_lsp.workspace.kinds import NO_RULES, FileRules, by_rules
+from mplp_runtime.disk import read_head, stamp_of
+from mplp_runtime.kinds import HEAD_BYTES, STATE_FOLDER, by_last_name, may_be_ours
 from mplp_runtime.project_listing import MOST_FILES, SKIPPED_FOLDERS, walked
 
 MAX_FILES = MOST_FILES

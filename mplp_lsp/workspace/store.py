@@ -12,12 +12,13 @@ from typing import NamedTuple
 from mplp_lsp.text.edits import Change, apply
 from mplp_lsp.text.snapshot import Encoding, TextSnapshot
 from mplp_lsp.text.uris import key_of, path_of, uri_of
-from mplp_lsp.workspace.disk import MAX_DOCUMENT_BYTES, Stamp, decoded, read_head, stamp_of
 from mplp_lsp.workspace.documents import Document, Setting
 from mplp_lsp.workspace.facts import facts_of_text
 from mplp_lsp.workspace.foreign_files import ForeignFiles
-from mplp_lsp.workspace.kinds import MODULES, by_name, may_be_ours
+from mplp_lsp.workspace.kinds import by_name
 from mplp_lsp.workspace.snapshot import Documents
+from mplp_runtime.disk import MAX_DOCUMENT_BYTES, Stamp, decoded, read_head, stamp_of
+from mplp_runtime.kinds import MODULES, may_be_ours
 
 logger = logging.getLogger(__name__)
 

@@ -11,10 +11,11 @@ from mplp_lsp.text.snapshot import Encoding
 from mplp_lsp.text.uris import path_of
 from mplp_lsp.workspace.documents import Document, Setting
 from mplp_lsp.workspace.index import Baselines, Index
-from mplp_lsp.workspace.kinds import MODULES, NO_RULES, SETTINGS, FileRules
+from mplp_lsp.workspace.kinds import NO_RULES, FileRules
 from mplp_lsp.workspace.projects import Projects
 from mplp_lsp.workspace.snapshot import ClientView, Snapshot
 from mplp_lsp.workspace.store import Read, Store, Update
+from mplp_runtime.kinds import MODULES, SETTINGS
 from mplp_runtime.project_listing import SKIPPED_FOLDERS
 
 if TYPE_CHECKING:

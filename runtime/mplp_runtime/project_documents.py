@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import mplp_schemas
+from mplp_runtime.disk import MAX_DOCUMENT_BYTES, decoded, read_head
 from mplp_runtime.errors import MplpError
-from mplp_runtime.rules.facts import OWN_ID, document_facts
+from mplp_runtime.kinds import (
+    FOREIGN,
+    HEAD_BYTES,
+    MODULES,
+    SETTINGS,
+    TIMELINE,
+    ByName,
+    by_path,
+    decided,
+    may_be_ours,
+)
+from mplp_runtime.rules.facts import document_facts
 from mplp_runtime.rules.world import Baseline, DocumentFacts
 from mplp_runtime.settings import Settings
-
-MOST_BYTES = 5 * 1024 * 1024
-"""Of one document; the editor reads no larger ones either."""
-
-_HEAD_BYTES = 64 * 1024
-_MARKS = (b'_id"', b"\\u00")
-"""One of them stands in each of our documents; a foreign `.json` is given up after its first 64 KiB."""
 
 Baselines = Callable[[str, str], Baseline | None]
 
@@ -62,16 +65,16 @@ def read_documents(
     root: Path, files: Iterable[str], baselines: Baselines, settings: Settings | None
 ) -> ProjectDocuments:
     """Reads what of `files` (relative, with `/`) is ours; what cannot be read as JSON declares nothing."""
-    found: list[DocumentFacts] = []
-    for relative in files:
-        if relative.endswith(".json"):
-            path = root / relative
-            kind = kind_by_name(path.name)
-            value = _value(path, is_ours=kind is not None)
-            kind = kind or kind_by_content(value)
-            if kind is not None and value is not None:
-                found.append(document_facts(path.as_uri(), kind, value, {}))
-    return ProjectDocuments(tuple(sorted(found, key=lambda each: each.uri)), baselines, settings)
+    paths = [root / relative for relative in files]
+    found = {path: facts for path in paths if (facts := _facts(path)) is not None}
+    ours = {path.parent for path, facts in found.items() if facts.kind in MODULES and facts.id is not None}
+    # An empty `plan.json` is ours where it lies beside documents of ours, which are only known now.
+    for path in paths:
+        if path.parent in ours and path not in found and by_path(path).bare is not None:
+            facts = _facts(path, lambda: True)
+            if facts is not None:
+                found[path] = facts
+    return ProjectDocuments(tuple(sorted(found.values(), key=lambda each: each.uri)), baselines, settings)
 
 
 def read_text(path: Path) -> str:
@@ -86,40 +89,28 @@ def read_text(path: Path) -> str:
         raise MplpError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
 
 
-def kind_by_name(name: str) -> str | None:
-    """The kind that a file name says.
-
-    >>> kind_by_name("release.plan.json"), kind_by_name("plan.json"), kind_by_name("package.json")
-    ('plan', None, None)
-    """
-    stem, _, word = name.removesuffix(".json").rpartition(".")
-    return word if stem and word in OWN_ID else None
-
-
-def kind_by_content(value: object) -> str | None:
-    """The kind whose required members are all there; of several the one that asks for most.
-
-    >>> kind_by_content({"meta": {}, "role_id": "r", "name": "n"}), kind_by_content({"name": "n"})
-    ('role', None)
-    """
-    if not isinstance(value, Mapping):
+def _facts(path: Path, has_ours_beside: Callable[[], bool] = lambda: False) -> DocumentFacts | None:
+    verdict = by_path(path)
+    if verdict.kind == SETTINGS:
+        return DocumentFacts(path.as_uri(), SETTINGS)
+    if verdict.kind == TIMELINE or verdict == FOREIGN:
         return None
-    fitting = [(len(required), kind) for kind, required in _required().items() if required <= value.keys()]
-    return max(fitting)[1] if fitting else None
+    value = _value(path, verdict)
+    kind = None if value is None else decided(verdict, value, has_ours_beside)
+    return None if kind is None else document_facts(path.as_uri(), kind, value, {})
 
 
-@cache
-def _required() -> Mapping[str, frozenset[str]]:
-    return {kind: frozenset(mplp_schemas.read(mplp_schemas.KINDS[kind])["required"]) for kind in OWN_ID}
-
-
-def _value(path: Path, *, is_ours: bool) -> Any:
+def _value(path: Path, verdict: ByName) -> Any:
+    """None where there is none, or where the first bytes tell already that it is nobody's."""
+    if verdict.decides == "content" and verdict.bare is None:
+        head = read_head(path, HEAD_BYTES, follow_links=False)
+        if head is None or not may_be_ours(head[0]):
+            return None
+    found = read_head(path, MAX_DOCUMENT_BYTES + 1, follow_links=False)
+    if found is None or len(found[0]) > MAX_DOCUMENT_BYTES:
+        return None
     try:
-        with path.open("rb") as stream:
-            head = stream.read(_HEAD_BYTES)
-            if not is_ours and not any(mark in head for mark in _MARKS):
-                return None
-            content = head + stream.read(MOST_BYTES + 1 - len(head))
-        return None if len(content) > MOST_BYTES else json.loads(content.decode("utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
+        text = decoded(found[0]).text.removeprefix("\ufeff")
+        return json.loads(text) if text.strip() else {}
+    except (ValueError, RecursionError):
         return None

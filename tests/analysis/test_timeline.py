@@ -11,7 +11,7 @@ from mplp_lsp.analysis.timeline import line_findings
 from mplp_lsp.text.edits import Edit
 from mplp_lsp.text.ndjson import Timeline
 from mplp_lsp.text.snapshot import TextSnapshot
-from mplp_lsp.workspace.kinds import kind_of_event
+from mplp_runtime.kinds import kind_of_event
 from mplp_runtime.rules.findings import Finding
 from tests.project import uuid_of
 

@@ -11,7 +11,7 @@ import os
 import pytest
 
 from mplp_lsp.server.routes import BY_METHOD
-from mplp_lsp.workspace.kinds import MODULES
+from mplp_runtime.kinds import MODULES
 from tests.fuzz.breaking import broken, number_of_prefixes
 from tests.fuzz.editor import ONWARD
 from tests.fuzz.running import SURELY_ANSWERED, run

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import mplp_runtime
+from mplp_lsp.cli.project import read_projects
 from mplp_runtime import Answer, MemoryStore, MplpError, Question, RunRefused, Runtime, SqliteStore
 from mplp_runtime.errors import PlanInvalid
 from tests.runtime.orchestrator.projects import CONTEXT_ID, PLAN_ID, Project, plan, statuses, step, table
@@ -42,6 +43,38 @@ async def test_a_document_is_found_by_what_is_in_it_and_a_broken_one_is_no_docum
         loaded = await runtime.load("release.plan.json")
         assert [each.kind for each in loaded.world.documents()] == ["context", "plan"]
         assert (await runtime.run(loaded, simulate=True)).status == "completed"
+
+
+async def test_a_document_is_of_the_same_kind_as_in_the_editor(tmp_path: Path) -> None:
+    project = project_of(tmp_path)
+    context = (project.root / "shop.context.json").read_text()
+    files = {
+        "context.json": context,
+        "gap.json": context.replace('"title"', '"heading"'),
+        "build.event.json": '{"ci_provider": "x"}',
+        "plan.json": "{}",
+        "bom.context.json": f"\ufeff{context}",
+        "network.json": '{"nodes": [], "links": [], "name": "x"}',
+        "deep/plan.json": "{}",
+        "run.events.ndjson": '{"event_id": "x"}\n',
+        "mplp.toml": "",
+    }
+    for name, text in files.items():
+        (project.root / name).parent.mkdir(exist_ok=True)
+        (project.root / name).write_text(text)
+    async with Runtime.open(project.root) as runtime:
+        in_library = {each.uri: each.kind for each in (await runtime.load(project.path)).world.documents()}
+    in_editor = {each.uri: each.kind for each in read_projects([project.root]).below(project.root)}
+    in_editor.pop((project.root / "run.events.ndjson").as_uri())  # A timeline declares nothing.
+    assert in_library == in_editor
+    assert len(in_library) == 8
+
+
+async def test_no_role_is_called_unbound_where_the_settings_cannot_be_read(tmp_path: Path) -> None:
+    project = project_of(tmp_path, toml="[run]\nmax_parallel = 'two'\n")
+    async with Runtime.open(project.root) as runtime:
+        findings = (await runtime.load(project.path)).findings
+    assert "step-role-unbound" not in {each.code for each in findings}
 
 
 async def test_a_plan_with_errors_is_loaded_and_refused_when_it_is_started(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from mplp_lsp.workspace.disk import Stamp
 from mplp_lsp.workspace.foreign_files import ForeignFiles
 from mplp_lsp.workspace.git_files import git_files
-from mplp_lsp.workspace.kinds import FileRules, may_be_ours
+from mplp_lsp.workspace.kinds import FileRules
 from mplp_lsp.workspace.scan import Heads, by_names, candidates, project_files
+from mplp_runtime.disk import Stamp
+from mplp_runtime.kinds import may_be_ours
 from mplp_runtime.project_listing import walked
 
 PLAN = (

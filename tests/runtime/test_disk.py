@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mplp_lsp.workspace.disk import decoded, read_head, stamp_of
+from mplp_runtime.disk import decoded, read_head, stamp_of
 
 
 def test_utf8_is_read_as_it_stands() -> None:
