@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from mplp_runtime.ael.action import Action, ActionResult, Outcome
+from mplp_runtime.ael.agent_handoff import HandoffImpossible
 from mplp_runtime.ael.layer import ActionExecutionLayer
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.bindings import Bound
@@ -142,10 +143,14 @@ class Conduct:
         """How an action of this attempt gives its step to another role."""
 
         async def handed(role: str) -> Outcome:
-            receiver: int = self._state.run["session"]["receivers"][role]
+            receiver = self._state.run["session"]["receivers"].get(role)
             bound = Bound.of_role(self._state.bindings, role)
-            if bound is None:
-                raise RuntimeError(f"no action is frozen for the role {role}, though the start asked for it")
+            if receiver is None or bound is None:
+                # Only of a run that an earlier version began.
+                raise HandoffImpossible(
+                    f"The step is handed to the role `{role}`, and when this run began nobody was found who "
+                    "has it. Run the plan again."
+                )
             turn = self._turn(receiver, HANDOFF, attempt["turns"][0].get("token_id"))
             turn["from"] = attempt["turns"][-1]["participant"]
             await self._dispatch(attempt, turn)
@@ -188,7 +193,7 @@ class Conduct:
 
     def may_review_again(self, attempt: Mapping[str, Any]) -> bool:
         """Whether a review that was under way may be asked for again without a person's consent."""
-        last = attempt["turns"][-1]
+        last = _judging(attempt)
         if last["duty"] != REVIEW or "ended" in last:
             return True
         bound = self._reviewing(self._state.assigned[attempt["step_id"]][1])
@@ -196,11 +201,11 @@ class Conduct:
 
     async def approve(self, attempt: Record) -> None:
         """A person says that what an attempt did is right, in place of a review that was interrupted."""
-        await self._complete(attempt, attempt["turns"][-1], APPROVED, None)
+        await self._complete(attempt, _judging(attempt), APPROVED, None)
 
     async def refuse(self, attempt: Record, said: str) -> None:
         """The same for what is not right."""
-        await self._complete(attempt, attempt["turns"][-1], CHANGES_REQUESTED, None, said=said)
+        await self._complete(attempt, _judging(attempt), CHANGES_REQUESTED, None, said=said)
 
     async def review_done(self, attempt: Record, action: Action) -> ActionResult:
         """Goes on with the review of what an attempt had done before its process ended."""
@@ -215,11 +220,13 @@ class Conduct:
             attempts=attempt["attempt"],
             tail=done["tail"],
         )
-        last = attempt["turns"][-1]
+        last = _judging(attempt)
         if last["duty"] == REVIEW and last.get("ended") in {APPROVED, CHANGES_REQUESTED}:
             return self._judged(result, last, str(last.get("said") or ""), now)
-        if last["duty"] == REVIEW and "ended" not in last:
-            await self._complete(attempt, last, "cancelled", None)
+        for turn in reversed(attempt["turns"][1:]):
+            # Also that of whoever the review was handed to.
+            if "ended" not in turn:
+                await self._complete(attempt, turn, "cancelled", None)
         return await self._review(attempt, action, result)
 
     async def _review(self, attempt: Record, action: Action, result: ActionResult) -> ActionResult:
@@ -243,7 +250,7 @@ class Conduct:
         status = APPROVED if success else CHANGES_REQUESTED
         await self._complete(attempt, turn, status, None, said=said)
         finished_at = self._chronicle.bus.stamper.clock()
-        return self._judged(result, attempt["turns"][-1], said, finished_at)
+        return self._judged(result, _judging(attempt), said, finished_at)
 
     def _judged(
         self, result: ActionResult, review: Mapping[str, Any], said: str, finished_at: datetime
@@ -262,13 +269,13 @@ class Conduct:
 
     def wants_rework(self, attempt: Mapping[str, Any]) -> bool:
         """Whether a step is to be done again because its reviewer asked for changes."""
-        last = attempt["turns"][-1]
+        last = _judging(attempt)
         return bool(last.get("ended") == CHANGES_REQUESTED and attempt["attempt"] <= REWORKS)
 
     def _asked_changes(self, step_id: str) -> str | None:
         """What the reviewer of the latest attempt asked for; None where that is not why it runs again."""
         known = self._state.attempts.get(step_id)
-        if known is None or known["turns"][-1].get("ended") != CHANGES_REQUESTED:
+        if known is None or _judging(known).get("ended") != CHANGES_REQUESTED:
             return None
         return str(known.get("error") or "")
 
@@ -319,3 +326,9 @@ class Conduct:
 
         await self._store.transact(work)
         self._state.forget([attempt["step_id"]])
+
+
+def _judging(attempt: Mapping[str, Any]) -> Record:
+    """The turn that decides about an attempt so far: a review, where there is one; it may be handed on."""
+    turns: list[Record] = attempt["turns"]
+    return next((turn for turn in reversed(turns) if turn["duty"] != HANDOFF), turns[-1])

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -293,8 +294,8 @@ def _moment(attempt: Mapping[str, Any]) -> tuple[str, int]:
 
 
 def _writer(attempt: Mapping[str, Any]) -> int:
-    """Who did what an attempt did: whoever it was handed to last, but never who reviewed it."""
-    doing = [turn for turn in attempt["turns"] if turn["duty"] != "review"]
+    """Who did what an attempt did: whoever it was handed to last, but never who reviewed it, or for whom."""
+    doing = list(takewhile(lambda turn: turn["duty"] != "review", attempt["turns"]))
     return int(doing[-1]["participant"])
 
 

@@ -25,8 +25,10 @@ def cast_with_bindings(
     if simulate:
         return settings, made
     bound = _with_people(session, plan, made, settings)
+    reviews = _reviewing(session, plan, made, settings, bound)
     left = [step for step in plan["steps"] if step["step_id"] in made.assigned]
-    handed = receivers(left, bound)
+    # Also those to whom a reviewer hands what is to be reviewed.
+    handed = receivers([*left, *({"agent_role": role} for role in reviews)], bound)
     found: dict[str, int] = {}
     for role in handed:
         fit = fitting(role, session.participants)
@@ -46,16 +48,26 @@ def cast_with_bindings(
                 )
             bound = _with_role(bound, role)
     _refuse_circles(handed, bound)
-    # A reviewer's own action counts where an approval of the plan covers it; else a person is asked.
+    return bound, replace(made, receivers=found, bound_roles=tuple(sorted({*handed, *reviews})))
+
+
+def _reviewing(
+    session: Session, plan: Mapping[str, Any], made: Cast, settings: Settings, bound: Settings
+) -> list[str]:
+    """Roles of reviewers whose own action counts, because an approval of the plan covers it, sorted.
+
+    In the place of the others a person is asked.
+    """
+    if session.mode != "pair":
+        return []
     covered = {
         str(step["agent_role"])
         for step in plan["steps"]
         # Of a step with an action of its own the approval covers that, and not its role's.
         if step.get("agent_role") and step["step_id"] not in settings.steps
-    } | set(handed)
+    } | set(receivers(plan["steps"], bound))
     reviewers = {session.participants[places[1]].role for places in made.assigned.values() if len(places) > 1}
-    reviews = reviewers & covered if session.mode == "pair" else set()
-    return bound, replace(made, receivers=found, bound_roles=tuple(sorted({*handed, *reviews})))
+    return sorted(reviewers & covered)
 
 
 def _with_people(session: Session, plan: Mapping[str, Any], made: Cast, settings: Settings) -> Settings:

@@ -164,6 +164,36 @@ async def test_a_person_reviews_where_no_approval_covers_another_reviewer(tmp_pa
     assert view.status == "completed"
 
 
+async def test_a_reviewer_may_hand_the_review_to_another_role(tmp_path: Path) -> None:
+    toml = role("writer", "print('draft')") + table("roles.editor", action="agent_handoff", to="checker")
+    steps = [step("draft", role="writer"), step("skip", role="editor", status="completed")]
+    editor = EDITOR | {"display_name": "Ben, editor and checker"}
+    project = SharedProject(
+        tmp_path,
+        plan(*steps),
+        toml + role("checker", "print('looked at')"),
+        collab=collab("pair", WRITER, editor),
+    )
+    view = await project.run()
+    assert (view.status, view.steps[step_id("draft")].error) == ("completed", None)
+    assert session_told(tmp_path, view)[2:-1] == [
+        "MAPTurnDispatched 1 ana draft",
+        "MAPTurnCompleted 1 ana draft completed",
+        "MAPTurnDispatched 2 ben draft review",
+        "MAPTurnDispatched 3 ben draft handoff",
+        "MAPTurnCompleted 3 ben draft handoff completed",
+        "MAPTurnCompleted 2 ben draft review approved",
+    ]
+
+
+async def test_a_review_that_is_handed_to_a_role_nobody_has_is_refused_before_the_run(tmp_path: Path) -> None:
+    toml = role("writer", "print('draft')") + table("roles.editor", action="agent_handoff", to="checker")
+    steps = [step("draft", role="writer"), step("skip", role="editor", status="completed")]
+    project = SharedProject(tmp_path, plan(*steps), toml, collab=collab("pair", WRITER, EDITOR))
+    with pytest.raises(RoleNotBound, match="handed to the role `checker`, and nobody in the collaboration"):
+        await project.run()
+
+
 async def test_changes_are_asked_for_a_bounded_number_of_times(tmp_path: Path) -> None:
     toml = role("writer", "print('draft')") + role("editor", "raise SystemExit(1)")
     steps = [step("draft", role="writer"), step("skip", role="editor", status="completed")]
