@@ -12,12 +12,15 @@ from mplp_lsp.commands.run_json import run_json
 from mplp_lsp.commands.runs import root_of_run
 from mplp_lsp.commands.services import Services
 from mplp_lsp.text.uris import uri_of
+from mplp_runtime.errors import RunBuiltUpon
 
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.manager import StartRequest
     from mplp_runtime.orchestrator.rollback import RolledBack
     from mplp_runtime.orchestrator.views import RunView
     from mplp_runtime.runtime import Runtime
+
+_ALL_THE_SAME = "Roll back all the same"
 
 
 async def retry_step(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,14 +47,20 @@ async def skip_step(services: Services, arguments: Mapping[str, Any]) -> dict[st
 
 async def rollback_run(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What somebody changed since stays and is named; the trace keeps what happened and what was undone."""
-    run_id = arguments["run"]
+    run_id, force = arguments["run"], bool(arguments.get("force"))
     root = await root_of_run(services, run_id)
     trusted = services.is_trusted(root)
 
     async def roll_back(runtime: Runtime) -> tuple[RunView, RolledBack]:
-        return await runtime.runs.interventions.roll_back(run_id, trusted=trusted)
+        return await runtime.runs.interventions.roll_back(run_id, trusted=trusted, force=force)
 
-    view, done = await services.on_runtime(root, roll_back)
+    try:
+        view, done = await services.on_runtime(root, roll_back)
+    except RunBuiltUpon as problem:
+        if not services.can_ask or await services.ask(str(problem), [_ALL_THE_SAME]) != _ALL_THE_SAME:
+            raise
+        force = True
+        view, done = await services.on_runtime(root, roll_back)
     services.look_again()
     services.log(done.sentence, level="warning" if done.left else "info")
     return {
@@ -121,5 +130,8 @@ ROLLBACK_RUN = Command(
     "Takes back what the file operations of a run did, the newest first; files that changed since stay and "
     "are named. Answers the run and `{restored, left, snapshots, text}`.",
     rollback_run,
-    {"run": _RUN},
+    {
+        "run": _RUN,
+        "force": Parameter(bool, required=False, about="also where a later run went on from this one"),
+    },
 )

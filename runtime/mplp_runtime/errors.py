@@ -7,7 +7,8 @@ MplpError
 │   ├── RoleNotBound
 │   ├── WorkspaceNotTrusted
 │   ├── RunInProgress      another process holds a run of the same plan
-│   └── RunLeftOpen        an interrupted run of the plan is neither resumed nor given up
+│   ├── RunLeftOpen        an interrupted run of the plan is neither resumed nor given up
+│   └── RunBuiltUpon       a later run went on from what this one did
 ├── RunUnknown             no run with this id
 ├── DocumentUnknown        no document with this id in the graph
 ├── TransitionIllegal      the lifecycle does not allow this change
@@ -74,6 +75,12 @@ class RunLeftOpen(RunRefused):
     """An interrupted run of the plan has to be resumed or given up first: what was under way is not known."""
 
     code = "interrupted"
+
+
+class RunBuiltUpon(RunRefused):
+    """A later run went on from what this one did, and would lose what it stands on."""
+
+    code = "built-upon"
 
 
 class RunUnknown(MplpError):

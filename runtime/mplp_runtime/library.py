@@ -133,12 +133,15 @@ class ProgramInterface(ABC):
         )
         return await self.runs.interventions.skip(run_id, step_id, request, reason)
 
-    async def roll_back(self, run_id: str, *, trusted: bool | None = None) -> RolledBack:
+    async def roll_back(self, run_id: str, *, trusted: bool | None = None, force: bool = False) -> RolledBack:
         """Takes back what the file operations of a run did, the newest first; what changed since stays.
 
-        Raises RunInProgress while it goes on, RunRefused and WorkspaceNotTrusted.
+        Raises RunInProgress while it goes on, RunBuiltUpon where a later run went on from it (`force` does it
+        all the same), RunRefused and WorkspaceNotTrusted.
         """
-        _, done = await self.runs.interventions.roll_back(run_id, trusted=self._is_trusted(trusted))
+        _, done = await self.runs.interventions.roll_back(
+            run_id, trusted=self._is_trusted(trusted), force=force
+        )
         return done
 
     def watch(self, run_id: str) -> AsyncIterator[RunView]:

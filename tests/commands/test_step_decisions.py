@@ -10,7 +10,7 @@ import pytest
 from mplp_lsp.features.doors import Door, doors
 from mplp_lsp.features.plan_state import plan_state
 from mplp_lsp.text.uris import uri_of
-from mplp_runtime.errors import PlanNotApproved, RunRefused, WorkspaceNotTrusted
+from mplp_runtime.errors import PlanNotApproved, RunBuiltUpon, RunRefused, WorkspaceNotTrusted
 from tests.cli.process import runs_python, write_project
 from tests.commands.session import Session
 from tests.commands.test_looking import played
@@ -115,6 +115,25 @@ def test_rolling_back_says_what_came_back_and_what_was_left(tmp_path: Path) -> N
         assert offered(session, plan) == [], "there is nothing left to go on from, or to take back"
 
     played(Session(tmp_path), story)
+
+
+@pytest.mark.parametrize("answer", ["Roll back all the same", None])
+def test_rolling_back_under_a_later_run_is_asked_about(tmp_path: Path, answer: str | None) -> None:
+    plan = write_project(tmp_path, {"writer": WRITES, "worker": FAILS_ONCE}, status="approved")
+
+    async def story(session: Session) -> None:
+        run = await failed(session, tmp_path, plan)
+        later = await session.run("skipStep", run=run, step=step_ids(plan)[1])
+        await session.runtimes[tmp_path].runs.wait(later["run_id"])
+        if answer is None:
+            with pytest.raises(RunBuiltUpon):
+                await session.run("rollbackRun", run=run)
+        else:
+            assert (await session.run("rollbackRun", run=run))["restored"] == ["out.txt"]
+        assert [each.startswith("Run 2 ") for each in session.asked] == [True]
+        assert (tmp_path / "out.txt").exists() == (answer is None)
+
+    played(Session(tmp_path, answer=answer), story)
 
 
 def test_nothing_of_it_is_offered_or_done_in_a_folder_that_is_not_trusted(tmp_path: Path) -> None:

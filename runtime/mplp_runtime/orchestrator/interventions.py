@@ -18,7 +18,7 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import StartRequest, plan_value
 from mplp_runtime.orchestrator.beginning import refuse_if_continued
 from mplp_runtime.orchestrator.chronicle import Chronicle
-from mplp_runtime.orchestrator.rollback import Rollback, RolledBack
+from mplp_runtime.orchestrator.rollback import Rollback, RolledBack, refuse_if_built_upon
 from mplp_runtime.orchestrator.state import RunState, load_state
 from mplp_runtime.orchestrator.step_decisions import record_skip
 from mplp_runtime.orchestrator.views import RunView, StepView
@@ -89,10 +89,13 @@ class Interventions:
             return await self._go_on(view, step_id, request, _skipped(because))
         return await self._continued(view, request, {step_id: because})
 
-    async def roll_back(self, run_id: str, *, trusted: bool) -> tuple[RunView, RolledBack]:
+    async def roll_back(
+        self, run_id: str, *, trusted: bool, force: bool = False
+    ) -> tuple[RunView, RolledBack]:
         """Takes back what the file operations of a run did, the newest first; what changed since stays.
 
-        An interrupted run is given up by it. Raises RunInProgress, RunRefused and WorkspaceNotTrusted.
+        An interrupted run is given up by it. A run from which a later one went on is rolled back only with
+        `force`. Raises RunInProgress, RunBuiltUpon, RunRefused and WorkspaceNotTrusted.
         """
         view = self._manager.view(run_id)
         if view.is_live:
@@ -102,6 +105,14 @@ class Interventions:
         if not trusted:
             raise WorkspaceNotTrusted(
                 "This folder is not trusted, so nothing is written in it. Trust it first."
+            )
+        if not force:
+            self._runtime.vsl.read(lambda reading: refuse_if_built_upon(reading, run_id))
+        latest = self._manager.latest(view.plan_id)
+        if latest is not None and latest.is_live and not latest.simulated:
+            raise RunInProgress(
+                f"Run {latest.generation} ({latest.run_id[:8]}) of the plan is under way; cancel it, or wait "
+                "for its end, before an earlier one is rolled back."
             )
         if view.status == "interrupted":
             view = await self._manager.cancel(run_id)

@@ -8,7 +8,7 @@ what was done about it is added.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from mplp_runtime.ael.undo import UndoNote, take_back, undo_notes
 from mplp_runtime.drift.dependence import EXPECTS, expectations, written_by
 from mplp_runtime.drift.own_writes import own_writes, take_over
-from mplp_runtime.errors import MplpError, StoreError
+from mplp_runtime.errors import MplpError, RunBuiltUpon, StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import event_core
 from mplp_runtime.orchestrator import records
@@ -24,7 +24,7 @@ from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import Clock, timestamp
-from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 
 SOURCE = "rollback"
 _MOST_TOLD = 100
@@ -168,6 +168,25 @@ class Rollback:
             "compensation_plan",
             project_id=state.plan.get("context_id"),
             payload=payload,
+        )
+
+
+def refuse_if_built_upon(reading: Reading, run_id: str) -> None:
+    """Raises RunBuiltUpon where a later run took over what this one completed, and still stands.
+
+    Also by way of others; dry runs have done nothing, and one that was rolled back has nothing to lose.
+    """
+    runs = [node.data for node in reading.nodes(records.RUN)]
+    below: set[Any] = {run_id}
+    standing: Mapping[str, Any] | None = None
+    for run in sorted(runs, key=lambda each: int(each.get("generation", 0))):
+        if run.get("continues") in below and not run["simulated"]:
+            below.add(run["run_id"])
+            standing = standing if run.get("rolled_back") else run
+    if standing is not None:
+        raise RunBuiltUpon(
+            f"Run {standing['generation']} ({standing['run_id'][:8]}) of the plan went on from this one and "
+            "stands on what it did. Roll that one back first."
         )
 
 

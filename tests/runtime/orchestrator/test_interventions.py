@@ -13,6 +13,7 @@ import pytest
 from mplp_runtime.errors import (
     MplpError,
     PlanNotApproved,
+    RunBuiltUpon,
     RunInProgress,
     RunRefused,
     WorkspaceNotTrusted,
@@ -457,6 +458,41 @@ async def test_a_rollback_that_was_cut_off_is_finished_when_the_run_goes_on(tmp_
         view = await runtime.runs.wait(view.run_id)
     assert view.status == "failed"
     assert contents(tmp_path) == before
+
+
+async def test_a_run_from_which_a_later_one_went_on_is_not_rolled_back_under_it(tmp_path: Path) -> None:
+    steps = (step("w", role="writer"), step("b", "w"), step("c", "b"))
+    project = Project(tmp_path, plan(*steps), FILES)
+    async with project.runtime() as runtime:
+        decide = runtime.runs.interventions
+        first = await failed(runtime, project)
+        second = await decide.skip(first.run_id, step_id("b"), project.request())
+        second = await runtime.runs.wait(second.run_id)
+        third = await decide.skip(second.run_id, step_id("c"), project.request())
+        third = await runtime.runs.wait(third.run_id)
+        assert third.status == "completed", third.error
+        for earlier in (first, second):
+            with pytest.raises(RunBuiltUpon, match=rf"Run 3 \({third.run_id[:8]}\) of the plan went on"):
+                await decide.roll_back(earlier.run_id, trusted=True)
+        assert (tmp_path / "notes.txt").read_text() == "new"
+        for undone in (third, second, first):
+            await decide.roll_back(undone.run_id, trusted=True)
+        assert not (tmp_path / "notes.txt").exists()
+
+
+async def test_a_run_is_rolled_back_under_a_later_one_where_that_is_said(tmp_path: Path) -> None:
+    steps = (step("w", role="writer"), step("b", "w"), step("h", "b", role="human"))
+    toml = FILES + table("roles.human", action="agent_handoff", to="human")
+    project = Project(tmp_path, plan(*steps), toml)
+    async with project.runtime() as runtime:
+        decide = runtime.runs.interventions
+        first = await failed(runtime, project)
+        later = await decide.skip(first.run_id, step_id("b"), project.request())
+        with pytest.raises(RunInProgress, match=r"Run 2 .* is under way"):
+            await decide.roll_back(first.run_id, trusted=True, force=True)
+        await runtime.runs.cancel(later.run_id)
+        _, done = await decide.roll_back(first.run_id, trusted=True, force=True)
+        assert done.restored == ("notes.txt",)
 
 
 async def test_what_a_rollback_writes_is_no_drift(tmp_path: Path) -> None:
