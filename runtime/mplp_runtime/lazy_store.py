@@ -6,14 +6,14 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from mplp_runtime.vsl.decorator import StoreDecorator
 from mplp_runtime.vsl.file_protection import PLAIN, Protection
-from mplp_runtime.vsl.interface import Reading, T, Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import T, Transaction, ValueStateLayer
 from mplp_runtime.vsl.memory import KEPT_EVENTS, MemoryStore
-from mplp_runtime.vsl.operations import StoreOperations
 from mplp_runtime.vsl.sqlite import SqliteStore
 
 
-class LazyStore(StoreOperations):
+class LazyStore(StoreDecorator):
     """A ValueStateLayer that can be asked to become durable; what was written before comes along.
 
     >>> import tempfile
@@ -34,8 +34,9 @@ class LazyStore(StoreOperations):
         self._open_durable = open_durable or (lambda: (SqliteStore(path), PLAIN))
         self._protection: Protection = PLAIN
         self._switch = threading.RLock()
-        self._memory: MemoryStore | None = MemoryStore(kept_events={"project": KEPT_EVENTS})
-        self._store: ValueStateLayer = self._memory
+        memory = MemoryStore(kept_events={"project": KEPT_EVENTS})
+        super().__init__(memory)
+        self._memory: MemoryStore | None = memory
 
     @property
     def is_durable(self) -> bool:
@@ -54,7 +55,7 @@ class LazyStore(StoreOperations):
                 durable.close()
                 raise
             self._protection = protection
-            self._store, self._memory = durable, None
+            self.store, self._memory = durable, None
             return True
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
@@ -62,27 +63,15 @@ class LazyStore(StoreOperations):
             with self._switch:
                 if self._memory is not None:
                     return self._memory.transact_sync(work)
-        return await self._store.transact(work)
+        return await super().transact(work)
 
     def transact_sync(self, work: Callable[[Transaction], T]) -> T:
         if self._memory is not None:
             with self._switch:
                 if self._memory is not None:
                     return self._memory.transact_sync(work)
-        return self._store.transact_sync(work)
-
-    def read(self, work: Callable[[Reading], T]) -> T:
-        return self._store.read(work)
-
-    def data_version(self) -> int:
-        return self._store.data_version()
+        return super().transact_sync(work)
 
     @property
     def file_protection(self) -> Protection:
         return self._protection
-
-    def show_sealed(self) -> None:
-        self._store.show_sealed()
-
-    def close(self) -> None:
-        self._store.close()

@@ -9,19 +9,17 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 
+from mplp_runtime.vsl.decorator import StoreDecorator
 from mplp_runtime.vsl.interface import (
-    Edge,
     Json,
     Node,
     Reading,
-    Snapshot,
-    StoredEvent,
     StoredForm,
     T,
     Transaction,
     ValueStateLayer,
 )
-from mplp_runtime.vsl.operations import StoreOperations
+from mplp_runtime.vsl.transaction_decorator import TransactionDecorator
 from mplp_runtime.vsl.transaction_handle import TransactionHandle
 from mplp_runtime.vsl.values import Sealed, as_stored
 
@@ -32,7 +30,7 @@ _Name = tuple[str, ...]
 """("entry", key) or ("node", type, id)."""
 
 
-class CachedStore(StoreOperations):
+class CachedStore(StoreDecorator):
     """A ValueStateLayer over another one. `get` and `read_node` answer from memory for up to `ttl_s` seconds.
 
     What this process writes is seen at once: written values replace the kept ones when they are durable.
@@ -56,7 +54,7 @@ class CachedStore(StoreOperations):
         most: int = 10_000,
         elapsed_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._backend = backend
+        super().__init__(backend)
         self._ttl_s = ttl_s
         self._look_every_s = look_every_s
         self._most = most
@@ -85,24 +83,18 @@ class CachedStore(StoreOperations):
         return found
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
-        return await self._backend.transact(self._watched(work))
+        return await super().transact(self._watched(work))
 
     def transact_sync(self, work: Callable[[Transaction], T]) -> T:
-        return self._backend.transact_sync(self._watched(work))
-
-    def read(self, work: Callable[[Reading], T]) -> T:
-        return self._backend.read(work)
-
-    def data_version(self) -> int:
-        return self._backend.data_version()
+        return super().transact_sync(self._watched(work))
 
     def show_sealed(self) -> None:
-        self._backend.show_sealed()
+        super().show_sealed()
         self._forget_all()
 
     def close(self) -> None:
         self._forget_all()
-        self._backend.close()
+        super().close()
 
     def _answer(self, name: _Name, question: Callable[[Reading], Json]) -> Json:
         self._look_at_others()
@@ -113,7 +105,7 @@ class CachedStore(StoreOperations):
                 self._kept.move_to_end(name)
                 # A copy, or who changes what it got would change what others get.
                 return _copied(known[1])
-        value = self._backend.read(question)
+        value = self.read(question)
         with self._lock:
             if generation == self._generation:
                 self._keep(name, _copied(value))
@@ -129,7 +121,7 @@ class CachedStore(StoreOperations):
         now = self._elapsed_s()
         if now - self._looked_at_s < self._look_every_s:
             return
-        version = self._backend.data_version()
+        version = self.data_version()
         self._looked_at_s = now
         if version != self._seen_version:
             self._seen_version = version
@@ -169,102 +161,46 @@ class CachedStore(StoreOperations):
                         self._keep(name, watching.written[name])
 
 
-class _WatchingTransaction:
+class _WatchingTransaction(TransactionDecorator):
     """Remembers what is written through it."""
 
     def __init__(self, inner: Transaction, wrote: Callable[[_Name, _WatchingTransaction], None]) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._wrote = wrote
         self.changed: set[_Name] = set()
         self.written: dict[_Name, Json] = {}
         self.is_all_changed = False
 
-    def get(self, key: str) -> Json | None:
-        return self._inner.get(key)
-
-    def keys(self, prefix: str = "") -> Sequence[str]:
-        return self._inner.keys(prefix)
-
-    def lamport(self) -> int:
-        return self._inner.lamport()
-
-    def read_node(self, type: str, id: str, *, deleted: bool = False) -> Node | None:
-        return self._inner.read_node(type, id, deleted=deleted)
-
-    def nodes(self, type: str, *, deleted: bool = False) -> Sequence[Node]:
-        return self._inner.nodes(type, deleted=deleted)
-
-    def node_types(self) -> Sequence[str]:
-        return self._inner.node_types()
-
-    def edges(
-        self,
-        *,
-        kind: str | None = None,
-        source: tuple[str, str] | None = None,
-        target: tuple[str, str] | None = None,
-    ) -> Sequence[Edge]:
-        return self._inner.edges(kind=kind, source=source, target=target)
-
-    def events(
-        self, stream: str | None = None, *, after: int = 0, limit: int | None = None
-    ) -> Sequence[StoredEvent]:
-        return self._inner.events(stream, after=after, limit=limit)
-
-    def snapshots(self) -> Sequence[Snapshot]:
-        return self._inner.snapshots()
-
-    def key_id(self) -> str | None:
-        return self._inner.key_id()
-
     def set(self, key: str, value: Json) -> None:
-        self._inner.set(key, value)
+        super().set(key, value)
         self._note(("entry", key))
         self.written["entry", key] = value if isinstance(value, Sealed) else as_stored(value)
 
     def delete(self, key: str) -> None:
-        self._inner.delete(key)
+        super().delete(key)
         self._note(("entry", key))
 
     def create_node(self, type: str, id: str, data: Mapping[str, Json]) -> Node:
-        return self._noted(self._inner.create_node(type, id, data))
+        return self._noted(super().create_node(type, id, data))
 
     def write_node(
         self, type: str, id: str, data: Mapping[str, Json], *, expected_version: int | None = None
     ) -> Node:
-        return self._noted(self._inner.write_node(type, id, data, expected_version=expected_version))
+        return self._noted(super().write_node(type, id, data, expected_version=expected_version))
 
     def delete_node(self, type: str, id: str) -> bool:
         self._note(("node", type, id))
-        return self._inner.delete_node(type, id)
-
-    def add_edge(self, edge: Edge) -> bool:
-        return self._inner.add_edge(edge)
-
-    def remove_edge(self, edge: Edge) -> bool:
-        return self._inner.remove_edge(edge)
-
-    def append_event(self, stream: str, event: Mapping[str, Json]) -> int:
-        return self._inner.append_event(stream, event)
-
-    def create_snapshot(self, id: str, label: str = "") -> Snapshot:
-        return self._inner.create_snapshot(id, label)
+        return super().delete_node(type, id)
 
     def restore_snapshot(
         self, id: str, *, keep_keys: Sequence[str] = (), keep_types: Collection[str] = ()
     ) -> None:
         self.is_all_changed = True
-        self._inner.restore_snapshot(id, keep_keys=keep_keys, keep_types=keep_types)
-
-    def delete_snapshot(self, id: str) -> bool:
-        return self._inner.delete_snapshot(id)
+        super().restore_snapshot(id, keep_keys=keep_keys, keep_types=keep_types)
 
     def reseal(self, change: Callable[[StoredForm], StoredForm], key_id: str | None) -> None:
         self.is_all_changed = True
-        self._inner.reseal(change, key_id)
-
-    def after_commit(self, callback: Callable[[], None]) -> None:
-        self._inner.after_commit(callback)
+        super().reseal(change, key_id)
 
     def _note(self, name: _Name) -> None:
         self._wrote(name, self)

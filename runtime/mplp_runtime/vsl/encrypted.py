@@ -8,23 +8,22 @@ the database can swap one encrypted text for another, but cannot make one up.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mplp_runtime.errors import StoreError, StoreKeyWrong
 from mplp_runtime.vsl.cipher import Cipher
+from mplp_runtime.vsl.decorator import StoreDecorator
 from mplp_runtime.vsl.interface import (
-    Edge,
     Json,
     Node,
     Reading,
-    Snapshot,
     StoredEvent,
     StoredForm,
     T,
     Transaction,
     ValueStateLayer,
 )
-from mplp_runtime.vsl.operations import StoreOperations
+from mplp_runtime.vsl.transaction_decorator import ReadingDecorator, TransactionDecorator
 from mplp_runtime.vsl.values import (
     SCHEMA_VERSION_KEY,
     Sealed,
@@ -35,54 +34,30 @@ from mplp_runtime.vsl.values import (
 )
 
 
-class EncryptedReading:
+class EncryptedReading(ReadingDecorator):
     """Decrypts what another Reading shows."""
 
     def __init__(self, inner: Reading, cipher: Cipher) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._cipher = cipher
 
     def get(self, key: str) -> Json | None:
-        value = self._inner.get(key)
+        value = super().get(key)
         return value if value is None or key == SCHEMA_VERSION_KEY else self._opened(value)
 
-    def keys(self, prefix: str = "") -> Sequence[str]:
-        return self._inner.keys(prefix)
-
-    def lamport(self) -> int:
-        return self._inner.lamport()
-
     def read_node(self, type: str, id: str, *, deleted: bool = False) -> Node | None:
-        node = self._inner.read_node(type, id, deleted=deleted)
+        node = super().read_node(type, id, deleted=deleted)
         return None if node is None else _with_data(node, self._opened(node.data))
 
     def nodes(self, type: str, *, deleted: bool = False) -> Sequence[Node]:
-        found = self._inner.nodes(type, deleted=deleted)
+        found = super().nodes(type, deleted=deleted)
         return [_with_data(node, self._opened(node.data)) for node in found]
-
-    def node_types(self) -> Sequence[str]:
-        return self._inner.node_types()
-
-    def edges(
-        self,
-        *,
-        kind: str | None = None,
-        source: tuple[str, str] | None = None,
-        target: tuple[str, str] | None = None,
-    ) -> Sequence[Edge]:
-        return self._inner.edges(kind=kind, source=source, target=target)
 
     def events(
         self, stream: str | None = None, *, after: int = 0, limit: int | None = None
     ) -> Sequence[StoredEvent]:
-        found = self._inner.events(stream, after=after, limit=limit)
+        found = super().events(stream, after=after, limit=limit)
         return [StoredEvent(row.lamport, row.stream, self._opened(row.event)) for row in found]
-
-    def snapshots(self) -> Sequence[Snapshot]:
-        return self._inner.snapshots()
-
-    def key_id(self) -> str | None:
-        return self._inner.key_id()
 
     def _opened(self, value: Json) -> Json:
         if not isinstance(value, Sealed):
@@ -91,7 +66,7 @@ class EncryptedReading:
         return decoded(self._cipher.open(value))
 
 
-class EncryptedTransaction(EncryptedReading):
+class EncryptedTransaction(EncryptedReading, TransactionDecorator):
     """Encrypts what is written through it."""
 
     _inner: Transaction
@@ -101,59 +76,30 @@ class EncryptedTransaction(EncryptedReading):
         self._limits = limits
 
     def set(self, key: str, value: Json) -> None:
-        self._inner.set(key, self._cipher.seal(encoded(value, self._limits)))
-
-    def delete(self, key: str) -> None:
-        self._inner.delete(key)
+        super().set(key, self._cipher.seal(encoded(value, self._limits)))
 
     def create_node(self, type: str, id: str, data: Mapping[str, Json]) -> Node:
         text = encoded(dict(data), self._limits)
-        return _with_data(self._inner.create_node(type, id, self._sealed(text)), decoded(text))
+        return _with_data(super().create_node(type, id, self._sealed(text)), decoded(text))
 
     def write_node(
         self, type: str, id: str, data: Mapping[str, Json], *, expected_version: int | None = None
     ) -> Node:
         text = encoded(dict(data), self._limits)
-        node = self._inner.write_node(type, id, self._sealed(text), expected_version=expected_version)
+        node = super().write_node(type, id, self._sealed(text), expected_version=expected_version)
         return _with_data(node, decoded(text))
-
-    def delete_node(self, type: str, id: str) -> bool:
-        return self._inner.delete_node(type, id)
-
-    def add_edge(self, edge: Edge) -> bool:
-        return self._inner.add_edge(edge)
-
-    def remove_edge(self, edge: Edge) -> bool:
-        return self._inner.remove_edge(edge)
 
     def append_event(self, stream: str, event: Mapping[str, Json]) -> int:
         # The store cannot look into it any more, so the logical time goes in here.
-        lamport = self._inner.lamport() + 1
+        lamport = self.lamport() + 1
         text = encoded(stamped(event, lamport), self._limits)
-        return self._inner.append_event(stream, self._sealed(text))
-
-    def create_snapshot(self, id: str, label: str = "") -> Snapshot:
-        return self._inner.create_snapshot(id, label)
-
-    def restore_snapshot(
-        self, id: str, *, keep_keys: Sequence[str] = (), keep_types: Collection[str] = ()
-    ) -> None:
-        self._inner.restore_snapshot(id, keep_keys=keep_keys, keep_types=keep_types)
-
-    def delete_snapshot(self, id: str) -> bool:
-        return self._inner.delete_snapshot(id)
-
-    def reseal(self, change: Callable[[StoredForm], StoredForm], key_id: str | None) -> None:
-        self._inner.reseal(change, key_id)
-
-    def after_commit(self, callback: Callable[[], None]) -> None:
-        self._inner.after_commit(callback)
+        return super().append_event(stream, self._sealed(text))
 
     def _sealed(self, text: str) -> Json:
         return self._cipher.seal(text)
 
 
-class EncryptedStore(StoreOperations):
+class EncryptedStore(StoreDecorator):
     """A ValueStateLayer over another one. Opening it encrypts, in one transaction, what is not encrypted yet
     and what is encrypted with an older one of its keys.
 
@@ -170,7 +116,7 @@ class EncryptedStore(StoreOperations):
     def __init__(
         self, backend: ValueStateLayer, cipher: Cipher, *, limits: StoreLimits | None = None
     ) -> None:
-        self._backend = backend
+        super().__init__(backend)
         self._cipher = cipher
         self._limits = limits or StoreLimits()
         backend.show_sealed()
@@ -178,22 +124,16 @@ class EncryptedStore(StoreOperations):
             backend.transact_sync(lambda transaction: change_key(transaction, cipher))
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
-        return await self._backend.transact(self._wrapped(work))
+        return await super().transact(self._wrapped(work))
 
     def transact_sync(self, work: Callable[[Transaction], T]) -> T:
-        return self._backend.transact_sync(self._wrapped(work))
+        return super().transact_sync(self._wrapped(work))
 
     def read(self, work: Callable[[Reading], T]) -> T:
-        return self._backend.read(lambda reading: work(EncryptedReading(reading, self._cipher)))
-
-    def data_version(self) -> int:
-        return self._backend.data_version()
+        return super().read(lambda reading: work(EncryptedReading(reading, self._cipher)))
 
     def show_sealed(self) -> None:
         """Nothing is sealed for whoever reads through this store."""
-
-    def close(self) -> None:
-        self._backend.close()
 
     def _wrapped(self, work: Callable[[Transaction], T]) -> Callable[[Transaction], T]:
         return lambda transaction: work(EncryptedTransaction(transaction, self._cipher, self._limits))
