@@ -79,18 +79,23 @@ async def _asked(services: Services, arguments: Mapping[str, Any]) -> tuple[Path
     run_id = arguments["run"]
     root = await root_of_run(services, run_id)
 
-    async def path_of(runtime: Runtime) -> str:
-        return runtime.runs.view(run_id).plan_path
+    async def kept(runtime: Runtime) -> tuple[str, str]:
+        return runtime.runs.view(run_id).plan_path, runtime.runs.interventions.plan_text(run_id)
 
-    uri = uri_of(root / await services.on_runtime(root, path_of))
-    source = plan_source(services, uri)
+    plan_path, text = await services.on_runtime(root, kept)
+    path = root / plan_path
+    uri, unsaved = uri_of(path), False
+    # Where its document is gone, the plan is what the run kept of it.
+    if services.text_of(uri) is not None or path.exists():
+        source = plan_source(services, uri)
+        text, unsaved = source.text, source.unsaved
     request = StartRequest(
-        plan_path=source.path,
-        plan_text=source.text,
+        plan_path=path,
+        plan_text=text,
         world=services.snapshot(uri).index,
         approve=bool(arguments.get("approve")),
         trusted=services.is_trusted(root),
-        unsaved=source.unsaved,
+        unsaved=unsaved,
     )
     return root, request
 

@@ -110,12 +110,11 @@ class ProgramInterface(ABC):
     ) -> RunView:
         """Tries a failed step once more, and what waits for it; completed steps stay completed.
 
-        Of a run that is over this starts a new one, which is returned. Raises MplpError where the step did
+        Of a run that is over this starts a new one, which is returned: of the plan as it is on disk, or, where
+        the file is gone, as the run kept it. Raises MplpError where the step did
         not fail, and what `start` raises.
         """
-        request = await self._request(
-            self.runs.view(run_id).plan_path, simulate=False, trusted=trusted, approve=approve, anew=False
-        )
+        request = await self._deciding(run_id, trusted=trusted, approve=approve)
         return await self.runs.interventions.retry(run_id, step_id, request)
 
     async def skip(
@@ -128,9 +127,7 @@ class ProgramInterface(ABC):
         approve: bool = False,
     ) -> RunView:
         """Goes on without a step that failed, waits or has not begun; otherwise as `retry`."""
-        request = await self._request(
-            self.runs.view(run_id).plan_path, simulate=False, trusted=trusted, approve=approve, anew=False
-        )
+        request = await self._deciding(run_id, trusted=trusted, approve=approve)
         return await self.runs.interventions.skip(run_id, step_id, request, reason)
 
     async def roll_back(self, run_id: str, *, trusted: bool | None = None, force: bool = False) -> RolledBack:
@@ -181,6 +178,12 @@ class ProgramInterface(ABC):
         """
         files = await asyncio.to_thread(lambda: list(self.list_files(self.root)))
         return await self.snapshots.restore(snapshot_id, files)
+
+    async def _deciding(self, run_id: str, *, trusted: bool | None, approve: bool) -> StartRequest:
+        path = self.root / self.runs.view(run_id).plan_path
+        text = None if path.exists() else self.runs.interventions.plan_text(run_id)
+        loaded = await asyncio.to_thread(lambda: load_plan(self, path, text))
+        return await self._request(loaded, simulate=False, trusted=trusted, approve=approve, anew=False)
 
     async def _request(
         self,

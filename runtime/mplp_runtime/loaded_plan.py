@@ -46,15 +46,18 @@ class LoadedPlan:
         return tuple(found.message for found in self.findings if found.severity == Severity.ERROR)
 
 
-def load_plan(runtime: ProgramInterface, path: Path) -> LoadedPlan:
-    """Reads and checks one plan. Raises MplpError, and PlanInvalid for what is no JSON object."""
+def load_plan(runtime: ProgramInterface, path: Path, text: str | None = None) -> LoadedPlan:
+    """Reads and checks one plan, in the words of `text` where that is given.
+
+    Raises MplpError, and PlanInvalid for what is no JSON object.
+    """
     world = read_documents(
         runtime.root,
         runtime.list_files(runtime.root),
         lambda kind, document_id: baseline(runtime.vsl, kind, document_id),
         _sound_settings(runtime),
     )
-    text = read_text(path)
+    text = read_text(path) if text is None else text
     try:
         document = plan_value(text)
     except PlanInvalid as problem:

@@ -63,6 +63,22 @@ def test_a_failed_step_offers_retry_and_skip_and_the_retry_goes_on(tmp_path: Pat
     played(Session(tmp_path), story)
 
 
+def test_a_step_is_tried_again_though_the_document_of_the_plan_is_gone(tmp_path: Path) -> None:
+    plan = write_project(tmp_path, {"writer": WRITES, "worker": FAILS_ONCE}, status="approved")
+    step = step_ids(plan)[1]
+
+    async def story(session: Session) -> None:
+        run = await failed(session, tmp_path, plan)
+        (tmp_path / "fixed").touch()
+        plan.unlink()
+        session.workspace.refresh([plan])
+        answer = await session.run("retryStep", run=run, step=step)
+        view = await session.runtimes[tmp_path].runs.wait(answer["run_id"])
+        assert view.status == "completed", view.error
+
+    played(Session(tmp_path), story)
+
+
 def test_a_failed_step_is_skipped_with_a_reason(tmp_path: Path) -> None:
     plan = write_project(tmp_path, {"worker": FAILS_ONCE, "writer": WRITES}, status="approved")
 

@@ -12,7 +12,17 @@ import mplp_runtime
 from mplp_lsp.cli.project import read_projects
 from mplp_runtime import Answer, MemoryStore, MplpError, Question, RunRefused, Runtime, SqliteStore
 from mplp_runtime.errors import PlanInvalid
-from tests.runtime.orchestrator.projects import CONTEXT_ID, PLAN_ID, Project, plan, statuses, step, table
+from tests.runtime.orchestrator.projects import (
+    CONTEXT_ID,
+    PLAN_ID,
+    Project,
+    plan,
+    role,
+    statuses,
+    step,
+    step_id,
+    table,
+)
 
 HUMAN = table("roles.worker", action="agent_handoff", to="human")
 
@@ -179,6 +189,30 @@ async def test_who_stops_watching_hears_no_more_and_who_watches_sees_the_end(tmp
                 break
         await runtime.runs.cancel(run.run_id)
         assert [view.status async for view in runtime.watch(run.run_id)] == ["cancelled"]
+
+
+async def test_a_step_is_tried_again_though_the_file_of_the_plan_is_gone(tmp_path: Path) -> None:
+    code = "import pathlib, sys; sys.exit(not pathlib.Path('fixed').exists())"
+    project = project_of(tmp_path, plan=plan(step("a"), step("b", "a")), toml=role("worker", code))
+    async with Runtime.open(project.root) as runtime:
+        run = await runtime.run("release.plan.json", trusted=True)
+        assert run.status == "failed"
+        (project.root / "fixed").touch()
+        project.path.unlink()
+        again = await runtime.retry(run.run_id, step_id("a"), trusted=True)
+        again = await runtime.wait(again.run_id)
+        assert (again.status, again.generation) == ("completed", 2), again.error
+
+
+async def test_a_step_of_a_run_under_way_is_skipped_though_the_file_of_the_plan_is_gone(
+    tmp_path: Path,
+) -> None:
+    project = project_of(tmp_path, toml=HUMAN)
+    async with Runtime.open(project.root) as runtime:
+        run = await runtime.start("release.plan.json", trusted=True)
+        project.path.unlink()
+        await runtime.skip(run.run_id, step_id("one"), trusted=True)
+        assert (await runtime.wait(run.run_id)).status == "completed"
 
 
 async def test_a_run_that_nobody_knows_is_told(tmp_path: Path) -> None:

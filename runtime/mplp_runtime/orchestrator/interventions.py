@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from mplp_runtime.ael.undo import FOLDER as UNDO_FOLDER
 from mplp_runtime.drift.dependence import EXPECTS, run_drift
-from mplp_runtime.errors import MplpError, RunInProgress, RunRefused, WorkspaceNotTrusted
+from mplp_runtime.errors import (
+    MplpError,
+    RunInProgress,
+    RunRefused,
+    RunUnknown,
+    WorkspaceNotTrusted,
+)
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import StartRequest, plan_value
 from mplp_runtime.orchestrator.beginning import refuse_if_continued
@@ -165,6 +171,13 @@ class Interventions:
             state = self._state(run_id)
         self._manager.notices.tell_soon(state)
         return self._manager.view(run_id)
+
+    def plan_text(self, run_id: str) -> str:
+        """The plan as the run began with it, for when its file is gone. Raises RunUnknown."""
+        frozen = self._runtime.vsl.read(lambda reading: reading.read_node(records.RUN_PLAN, run_id))
+        if frozen is None:
+            raise RunUnknown(f"No run {run_id} is known in this project.")
+        return str(frozen.data["text"])
 
     def told_of_files(self) -> None:
         """Files have changed: the newest run of each plan that relied on some is shown anew."""
