@@ -110,9 +110,9 @@ class ProgramInterface(ABC):
     ) -> RunView:
         """Tries a failed step once more, and what waits for it; completed steps stay completed.
 
-        Of a run that is over this starts a new one, which is returned: of the plan as it is on disk, or, where
-        the file is gone, as the run kept it. Raises MplpError where the step did
-        not fail, and what `start` raises.
+        Of a run that is over this starts a new one, which is returned: of the plan as it is on disk, or as
+        the run kept it where the file is gone. Raises MplpError where the step did not fail, and what `start`
+        raises.
         """
         request = await self._deciding(run_id, trusted=trusted, approve=approve)
         return await self.runs.interventions.retry(run_id, step_id, request)
