@@ -20,7 +20,7 @@ from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.sessions.merging import Merging
 from mplp_runtime.orchestrator.sessions.session import Session
-from mplp_runtime.orchestrator.sessions.sources import source_for
+from mplp_runtime.orchestrator.sessions.sources import Standing, source_for
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.orchestrator.views import Answer, QuestionKind
 from mplp_runtime.sources import NewId
@@ -60,19 +60,13 @@ class Conduct:
         self._new_id = new_id
         self._merging = merging
         self._ask = ask
-        self.source = source_for(
-            session,
-            state.scheduled,
-            state.done_steps,
-            state.assigned,
-            state.attempts,
-            state.run.get("merged_wave", 0),
-        )
+        merged_wave = state.run.get("merged_wave", 0)
+        standing = Standing(state.scheduled, state.done_steps, state.assigned, state.attempts, merged_wave)
+        self.source = source_for(session.mode, standing)
         turns = [turn for attempt in state.attempts.values() for turn in attempt["turns"]]
         self._last_turn = max((turn["turn"] for turn in turns), default=0)
         # Steps by their wave, of the waves that are not merged yet.
         self._members: dict[int, set[str]] = {}
-        merged_wave = state.run.get("merged_wave", 0)
         for step_id, attempt in state.attempts.items():
             if (wave := attempt["turns"][0]["wave"]) > merged_wave:
                 self._members.setdefault(wave, set()).add(step_id)

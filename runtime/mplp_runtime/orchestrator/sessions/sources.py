@@ -7,12 +7,27 @@ is taken up after a crash goes on as it would have gone on (R4).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mplp_runtime.orchestrator.schedule import Frontier, ScheduledStep
-from mplp_runtime.orchestrator.sessions.session import Session
 
 Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a session has come, as the state has it.
+
+    `assigned` are positions of participants by step, `attempts` the latest of each step, and `merged_wave` is
+    the last wave whose writes are merged.
+    """
+
+    scheduled: Sequence[ScheduledStep]
+    done: Collection[str]
+    assigned: Mapping[str, tuple[int, ...]]
+    attempts: Mapping[str, Record]
+    merged_wave: int = 0
 
 
 class TurnSource:
@@ -22,29 +37,22 @@ class TurnSource:
     `wave` is the number of the wave that the last step taken belongs to.
     """
 
-    def __init__(
-        self,
-        scheduled: Sequence[ScheduledStep],
-        done: Collection[str],
-        assigned: Mapping[str, tuple[int, ...]],
-        attempts: Mapping[str, Record],
-        merged_wave: int,
-    ) -> None:
-        """`attempts` are the latest of each step; `merged_wave` is the last wave whose writes are merged."""
+    def __init__(self, standing: Standing) -> None:
+        scheduled, done = standing.scheduled, standing.done
         self._priorities = {step.step_id: step.priority for step in scheduled}
-        self._assigned = assigned
+        self._assigned = standing.assigned
         self.out: dict[str, int] = {}
         """Who has the turn, by step: positions of participants."""
         self._at_end: set[str] = set()
         """Steps of `out` whose turn is over, though the loop has not been told yet."""
         self.is_merging = False
         """While what a wave wrote is merged, and until its last step is told, nobody begins a turn."""
-        of_wave = _steps_by_wave(attempts)
+        of_wave = _steps_by_wave(standing.attempts)
         self.wave = max(of_wave, default=0)
         # Of a wave that ended and is not merged yet, one step is taken again, for what follows its end.
         last = of_wave.get(self.wave, [])
         left = [step_id for step_id in last if step_id not in done]
-        self._again = last[-1:] if self.wave > merged_wave and last and not left else []
+        self._again = last[-1:] if self.wave > standing.merged_wave and last and not left else []
         self._is_resumed = bool(left or self._again)
         self._frontier = Frontier(scheduled, frozenset(done).difference(self._again))
         self._ready: list[str] = []
@@ -139,21 +147,14 @@ class TurnSource:
 class WaveSource(TurnSource):
     """Broadcast: all that is ready at once, and nothing more until all of that is over."""
 
-    def __init__(
-        self,
-        scheduled: Sequence[ScheduledStep],
-        done: Collection[str],
-        assigned: Mapping[str, tuple[int, ...]],
-        attempts: Mapping[str, Record],
-        merged_wave: int,
-    ) -> None:
-        super().__init__(scheduled, done, assigned, attempts, merged_wave)
-        steps = _opened_by(attempts, self.wave)
-        left = [step_id for step_id in steps if step_id not in done]
+    def __init__(self, standing: Standing) -> None:
+        super().__init__(standing)
+        steps = _opened_by(standing.attempts, self.wave)
+        left = [step_id for step_id in steps if step_id not in standing.done]
         # Steps of the wave that nobody had begun count too: the wave is not over without them.
         if left:
             self._again, self._is_resumed = [], True
-            self._frontier = Frontier(scheduled, done)
+            self._frontier = Frontier(standing.scheduled, standing.done)
         self._steps: tuple[str, ...] = tuple(steps)
         self._left: list[str] = left or list(self._again)
 
@@ -207,17 +208,9 @@ class SwarmSource(TurnSource):
         return None
 
 
-def source_for(
-    session: Session,
-    scheduled: Sequence[ScheduledStep],
-    done: Collection[str],
-    assigned: Mapping[str, tuple[int, ...]],
-    attempts: Mapping[str, Record],
-    merged_wave: int,
-) -> TurnSource:
+def source_for(mode: str, standing: Standing) -> TurnSource:
     """The source of a session's mode, as the state has it now."""
-    made = {"broadcast": WaveSource, "swarm": SwarmSource}.get(session.mode, TurnSource)
-    return made(scheduled, done, assigned, attempts, merged_wave)
+    return {"broadcast": WaveSource, "swarm": SwarmSource}.get(mode, TurnSource)(standing)
 
 
 def _steps_by_wave(attempts: Mapping[str, Record]) -> dict[int, list[str]]:

@@ -10,8 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mplp_runtime.orchestrator.schedule import ScheduledStep
-from mplp_runtime.orchestrator.sessions.session import Session
-from mplp_runtime.orchestrator.sessions.sources import TurnSource, source_for
+from mplp_runtime.orchestrator.sessions.sources import Standing, TurnSource, source_for
 
 MODES = ("broadcast", "round_robin", "swarm")
 
@@ -36,9 +35,8 @@ def source(
     attempts: Mapping[str, Mapping[str, Any]],
     merged_wave: int = 0,
 ) -> TurnSource:
-    session = Session("c", "Team", mode, (), "vote")
     assigned = {step.step_id: (step.position % 2, 1 - step.position % 2) for step in steps}
-    return source_for(session, steps, done, assigned, attempts, merged_wave)
+    return source_for(mode, Standing(steps, done, assigned, attempts, merged_wave))
 
 
 def noted(found: TurnSource, step_id: str, attempts: dict[str, dict[str, Any]]) -> None:
