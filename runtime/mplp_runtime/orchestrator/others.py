@@ -13,6 +13,7 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState, load_state, refresh_state
 from mplp_runtime.vsl.interface import Reading, StoredEvent, Transaction
+from mplp_runtime.vsl.ready import events_of
 
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.manager import RunManager
@@ -155,7 +156,7 @@ class OtherRuns:
         self._take_requests()
 
     def _note_files(self, news: Sequence[StoredEvent]) -> None:
-        if any(stored.stream == "project" and _is_about_files(stored.event) for stored in news):
+        if any(_is_about_files(stored.event) for stored in events_of("project", news)):
             self._have_files_changed = True
 
     def _touched(self, reading: Reading) -> list[str]:

@@ -58,8 +58,12 @@ def commit_together(
         connection.execute("BEGIN IMMEDIATE")
         transaction = SqliteTransaction(connection, limits, shows_sealed=shows_sealed)
         clock = transaction.clock
-        for unit in units:
-            _run(unit, transaction, path)
+        if len(units) > 1:
+            for unit in units:
+                _run(unit, transaction, path)
+        elif not _is_done_alone(units[0], transaction, path):
+            _roll_back(connection)
+            return units
         callbacks = transaction.callbacks
         if transaction.clock != clock:
             connection.execute("UPDATE clock SET lamport = ?", (transaction.clock,))
@@ -113,6 +117,16 @@ def _run(unit: Unit, transaction: SqliteTransaction, path: Path) -> None:
         connection.execute("ROLLBACK TO unit")
         transaction.undo(clock, callbacks)
     connection.execute("RELEASE unit")
+
+
+def _is_done_alone(unit: Unit, transaction: SqliteTransaction, path: Path) -> bool:
+    """The same for the only unit, without a savepoint, which copies every page that is changed inside it."""
+    try:
+        unit.result = unit.work(transaction)
+        transaction.insert_pending()
+    except BaseException as error:
+        unit.error = _reason(error, path)
+    return unit.error is None
 
 
 def settle(units: Sequence[Unit]) -> None:
