@@ -265,6 +265,13 @@ def test_a_simulation_needs_no_trust_and_starts_nothing(untrusted: Session) -> N
     assert ".mplp" not in untrusted.facts["filesBeforeTrust"]
 
 
+def test_the_trace_of_a_dry_run_tells_each_step_once(untrusted: Session) -> None:
+    told = untrusted.facts["dryRunTrace"]
+    for name in ("Format the sources", "Test the greeter", "Package the greeter"):
+        assert len(re.findall(f"✓ {name}", told)) == 1, told
+    assert "waits again" not in told
+
+
 def test_with_trust_the_same_command_runs_the_plan(untrusted: Session) -> None:
     assert untrusted.facts["runAfterTrust"]["simulated"] is False
     assert untrusted.facts["afterTrust"] == "completed"

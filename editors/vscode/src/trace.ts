@@ -59,7 +59,13 @@ export class TraceView implements vscode.Disposable {
   /** The user of this window started the run, so its output may come into view. */
   follow(run: Run): void {
     this.startedHere.add(run.run_id);
-    this.update(run);
+    const told = this.runs.get(run.run_id);
+    if (told === undefined) {
+      this.update(run);
+    } else {
+      // The answer to a command was made when the run began; what the server has told since is newer.
+      this.reveal(told);
+    }
   }
 
   show(): void {

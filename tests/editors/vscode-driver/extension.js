@@ -147,6 +147,7 @@ async function untrusted() {
   facts.statusBefore = await status();
   facts.dryRun = await vscode.commands.executeCommand("mplp.ui.dryRunPlan", { uri: release.uri.toString() });
   await until("the dry run", () => statusOf("Release the greeter"), (found) => found === "completed");
+  facts.dryRunTrace = await until("the dry run in the trace", async () => traceText(), (text) => text.includes("Run completed"));
   facts.filesBeforeTrust = fs.readdirSync(folder()).sort();
   await turn("trust");
   await until("trust", async () => vscode.workspace.isTrusted, (isTrusted) => isTrusted);
