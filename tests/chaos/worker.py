@@ -143,20 +143,31 @@ def _take(lives: Lives, rivals: list[Any]) -> None:
 
 def at_every_change(campaign: Campaign) -> Figures:
     """One kill at every change of the disk by a run; of some also at a change by the restart after it."""
-    figures = Figures()
-    scenario = PLAN_MAKERS(campaign.scenario or TWENTY_STEPS.name)
-    number = campaign.first + campaign.share * campaign.stride
-    while True:
-        root = Path(campaign.folder) / f"sweep-{number}"
-        scenario.write(root, seed=campaign.seed, chained=True)
-        task = Task(root, scenario.name, mutation=campaign.mutation)
-        lives = Lives(task, figures, f"at change {number}")
-        process = lives.begin(stop_at=number, stop="halfway" if number % 3 == 0 else "before")
-        lives.take(process)
+
+    def killed(lives: Lives, number: int) -> bool:
+        lives.take(lives.begin(stop_at=number, stop="halfway" if number % 3 == 0 else "before"))
         is_past_the_end = lives.is_over
         if not lives.is_over and number % 5 == 0:
             # The restart is killed as well, at a change of its own.
             lives.take(lives.begin(stop_at=1 + number % 37))
+        return is_past_the_end
+
+    return _swept(campaign, "sweep", lambda number: f"at change {number}", killed)
+
+
+def _swept(
+    campaign: Campaign, name: str, note: Callable[[int], str], live: Callable[[Lives, int], bool]
+) -> Figures:
+    """A project for each number of a change of the disk; `live` says when its run was over before that one."""
+    figures = Figures()
+    scenario = PLAN_MAKERS(campaign.scenario or TWENTY_STEPS.name)
+    number = campaign.first + campaign.share * campaign.stride
+    while True:
+        root = Path(campaign.folder) / f"{name}-{number}"
+        scenario.write(root, seed=campaign.seed, chained=True)
+        task = Task(root, scenario.name, mutation=campaign.mutation)
+        lives = Lives(task, figures, note(number))
+        is_past_the_end = live(lives, number)
         lives.finish()
         lives.forget()
         _keep(campaign, figures)
@@ -222,22 +233,15 @@ def warm() -> None:
 
 def on_bad_disks(campaign: Campaign) -> Figures:
     """From one change on every write fails, as on a full or a broken disk; then there is room again."""
-    figures = Figures()
-    scenario = PLAN_MAKERS(campaign.scenario or TWENTY_STEPS.name)
-    number = campaign.first + campaign.share * campaign.stride
-    while True:
-        root = Path(campaign.folder) / f"disk-{number}"
-        scenario.write(root, seed=campaign.seed, chained=True)
-        stop: shim.Stop = "broken disk" if number % 2 else "full disk"
-        lives = Lives(Task(root, scenario.name), figures, f"{stop} from change {number} on")
-        lives.take(lives.begin(stop_at=number, stop=stop), is_disk_bad=True)
-        is_past_the_end = lives.is_over
-        lives.finish()
-        lives.forget()
-        _keep(campaign, figures)
-        if is_past_the_end:
-            return figures
-        number += campaign.stride * campaign.of
+
+    def stop(number: int) -> shim.Stop:
+        return "broken disk" if number % 2 else "full disk"
+
+    def without_room(lives: Lives, number: int) -> bool:
+        lives.take(lives.begin(stop_at=number, stop=stop(number)), is_disk_bad=True)
+        return lives.is_over
+
+    return _swept(campaign, "disk", lambda number: f"{stop(number)} from change {number} on", without_room)
 
 
 CAMPAIGNS: Mapping[str, Callable[[Campaign], Figures]] = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,8 +30,7 @@ from tests.runtime.orchestrator.projects import (
     timeline_of,
     trace_of,
 )
-
-LIMIT_S = 60.0
+from tests.runtime.orchestrator.waiting import effects, seen
 
 # `b` fails until there is a file called `fixed`; every step notes that it ran, and `c` what `a` had said.
 WORK = """
@@ -47,23 +44,11 @@ print("+".join([name, *(str(value).strip() for value in inputs.values())]))
 CHAIN = (step("a"), step("b", "a"), step("c", "a", "b"))
 
 
-def effects(root: Path) -> list[str]:
-    path = root / "effects"
-    return path.read_text().split() if path.exists() else []
-
-
 async def failed(runtime: Runtime, project: Project, **members: Any) -> RunView:
     view = await runtime.runs.start(project.request(**members))
     view = await runtime.runs.wait(view.run_id)
     assert view.status == "failed", view.error
     return view
-
-
-async def seen(runtime: Runtime, run_id: str, condition: Callable[[RunView], bool]) -> RunView:
-    async with asyncio.timeout(LIMIT_S):
-        while not condition(runtime.runs.view(run_id)):
-            await asyncio.sleep(0.01)
-    return runtime.runs.view(run_id)
 
 
 # Runs that are over

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,23 +14,13 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.vsl.interface import Transaction
 from tests.runtime.orchestrator.projects import Project, plan, role, statuses, step, step_id, table
+from tests.runtime.orchestrator.waiting import asked
 
 PERSON = table("roles.worker", action="agent_handoff", to="human")
 
 
 def person_project(root: Path, toml: str = PERSON) -> Project:
     return Project(root, plan(step("a")), toml)
-
-
-async def asked(runtime: Runtime, run_id: str, kind: str) -> None:
-    """Waits until the question of this kind is open at step a."""
-
-    def is_open() -> bool:
-        with suppress(Exception):
-            return [each.kind for each in runtime.runs.view(run_id).questions] == [kind]
-        return False
-
-    assert await runtime.runs.notices.until(is_open, 20)
 
 
 def goes_at_once(runtime: Runtime) -> None:

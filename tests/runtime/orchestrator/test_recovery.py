@@ -16,7 +16,6 @@ from mplp_runtime.errors import RunInProgress, RunLeftOpen, RunRefused, Workspac
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.recovery import end_leftovers
 from mplp_runtime.orchestrator.views import RunView
-from mplp_runtime.runtime import Runtime
 from mplp_runtime.vsl.interface import Transaction
 from tests.runtime.orchestrator.projects import (
     Project,
@@ -29,6 +28,7 @@ from tests.runtime.orchestrator.projects import (
     timeline_of,
     trace_of,
 )
+from tests.runtime.orchestrator.waiting import asked, effects, seen
 
 # Each step notes that it began; `b` waits for a file that says it may end.
 EFFECT = """
@@ -40,30 +40,15 @@ while name == "b" and not pathlib.Path("go").exists(): time.sleep(0.01)
 STEPS = (step("a"), step("b", "a"), step("c", "b"))
 
 
-def effects(root: Path) -> list[str]:
-    path = root / "effects"
-    return path.read_text().split() if path.exists() else []
-
-
 async def interrupted(project: Project) -> RunView:
     """The run, left by its process while step b was under way."""
     async with project.runtime() as runtime:
         view = await runtime.runs.start(project.request())
-        began = lambda: effects(project.root) == ["a", "b"]  # noqa: E731
-        for _ in range(2_000):
-            if began():
-                break
-            await asyncio.sleep(0.01)
-        assert began()
+        await seen(runtime, view.run_id, lambda _: effects(project.root) == ["a", "b"])
     async with project.runtime() as runtime:
         found = runtime.runs.view(view.run_id)
         assert found.status == "interrupted"
         return found
-
-
-async def asked(runtime: Runtime, run_id: str) -> RunView:
-    assert await runtime.runs.notices.until(lambda: bool(runtime.runs.view(run_id).questions), 20)
-    return runtime.runs.view(run_id)
 
 
 async def test_closing_leaves_the_run_interrupted_and_ends_its_processes(tmp_path: Path) -> None:

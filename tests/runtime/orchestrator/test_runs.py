@@ -23,21 +23,12 @@ from tests.runtime.orchestrator.projects import (
     timeline_of,
     trace_of,
 )
+from tests.runtime.orchestrator.waiting import asked, seen, under_way
 
 SAY_ID = "import os, sys; print('did', os.environ['MPLP_STEP_DESCRIPTION'])"
 FAIL_B = "import os, sys; sys.exit(os.environ['MPLP_STEP_DESCRIPTION'] == 'b')"
 SLEEP = "import time; time.sleep(600)"
 PERSON = table("roles.person", action="agent_handoff", to="human")
-
-
-async def asked(runtime: Runtime, run_id: str) -> RunView:
-    """The run once it asks something."""
-    assert await runtime.runs.notices.until(lambda: bool(runtime.runs.view(run_id).questions), 20)
-    return runtime.runs.view(run_id)
-
-
-async def under_way(runtime: Runtime, run_id: str, count: int = 1) -> None:
-    assert await runtime.runs.notices.until(lambda: len(runtime.runs.view(run_id).current) >= count, 20)
 
 
 async def test_a_plan_runs_to_its_end_and_leaves_a_valid_trace(tmp_path: Path) -> None:
@@ -179,8 +170,7 @@ async def test_a_person_does_a_step_while_others_go_on(tmp_path: Path) -> None:
         view = await asked(runtime, (await runtime.runs.start(project.request())).run_id)
         assert [question.kind for question in view.questions] == ["handoff"]
         assert "a" in view.questions[0].text
-        done = lambda: statuses(runtime.runs.view(view.run_id))["b"] == "completed"  # noqa: E731
-        assert await runtime.runs.notices.until(done, 20)
+        await seen(runtime, view.run_id, lambda now: statuses(now)["b"] == "completed")
         answered = await runtime.runs.answer(view.run_id, step_id("a"), success=True, output="signed")
         assert answered.questions == ()
         final = await runtime.runs.wait(view.run_id)

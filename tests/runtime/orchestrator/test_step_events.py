@@ -107,18 +107,8 @@ def test_a_stage_event_is_the_one_that_its_builder_makes(
 ) -> None:
     ours, theirs = stampers()
     made = StepEvents(ours, run, run["sa_id"]).stage(AT, "step_started", step, position, status, payload)
-    built = pipeline_stage(
-        theirs,
-        "step_started",
-        pipeline_id=run["plan_id"],
-        stage_id=step["step_id"],
-        stage_name=step["description"],
-        stage_order=step.get("order_index", position),
-        status=status,
-        project_id=run["context_id"],
-        payload={"run_id": run["run_id"], **payload},
-    )
-    check(made, built)
+    told = {"run_id": run["run_id"], **payload}
+    check(made, stage_of(theirs, run, step, position, "step_started", status=status, payload=told))
 
 
 @patient
@@ -131,22 +121,7 @@ def test_an_execution_event_is_the_one_that_its_builder_makes(
     made = StepEvents(ours, run, run["sa_id"]).execution(
         AT, "step_execution_ended", step, attempt, status, rest
     )
-    built = runtime_execution(
-        theirs,
-        "step_execution_ended",
-        execution_id=attempt["execution_id"],
-        executor_kind=EXECUTOR_KIND.get(attempt["action"], "worker"),
-        executor_role=step.get("agent_role"),
-        status=status,
-        project_id=run["context_id"],
-        payload={
-            "step_id": step["step_id"],
-            "attempt": attempt["attempt"],
-            "action": attempt["action"],
-            **rest,
-        },
-    )
-    check(made, built)
+    check(made, execution_of(theirs, run, step, attempt, "step_execution_ended", status, rest))
 
 
 @patient
@@ -176,9 +151,8 @@ def test_a_profile_event_is_the_one_that_its_builder_makes(
     run: dict[str, str], word: str, payload: dict[str, Any]
 ) -> None:
     ours, theirs = stampers()
-    ids = {name: run[name] for name in ("sa_id", "context_id", "plan_id", "trace_id")}
     made = StepEvents(ours, run, run["run_id"]).profile(AT, word, payload)
-    check(made, sa_event(theirs, word, payload=payload, **ids))
+    check(made, sa_event(theirs, word, payload=payload, **profile_ids(run)))
 
 
 def profile_ids(run: dict[str, str]) -> dict[str, str]:

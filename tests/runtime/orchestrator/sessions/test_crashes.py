@@ -21,6 +21,7 @@ from tests.runtime.orchestrator.sessions.collabs import (
     session_events,
     session_told,
 )
+from tests.runtime.orchestrator.waiting import effects
 
 REPOSITORY = Path(__file__).resolve().parents[4]
 LIMIT_S = 120
@@ -42,11 +43,6 @@ pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here"),
     pytest.mark.timeout(400),
 ]
-
-
-def effects(root: Path) -> list[str]:
-    path = root / "effects"
-    return path.read_text().split() if path.exists() else []
 
 
 def killed_when(project: SharedProject, *names: str) -> None:
