@@ -158,7 +158,7 @@ def at_every_change(campaign: Campaign) -> Figures:
 def _swept(
     campaign: Campaign, name: str, note: Callable[[int], str], live: Callable[[Lives, int], bool]
 ) -> Figures:
-    """A project for each number of a change of the disk; `live` says when its run was over before that one."""
+    """A project for each number of a change of the disk; `live` says when its run ended before that one."""
     figures = Figures()
     scenario = PLAN_MAKERS(campaign.scenario or TWENTY_STEPS.name)
     number = campaign.first + campaign.share * campaign.stride
