@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from mplp_lsp.cli.complaints import complain, log_in_sentences, report_bug
+from mplp_lsp.cli.decide_options import add_decisions
 from mplp_runtime.errors import MplpError
 
 USAGE = 2
@@ -124,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_check(commands)
     _add_run(commands)
     _add_trace(commands)
+    add_decisions(commands)
     _add_event(commands)
     _add_trust(commands)
     _add_init(commands)
@@ -200,7 +202,7 @@ def _add_trace(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "run",
         nargs="?",
         metavar="RUN",
-        help="a run's or trace's id, or its beginning (default: the newest run)",
+        help="a run's or trace's id, or its beginning; `last` is the newest (default)",
     )
     trace.add_argument("--json", action="store_true", dest="as_json", help="print the trace document itself")
     trace.add_argument("--list", action="store_true", dest="all_runs", help="list all runs of this project")

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from mplp_runtime.orchestrator.views import RunView
 
+LAST = "last"
+"""The newest run; no id begins so."""
+
 _COLOURS = {"completed": "green", "failed": "red", "cancelled": "yellow", "interrupted": "yellow"}
 
 SEALED_TRACE = "kept encrypted; `mplp-lsp trace {run} --json` shows it"
@@ -73,10 +76,13 @@ def _print(
 
 
 def chosen_run(run: str | None, views: Sequence[RunView]) -> RunView:
-    """The run whose id, or whose trace's id, begins so; the newest without. Raises RunUnknown."""
-    if run is None:
+    """The run whose id, or whose trace's id, begins so; without, and for `last`, the newest.
+
+    Raises RunUnknown.
+    """
+    if run is None or run == LAST:
         return views[-1]
-    found = [view for view in views if view.run_id.startswith(run) or view.trace_id.startswith(run)]
+    found = [view for view in views if run and (view.run_id.startswith(run) or view.trace_id.startswith(run))]
     if not found:
         raise RunUnknown(f"No run or trace of this project begins with {run}; see mplp-lsp trace --list.")
     if len(found) > 1:

@@ -1,0 +1,107 @@
+"""The words and flags of the decisions about a run; what they do is in `decide.py`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from mplp_runtime.errors import MplpError
+
+Subparsers = argparse._SubParsersAction  # noqa: SLF001 - argparse names the type of what it returns only so
+
+
+def add_decisions(commands: Subparsers[argparse.ArgumentParser]) -> None:
+    """Adds `cancel`, `pause`, `resume`, `retry`, `skip`, `answer`, `rollback` and `drift`."""
+    _command(commands, "cancel", "end a run, or give up an interrupted one")
+    _command(commands, "pause", "begin nothing more in a run until it is resumed")
+    resume = _command(commands, "resume", "go on with a paused or interrupted run", starts=True)
+    resume.add_argument(
+        "--repeat",
+        action="store_true",
+        help="repeat steps that were under way when it was interrupted, even if not idempotent",
+    )
+    retry = _command(commands, "retry", "try a failed step again, and what waits for it", starts=True)
+    _add_step(retry, "default: the only one that failed")
+    _add_yes(retry)
+    skip = _command(commands, "skip", "go on without a step", starts=True)
+    _add_step(skip, "default: the only one that failed")
+    skip.add_argument("--reason", default="", metavar="TEXT", help="why, for the trace")
+    _add_yes(skip)
+    _add_answer(commands)
+    rollback = _command(commands, "rollback", "take back what the file operations of a run did", starts=True)
+    rollback.add_argument("--force", action="store_true", help="also where a later run went on from this one")
+    drift = _command(
+        commands, "drift", "say which files are not what a run relied on or left", default="last"
+    )
+    drift.add_argument(
+        "step", nargs="?", metavar="FILE", help="one file, relative to the project (default: all)"
+    )
+    drift.add_argument("--accept", action="store_true", help="the changes are meant: the run expects them so")
+
+
+def _add_answer(commands: Subparsers[argparse.ArgumentParser]) -> None:
+    answer = _command(commands, "answer", "answer what a run asks; without --yes or --no: say what it asks")
+    _add_step(answer, "default: the only one that asks")
+    said = answer.add_mutually_exclusive_group()
+    said.add_argument(
+        "--yes", dest="success", action="store_const", const=True, help="it is done; it may start"
+    )
+    said.add_argument("--no", dest="success", action="store_const", const=False, help="it failed; it may not")
+    said.add_argument("--repeat", action="store_true", help="run a step again that was interrupted")
+    answer.add_argument(
+        "--output", default="", metavar="TEXT", help="what came out of it, or the name that was asked for"
+    )
+
+
+def _command(
+    commands: Subparsers[argparse.ArgumentParser],
+    name: str,
+    about: str,
+    *,
+    starts: bool = False,
+    default: str | None = None,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=about, description=_sentence(about))
+    told = "a run's id, or its beginning; `last` is the newest"
+    if default is None:
+        parser.add_argument("run", metavar="RUN", help=told)
+    else:
+        parser.add_argument(
+            "run", nargs="?", default=default, metavar="RUN", help=f"{told} (default: {default})"
+        )
+    parser.add_argument(
+        "--root", metavar="DIR", default=".", help="a folder of the project (default: this one)"
+    )
+    if starts:
+        parser.add_argument("--trust", action="store_true", help="trust this folder for this call only")
+    parser.set_defaults(command=_doing("roll_back" if name == "rollback" else name))
+    return parser
+
+
+def _add_step(parser: argparse.ArgumentParser, default: str) -> None:
+    parser.add_argument(
+        "step", nargs="?", metavar="STEP", help=f"a step's id, its beginning, or what it does ({default})"
+    )
+
+
+def _add_yes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--yes", action="store_true", help="where the run is over: propose and approve the plan first"
+    )
+
+
+def _doing(name: str) -> Callable[[argparse.Namespace], int]:
+    def command(options: argparse.Namespace) -> int:
+        from mplp_lsp.cli import decide
+
+        if getattr(options, "step", None) == "":
+            raise MplpError("The name of the step or file is empty.")
+        given = {key: value for key, value in vars(options).items() if key in decide.Decided.__slots__}
+        done: int = getattr(decide, name)(decide.Decided(**given))
+        return done
+
+    return command
+
+
+def _sentence(about: str) -> str:
+    return f"{about[0].upper()}{about[1:]}."

@@ -1,0 +1,222 @@
+"""Cancel, pause, resume, retry, skip, answer, roll back and accept drift from the terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mplp_lsp.cli import decide_options
+from tests.cli.process import (
+    HANDOFF,
+    LIMIT_S,
+    PROGRAM,
+    Ended,
+    mplp,
+    runs_python,
+    started,
+    until,
+    write_project,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+WRITES = 'action = "file_operation"\noperation = "write"\ntarget = "out.txt"\ncontent = "new"\n'
+FAILS_ONCE = runs_python('import pathlib, sys; sys.exit(0 if pathlib.Path("fixed").exists() else 3)')
+WAITS = runs_python(
+    'import os, time; open("begun", "a").write("x"); '
+    '[time.sleep(0.02) for _ in iter(lambda: os.path.exists("go"), True)]'
+)
+WORKER_FAILED = "Let the worker work"
+
+
+def failed_run(home: Path, plan: Path) -> str:
+    """The id of a run of the plan that has failed."""
+    done = mplp(home, "run", plan, "--yes", "--trust")
+    assert done.code == 1, done.err
+    return newest(home).out.split()[0]
+
+
+def newest(home: Path) -> Ended:
+    return mplp(home, "trace", "--root", "p")
+
+
+def decided(home: Path, word: str, *arguments: str, trusted: bool = True) -> Ended:
+    starts = word in {"retry", "skip", "resume", "rollback"} and trusted
+    return mplp(home, word, *arguments, "--root", "p", *(["--trust"] if starts else []))
+
+
+@contextmanager
+def elsewhere(home: Path, plan: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run that another terminal carries; one that is still there at the end is cancelled."""
+    process = started(home, "run", plan, "--yes", "--trust")
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=LIMIT_S)
+
+
+def test_a_failed_step_is_tried_again_and_the_run_goes_on_in_this_terminal(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"writer": WRITES, "worker": FAILS_ONCE})
+    run = failed_run(tmp_path, plan)
+    refused = decided(tmp_path, "retry", run[:8], trusted=False)
+    assert (refused.code, "--trust" in refused.err) == (3, True)
+    (tmp_path / "p" / "fixed").touch()
+    done = decided(tmp_path, "retry", run[:8])
+    assert done.code == 0, done.err
+    assert "completed in" in done.out
+    assert "2 of 2 steps completed" in done.out
+    again = decided(tmp_path, "retry", "last")
+    assert again.code == 2
+    assert "no step is failed; name the step" in again.err
+    assert WORKER_FAILED in again.err, "the steps are listed"
+
+
+def test_a_step_is_skipped_with_a_reason_though_its_plan_is_gone(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"worker": FAILS_ONCE, "writer": WRITES})
+    run = failed_run(tmp_path, plan)
+    plan.unlink()
+    done = decided(tmp_path, "skip", run, WORKER_FAILED, "--reason", "not this time", "--yes")
+    assert done.code == 0, done.err
+    assert "not this time" in mplp(tmp_path, "trace", "--root", "p", "--json").out
+    assert (tmp_path / "p" / "out.txt").read_text() == "new"
+
+
+def test_rolling_back_says_what_came_back_and_names_the_run_that_went_on(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"writer": WRITES, "worker": FAILS_ONCE})
+    run, out = failed_run(tmp_path, plan), tmp_path / "p" / "out.txt"
+    (tmp_path / "p" / "fixed").touch()
+    assert decided(tmp_path, "retry", run).code == 0
+    refused = decided(tmp_path, "rollback", run)
+    assert refused.code == 3
+    assert "Run 2 (" in refused.err
+    assert "--force rolls it back all the same." in refused.err
+    out.write_text("mine")
+    left = decided(tmp_path, "rollback", run, "--force")
+    assert (left.code, "Left as found: out.txt (changed since)." in left.out) == (1, True)
+    out.write_text("new")
+    done = decided(tmp_path, "rollback", run, "--force")
+    assert (done.code, done.out) == (0, "Rolled back: 1 file is as before.\n")
+    assert not out.exists()
+
+
+def test_what_changed_since_a_run_is_named_and_accepted(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"writer": WRITES})
+    assert mplp(tmp_path, "run", plan, "--yes", "--trust").code == 0
+    clean = decided(tmp_path, "drift")
+    assert (clean.code, clean.err) == (0, "")
+    (tmp_path / "p" / "out.txt").write_text("mine")
+    toml = tmp_path / "p" / "mplp.toml"
+    toml.write_text(toml.read_text() + "\n# changed\n")
+    found = decided(tmp_path, "drift")
+    assert found.code == 1
+    assert "out.txt, which “Let the writer work” wrote, has changed since run 1 of “Work”." in found.out
+    assert "mplp.toml has changed since run 1 of “Work”." in found.out
+    assert "unknown to it" in decided(tmp_path, "drift", "last", "a.plan.json").err
+    assert decided(tmp_path, "drift", "last", "out.txt", "--accept").out.startswith("1 file is taken as")
+    assert decided(tmp_path, "drift").out == "mplp.toml has changed since run 1 of “Work”.\n"
+    assert decided(tmp_path, "drift", "--accept").code == 0
+    assert decided(tmp_path, "drift").code == 0
+
+
+def test_a_run_of_another_terminal_is_paused_resumed_and_cancelled(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"first": WAITS, "second": HANDOFF})
+    with elsewhere(tmp_path, plan) as process:
+        until((tmp_path / "p" / "begun").exists, "the first step begins")
+        paused = decided(tmp_path, "pause", "last")
+        assert (paused.code, "nothing more begins" in paused.out) == (0, True), paused.err
+        (tmp_path / "p" / "go").touch()
+        until(lambda: "✓ Let the first work" in newest(tmp_path).out, "the first step ends")
+        resumed = decided(tmp_path, "resume", "last")
+        assert (resumed.code, f"in process {process.pid}" in resumed.out) == (0, True), resumed.err
+        out, _ = process.communicate(timeout=LIMIT_S)
+    assert "Paused: nothing more begins." in out
+    assert process.returncode == 1, "nobody is there to answer, so the run is left"
+    done = decided(tmp_path, "cancel", "last")
+    assert (done.code, done.out) == (0, "Run 1 of “Work” is cancelled.\n")
+    again = decided(tmp_path, "cancel", "last")
+    assert (again.code, "is cancelled already" in again.err) == (3, True)
+
+
+def test_a_step_of_a_run_of_another_terminal_is_skipped_there(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"first": WAITS, "second": HANDOFF})
+    with elsewhere(tmp_path, plan) as process:
+        until((tmp_path / "p" / "begun").exists, "the first step begins")
+        done = decided(tmp_path, "skip", "last", "Let the second work")
+        assert (done.code, f"is skipped, in process {process.pid}" in done.out) == (0, True), done.err
+        refused = decided(tmp_path, "skip", "last", "Let the first work")
+        assert (refused.code, "The step is under way" in refused.err) == (3, True)
+        (tmp_path / "p" / "go").touch()
+        process.communicate(timeout=LIMIT_S)
+    assert process.returncode == 0
+
+
+def test_an_interrupted_run_is_resumed_in_this_terminal(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"first": WAITS, "second": WRITES})
+    with elsewhere(tmp_path, plan) as process:
+        until((tmp_path / "p" / "begun").exists, "the first step begins")
+        process.kill()
+    assert "asks nothing: it is interrupted" in decided(tmp_path, "answer", "last").err
+    refused = decided(tmp_path, "pause", "last")
+    assert (refused.code, "only a run that is under way can be paused" in refused.err) == (3, True)
+    (tmp_path / "p" / "go").touch()
+    done = decided(tmp_path, "resume", "last", "--repeat")
+    assert (done.code, "Going on with “Work” (2 steps)" in done.out) == (0, True), done.err
+    assert newest(tmp_path).out.split()[1] == "completed"
+
+
+@pytest.mark.parametrize(
+    "word", ["cancel", "pause", "retry", "skip", "answer", "rollback", "drift", "resume"]
+)
+def test_where_nothing_ran_nothing_is_decided_and_no_state_is_made(tmp_path: Path, word: str) -> None:
+    (tmp_path / "p").mkdir()
+    done = decided(tmp_path, word, "last")
+    assert (done.code, "No plan has run in" in done.err) == (2, True)
+    assert not (tmp_path / "p" / ".mplp").exists()
+
+
+def test_the_docs_name_every_decision_and_every_flag_of_it() -> None:
+    page = (ROOT / "docs" / "running.md").read_text(encoding="utf-8")
+    source = Path(decide_options.__file__).read_text(encoding="utf-8")
+    words = set(re.findall(r'_command\(\s*commands, "([a-z]+)"', source))
+    assert len(words) == 8
+    for word in words:
+        assert f"`mplp-lsp {word} " in page, word
+    for flag in set(re.findall(r'"(--[a-z]+)"', source)):
+        assert f"`{flag}" in page or f" {flag}" in page, flag
+
+
+def test_each_decision_explains_itself(tmp_path: Path) -> None:
+    for word in ("retry", "drift"):
+        done = subprocess.run(
+            [*PROGRAM, word, "--help"],
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=True,
+            cwd=tmp_path,
+        )
+        assert "RUN" in done.stdout
+        assert "last" in done.stdout
+
+
+def test_a_question_of_a_run_in_an_editor_is_answered_from_the_terminal(tmp_path: Path) -> None:
+    from tests.cli.test_with_an_editor import editor, run_with
+
+    plan = write_project(tmp_path / "p", {"person": HANDOFF})
+    with editor(tmp_path, tmp_path / "p", plan) as server:
+        command = {"command": "mplp.runPlan", "arguments": [{"uri": plan.as_uri(), "approve": True}]}
+        server.client.request("workspace/executeCommand", command)
+        run = run_with(server.client, "running", "in_progress")
+        until(lambda: "Let the person work" in decided(tmp_path, "answer", "last").out, "it asks")
+        done = decided(tmp_path, "answer", run["run_id"], "--yes", "--output", "fine")
+        assert (done.code, done.out) == (0, "Step “Let the person work” has its answer.\n"), done.err
+        run_with(server.client, "completed")
+    assert json.loads(mplp(tmp_path, "trace", "--root", "p", "--json").out)["status"] == "completed"
