@@ -16,7 +16,9 @@ from mplp_runtime.rules.step_tables import Found, forgotten, found_by_step
 from mplp_runtime.rules.world import StepFacts
 
 MOST_RELATED = 200
-MOST_RELATED_OF_ONE_ID = 20_000
+MOST_OTHERS = 20
+MOST_OTHERS_OF_ONE_ID = 2_000
+"""What is told of a list that was pasted a hundred times does not grow with the square."""
 MOST_NAMED_STEPS = 8
 
 
@@ -73,7 +75,7 @@ def _duplicate(graph: StepGraph, index: int) -> Iterator[Finding]:
     places = graph.duplicates.get(step_id) if step_id is not None else None
     if places is None or index == places[0]:
         return
-    most = max(min(MOST_RELATED, MOST_RELATED_OF_ONE_ID // len(places)), 1)
+    most = max(min(MOST_OTHERS, MOST_OTHERS_OF_ONE_ID // len(places)), 1)
     related = [
         Related(Place(("steps", other, "step_id")), f"Step {other + 1} has this id too.")
         for other in places[:most]
