@@ -7,7 +7,6 @@ waits for stops before the next module, and a piece of rehearsal before it begin
 
 from __future__ import annotations
 
-import _imp
 import asyncio
 import sys
 import threading
@@ -16,6 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader  # To import it takes 13 ms.
 
 LONGEST_STOP_S = 0.3
 """For one document; a bound for what cannot be told: that somebody waits for the very module."""
@@ -88,7 +91,11 @@ def awaiting() -> Iterator[None]:
 
 
 def _is_awaited() -> bool:
-    """Whether another thread waits for an import. Of plain `import` statements Python's own notes tell it."""
+    """Whether another thread waits for an import.
+
+    Of plain `import` statements only Python's own notes tell it, which it keeps for itself: nothing public
+    says who waits for a module's lock. Without them (a test would notice) such a wait lasts LONGEST_STOP_S.
+    """
     blocked = getattr(sys.modules.get("_frozen_importlib"), "_blocking_on", None)
     # From Python 3.12 on the notes are inside an object of their own.
     blocked = getattr(blocked, "data", blocked)
@@ -97,37 +104,47 @@ def _is_awaited() -> bool:
 
 def _stop() -> None:
     global _stopped_s  # noqa: PLW0603
-    with _without_import_lock():
-        while _busy and _stopped_s < LONGEST_STOP_S and not _is_awaited():
-            began_s = time.monotonic()
-            time.sleep(LOOK_EVERY_S)
-            _stopped_s += time.monotonic() - began_s
+    while _busy and _stopped_s < LONGEST_STOP_S and not _is_awaited():
+        began_s = time.monotonic()
+        time.sleep(LOOK_EVERY_S)
+        _stopped_s += time.monotonic() - began_s
 
 
-@contextmanager
-def _without_import_lock() -> Iterator[None]:
-    """Python asks finders with the lock that every import in the process needs for a moment."""
-    try:
-        _imp.release_lock()
-    except RuntimeError:
-        # This thread does not hold it.
-        yield
-        return
-    try:
-        yield
-    finally:
-        _imp.acquire_lock()
+class _StopsFirst:
+    """Stops, then leaves the module to the loader that it stands in front of, as if it had never been there.
+
+    Not the finder: Python asks that with the lock that every import in the process needs for a moment.
+    """
+
+    def __init__(self, loader: Loader) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        spec.loader = self._loader
+        _stop()
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
 
 
 class _Crossing:
-    """Asked first about every module that is to be imported; knows none."""
+    """Asked first about every module that is to be imported; asks the others, and who has to stop is told."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        del fullname, path, target
-        if _busy and _is_on and getattr(_background, "gives_way", False):
-            _stop()
+        if not (_busy and _is_on and getattr(_background, "gives_way", False)):
+            return None
+        for finder in sys.meta_path:
+            if finder is self or not hasattr(finder, "find_spec"):
+                continue
+            spec = finder.find_spec(fullname, path, target)
+            if spec is not None:
+                loader = spec.loader
+                if loader is not None and hasattr(loader, "exec_module"):
+                    spec.loader = cast("Loader", _StopsFirst(loader))
+                return spec
         return None
 
 

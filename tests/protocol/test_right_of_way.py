@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,34 @@ def test_so_does_one_that_a_plain_import_waits_for(module: str, monkeypatch: pyt
         importlib.import_module(module)
         assert time.monotonic() - began < 30
     thread.join(30)
+
+
+def test_a_module_that_stopped_is_as_any_other(module: str) -> None:
+    with right_of_way.taken():
+        _imported_in_a_thread(module).join(30)
+    found = sys.modules[module]
+    assert found.__spec__ is not None
+    assert isinstance(found.__loader__, SourceFileLoader)
+    assert found.__spec__.loader is found.__loader__
+
+
+def test_while_an_import_stops_others_are_not_held_up(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mplp_somebody_else.py").write_text("", encoding="utf-8")
+    monkeypatch.setattr(right_of_way, "LONGEST_STOP_S", 60.0)
+    with right_of_way.taken():
+        thread = _imported_in_a_thread(module)
+        thread.join(0.05)
+        importlib.import_module("mplp_somebody_else")
+        assert module not in sys.modules
+    thread.join(30)
+    sys.modules.pop("mplp_somebody_else")
+
+
+def test_this_python_notes_who_waits_for_an_import() -> None:
+    notes = sys.modules["_frozen_importlib"]._blocking_on  # type: ignore[attr-defined]
+    assert isinstance(getattr(notes, "data", notes), dict)
 
 
 async def test_work_that_has_not_begun_waits_without_holding_the_loop_up(
