@@ -9,6 +9,8 @@ It stands in where `prlimit`, `setpriv`, bubblewrap or namespaces are missing. O
 - `readable`, `writable`, `devices`: paths; with these nothing else can be read, executed or written
   (Landlock), no process outside can be looked into, and the rights of an administrator are given up
 - `temporary`: a folder for temporary files, which is made; it is the home, too
+- `hidden`: a folder of which nothing can be reached or changed but `temporary`, if that is in it (mounts of
+  its own; in a kernel that lets nobody make them the command is not started)
 - `families`: the only kinds of sockets that can be made (seccomp); absent for all kinds
 
 It imports nothing of this package, because it runs alone. What cannot be done ends it before the command
@@ -34,6 +36,8 @@ LEAST_LANDLOCK = 3
 """Before its third version, files that cannot be written could still be cut off."""
 
 _SET_DEATH_SIGNAL, _SET_NO_NEW_PRIVILEGES, _SET_SECCOMP, _FILTER = 1, 38, 22, 2
+_NEW_MOUNTS, _NEW_USERS = 0x00020000, 0x10000000
+_READ_ONLY, _NO_RIGHTS, _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = 1, 2 | 4, 32, 4096, 16384, 1 << 18
 _DROP_FOR_EVER, _CAPABILITIES_3 = 24, 0x20080522
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _PATH_BENEATH, _VERSION = 1, 1
@@ -78,20 +82,59 @@ def confine(options: Mapping[str, Any]) -> None:
     if sys.platform != "linux":
         return
     _checked("prctl", _library.prctl(_SET_NO_NEW_PRIVILEGES, 1, 0, 0, 0))
+    if "temporary" in options:
+        os.makedirs(options["temporary"], mode=0o700, exist_ok=True)  # noqa: PTH103 - as below
+        # A home that may not be looked into is an error to git and others; an empty one is not.
+        os.environ["TMPDIR"] = os.environ["HOME"] = options["temporary"]
+    if "hidden" in options:
+        hide(options["hidden"], options.get("temporary"))
     parent = options.get("dies_with")
     if parent is not None:
         _checked("prctl", _library.prctl(_SET_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0))
         if os.getppid() != parent:
             raise OSError("whoever started it is gone")
-    if "temporary" in options:
-        os.makedirs(options["temporary"], mode=0o700, exist_ok=True)  # noqa: PTH103 - as below
-        # A home that may not be looked into is an error to git and others; an empty one is not.
-        os.environ["TMPDIR"] = os.environ["HOME"] = options["temporary"]
     if "writable" in options:
         drop_capabilities()
         restrict_files(options["readable"], options["writable"], options["devices"])
     if "families" in options:
         restrict_sockets(options["families"])
+
+
+def hide(folder: str, keep: str | None) -> None:
+    """From now on the folder is empty and cannot be changed, for this process and all that it starts.
+
+    Landlock cannot do this: whoever may make files in a folder may do so in the folders below it. `keep`, a
+    folder in it, stays as it is.
+    """
+    _make_own_mounts()
+    kept = os.open(keep, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC) if keep else None
+    _mount("tmpfs", folder, "tmpfs", _NO_RIGHTS, "mode=0755")
+    if keep and kept is not None:
+        os.mkdir(keep)  # noqa: PTH102 - as below
+        _mount(f"/proc/self/fd/{kept}", keep, None, _BIND)
+        os.close(kept)
+    _mount(None, folder, None, _REMOUNT | _READ_ONLY | _NO_RIGHTS)
+
+
+def _make_own_mounts() -> None:
+    user, group = os.getuid(), os.getgid()
+    if _library.unshare(_NEW_MOUNTS) != 0:
+        # Who is no administrator is one among users of its own, and stays who it is in files.
+        _checked("unshare", _library.unshare(_NEW_MOUNTS | _NEW_USERS))
+        for name, text in (
+            ("setgroups", "deny"),
+            ("uid_map", f"{user} {user} 1"),
+            ("gid_map", f"{group} {group} 1"),
+        ):
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:  # noqa: PTH123 - as below
+                file.write(text)
+    _mount(None, "/", None, _RECURSIVE | _PRIVATE)
+
+
+def _mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    texts = [None if each is None else os.fsencode(each) for each in (source, target, kind, data)]
+    done = _library.mount(texts[0], texts[1], texts[2], ctypes.c_ulong(flags), texts[3])
+    _checked(f"mount {target}", done)
 
 
 def drop_capabilities() -> None:

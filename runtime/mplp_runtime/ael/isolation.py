@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from mplp_runtime.ael import confine
-from mplp_runtime.ael.sandbox import hardened_options, hardened_paths
+from mplp_runtime.ael.sandbox import hardened_options, hardened_paths, hidden_state
+from mplp_runtime.ael.undo import STATE_FOLDER
 from mplp_runtime.errors import MplpError
 from mplp_runtime.settings.model import Limits
 
@@ -106,6 +107,11 @@ def unenforced_limits(limits: Limits | None = None) -> list[str]:
             "`hardened = true` is kept by Landlock (no bubblewrap): that other files and processes exist "
             f"can be seen, though not what is in them{more}"
         )
+        if not _starts("mounts"):
+            missing.append(
+                f"`hardened = true` does not keep a process from `{STATE_FOLDER}`, where the state of its "
+                "own project is (no bubblewrap, and no mounts of its own)"
+            )
     if limits is None:
         wanted = (Limits(network=False), Limits(hardened=True))
         missing += [
@@ -146,6 +152,8 @@ def _starts(name: str) -> bool:
     tried: dict[str, Any] = {"families": []}
     if name == "landlock":
         tried |= {"readable": ["/"], "writable": [], "devices": []}
+    elif name == "mounts":
+        tried |= {"hidden": str(Path(confine.__file__).parent)}
     confined = _confined(tried)
     return bool(confined) and _probed(*confined, harmless)
 
@@ -180,7 +188,8 @@ def _isolating(limits: Limits, root: Path, executable: str) -> list[str]:
     if limits.hardened:
         # No local sockets either: Landlock does not keep anybody from those that lie in the file system.
         families = [socket.AF_INET, socket.AF_INET6] if limits.network else []
-        return _confined({**hardened_paths(root, executable), "families": families})
+        hidden = hidden_state(root) if _starts("mounts") else {}
+        return _confined({**hardened_paths(root, executable), **hidden, "families": families})
     if not _starts("unshare"):
         return _confined({"families": [socket.AF_UNIX]})
     unshare = shutil.which("unshare") or "unshare"

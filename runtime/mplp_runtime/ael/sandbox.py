@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from mplp_runtime.ael.undo import STATE_FOLDER
 from mplp_runtime.settings.model import Limits
 
 _HIDDEN = ("/home", "/root", "/run", "/mnt", "/media", "/srv", "/var/tmp", "/tmp")  # noqa: S108 - inside the sandbox
@@ -15,13 +16,15 @@ _OF_A_PREFIX = ("bin", "sbin", "lib", "lib64", "libexec", "pyvenv.cfg")
 
 
 def hardened_options(limits: Limits, root: Path, executable: str) -> list[str]:
-    """Arguments for `bwrap`, up to the command: only the project can be written.
+    """Arguments for `bwrap`, up to the command: only the project can be written, but for its state.
 
     Homes, sockets and other people's files are not there at all, but for the programs in there: those that
     PATH names and the one that is started, with their libraries. The network is there if the limits allow it.
     """
     hidden = _hidden_folders()
-    options = ["--unshare-all", "--die-with-parent", "--new-session", "--ro-bind", "/", "/"]
+    # An administrator would keep his rights in bubblewrap, and take away what is mounted over the state.
+    options = ["--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--new-session"]
+    options += ["--ro-bind", "/", "/"]
     options += ["--dev", "/dev", "--proc", "/proc"]
     for folder in hidden:
         options += ["--tmpfs", str(folder)]
@@ -30,18 +33,31 @@ def hardened_options(limits: Limits, root: Path, executable: str) -> list[str]:
             options += ["--ro-bind", str(path), str(path)]
     if limits.network:
         options.append("--share-net")
-    return [*options, "--bind", str(root), str(root), "--"]
+    options += ["--bind", str(root), str(root)]
+    # What it did is recorded there, so it shall not have the last word; and what others returned.
+    state = (root / STATE_FOLDER).resolve()
+    if state.is_dir() and state.is_relative_to(root.resolve()):
+        options += ["--tmpfs", str(state), "--remount-ro", str(state)]
+    return [*options, "--"]
 
 
 def hardened_paths(root: Path, executable: str) -> dict[str, str | list[str]]:
-    """The same for Landlock, as `confine.py` takes it: all else can be neither read nor written."""
+    """The same for Landlock, as `confine.py` takes it: all else can be neither read nor written.
+
+    The state is not kept from the step by it; `hidden_state` says what does.
+    """
     hidden = [folder.resolve() for folder in _hidden_folders()]
     return {
         "readable": [*map(str, _shown(Path("/"), hidden)), *dict.fromkeys(map(str, _programs(executable)))],
         "writable": [str(root)],
         "devices": [f"/dev/{name}" for name in _DEVICES],
-        "temporary": str(root / ".mplp" / "tmp"),
+        "temporary": str(root / STATE_FOLDER / "tmp"),
     }
+
+
+def hidden_state(root: Path) -> dict[str, str]:
+    """More for `confine.py`: the project's state cannot be reached, where a process may have own mounts."""
+    return {"hidden": str(root / STATE_FOLDER)}
 
 
 def _shown(folder: Path, hidden: list[Path]) -> Iterator[Path]:

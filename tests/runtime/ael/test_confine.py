@@ -154,6 +154,58 @@ tried('signal', lambda: os.kill(os.getppid(), 0))
 
 
 @needs_landlock
+@pytest.mark.parametrize("program", ["bwrap", "landlock"])
+async def test_a_hardened_step_neither_reads_nor_writes_the_state_of_its_project(
+    tmp_path: Path, without: Without, program: str
+) -> None:
+    if program == "landlock":
+        without("bwrap")
+    if not isolation._starts("mounts" if program == "landlock" else "bwrap"):
+        pytest.skip("nobody may make mounts here")
+    state = tmp_path / ".mplp"
+    (state / "traces").mkdir(parents=True)
+    (state / "state.db").write_text("state")
+    code = """
+import os, subprocess, tempfile
+def tried(name, act):
+    try: act(); print(name, 'done')
+    except OSError as problem: print(name, 'refused')
+tried('beside', lambda: open('new', 'w').write('1'))
+tried('temporary', lambda: tempfile.NamedTemporaryFile(delete=False).write(b'1'))
+tried('read', lambda: open('.mplp/state.db').read())
+tried('write', lambda: open('.mplp/state.db', 'w').write('spoilt'))
+tried('make', lambda: open('.mplp/traces/new', 'w'))
+tried('remove', lambda: os.unlink('.mplp/state.db'))
+tried('move', lambda: os.rename('.mplp', 'old'))
+def run(*command): subprocess.run(command, check=True, capture_output=True)
+tried('unmount', lambda: run('umount', '.mplp'))
+tried('own mounts', lambda: run('unshare', '-Um', 'umount', '.mplp'))
+""".replace("except OSError", "except (OSError, subprocess.SubprocessError)")
+    result = await execute(python(tmp_path, code, limits=Limits(hardened=True)))
+    refused = ["read", "write", "make", "remove", "move", "unmount", "own mounts"]
+    assert result.output.splitlines() == [
+        "beside done",
+        "temporary done",
+        *(f"{each} refused" for each in refused),
+    ], result.tail
+    assert (state / "state.db").read_text() == "state"
+    assert list((state / "traces").iterdir()) == []
+
+
+@needs_landlock
+async def test_where_nobody_may_make_mounts_it_is_told_that_the_state_can_be_written(
+    tmp_path: Path, without: Without, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without("bwrap")
+    starts = isolation._starts
+    monkeypatch.setattr(isolation, "_starts", lambda name: name != "mounts" and starts(name))
+    told = isolation.unenforced_limits(Limits(hardened=True))
+    assert any("does not keep a process from `.mplp`" in line for line in told)
+    result = await execute(python(tmp_path, "open('x', 'w'); print(1)", limits=Limits(hardened=True)))
+    assert result.output == "1\n"
+
+
+@needs_landlock
 async def test_programs_that_look_into_their_home_find_an_empty_one(tmp_path: Path, without: Without) -> None:
     without("bwrap")
     code = (
