@@ -52,12 +52,14 @@ def status_edit_findings(facts: DocumentFacts, world: World, memory: Memory | No
     findings = list(_own_edit(facts, baseline))
     if baseline.steps and facts.steps:
         graph = graph_of(facts.steps, memory)
+        saved = baseline.steps.get
         found = found_by_step(
             memory,
             "status edits",
             graph,
             lambda index: _step_edit(graph, index, baseline),
-            lambda: range(len(graph.steps)),
+            # All but a few are as they were saved, or new.
+            lambda: [i for i, s in enumerate(graph.steps) if saved(s.step_id or "") not in (None, s.status)],
             baseline,
         )
         findings += [finding for index in sorted(found) for finding in found[index]]
