@@ -127,7 +127,12 @@ class _Agent:
         """What the agent told, or why there is nothing."""
         exit_code, tail = self._process.exit_code, self._capture.tail.text()
         if self._result is None:
-            ended = exit_problem(exit_code or 0, self._action.limits, timed_out=timed_out)
+            ended = exit_problem(
+                exit_code or 0,
+                self._action.limits,
+                timed_out=timed_out,
+                memory_problem=self._process.memory_problem,
+            )
             error = ended or "The agent ended without a result."
             return Outcome(False, error=error, exit_code=exit_code, tail=tail, timed_out=timed_out)
         success = is_success(self._result)

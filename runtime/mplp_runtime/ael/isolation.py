@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from mplp_runtime.ael import confine
+from mplp_runtime.ael.memory_watch import can_watch
 from mplp_runtime.ael.sandbox import hardened_options, hardened_paths, hidden_state
 from mplp_runtime.ael.undo import STATE_FOLDER
 from mplp_runtime.errors import MplpError
@@ -34,7 +35,8 @@ def limited_command(command: Sequence[str], limits: Limits, root: Path) -> list[
     """`command` behind the programs that bound it.
 
     Memory is bounded per process as data segment (RLIMIT_DATA): a bound on the address space would stop
-    programs that only reserve it, as node and java do. Raises IsolationImpossible.
+    programs that only reserve it, as node and java do. All processes of a step together are watched
+    (`memory_watch.py`). Raises IsolationImpossible.
     """
     prefix: list[str] = []
     missing: dict[str, Any] = {}
@@ -99,6 +101,8 @@ def unenforced_limits(limits: Limits | None = None) -> list[str]:
         missing.append("memory_mib may not be kept: this system does not count the data of a process")
     if shutil.which("setpriv") is None and not (is_linux and can_confine):
         missing.append("a process may gain privileges, and outlive a crash of ours (no `setpriv`)")
+    if not can_watch():
+        missing.append("memory_mib bounds each process of a step, and not all of them together (no /proc)")
     if not Path("/proc/self").exists():
         missing.append("a process that leaves its group is not found again (no /proc)")
     if (limits is None or limits.hardened) and not _starts("bwrap") and _starts("landlock"):

@@ -54,6 +54,7 @@ class McpServer:
         self._ready: asyncio.Future[ClientSession] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._serve(), name=f"MCP server {self._command[0]}")
         self.identity: ProcessIdentity | None = None
+        self._process: LimitedProcess | None = None
         self.users = 0
         self._is_silent = False
 
@@ -73,6 +74,10 @@ class McpServer:
 
     def ended(self, how: str) -> ServerEnded:
         """The error that tells of its end, with its last words where it left any."""
+        if self._process is not None and self._process.memory_problem is not None:
+            return ServerEnded(
+                f"The MCP server `{self._command[0]}` has ended. {self._process.memory_problem}"
+            )
         last = self.tail.rstrip().rpartition("\n")[2][-_LAST_WORDS:]
         return ServerEnded(
             f"The MCP server `{self._command[0]}` {how}{f'; it said: {last}' if last else '.'}"
@@ -134,7 +139,7 @@ class McpServer:
             limits=action.limits,
             mark=f"{_MARK}={self._name}",
         )
-        self.identity = process.identity
+        self._process, self.identity = process, process.identity
         incoming, read_stream = anyio.create_memory_object_stream[Any](0)
         write_stream, outgoing = anyio.create_memory_object_stream[Any](0)
         reading: asyncio.Future[object] = asyncio.ensure_future(self._read(process, incoming))

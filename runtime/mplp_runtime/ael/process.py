@@ -14,12 +14,19 @@ from typing import Any
 from mplp_runtime.ael.action import ProcessIdentity
 from mplp_runtime.ael.bounded_output import BoundedOutput, LastLines, TextStream
 from mplp_runtime.ael.isolation import limited_command
-from mplp_runtime.ael.process_table import end_process_tree, group_has_members, process_identity
+from mplp_runtime.ael.memory_watch import INTERVAL_S, Looks, TreeMemory, can_watch
+from mplp_runtime.ael.process_table import (
+    end_process_tree,
+    end_process_tree_now,
+    group_has_members,
+    process_identity,
+)
 from mplp_runtime.errors import MplpError
 from mplp_runtime.settings.model import Limits
 
 _CHUNK_BYTES = 64 * 1024
 _DRAIN_S = 1.0
+_LOOKS = Looks()
 
 
 class CommandNotStarted(MplpError):
@@ -28,13 +35,17 @@ class CommandNotStarted(MplpError):
 
 @dataclass(frozen=True, slots=True)
 class ProcessOutcome:
-    """How a process ended. `exit_code` is negative for a signal, as Python says it."""
+    """How a process ended. `exit_code` is negative for a signal, as Python says it.
+
+    `memory_problem` is a sentence where it was ended because of the memory of all its processes.
+    """
 
     exit_code: int
     output: str
     errors: str
     tail: str
     timed_out: bool
+    memory_problem: str | None = None
 
 
 class LimitedProcess:
@@ -46,12 +57,15 @@ class LimitedProcess:
         protocol: _Protocol,
         transport: asyncio.SubprocessTransport,
         mark: str,
+        memory_mib: int,
     ) -> None:
         self._process = process
         self._protocol = protocol
         self._transport = transport
         self._mark = mark
         self.identity = process_identity(process.pid)
+        self.memory_problem: str | None = None
+        self._watching = asyncio.ensure_future(self._keep_in_memory(memory_mib)) if can_watch() else None
 
     @property
     def stdout(self) -> asyncio.StreamReader | None:
@@ -86,10 +100,25 @@ class LimitedProcess:
 
     async def end(self, work: asyncio.Future[Any] | None = None) -> None:
         """Leaves no process, no pipe and no task behind; `work` is what reads its pipes."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait({self._watching})
         try:
             await asyncio.shield(_finished(self._process, self._protocol, work, self._mark))
         finally:
             self._transport.close()
+
+    async def _keep_in_memory(self, limit_mib: int) -> None:
+        """Ends all processes once they use more than the limit together; the kernel bounds each alone."""
+        memory = TreeMemory(self.identity.pid, _LOOKS)
+        while self.exit_code is None:
+            await asyncio.sleep(INTERVAL_S)
+            problem = await asyncio.to_thread(memory.problem, limit_mib)
+            if problem is not None and self.exit_code is None:
+                self.memory_problem = problem
+                # At once: whoever is asked politely may take the rest of the machine's memory meanwhile.
+                await asyncio.to_thread(end_process_tree_now, self.identity.pid, self._mark)
+                return
 
 
 async def start_process(
@@ -117,7 +146,11 @@ async def start_process(
     def started() -> LimitedProcess:
         transport, protocol = starting.result()
         return LimitedProcess(
-            asyncio.subprocess.Process(transport, protocol, loop), protocol, transport, mark
+            asyncio.subprocess.Process(transport, protocol, loop),
+            protocol,
+            transport,
+            mark,
+            limits.memory_mib,
         )
 
     try:
@@ -169,7 +202,12 @@ async def run_process(
         await process.end(work)
     exit_code = process.exit_code if process.exit_code is not None else -9
     return ProcessOutcome(
-        exit_code, capture.output.text(), capture.errors.text(), capture.tail.text(), timed_out
+        exit_code,
+        capture.output.text(),
+        capture.errors.text(),
+        capture.tail.text(),
+        timed_out,
+        process.memory_problem,
     )
 
 

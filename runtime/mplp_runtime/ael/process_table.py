@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from mplp_runtime.ael.action import ProcessIdentity
@@ -20,6 +21,31 @@ _PROC = Path("/proc")
 _GRACE_S = 1.5
 _LIMIT_S = 4.5
 _POLL_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """A process as it was at one look. `resident_bytes` counts what it shares with others in full."""
+
+    pid: int
+    parent: int
+    group: int
+    session: int
+    start_ticks: int
+    resident_bytes: int
+
+
+def all_processes() -> list[ProcessState]:
+    """Every process of the system that this one may see; [] where the system does not tell. Linux only."""
+    page_bytes = os.sysconf("SC_PAGE_SIZE") if _PROC.exists() else 0
+    found = []
+    for entry in _proc_entries():
+        fields = _stat_fields(int(entry.name))
+        if fields:
+            parent, group, session = map(int, fields[1:4])
+            ticks, resident = int(fields[19]), int(fields[21]) * page_bytes
+            found.append(ProcessState(int(entry.name), parent, group, session, ticks, resident))
+    return found
 
 
 def process_identity(pid: int) -> ProcessIdentity:

@@ -61,7 +61,12 @@ async def _finished(action: Action, command: list[str], cwd: Path) -> Outcome:
         on_output=action.on_output,
         on_process=action.on_process,
     )
-    error = exit_problem(finished.exit_code, action.limits, timed_out=finished.timed_out)
+    error = exit_problem(
+        finished.exit_code,
+        action.limits,
+        timed_out=finished.timed_out,
+        memory_problem=finished.memory_problem,
+    )
     return Outcome(
         success=error is None,
         output=finished.output,
@@ -72,8 +77,12 @@ async def _finished(action: Action, command: list[str], cwd: Path) -> Outcome:
     )
 
 
-def exit_problem(exit_code: int, limits: Limits, *, timed_out: bool) -> str | None:
+def exit_problem(
+    exit_code: int, limits: Limits, *, timed_out: bool, memory_problem: str | None = None
+) -> str | None:
     """Why the end of a process is a failure, as a sentence; None for exit code 0 in time."""
+    if memory_problem is not None:
+        return memory_problem
     if timed_out:
         return f"Stopped after {limits.timeout_s:g} s, the time limit."
     if -exit_code == _OUT_OF_PROCESSOR_TIME:
