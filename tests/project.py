@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.index import Baselines
 from mplp_lsp.workspace.kinds import NO_RULES, FileRules
 from mplp_lsp.workspace.snapshot import ClientView, Snapshot
+from mplp_lsp.workspace.store import Update
 from mplp_lsp.workspace.workspace import Workspace
 from mplp_runtime.orchestrator.views import RunView
 
@@ -35,7 +36,6 @@ ABLE_CLIENT = ClientView(
     diagnostic_tags=frozenset({1, 2}),
     code_description=True,
     diagnostic_data=True,
-    diagnostic_version=True,
     hierarchical_symbols=True,
     markdown_hover=True,
     snippets=True,
@@ -43,8 +43,6 @@ ABLE_CLIENT = ClientView(
     document_changes=True,
     code_action_literals=True,
     code_action_preferred=True,
-    code_lens=True,
-    inlay_hints=True,
 )
 
 _HEADER = re.compile(r"^-- (\S.*?) --$", re.MULTILINE)
@@ -55,6 +53,11 @@ def uuid_of(word: str) -> str:
     """The UUID version 4 that `<word>` stands for."""
     digits = hashlib.sha256(word.encode()).hexdigest()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:32]}"
+
+
+def rescan(workspace: Workspace, root: Path, found: Iterable[Path]) -> list[Update]:
+    """What a complete scan of a project changes: what it has not found is gone."""
+    return workspace.refresh(dict.fromkeys([*found, *workspace.store.known_below(root)]))
 
 
 def uri(name: str) -> str:

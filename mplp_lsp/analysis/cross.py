@@ -124,16 +124,6 @@ class FactChange(NamedTuple):
     memory: Memory | None = None
 
 
-def affected(
-    before: DocumentFacts | None,
-    after: DocumentFacts | None,
-    index: Index,
-    memory: Memory | None = None,
-) -> list[str]:
-    """What `affected_by_all` gives for one document."""
-    return affected_by_all([FactChange(before, after, memory)], index)
-
-
 def affected_by_all(changes: Iterable[FactChange], index: Index) -> list[str]:
     """URIs of the other documents whose findings may change with the facts of these, nearest kin first.
 

@@ -16,9 +16,6 @@ from mplp_lsp.features.completion_values import value_offers
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 
-TRIGGER_CHARACTERS = ('"', ":", ",", " ", "[", ".")
-"""`[` and `.` count in mplp.toml only."""
-
 _BLANK = " \t"
 
 

@@ -27,7 +27,6 @@ from mplp_lsp.text.tree import Tree
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 
-TRIGGERS = ("}", "]", ",", "\n")
 _HEAD = 4_096
 _BLANKS = " \t\r\n"
 _LINE_END = re.compile(r"\r\n|\n|\r")

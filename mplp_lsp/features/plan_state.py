@@ -56,12 +56,6 @@ def plan_header(document: Document) -> Mapping[str, Any] | None:
     return value
 
 
-def run_of(snapshot: Snapshot, document: Document) -> RunView | None:
-    """The newest run of this plan; None where there is none, or where this is no plan."""
-    plan = plan_header(document)
-    return None if plan is None else snapshot.runs.get(plan["plan_id"])
-
-
 def plan_state(snapshot: Snapshot, document: Document) -> PlanState | None:
     """None where `plan_header` is."""
     plan = plan_header(document)

@@ -60,7 +60,6 @@ class Client:
     shows_documents: bool = False
     applies_edits: bool = False
     watches_files: bool = False
-    watches_relative_patterns: bool = False
     answers_configuration: bool = False
     registers_configuration: bool = False
     reports_created_files: bool = False
@@ -89,7 +88,6 @@ def client_of(params: Mapping[str, Any]) -> Client:
         shows_documents=_is(asked, "window.showDocument.support"),
         applies_edits=_is(asked, "workspace.applyEdit"),
         watches_files=_is(asked, "workspace.didChangeWatchedFiles.dynamicRegistration"),
-        watches_relative_patterns=_is(asked, "workspace.didChangeWatchedFiles.relativePatternSupport"),
         answers_configuration=_is(asked, "workspace.configuration"),
         registers_configuration=_is(asked, "workspace.didChangeConfiguration.dynamicRegistration"),
         reports_created_files=_is(asked, "workspace.fileOperations.didCreate"),
@@ -115,9 +113,6 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
         diagnostic_tags=_tags(asked),
         code_description=_either(asked, "codeDescriptionSupport"),
         diagnostic_data=_either(asked, "dataSupport"),
-        diagnostic_version=_is(asked, "textDocument.publishDiagnostics.versionSupport"),
-        pull_diagnostics=client.pulls_diagnostics,
-        diagnostic_refresh=client.refreshes_diagnostics,
         symbol_resolve="location.range" in _words(asked, "workspace.symbol.resolveSupport.properties"),
         hierarchical_symbols=_is(asked, "textDocument.documentSymbol.hierarchicalDocumentSymbolSupport"),
         markdown_hover="markdown" in _words(asked, "textDocument.hover.contentFormat"),
@@ -143,22 +138,11 @@ def client_view(params: Mapping[str, Any]) -> ClientView:
         code_action_disabled=_is(asked, "textDocument.codeAction.disabledSupport"),
         code_action_data=_is(asked, "textDocument.codeAction.dataSupport"),
         code_action_resolve=_words(asked, "textDocument.codeAction.resolveSupport.properties"),
-        code_lens=_has(asked, "textDocument.codeLens"),
-        code_lens_refresh=client.refreshes_code_lenses,
-        inlay_hints=_has(asked, "textDocument.inlayHint"),
-        inlay_hint_refresh=client.refreshes_inlay_hints,
         inlay_hint_resolve=_words(asked, "textDocument.inlayHint.resolveSupport.properties"),
-        semantic_tokens_refresh=_is(asked, "workspace.semanticTokens.refreshSupport"),
         folding_line_only=_is(asked, "textDocument.foldingRange.lineFoldingOnly"),
         folding_collapsed_text=_is(asked, "textDocument.foldingRange.foldingRange.collapsedText"),
         folding_limit=_limit(asked, "textDocument.foldingRange.rangeLimit"),
-        apply_edit=client.applies_edits,
         show_document=client.shows_documents,
-        show_message_actions=client.can_ask,
-        work_done_progress=client.shows_progress,
-        watches_files=client.watches_files,
-        relative_patterns=client.watches_relative_patterns,
-        configuration=client.answers_configuration,
         text_document_content=client.reads_virtual_documents,
     )
 

@@ -142,7 +142,6 @@ class Offsets:
         for edit in edits:
             self._starts.append(edit.start + distance)
             distance += len(edit.new_text) - (edit.end - edit.start)
-        self._distances = distance
 
     def before(self, offset: int) -> int:
         """Where an offset behind the edits was before them; inside new text, within what it replaced."""

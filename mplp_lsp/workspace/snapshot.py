@@ -27,9 +27,6 @@ class ClientView:
     diagnostic_tags: frozenset[int] = frozenset()
     code_description: bool = False
     diagnostic_data: bool = False
-    diagnostic_version: bool = False
-    pull_diagnostics: bool = False
-    diagnostic_refresh: bool = False
     hierarchical_symbols: bool = False
     symbol_resolve: bool = False
     markdown_hover: bool = False
@@ -47,22 +44,11 @@ class ClientView:
     code_action_disabled: bool = False
     code_action_data: bool = False
     code_action_resolve: frozenset[str] = frozenset()
-    code_lens: bool = False
-    code_lens_refresh: bool = False
-    inlay_hints: bool = False
-    inlay_hint_refresh: bool = False
     inlay_hint_resolve: frozenset[str] = frozenset()
-    semantic_tokens_refresh: bool = False
     folding_line_only: bool = False
     folding_collapsed_text: bool = False
     folding_limit: int | None = None
-    apply_edit: bool = False
     show_document: bool = False
-    show_message_actions: bool = False
-    work_done_progress: bool = False
-    watches_files: bool = False
-    relative_patterns: bool = False
-    configuration: bool = False
     text_document_content: bool = False
 
 

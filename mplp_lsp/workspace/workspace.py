@@ -42,10 +42,6 @@ class Workspace:
     def encoding(self) -> Encoding:
         return self.store.encoding
 
-    def set_encoding(self, encoding: Encoding) -> None:
-        """What `initialize` agreed on; before any document is open."""
-        self.store.encoding = encoding
-
     def root_of(self, uri: str) -> Path | None:
         """The project a document belongs to; None for documents without a file."""
         path = path_of(uri)
@@ -123,10 +119,6 @@ class Workspace:
         inside = [path for path in self.store.known_below(old) if path != old]
         moved = [new / path.relative_to(old) for path in inside]
         return [*inside, old, *moved, new]
-
-    def rescan(self, root: Path, found: Iterable[Path]) -> list[Update]:
-        """A complete scan of one project: `found` holds all candidates, whatever else we knew is gone."""
-        return self.refresh(dict.fromkeys([*found, *self.store.known_below(root)]))
 
     def set_folders(self, folders: Iterable[Path]) -> list[Update]:
         """The workspace folders of `initialize`, or after folders came and went."""

@@ -51,10 +51,6 @@ class Condition:
     equals: str | None = None
     events: Literal["turns", "broadcasts"] | None = None
 
-    @property
-    def is_always(self) -> bool:
-        return self == Condition()
-
 
 @dataclass(frozen=True, slots=True)
 class Invariant:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from mplp_lsp.analysis.cross import MAY_BE_TAKEN_BACK, FactChange, affected, affected_by_all
+from mplp_lsp.analysis.cross import MAY_BE_TAKEN_BACK, FactChange, affected_by_all
 from mplp_lsp.features.diagnostics import diagnostics
 from mplp_lsp.workspace.index import Index
 from mplp_runtime.rules.check import world_findings
@@ -34,6 +34,10 @@ def codes(seen: Project, name: str = "a.plan.json") -> set[object]:
 @pytest.fixture
 def seen() -> Project:
     return project(f"-- a.context.json --\n{context()}\n-- a.plan.json --\n{PLAN}")
+
+
+def affected(before: DocumentFacts | None, after: DocumentFacts | None, index: Index) -> list[str]:
+    return affected_by_all([FactChange(before, after)], index)
 
 
 def test_a_context_that_takes_another_id_is_missed(seen: Project) -> None:

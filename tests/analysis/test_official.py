@@ -11,7 +11,7 @@ from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.scan import candidates, project_files
 from mplp_lsp.workspace.workspace import Workspace
 from mplp_runtime.rules.findings import Severity
-from tests.project import ABLE_CLIENT
+from tests.project import ABLE_CLIENT, rescan
 
 SHARED = Path(__file__).resolve().parents[2] / "../shared/mplp-v1.0.0"
 
@@ -34,7 +34,7 @@ def copied(source: Path, target: Path) -> Path:
 def told(root: Path) -> dict[str, list[str]]:
     workspace = Workspace()
     workspace.set_folders([root])
-    workspace.rescan(root, candidates(project_files(root)).paths)
+    rescan(workspace, root, candidates(project_files(root)).paths)
     found: dict[str, list[str]] = {}
     for document in workspace.snapshot(root=root).documents.values():
         snapshot = workspace.snapshot(document.uri, client=ABLE_CLIENT)
@@ -63,7 +63,7 @@ def test_all_golden_inputs_stand_beside_each_other_in_one_project(tmp_path: Path
             copied(flow, folder)
     workspace = Workspace()
     workspace.set_folders([tmp_path])
-    updates = workspace.rescan(tmp_path, candidates(project_files(tmp_path)).paths)
+    updates = rescan(workspace, tmp_path, candidates(project_files(tmp_path)).paths)
     assert len(updates) == sum(1 for flow in flows() if flow.name == "input" for _ in flow.glob("*.json"))
     for update in updates:
         assert update.uri == uri_of(Path(str(update.after and update.after.path)))

@@ -16,6 +16,7 @@ from mplp_lsp.workspace.scan import candidates, project_files
 from mplp_lsp.workspace.snapshot import ClientView
 from mplp_lsp.workspace.workspace import Workspace
 from tests.cli.process import PROGRAM, environment, mplp, runs_python, write_project
+from tests.project import rescan
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 PASS = {"worker": runs_python("pass")}
@@ -164,7 +165,7 @@ def test_the_command_line_and_the_editor_say_the_same(tmp_path: Path, name: str)
     _copied(EXAMPLES / name, root)
     workspace = Workspace(encoding="utf-32")
     workspace.set_folders([root])
-    workspace.rescan(root, candidates(project_files(root)).paths)
+    rescan(workspace, root, candidates(project_files(root)).paths)
     shown = ClientView(related_information=True)
     wanted = []
     for path in sorted(path for path in root.rglob("*") if path.suffix in {".json", ".toml"}):

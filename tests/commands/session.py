@@ -16,6 +16,7 @@ from mplp_lsp.workspace.scan import candidates, project_files
 from mplp_lsp.workspace.snapshot import ClientView, Snapshot
 from mplp_lsp.workspace.workspace import Workspace
 from mplp_runtime.runtime import Runtime
+from tests.project import rescan
 
 if TYPE_CHECKING:
     from lsprotocol.types import WorkspaceEdit
@@ -37,7 +38,7 @@ class Session:
         self.workspace = Workspace()
         self.workspace.set_folders(roots)
         for root in roots:
-            self.workspace.rescan(root, candidates(project_files(root)).paths)
+            rescan(self.workspace, root, candidates(project_files(root)).paths)
         self.trusted: set[Path] = set(roots) if trusted else set()
         self.runtimes: dict[Path, Runtime] = {}
         self.asked: list[str] = []

@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 from lsprotocol import types
 
-from mplp_lsp.features.completion import TRIGGER_CHARACTERS
 from mplp_lsp.features.completion_resolve import completion_resolve
 from mplp_lsp.features.diagnostics import diagnostics
-from mplp_lsp.server.routes import BY_METHOD
 from mplp_lsp.text.snapshot import Encoding
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.world import Baseline
@@ -578,13 +576,6 @@ def test_nothing_is_put_before_a_document_that_is_there() -> None:
 )
 def test_nothing_pops_up_where_nothing_is_to_be_completed(text: str, typed: str, is_answered: bool) -> None:
     assert (asked(project(text), typed) is not None) is is_answered
-
-
-def test_the_route_names_the_characters_that_the_feature_knows() -> None:
-    options = BY_METHOD["textDocument/completion"].options
-    assert isinstance(options, dict)
-    assert tuple(options["triggerCharacters"]) == TRIGGER_CHARACTERS
-    assert options["resolveProvider"] is True
 
 
 # Form

@@ -77,7 +77,7 @@ def test_rules_about_a_run_do_not_speak_of_drafts() -> None:
 
 
 def test_conditions_are_stated_as_data() -> None:
-    assert by_id("sa_plan_has_steps").when.is_always
+    assert by_id("sa_plan_has_steps").when == Condition()
     assert by_id("sa_steps_agent_role_if_present").when == Condition(present=True)
     assert by_id("obs_graph_update_kind_valid").when == Condition(field="event_family", equals="graph_update")
     assert by_id("learning_delta_risk_valid").when == Condition(True, "sample_family", "delta_impact")

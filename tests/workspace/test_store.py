@@ -10,7 +10,7 @@ from mplp_lsp.features.diagnostics import diagnostics
 from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.kinds import FileRules
 from mplp_lsp.workspace.workspace import Workspace
-from tests.project import expanded, uuid_of
+from tests.project import expanded, rescan, uuid_of
 
 PLAN = expanded('{"plan_id": "<p1>", "context_id": "<c1>", "steps": []}')
 CONTEXT = expanded('{"context_id": "<c1>", "title": "C"}')
@@ -263,7 +263,7 @@ def test_a_rescan_forgets_what_it_did_not_find(workspace: Workspace, tmp_path: P
         (tmp_path / name).write_text(PLAN)
     workspace.refresh([tmp_path / "a.plan.json", tmp_path / "b.plan.json"])
     (tmp_path / "a.plan.json").unlink()
-    updates = workspace.rescan(tmp_path, [tmp_path / "b.plan.json"])
+    updates = rescan(workspace, tmp_path, [tmp_path / "b.plan.json"])
     assert [(update.uri, update.after) for update in updates] == [(uri_of(tmp_path / "a.plan.json"), None)]
 
 

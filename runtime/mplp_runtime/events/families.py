@@ -55,19 +55,6 @@ STAGE_STATUS: Mapping[str, str] = MappingProxyType(
 )
 """Status of a plan or a step -> `stage_status` of a pipeline_stage event."""
 
-SEGMENT_STATUS: Mapping[str, str] = MappingProxyType(
-    {
-        "pending": "pending",
-        "blocked": "pending",
-        "in_progress": "running",
-        "completed": "completed",
-        "failed": "failed",
-        "skipped": "skipped",
-        "cancelled": "cancelled",
-    }
-)
-"""Status of a step -> status of its trace segment."""
-
 EXECUTION_STATUS: Mapping[str, str] = MappingProxyType(
     {
         "pending": "pending",
@@ -81,22 +68,6 @@ EXECUTION_STATUS: Mapping[str, str] = MappingProxyType(
     }
 )
 """Status of a tool, a CI run or a step -> `status` of a runtime_execution event."""
-
-CI_STATUS: Mapping[str, str] = MappingProxyType(
-    {
-        "success": "succeeded",
-        "failure": "failed",
-        "timed_out": "failed",
-        "startup_failure": "failed",
-        "action_required": "pending",
-        "queued": "pending",
-        "in_progress": "running",
-        "cancelled": "cancelled",
-        "skipped": "cancelled",
-        "neutral": "succeeded",
-    }
-)
-"""Conclusion words of CI services -> `status` of a CI event (seed 2, 6.3)."""
 
 EXECUTOR_KIND: Mapping[str, ExecutorKind] = MappingProxyType(
     {

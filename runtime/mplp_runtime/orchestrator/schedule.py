@@ -77,19 +77,6 @@ def waves(steps: Sequence[ScheduledStep], done: Collection[str] = ()) -> list[tu
     return found
 
 
-def ready_steps(steps: Iterable[ScheduledStep], done: Collection[str], started: Collection[str]) -> list[str]:
-    """Steps that are neither done nor started and whose dependencies are all done, best first."""
-    done_ids = frozenset(done)
-    ready = [
-        step
-        for step in steps
-        if step.step_id not in done_ids
-        and step.step_id not in started
-        and done_ids.issuperset(step.dependencies)
-    ]
-    return [step.step_id for step in sorted(ready, key=lambda step: step.priority)]
-
-
 def dependants(steps: Iterable[ScheduledStep], roots: Collection[str]) -> frozenset[str]:
     """Every step that depends, directly or through others, on one of `roots` (which are not included)."""
     direct: dict[str, list[str]] = {}

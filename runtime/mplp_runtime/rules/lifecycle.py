@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from mplp_runtime.errors import TransitionIllegal
 from mplp_runtime.rules.words import listed
 
 Arrows = Mapping[str, tuple[str, ...]]
@@ -136,13 +135,6 @@ def is_legal(kind: str, source: str, target: str, *, cause: str | None = None) -
     if source == target or target in legal_targets(kind, source):
         return True
     return cause is not None and CAUSED.get((kind, source, target)) == cause
-
-
-def check_transition(kind: str, source: str, target: str, *, cause: str | None = None) -> None:
-    """Lets a legal change pass. Raises TransitionIllegal, which names the legal targets, for any other."""
-    if is_legal(kind, source, target, cause=cause):
-        return
-    raise TransitionIllegal(f"A {kind} cannot go from {source} to {target}. {targets_sentence(kind, source)}")
 
 
 def targets_sentence(kind: str, status: str) -> str:

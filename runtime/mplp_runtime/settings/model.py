@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -250,26 +248,6 @@ class Settings(_Table):
         return not {_member(step, "step_id"), _member(step, "agent_role")}.isdisjoint(
             self.gates.confirm_steps
         )
-
-    def bindings_digest(self, steps: Iterable[Any]) -> str:
-        """A hash of what the steps would do, as `sha256:<hex>`; any change of it voids an approval (D18).
-
-        Limits count as well, since they decide what a process may reach; the order of steps does not.
-        """
-        resolved: dict[str, str | None] = {}
-        # Many steps share a role, and so a binding.
-        digests: dict[int, str | None] = {id(None): None}
-        for step in steps:
-            binding = self.binding(step)
-            if binding is not None and id(binding) not in digests:
-                limits = self.limits_for(binding).model_dump(mode="json")
-                digests[id(binding)] = _digest([binding.model_dump(mode="json", exclude_none=True), limits])
-            resolved[_member(step, "step_id") or ""] = digests[id(binding)]
-        return f"sha256:{_digest(resolved)}"
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _member(step: Any, name: str) -> str | None:

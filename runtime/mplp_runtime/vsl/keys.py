@@ -16,7 +16,6 @@ from pathlib import Path
 
 from mplp_runtime.errors import StoreKeyWrong
 
-KEY_BYTES = 32
 _HEX = re.compile(r"[0-9A-Fa-f]{64}\Z")
 _LARGEST_FILE = 64 * 1024
 

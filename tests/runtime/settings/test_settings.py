@@ -187,37 +187,6 @@ def test_settings_cannot_be_changed() -> None:
         settings.run.max_parallel = 3  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        TESTER.replace("pytest", "rm"),
-        TESTER + "retries = 1\n",
-        TESTER + "idempotent = true\n",
-        TESTER + "[limits]\nnetwork = false\n",
-        f'{TESTER}[steps."{uuid(1)}"]\naction = "agent_handoff"\nto = "human"\n',
-        "",
-    ],
-)
-def test_any_change_of_what_would_be_done_changes_the_digest(changed: str) -> None:
-    steps = [step(1, "tester"), step(2, "tester")]
-    assert load_settings(changed).bindings_digest(steps) != load_settings(TESTER).bindings_digest(steps)
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        f"# a comment\n{TESTER}",
-        TESTER + '[roles.other]\naction = "agent_handoff"\nto = "human"\n',
-        TESTER + "[run]\nmax_parallel = 1\n",
-        TESTER + "[limits]\ntimeout_s = 600\ncpu_s = 300.0\n",
-        '[roles.tester]\ncommand = ["pytest"]\naction = "tool_call"\n',
-    ],
-)
-def test_what_does_not_concern_the_steps_leaves_the_digest(changed: str) -> None:
-    steps = [step(1, "tester"), step(2, "tester")]
-    assert load_settings(changed).bindings_digest(steps[::-1]) == load_settings(TESTER).bindings_digest(steps)
-
-
 def test_broken_toml_is_said_with_its_line() -> None:
     with pytest.raises(SettingsInvalid, match="line 2"):
         load_settings("[run]\nmax_parallel = = 3\n")
