@@ -57,6 +57,8 @@ async def restore_snapshot(services: Services, arguments: Mapping[str, Any]) -> 
         "written": list(restored.written),
         "kept": list(restored.kept),
         "failed": [{"path": each.path, "why": each.why} for each in restored.failed],
+        "taken_back": list(restored.taken_back),
+        "left": [{"path": each.path, "why": each.why} for each in restored.left],
     }
 
 
@@ -128,8 +130,9 @@ CREATE_SNAPSHOT = Command(
 RESTORE_SNAPSHOT = Command(
     "mplp.restoreSnapshot",
     "Restore a snapshot",
-    "Brings state, graph and files back, after a snapshot of how they are now; files made since stay. "
-    "Answers `{restored, before, written, kept, failed}`.",
+    "Brings state, graph and files back, after a snapshot of how they are now. What file operations of runs "
+    "did since is taken back; other files made since stay. "
+    "Answers `{restored, before, written, kept, failed, taken_back, left}`.",
     restore_snapshot,
     {
         "uri": _URI,

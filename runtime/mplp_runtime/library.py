@@ -174,7 +174,8 @@ class ProgramInterface(ABC):
     async def restore_snapshot(self, snapshot_id: str) -> Restored:
         """Turns state, graph and files back, after a snapshot of how they are now.
 
-        Files made since stay. Raises SnapshotUnknown, RunInProgress and StoreError.
+        What file operations did since is taken back; other files made since stay. Raises SnapshotUnknown,
+        RunInProgress and StoreError.
         """
         files = await asyncio.to_thread(lambda: list(self.list_files(self.root)))
         return await self.snapshots.restore(snapshot_id, files)

@@ -202,6 +202,14 @@ def take_back(root: Path, note: UndoNote) -> Undone:
     return Undone(tuple(restored), tuple(left))
 
 
+def forget(root: Path, note: UndoNote) -> None:
+    """Removes a note that was taken back, and its run's folder with the last one. Raises OSError."""
+    folder = root.resolve() / STATE_FOLDER / FOLDER / note.run_id
+    (folder / f"{note.name}.json").unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
 def _taken_back(root: Path, note: UndoNote, change: Change) -> bool | None:
     """True: restored. False: nothing to do. None: somebody else has been there."""
     path = inside_project(root, change.path, follow=False)

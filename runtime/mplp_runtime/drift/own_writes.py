@@ -16,7 +16,7 @@ from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
 
 def own_writes(root: Path, paths: Iterable[str]) -> list[Drifted]:
     """How the files at these paths are, with hashes; `deleted` where none is; of folders, what they hold."""
-    every = (each for path in dict.fromkeys(paths) for each in _files_at(root, path))
+    every = (each for path in dict.fromkeys(paths) for each in files_at(root, path))
     found = (look_closely(root, path) for path in dict.fromkeys(every))
     return [each for each in found if each is not None]
 
@@ -58,7 +58,8 @@ def take_over(
         files.ingest_in(transaction, event, streams=streams)
 
 
-def _files_at(root: Path, path: str) -> Iterator[str]:
+def files_at(root: Path, path: str) -> Iterator[str]:
+    """The path itself; of a folder, all files in it. All are relative to `root`."""
     place = root / path
     if place.is_dir() and not place.is_symlink():
         yield from (each.relative_to(root).as_posix() for each in place.rglob("*") if not each.is_dir())

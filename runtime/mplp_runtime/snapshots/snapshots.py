@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mplp_runtime.ael.undo import UndoNote
 from mplp_runtime.errors import MplpError, RunInProgress, StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import event_core
@@ -24,12 +25,14 @@ from mplp_runtime.psg.bulk import Growth
 from mplp_runtime.psg.graph import PSG_PATHS, Graph
 from mplp_runtime.snapshots.objects import KeptFile, LeftOut, Objects, refuse_elsewhere
 from mplp_runtime.snapshots.one_at_a_time import alone
+from mplp_runtime.snapshots.operations_since import files_touched, notes_since, take_back_all
 from mplp_runtime.sources import Clock, NewId, timestamp
 from mplp_runtime.trace.files import write_atomically, write_bytes_atomically
 from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 
 FOLDER = "snapshots"
 INDEX = "index.json"
+_MOST_TOLD = 100
 DEFAULT_KEPT = 20
 """Snapshots that are kept while mplp.toml says nothing else."""
 _HISTORY_KEYS = (
@@ -77,13 +80,19 @@ class SnapshotRecord:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What a restore did. `before_id` is the snapshot of how it was before; `kept` are files made since."""
+    """What a restore did. `before_id` is the snapshot of how it was before; `kept` are files made since.
+
+    `taken_back` are paths that file operations of runs had changed since, and that no longer are; of those in
+    `left` this could not be done.
+    """
 
     snapshot_id: str
     before_id: str
     written: tuple[str, ...]
     kept: tuple[str, ...]
     failed: tuple[LeftOut, ...]
+    taken_back: tuple[str, ...] = ()
+    left: tuple[LeftOut, ...] = ()
 
 
 class Snapshots:
@@ -178,7 +187,8 @@ class Snapshots:
     async def restore(self, snapshot_id: str, paths: Iterable[str]) -> Restored:
         """Turns back state, graph and files. `paths` are the files that count now.
 
-        Files made since the snapshot stay. Raises SnapshotUnknown, RunInProgress while a run is under way,
+        What file operations of runs did since is taken back, also to files that no snapshot holds. Other
+        files made since the snapshot stay. Raises SnapshotUnknown, RunInProgress while a run is under way,
         and StoreError; then nothing was turned back but files that are listed in the newest snapshot.
         """
         async with self._lock, alone(self._writable()):
@@ -194,13 +204,29 @@ class Snapshots:
         objects, now = Objects(self._writable() / "objects"), list(paths)
         # All copies are read before anything is written: a damaged one must not leave half of it turned back.
         await asyncio.to_thread(objects.check, record.files)
-        before = await self._create(now, f"before restoring {record.label or snapshot_id[:8]}")
-        await self._bus.emit("project", self._planned(record, before))
+        notes = await asyncio.to_thread(self._notes_since, record)
+        touched = await asyncio.to_thread(files_touched, self._root, notes)
+        named = f"before restoring {record.label or snapshot_id[:8]}"
+        before = await self._create(dict.fromkeys([*now, *touched]), named)
+        await self._bus.emit("project", self._planned(record, before, notes))
+        not_kept = {file.path: file.why for file in before.left_out}
+        undone, left = await asyncio.to_thread(take_back_all, self._root, notes, not_kept)
+        # What the snapshot holds is as it was then, whatever an operation had found there.
         written, failed = await asyncio.to_thread(self._write_files, record, objects)
-        await self._store.transact(lambda transaction: self._turn_back(transaction, record, written, failed))
+        await self._store.transact(
+            lambda transaction: self._turn_back(transaction, record, written, failed, undone)
+        )
         held = {file.path for file in record.files} | {file.path for file in record.left_out}
-        kept = tuple(sorted(set(now) - held))
-        return Restored(snapshot_id, before.snapshot_id, tuple(written), kept, tuple(failed))
+        kept = tuple(sorted(set(now) - held - set(undone)))
+        left = [each for each in left if each.path not in {file.path for file in record.files}]
+        return Restored(
+            snapshot_id, before.snapshot_id, tuple(written), kept, tuple(failed), tuple(undone), tuple(left)
+        )
+
+    def _notes_since(self, record: SnapshotRecord) -> list[UndoNote]:
+        return self._store.read(
+            lambda reading: notes_since(reading, self._root, record.lamport, record.captured_at)
+        )
 
     async def delete(self, snapshot_id: str) -> None:
         """Forgets a snapshot and the copies that only it needs. Raises SnapshotUnknown."""
@@ -226,7 +252,12 @@ class Snapshots:
         Objects(folder / "objects").keep_only(needed)
 
     def _turn_back(
-        self, transaction: Transaction, record: SnapshotRecord, written: list[str], failed: list[LeftOut]
+        self,
+        transaction: Transaction,
+        record: SnapshotRecord,
+        written: list[str],
+        failed: list[LeftOut],
+        undone: list[str],
     ) -> None:
         self._refuse_under_way(transaction)
         nodes, edges = _sizes(transaction)
@@ -240,16 +271,20 @@ class Snapshots:
             "snapshot_id": record.snapshot_id,
             "files_restored": len(written),
             "files_failed": [each.path for each in failed],
+            "taken_back": undone[:_MOST_TOLD],
         }
         event = event_core(self._bus.stamper, "rollback_executed", "compensation_plan", payload=payload)
         self._bus.record(transaction, "project", event)
 
-    def _planned(self, record: SnapshotRecord, before: SnapshotRecord) -> dict[str, Any]:
+    def _planned(
+        self, record: SnapshotRecord, before: SnapshotRecord, notes: list[UndoNote]
+    ) -> dict[str, Any]:
         payload = {
             "snapshot_id": record.snapshot_id,
             "label": record.label,
             "captured_at": record.captured_at,
             "snapshot_before": before.snapshot_id,
+            "operations": len(notes),
         }
         return event_core(self._bus.stamper, "rollback_planned", "compensation_plan", payload=payload)
 
