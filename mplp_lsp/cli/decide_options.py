@@ -1,4 +1,4 @@
-"""The words and flags of the decisions about a run; what they do is in `decide.py`."""
+"""The words and flags of the decisions about a run, and of snapshots; what they do is in other modules."""
 
 from __future__ import annotations
 
@@ -37,6 +37,39 @@ def add_decisions(commands: Subparsers[argparse.ArgumentParser]) -> None:
         "step", nargs="?", metavar="FILE", help="one file, relative to the project (default: all)"
     )
     drift.add_argument("--accept", action="store_true", help="the changes are meant: the run expects them so")
+
+
+def add_snapshot(commands: Subparsers[argparse.ArgumentParser]) -> None:
+    """Adds `snapshot`."""
+    about = "keep a project's state, graph and files, or bring them back"
+    parser = commands.add_parser("snapshot", help=about, description=_sentence(about))
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--label", default="", metavar="TEXT", help="a few words to know the new one by")
+    what.add_argument(
+        "--list", action="store_true", dest="all_kept", help="list what is kept, the newest first"
+    )
+    what.add_argument(
+        "--restore",
+        metavar="ID",
+        help="bring one back: its id, the beginning of it, or `last`; how it is now is kept first",
+    )
+    parser.add_argument(
+        "--root", metavar="DIR", default=".", help="a folder of the project (default: this one)"
+    )
+    parser.add_argument("--trust", action="store_true", help="trust this folder for this call only")
+
+    def command(options: argparse.Namespace) -> int:
+        from mplp_lsp.cli.snapshot import snapshot_command
+
+        return snapshot_command(
+            root=options.root,
+            label=options.label,
+            restore=options.restore,
+            all_kept=options.all_kept,
+            trust=options.trust,
+        )
+
+    parser.set_defaults(command=command)
 
 
 def _add_answer(commands: Subparsers[argparse.ArgumentParser]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from mplp_lsp.cli.complaints import complain, log_in_sentences, report_bug
-from mplp_lsp.cli.decide_options import add_decisions
+from mplp_lsp.cli.decide_options import add_decisions, add_snapshot
 from mplp_runtime.errors import MplpError
 
 USAGE = 2
@@ -126,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_trace(commands)
     add_decisions(commands)
+    add_snapshot(commands)
     _add_event(commands)
     _add_trust(commands)
     _add_init(commands)

@@ -1,0 +1,112 @@
+"""`mplp-lsp snapshot`: keeps a project's state, graph and files, lists what is kept, and brings one back."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from mplp_lsp.cli.complaints import complain
+from mplp_lsp.cli.style import printable, write
+from mplp_lsp.cli.terminal import COMPLETED, FAILED, REFUSED
+from mplp_runtime.errors import MplpError, RunRefused, WorkspaceNotTrusted
+
+if TYPE_CHECKING:
+    from mplp_runtime.runtime import Runtime
+    from mplp_runtime.snapshots.objects import LeftOut
+    from mplp_runtime.snapshots.snapshots import SnapshotRecord
+
+_MOST_NAMED = 20
+
+
+def snapshot_command(
+    *,
+    root: str,
+    label: str = "",
+    restore: str | None = None,
+    all_kept: bool = False,
+    trust: bool = False,
+    out: TextIO | None = None,
+) -> int:
+    """0 done, 1 where a restore had to leave something, 3 refused. Raises MplpError."""
+    from mplp_lsp.workspace.projects import root_of
+
+    project = root_of(Path(root).absolute())
+    try:
+        return asyncio.run(_done(project, label, restore, out or sys.stdout, all_kept=all_kept, trust=trust))
+    except WorkspaceNotTrusted as error:
+        complain(str(error))
+        print(
+            "  Trust the folder for this call with --trust, for good with `mplp-lsp trust DIR`.",
+            file=sys.stderr,
+        )
+    except RunRefused as error:
+        complain(str(error))
+    return REFUSED
+
+
+async def _done(
+    project: Path, label: str, restore: str | None, out: TextIO, *, all_kept: bool, trust: bool
+) -> int:
+    from mplp_lsp.workspace.scan import project_files
+    from mplp_runtime.runtime import Runtime
+    from mplp_runtime.state_opening import has_state
+    from mplp_runtime.trust import Trust
+
+    if (all_kept or restore is not None) and not has_state(project):
+        raise MplpError("This project has no snapshots yet.")
+    if not (all_kept or trust or Trust().is_trusted(project)):
+        raise WorkspaceNotTrusted("This folder is not trusted, so nothing is written in it.")
+    runtime = Runtime.open(project, list_files=lambda folder: project_files(folder).files)
+    try:
+        if all_kept:
+            for each in reversed(runtime.snapshots.all()):
+                when = each.captured_at[:19].replace("T", " ")
+                write(out, f"{each.snapshot_id}  {when}  {len(each.files)} files  {printable(each.label)}\n")
+            return COMPLETED
+        return await (_made(runtime, label, out) if restore is None else _restored(runtime, restore, out))
+    finally:
+        await runtime.close()
+
+
+async def _made(runtime: Runtime, label: str, out: TextIO) -> int:
+    made = await runtime.take_snapshot(label)
+    write(out, f"Snapshot {made.snapshot_id}: state, graph and {len(made.files)} files are kept.\n")
+    _name(out, "Left out", made.left_out)
+    return COMPLETED
+
+
+async def _restored(runtime: Runtime, named: str, out: TextIO) -> int:
+    done = await runtime.restore_snapshot(_chosen(runtime.snapshots.all(), named).snapshot_id)
+    again = len(set(done.written) | set(done.taken_back))
+    write(out, f"State and graph are as they were, and {again} files with them.\n")
+    _name(out, "Not restored", done.failed)
+    _name(out, "Left as found", done.left)
+    if done.kept:
+        write(out, f"Made since, and still there: {len(done.kept)} files.\n")
+    write(out, f"How it was before is kept: mplp-lsp snapshot --restore {done.before_id[:8]}\n")
+    return FAILED if done.failed or done.left else COMPLETED
+
+
+def _chosen(kept: Sequence[SnapshotRecord], named: str) -> SnapshotRecord:
+    """The snapshot whose id begins so; `last` is the newest. Raises MplpError."""
+    if named == "last" and kept:
+        return kept[-1]
+    found = [each for each in kept if named and each.snapshot_id.startswith(named)]
+    if len(found) == 1:
+        return found[0]
+    raise MplpError(
+        f"No snapshot of this project begins with {named}; see mplp-lsp snapshot --list."
+        if not found
+        else f"{len(found)} snapshots begin with {named}; write more of the id."
+    )
+
+
+def _name(out: TextIO, word: str, files: Iterable[LeftOut]) -> None:
+    named = list(files)
+    for each in named[:_MOST_NAMED]:
+        write(out, f"{word}: {printable(each.path)} ({printable(each.why)})\n")
+    if len(named) > _MOST_NAMED:
+        write(out, f"{word}: {len(named) - _MOST_NAMED} more\n")

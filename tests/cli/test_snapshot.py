@@ -1,0 +1,58 @@
+"""Snapshots from the terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.process import Ended, mplp, write_project
+
+MADE = 'action = "file_operation"\noperation = "write"\ntarget = "out.txt"\ncontent = "new"\n'
+
+
+def snapshot(home: Path, *arguments: str) -> Ended:
+    return mplp(home, "snapshot", *arguments, "--root", "p")
+
+
+def test_a_snapshot_from_before_a_run_brings_back_what_was_there(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"writer": MADE})
+    text = plan.read_text(encoding="utf-8")
+    made = snapshot(tmp_path, "--label", "before", "--trust")
+    assert (made.code, "3 files are kept" in made.out) == (0, True), made.err
+    assert mplp(tmp_path, "run", plan, "--yes", "--trust").code == 0
+    plan.write_text("{}", encoding="utf-8")
+    listed = snapshot(tmp_path, "--list").out
+    assert listed.endswith("3 files  before\n")
+    done = snapshot(tmp_path, "--restore", listed[:8], "--trust")
+    assert done.code == 0, done.err
+    assert "How it was before is kept: mplp-lsp snapshot --restore " in done.out
+    assert plan.read_text(encoding="utf-8") == text
+    assert not (tmp_path / "p" / "out.txt").exists(), "what the run made is taken back"
+    assert len(snapshot(tmp_path, "--list").out.splitlines()) == 2
+    assert snapshot(tmp_path, "--restore", "last", "--trust").code == 0
+    assert plan.read_text(encoding="utf-8") == "{}"
+
+
+def test_a_folder_that_is_not_trusted_gets_no_snapshot(tmp_path: Path) -> None:
+    write_project(tmp_path / "p", {"writer": MADE})
+    refused = snapshot(tmp_path)
+    assert (refused.code, "--trust" in refused.err) == (3, True)
+    assert not (tmp_path / "p" / ".mplp").exists()
+
+
+def test_a_snapshot_that_nobody_made_is_told(tmp_path: Path) -> None:
+    write_project(tmp_path / "p", {"writer": MADE})
+    assert "has no snapshots yet" in snapshot(tmp_path, "--restore", "abc", "--trust").err
+    assert snapshot(tmp_path, "--trust").code == 0
+    assert (
+        "No snapshot of this project begins with nothing"
+        in snapshot(tmp_path, "--restore", "nothing", "--trust").err
+    )
+
+
+def test_something_that_somebody_changed_since_is_named(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"writer": MADE})
+    assert snapshot(tmp_path, "--trust").code == 0
+    assert mplp(tmp_path, "run", plan, "--yes", "--trust").code == 0
+    (tmp_path / "p" / "out.txt").write_text("mine")
+    done = snapshot(tmp_path, "--restore", "last", "--trust")
+    assert (done.code, "Left as found: out.txt (changed since)" in done.out) == (1, True), done.err
