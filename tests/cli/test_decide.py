@@ -145,6 +145,24 @@ def test_a_run_of_another_terminal_is_paused_resumed_and_cancelled(tmp_path: Pat
     assert (again.code, "is cancelled already" in again.err) == (3, True)
 
 
+def test_a_process_that_does_not_react_is_named_with_what_to_do(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"first": WAITS})
+    with elsewhere(tmp_path, plan) as process:
+        until((tmp_path / "p" / "begun").exists, "the first step begins")
+        process.send_signal(signal.SIGSTOP)
+        try:
+            refused = decided(tmp_path, "pause", "last")
+        finally:
+            process.send_signal(signal.SIGCONT)
+        assert refused.code == 3
+        assert "The process that carries this run does not react." in refused.err
+        assert f"Process {process.pid} carries the run" in refused.err
+        assert "mplp-lsp resume goes on with it" in refused.err
+        (tmp_path / "p" / "go").touch()
+        out, _ = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, "Paused" in out) == (0, False), "what was asked for is not done afterwards"
+
+
 def test_a_step_of_a_run_of_another_terminal_is_skipped_there(tmp_path: Path) -> None:
     plan = write_project(tmp_path / "p", {"first": WAITS, "second": HANDOFF})
     with elsewhere(tmp_path, plan) as process:
