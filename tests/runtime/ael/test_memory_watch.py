@@ -15,6 +15,7 @@ from mplp_runtime.ael import isolation, process
 from mplp_runtime.ael.memory_watch import Looks, TreeMemory, can_watch
 from mplp_runtime.ael.process_table import ProcessState, all_processes
 from mplp_runtime.settings import Limits
+from tests.runtime.ael.test_agent_process import agent
 from tests.runtime.ael.test_tool_call import execute, python, survivors
 
 pytestmark = pytest.mark.skipif(not can_watch(), reason="this system has no /proc")
@@ -63,6 +64,13 @@ async def test_processes_that_take_too_much_memory_together_end_the_step(tmp_pat
     assert result.error.startswith("Stopped: its ")
     assert result.error.endswith("MiB, and the limit `memory_mib` is 150.")
     assert survivors() == []
+
+
+async def test_an_agent_whose_processes_take_too_much_together_is_ended(tmp_path: Path) -> None:
+    result = await agent(tmp_path, FOUR, limits=Limits(memory_mib=150))
+    assert not result.success
+    assert result.error is not None
+    assert "and the limit `memory_mib` is 150." in result.error
 
 
 async def test_one_process_within_its_limit_is_left_alone(
