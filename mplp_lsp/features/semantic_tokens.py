@@ -20,6 +20,7 @@ from mplp_lsp.text.ndjson import Line
 from mplp_lsp.text.snapshot import Encoding
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
+from mplp_runtime.common_start import common_start
 
 _NUMBERS_PER_TOKEN = 5
 _AT_ONCE = 20_000
@@ -217,23 +218,11 @@ def _piece(reader: TokenReader, text: str) -> array[int]:
 def _common_start(left: array[int], right: array[int]) -> int:
     """How many numbers at the start are the same, in whole tokens."""
     limit = min(len(left), len(right))
-    found = _common(left, right, limit)
+    found = common_start(left, right, limit)
     return found - found % _NUMBERS_PER_TOKEN
 
 
 def _common_end(left: array[int], right: array[int], start: int) -> int:
     limit = min(len(left), len(right)) - start
-    found = _common(left[::-1], right[::-1], limit)
+    found = common_start(left[::-1], right[::-1], limit)
     return found - found % _NUMBERS_PER_TOKEN
-
-
-def _common(left: array[int], right: array[int], limit: int) -> int:
-    """How many of the first numbers are the same; by halving, at the speed of comparing memory."""
-    low, step = 0, limit
-    while step and low < limit:
-        step = min(step, limit - low)
-        if left[low : low + step] == right[low : low + step]:
-            low += step
-        else:
-            step //= 2
-    return low

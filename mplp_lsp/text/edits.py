@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from mplp_lsp.text.snapshot import Encoding, TextSnapshot
+from mplp_runtime.common_start import common_start
 
 Position = tuple[int, int]
 # Looking for what each single edit left alone costs the square of their number.
@@ -57,24 +58,11 @@ def apply(
 def difference(before: str, after: str) -> Edit:
     """The smallest single edit that makes `after` of `before`."""
     limit = min(len(before), len(after))
-    start = _common(before, after, limit)
+    start = common_start(before, after, limit)
     rest = limit - start
     # The shared end is compared from the back, block by block, and never runs into the shared start.
-    end = _common(before[::-1], after[::-1], rest)
+    end = common_start(before[::-1], after[::-1], rest)
     return Edit(start, len(before) - end, after[start : len(after) - end])
-
-
-def _common(left: str, right: str, limit: int) -> int:
-    """How many characters at the start of both are the same, at most `limit`; by halving, at C speed."""
-    low = 0
-    step = limit
-    while step and low < limit:
-        step = min(step, limit - low)
-        if left[low : low + step] == right[low : low + step]:
-            low += step
-        else:
-            step //= 2
-    return low
 
 
 def stretches(edits: Sequence[Edit]) -> list[Stretch]:

@@ -18,9 +18,10 @@ from mplp_lsp.text.json_told import told_once
 from mplp_lsp.text.places import Placing, Spot
 from mplp_lsp.text.problems import Problem
 from mplp_lsp.text.snapshot import TextSnapshot
+from mplp_runtime.disk import MAX_DOCUMENT_BYTES
 from mplp_runtime.rules.findings import Part, Pointer, Severity
 
-SIZE_LIMIT = 5 * 1024 * 1024
+SIZE_LIMIT = MAX_DOCUMENT_BYTES
 
 
 class Hit(NamedTuple):

@@ -9,7 +9,7 @@ from pathlib import Path
 from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.project_listing import SKIPPED_FOLDERS
 
-ROOT_MARKS = (".mplp", "mplp.toml", ".git", ".hg", ".svn", ".jj")
+ROOT_MARKS = (STATE_FOLDER, "mplp.toml", ".git", ".hg", ".svn", ".jj")
 """What makes a folder a project root. Any of them counts; the nearest folder that has one wins."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mplp_runtime.approval_scope import ApprovalScope, StepDigests, approval_scope, changes
+from mplp_runtime.disk import MAX_DOCUMENT_BYTES
 from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import pipeline_stage
@@ -24,7 +25,6 @@ from mplp_runtime.vsl.interface import Edge, Transaction, ValueStateLayer
 Word = Literal["none", "pending", "approved", "rejected", "void"]
 Document = dict[str, Any]
 
-_LARGEST_BYTES = 5 * 1024 * 1024
 _PLAN_WORD = {"pending": "proposed", "approved": "approved", "rejected": "draft"}
 
 
@@ -295,7 +295,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _read_json(path: Path) -> Document | None:
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
+        if path.stat().st_size > MAX_DOCUMENT_BYTES:
             return None
         value = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError):

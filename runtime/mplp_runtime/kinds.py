@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Literal
+from typing import Literal, get_args
 
 MODULES = ("context", "plan", "confirm", "trace", "role", "extension", "dialog", "collab", "core", "network")
 """The ten protocol objects that stand in files of their own."""
@@ -24,6 +24,24 @@ SETTINGS = "settings"
 NAMED = (*MODULES, "event", "sample")
 KINDS = frozenset({*NAMED, "file-update", "git", "ci", "tool", TIMELINE, SETTINGS})
 """Every word a document's kind may be; also the words allowed in `mplp.files.associations`."""
+
+Family = Literal[
+    "import_process",
+    "intent",
+    "delta_intent",
+    "impact_analysis",
+    "compensation_plan",
+    "methodology",
+    "reasoning_graph",
+    "pipeline_stage",
+    "graph_update",
+    "runtime_execution",
+    "cost_budget",
+    "external_integration",
+]
+"""What an event is about, as the frozen schemas list it."""
+
+FAMILIES = frozenset(get_args(Family))
 
 STATE_FOLDER = ".mplp"
 
@@ -94,22 +112,6 @@ _TELLING_KEYS: tuple[tuple[str, frozenset[str]], ...] = (
     ("git", frozenset({"ref_name", "event_kind"})),
     ("ci", frozenset({"ci_provider"})),
     ("tool", frozenset({"tool_kind"})),
-)
-_FAMILIES = frozenset(
-    {
-        "import_process",
-        "intent",
-        "delta_intent",
-        "impact_analysis",
-        "compensation_plan",
-        "methodology",
-        "reasoning_graph",
-        "pipeline_stage",
-        "graph_update",
-        "runtime_execution",
-        "cost_budget",
-        "external_integration",
-    }
 )
 _OWN_IDS = frozenset(f"{kind}_id" for kind in MODULES)
 _PROFILE_EVENT = re.compile(r"(?:SA|MAP)[A-Z][a-z]+[A-Za-z]*$")
@@ -240,7 +242,7 @@ def _with_a_gap(header: Mapping[str, object]) -> str | None:
     keys = header.keys()
     if not _is_protocol_meta(header.get("meta")):
         for kind, telling in _TELLING_KEYS:
-            if telling <= keys and (kind != "event" or header["event_family"] in _FAMILIES):
+            if telling <= keys and (kind != "event" or header["event_family"] in FAMILIES):
                 return kind if any(_missing(each, keys) <= 1 for each in _rows(kind)) else None
         return "event" if _is_of_a_profile(header) else None
     ids = _OWN_IDS & keys

@@ -16,6 +16,7 @@ from mplp_runtime.errors import SettingsInvalid
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
 from mplp_runtime.integration.intake import Intake
+from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.lazy_store import LazyStore
 from mplp_runtime.learning.collector import Collector
 from mplp_runtime.library import ListFiles, ProgramInterface
@@ -29,7 +30,6 @@ from mplp_runtime.snapshots.before_steps import snapshot_before
 from mplp_runtime.snapshots.snapshots import Snapshots
 from mplp_runtime.sources import Clock, NewId, new_uuid, system_clock
 from mplp_runtime.state_folder import (
-    STATE_FOLDER,
     expected_state_file,
     is_known_where,
     is_writable,

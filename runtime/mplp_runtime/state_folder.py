@@ -7,13 +7,13 @@ import os
 from pathlib import Path
 
 from mplp_runtime.errors import StoreError
+from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.orchestrator.live import TRACES
 from mplp_runtime.state_opening import state_file, state_settings
 from mplp_runtime.trace.files import write_atomically
 
 logger = logging.getLogger(__name__)
 
-STATE_FOLDER = ".mplp"
 STATE_FILE = "state.db"
 
 

@@ -11,25 +11,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
+from mplp_runtime.kinds import Family
 from mplp_runtime.sources import Clock, NewId, timestamp
 from mplp_runtime.vsl.interface import Json
 
 Event = dict[str, Json]
 
-Family = Literal[
-    "import_process",
-    "intent",
-    "delta_intent",
-    "impact_analysis",
-    "compensation_plan",
-    "methodology",
-    "reasoning_graph",
-    "pipeline_stage",
-    "graph_update",
-    "runtime_execution",
-    "cost_budget",
-    "external_integration",
-]
 UpdateKind = Literal[
     "node_add", "node_update", "node_delete", "edge_add", "edge_update", "edge_delete", "bulk"
 ]

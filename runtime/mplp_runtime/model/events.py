@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mplp_runtime.events.families import ExecutionStatus, ExecutorKind, Family, UpdateKind
+from mplp_runtime.events.families import ExecutionStatus, ExecutorKind, UpdateKind
+from mplp_runtime.kinds import Family
 from mplp_runtime.model.base import Count, Integer, JsonObject, OpenObject, ProtocolObject, Timestamp, Uuid
 
 

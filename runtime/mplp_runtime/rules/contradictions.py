@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from mplp_runtime.kinds import MODULES
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.findings import Finding, Place, Pointer, Related, Severity, Stage
 from mplp_runtime.rules.instants import instant_of
@@ -16,9 +17,6 @@ _PAIRS: Mapping[str, tuple[str, str]] = {
     "trace": ("started_at", "finished_at"),
     "dialog": ("started_at", "ended_at"),
 }
-_MODULES = frozenset(
-    ("context", "plan", "confirm", "trace", "role", "extension", "dialog", "collab", "core", "network")
-)
 _LISTS = frozenset({("trace", "segments"), ("core", "modules")})
 _UNFINISHED: Mapping[str, tuple[str, ...]] = {
     "trace": ("pending", "running"),
@@ -29,7 +27,7 @@ _UNFINISHED: Mapping[str, tuple[str, ...]] = {
 
 def header_contradictions(kind: str, header: object, counts: Mapping[str, int]) -> list[Finding]:
     """What contradicts itself outside the entries of top-level lists; `counts` has the length of each."""
-    if kind not in _MODULES or not isinstance(header, Mapping):
+    if kind not in MODULES or not isinstance(header, Mapping):
         return []
     found = list(_times(header, _PAIRS.get(kind)))
     found += _unfinished(kind, header)
@@ -119,7 +117,7 @@ def _last_confirm(header: Members) -> Iterator[Finding]:
     governance = header.get("governance")
     reference = governance.get("lastConfirmRef") if isinstance(governance, Mapping) else None
     module = reference.get("module") if isinstance(reference, Mapping) else None
-    if isinstance(module, str) and module in _MODULES and module != "confirm":
+    if isinstance(module, str) and module in MODULES and module != "confirm":
         yield _finding(
             "confirm-reference-module",
             f"`lastConfirmRef` names a Confirm, so its `module` is `confirm` and not {quoted(module)}.",

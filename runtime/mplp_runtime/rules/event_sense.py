@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from mplp_runtime.kinds import FAMILIES
 from mplp_runtime.rules.choice import EVENT_FAMILIES, family_by_members
 from mplp_runtime.rules.event_facts import LAMPORT
 from mplp_runtime.rules.event_types import FAMILIES_OF_TYPES, INTEGRATION_KINDS
@@ -22,11 +23,6 @@ _STATES_OF_ENDINGS: Mapping[str, tuple[str, ...]] = {
     "_completed": ("completed", "failed", "skipped", "cancelled"),
     "_failed": ("failed",),
 }
-
-FAMILIES = frozenset(
-    (*EVENT_FAMILIES, *(family for families in FAMILIES_OF_TYPES.values() for family in families))
-)
-"""All twelve."""
 
 _ENDS = ("completed", "failed")
 _Check = Callable[[object], str | None]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
+from mplp_runtime.common_start import common_start
 from mplp_runtime.rules.world import StepFacts
 
-T = TypeVar("T")
 Memory = MutableMapping[str, object]
 """What belongs to one document and all its versions: it saves work and changes nothing."""
 
@@ -109,11 +109,11 @@ def window_between(
     if isinstance(known, _KnownWindow) and known.old is old and known.new is new:
         return known.window
     limit = min(len(old), len(new))
-    first = _same(old, new, limit)
+    first = common_start(old, new, limit)
     if first == limit and len(old) == len(new):
         return None
     rest = limit - first
-    behind = _same(old[::-1][:rest], new[::-1][:rest], rest)
+    behind = common_start(old[::-1][:rest], new[::-1][:rest], rest)
     return Window(first, len(old) - behind, len(new) - behind)
 
 
@@ -122,16 +122,3 @@ def remember_window(
 ) -> None:
     """Saves a search: whoever made `new` of `old` knows where they differ."""
     memory[_KEY] = _KnownWindow(old, new, window)
-
-
-def _same(left: Sequence[T], right: Sequence[T], limit: int) -> int:
-    """How many items at the start of both are equal, at most `limit`, by halving."""
-    low = 0
-    step = limit
-    while step and low < limit:
-        step = min(step, limit - low)
-        if left[low : low + step] == right[low : low + step]:
-            low += step
-        else:
-            step //= 2
-    return low

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from mplp_runtime.kinds import MODULES
 from mplp_runtime.rules import shape
 from mplp_runtime.rules.choice import has_schema, schema_for
 from mplp_runtime.rules.explain import explain_uuid, is_id
@@ -20,10 +21,6 @@ _IDS_OF_INVARIANTS = tuple(
     (name,) for name in ("event_id", "pipeline_id", "graph_id", "execution_id", "sample_id")
 )
 SUPPORTED_VERSION = "1.0.0"
-
-MODULES = frozenset(
-    ("context", "plan", "confirm", "trace", "role", "extension", "dialog", "collab", "core", "network")
-)
 
 
 def habit_findings(kind: str, value: object) -> list[Finding]:

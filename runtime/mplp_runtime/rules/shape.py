@@ -36,15 +36,22 @@ def root(name: str) -> Node:
     return Node(schema["$id"], schema)
 
 
+def _referred(node: Node) -> tuple[Node, str] | None:
+    """What the `$ref` of a node names, and the fragment that leads there; None where it has none."""
+    reference = node.schema.get("$ref")
+    if reference is None:
+        return None
+    base, fragment = urldefrag(urljoin(node.base, reference))
+    target: Any = _by_id()[base]
+    for part in fragment.split("/")[1:]:
+        target = target[part.replace("~1", "/").replace("~0", "~")]
+    return Node(base, target), fragment
+
+
 def expanded(node: Node) -> Iterator[Node]:
     """`node` itself or what its `$ref` names, and every branch of its `allOf`, flattened."""
-    reference = node.schema.get("$ref")
-    if reference is not None:
-        base, fragment = urldefrag(urljoin(node.base, reference))
-        target: Any = _by_id()[base]
-        for part in fragment.split("/")[1:]:
-            target = target[part.replace("~1", "/").replace("~0", "~")]
-        yield from expanded(Node(base, target))
+    if (named := _referred(node)) is not None:
+        yield from expanded(named[0])
         return
     yield node
     for branch in node.schema.get("allOf", ()):
@@ -117,13 +124,8 @@ def item_references(name: str) -> Mapping[str, tuple[str, ...]]:
 
 
 def _located(node: Node, path: str) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    reference = node.schema.get("$ref")
-    if reference is not None:
-        base, fragment = urldefrag(urljoin(node.base, reference))
-        target: Any = _by_id()[base]
-        for part in fragment.split("/")[1:]:
-            target = target[part.replace("~1", "/").replace("~0", "~")]
-        yield from _located(Node(base, target), fragment)
+    if (named := _referred(node)) is not None:
+        yield from _located(*named)
         return
     yield node.base, path, node.schema
     for index, branch in enumerate(node.schema.get("allOf", ())):
