@@ -44,6 +44,7 @@ Family = Literal[
 FAMILIES = frozenset(get_args(Family))
 
 STATE_FOLDER = ".mplp"
+"""Where the record of runs lies, below the project root; no step touches it."""
 
 # Top-level keys of each kind that other formats with the same file name do not have. Generic words (`nodes`,
 # `messages`, `modules`) are left out: a force graph's network.json or a chat log's dialog.json is foreign.

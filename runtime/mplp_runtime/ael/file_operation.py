@@ -15,9 +15,10 @@ from typing import Any
 from mplp_runtime.ael.action import Action, EventMaker, Outcome
 from mplp_runtime.ael.bounded_output import BoundedOutput
 from mplp_runtime.ael.project_paths import inside_project
-from mplp_runtime.ael.undo import FOLDER, STATE_FOLDER, UndoNote, UndoWriter
+from mplp_runtime.ael.undo import FOLDER, UndoNote, UndoWriter
 from mplp_runtime.errors import PathOutsideProject, StoreError
 from mplp_runtime.events.families import event_core
+from mplp_runtime.kinds import STATE_FOLDER
 
 _PATHS_TOLD = 20
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from mplp_runtime.ael.undo import STATE_FOLDER
+from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.settings.model import Limits
 
 _HIDDEN = ("/home", "/root", "/run", "/mnt", "/media", "/srv", "/var/tmp", "/tmp")  # noqa: S108 - inside the sandbox

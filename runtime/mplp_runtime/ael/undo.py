@@ -19,10 +19,9 @@ from typing import Any, Literal
 from mplp_runtime.ael.action import Action
 from mplp_runtime.ael.project_paths import inside_project
 from mplp_runtime.errors import MplpError
+from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.trace.files import write_atomically
 
-STATE_FOLDER = ".mplp"
-"""Where the record of runs lies, below the project root; no step touches it."""
 FOLDER = "undo"
 KEPT_RUNS = 20
 """Runs whose notes are kept; those of older runs are removed when a new run needs its first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.rules.confirm_targets import (
     approval_findings,
     last_confirm_findings,
@@ -24,7 +25,7 @@ from mplp_runtime.rules.neighbours import (
 from mplp_runtime.rules.words import nearest, quoted
 from mplp_runtime.rules.world import DocumentFacts, Reference, World
 
-STATE_FOLDER = "/.mplp/"
+_IN_STATE_FOLDER = f"/{STATE_FOLDER}/"
 
 _CONTEXT: Pointer = ("context_id",)
 _PLAN: Pointer = ("plan_id",)
@@ -147,7 +148,7 @@ def _plan_of_trace(trace: DocumentFacts, world: World) -> Iterator[Finding]:
     if plan is None:
         yield unknown_document("trace-plan-unknown", trace, reference, world)
     # What the runtime recorded is history: its plan may have been rewritten since.
-    elif STATE_FOLDER not in trace.uri:
+    elif _IN_STATE_FOLDER not in trace.uri:
         yield from _steps_of_trace(trace, plan)
 
 

@@ -10,9 +10,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mplp_runtime.ael.undo import FOLDER, STATE_FOLDER, UndoNote, forget, take_back, undo_notes
+from mplp_runtime.ael.undo import FOLDER, UndoNote, forget, take_back, undo_notes
 from mplp_runtime.drift.own_writes import files_at
 from mplp_runtime.errors import MplpError
+from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.rollback import touched_by
 from mplp_runtime.snapshots.objects import LeftOut

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from mplp_runtime.ael.project_paths import inside_project
-from mplp_runtime.ael.undo import FOLDER, STATE_FOLDER, UndoNote, undo_notes
+from mplp_runtime.ael.undo import FOLDER, UndoNote, undo_notes
 from mplp_runtime.errors import MplpError
+from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.records import Record
