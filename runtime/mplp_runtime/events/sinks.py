@@ -22,7 +22,7 @@ from pathlib import Path
 from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.file_protection import PLAIN
 from mplp_runtime.vsl.interface import Json, Reading, StoredEvent, ValueStateLayer
-from mplp_runtime.vsl.ready import WrittenEvents, events_of
+from mplp_runtime.vsl.ready import WrittenEvents, events_of, times_of
 
 try:
     import fcntl
@@ -69,7 +69,7 @@ class NdjsonSink:
 
     def take(self, events: Sequence[StoredEvent]) -> None:
         """Events of any stream, in their order. Without a gap before them the store need not be asked."""
-        first, last = events[0].lamport, events[-1].lamport
+        first, last = times_of(events)
         with self._lock:
             # Else another process has written meanwhile, perhaps into this stream.
             is_next = first == self._complete_until + 1 and last - first == len(events) - 1
@@ -135,7 +135,7 @@ class NdjsonSink:
                     return False
                 lines = self._lines(taken)
                 _write_whole(descriptor, lines)
-                self._last_lamport = taken[-1].lamport
+                self._last_lamport = times_of(taken)[1]
                 self._known_size += len(lines)
         except OSError as error:
             raise self._unwritable(error) from error
@@ -178,7 +178,7 @@ class NdjsonSink:
     def _unwritten(self, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
         """Those of this stream that the file does not have."""
         ours = events_of(self.stream, events)
-        if ours and ours[0].lamport <= self._last_lamport:
+        if ours and times_of(ours)[0] <= self._last_lamport:
             return [each for each in ours if each.lamport > self._last_lamport]
         return ours
 

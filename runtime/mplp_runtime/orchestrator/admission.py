@@ -11,7 +11,7 @@ from typing import Any
 from mplp_runtime.ael.handlers import Handlers
 from mplp_runtime.errors import PlanInvalid, PlanNotApproved, RunRefused, WorkspaceNotTrusted
 from mplp_runtime.orchestrator.bindings import frozen_bindings, refuse_what_cannot_run
-from mplp_runtime.orchestrator.schedule import execution_order, scheduled_steps
+from mplp_runtime.orchestrator.schedule import ScheduledStep, execution_order, scheduled_steps
 from mplp_runtime.orchestrator.sessions.finding import session_for
 from mplp_runtime.orchestrator.sessions.people import cast_with_bindings
 from mplp_runtime.orchestrator.sessions.session import Cast, Session
@@ -24,7 +24,7 @@ from mplp_runtime.rules.check import (
 from mplp_runtime.rules.facts import document_facts
 from mplp_runtime.rules.faultless import are_faultless
 from mplp_runtime.rules.findings import Finding, Severity
-from mplp_runtime.rules.invariants import invariant_findings
+from mplp_runtime.rules.invariants import further_invariant_findings
 from mplp_runtime.rules.references import context_of
 from mplp_runtime.rules.schema import schema_for
 from mplp_runtime.rules.world import DocumentFacts, World
@@ -75,10 +75,14 @@ class PlanTerminal(RunRefused):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A plan that may run: its value, the order of what is left to do, and what each step does."""
+    """A plan that may run: its value, the order of what is left to do, and what each step does.
+
+    `scheduled` is what that order depends on.
+    """
 
     plan: Mapping[str, Any]
     order: tuple[str, ...]
+    scheduled: tuple[ScheduledStep, ...]
     bindings: Mapping[str, Any]
     gates: tuple[str, ...]
     settings: Settings
@@ -150,7 +154,8 @@ def admitted(request: StartRequest, settings: Settings, handlers: Handlers | Non
     _refuse_context(plan, facts, request)
     plan = with_statuses(plan, request.carried)
     done = [step["step_id"] for step in plan["steps"] if step["status"] in _DONE]
-    order = execution_order(scheduled_steps(plan), done)
+    scheduled = scheduled_steps(plan)
+    order = execution_order(scheduled, done)
     session = session_for(plan, request.world, settings)
     bound, cast = settings, Cast({})
     if session is not None:
@@ -166,6 +171,7 @@ def admitted(request: StartRequest, settings: Settings, handlers: Handlers | Non
     return Admitted(
         plan=plan,
         order=tuple(order),
+        scheduled=scheduled,
         bindings=frozen_bindings(plan["steps"], bound, simulate=request.simulate, roles=cast.bound_roles),
         gates=gates,
         settings=settings,
@@ -224,7 +230,7 @@ def _refuse_context(plan: Mapping[str, Any], facts: DocumentFacts, request: Star
         )
     # The rules about a run (D13): what follows for the plan from the context it is going to run in.
     known = {"context_id": context.id, "status": context.status}
-    _refuse_errors(invariant_findings("plan", plan, {"context": known}, "run"))
+    _refuse_errors(further_invariant_findings("plan", plan, {"context": known}, "run"))
 
 
 def _refuse_errors(findings: list[Finding]) -> None:

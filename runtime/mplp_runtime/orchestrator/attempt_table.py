@@ -1,12 +1,13 @@
 """The newest attempt at each step of a run, in little room: a run of 100,000 steps keeps as many of them.
 
-What goes on is a record as it is stored. What has ended is read seldom and changes no more: it is kept as one
-text of what is its own, beside what it has in common with thousands of others, which is there once.
+What goes on is a record as it is stored. What has ended is read seldom and changes no more: it is kept as the
+values that are its own, beside what it has in common with thousands of others, which is there once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from operator import itemgetter
 from typing import Any, TypeVar, overload
 
 from mplp_runtime.orchestrator.records import Record
@@ -34,6 +35,10 @@ _COMMON = frozenset(
 T = TypeVar("T")
 _Form = tuple[dict[str, Any], tuple[str, ...]]
 """What many attempts have in common, and the names of what each has of its own."""
+_Values = Callable[[Record], tuple[Any, ...]]
+_Own = tuple[Any, ...] | str
+"""The values of those names; as text where one of them could be changed by whoever reads it."""
+_UNCHANGING = frozenset({str, int, float, bool, type(None)})
 
 
 class EndedAttempt:
@@ -41,7 +46,7 @@ class EndedAttempt:
 
     __slots__ = ("_form", "_own", "step")
 
-    def __init__(self, form: _Form, own: str, step: Mapping[str, Any]) -> None:
+    def __init__(self, form: _Form, own: _Own, step: Mapping[str, Any]) -> None:
         self._form = form
         self._own = own
         self.step = step
@@ -61,8 +66,8 @@ class EndedAttempt:
     def record(self) -> Record:
         """The attempt as it is stored; the caller's own."""
         common, names = self._form
-        own = zip(names, decoded(self._own), strict=True)
-        return {"step_id": self.step["step_id"], **common, **dict(own)}
+        own = self._own if type(self._own) is tuple else decoded(str(self._own))
+        return {"step_id": self.step["step_id"], **common, **dict(zip(names, own, strict=True))}
 
     def text(self, *, readable: bool) -> str:
         """The attempt's segment as it stands in a trace document."""
@@ -75,6 +80,8 @@ class AttemptTable(MutableMapping[str, Record]):
     def __init__(self) -> None:
         self._kept: dict[str, Record | EndedAttempt] = {}
         self._forms: dict[object, _Form] = {}
+        # By the names of a record's members: what takes its common values out, and its own ones.
+        self._shapes: dict[tuple[str, ...], tuple[_Values, _Values]] = {}
 
     def put(self, record: Record, step: Mapping[str, Any]) -> Record | EndedAttempt:
         """Keeps an attempt at `step`; returns what is kept of it."""
@@ -141,9 +148,32 @@ class AttemptTable(MutableMapping[str, Record]):
         return len(self._kept)
 
     def _ended(self, record: Record, step: Mapping[str, Any]) -> EndedAttempt:
-        common = {name: value for name, value in record.items() if name in _COMMON}
-        names = tuple(name for name in record if name not in _COMMON and name != "step_id")
+        names = tuple(record)
+        shape = self._shapes.get(names)
+        if shape is None:
+            shape = self._shapes[names] = (_taking(_common_names(names)), _taking(_own_names(names)))
+        common, own = shape[0](record), shape[1](record)
         # The kinds of values count too: in Python 0 is False.
-        key = (*common.items(), *map(type, common.values()), names)
-        form = self._forms.setdefault(key, (common, names))
-        return EndedAttempt(form, compact([record[name] for name in names]), step)
+        key = (names, common, *map(type, common))
+        form = self._forms.get(key)
+        if form is None:
+            form = self._forms[key] = (
+                dict(zip(_common_names(names), common, strict=True)),
+                _own_names(names),
+            )
+        return EndedAttempt(form, own if _UNCHANGING.issuperset(map(type, own)) else compact(own), step)
+
+
+def _common_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in _COMMON)
+
+
+def _own_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in _COMMON and name != "step_id")
+
+
+def _taking(names: tuple[str, ...]) -> _Values:
+    """What takes the values of these names out of a record, as a tuple."""
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda record: tuple(record[name] for name in names)

@@ -54,22 +54,21 @@ class AttemptRecords:
         self._state = state
         self.ledger = Ledger(services.store, state, chronicle, services.changed)
 
-    def begun(self, step_id: str, kind: str) -> Record:
-        """The record of a new attempt at a step, which nobody has written yet."""
+    def begun(self, step_id: str, kind: str, at: str | None = None) -> Record:
+        """The record of a new attempt at a step, which nobody has written yet; it begins now, or `at`."""
         state = self._state
-        known = state.attempts.get(step_id)
         new_id = self._services.new_id
         record: Record = {
             "run_id": state.run_id,
             "step_id": step_id,
-            "attempt": 1 if known is None else known["attempt"] + 1,
+            "attempt": state.attempts.number(step_id) + 1,
             "action": kind,
             "status": "running",
             "step_status": "in_progress",
             "segment_id": new_id(),
             "segment_status": "running",
             "execution_id": new_id(),
-            "started_at": timestamp(self._services.clock()),
+            "started_at": at or timestamp(self._services.clock()),
             "simulated": state.run["simulated"],
         }
         if self.first_turn is not None:

@@ -53,9 +53,16 @@ class Carrying:
         async with self._or_dropped(run_id):
             await self._abandon_older(begun)
             state = RunState(
-                begun, plan.plan, plan.bindings, frozenset(plan.gates), assigned=plan.cast.assigned
+                begun,
+                plan.plan,
+                plan.bindings,
+                frozenset(plan.gates),
+                assigned=plan.cast.assigned,
+                schedule=plan.scheduled,
             )
             await self._carry(state)
+            # Whoever decides what comes next has it now, and lets go of steps that are done.
+            state.schedule = None
         return run_id
 
     async def take_up(self, run_id: str, repeat: bool | None) -> None:

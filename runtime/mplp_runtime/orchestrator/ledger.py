@@ -113,13 +113,21 @@ class Ledger:
             self._writing = asyncio.get_running_loop().create_task(self._write(), name="write what steps did")
 
     async def _write(self) -> None:
+        loop = asyncio.get_running_loop()
+        has_turned = False
         try:
             while self._page:
-                # What ends in the same moment goes into the same commit; and a store in memory never waits.
-                await asyncio.sleep(0)
+                if not has_turned:
+                    # What ends in the same moment goes into the same commit; and a store in memory never
+                    # waits.
+                    await asyncio.sleep(0)
                 page, self._page = self._page, _Page()
+                turns: list[None] = []
                 if page.has_records:
+                    loop.call_soon(turns.append, None)
                     await self._write_page(page)
+                # Where no task was told of anything, nothing is about to end; and others had their turn.
+                has_turned = bool(turns) and not (page.ends or page.starts or page.waiting)
                 for each in page.waiting:
                     if not each.done():
                         each.set_result(None)
@@ -153,7 +161,8 @@ class Ledger:
             player.ended(len(page.played_ends))
 
     def _work(self, transaction: Transaction, page: _Page) -> Sequence[Inputs]:
-        written = PageWriter(self._chronicle, transaction)
+        begins = len(page.starts) + len(page.played_starts)
+        written = PageWriter(self._chronicle, transaction, begins=begins, plays=len(page.played_ends))
         ended: dict[str, Record] = {}
         for entry in page.ends:
             record = entry.record

@@ -7,11 +7,13 @@ for a page, its ids are drawn at once, and each table gets its rows with one sta
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.step_events import EVENTS_AFTER, EVENTS_BEFORE
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Transaction
 from mplp_runtime.vsl.texts import TextRow, put_texts
@@ -21,9 +23,12 @@ SIMULATED_STEP = "SimulatedStep"
 
 
 class PageWriter:
-    """Collects what a page says and writes it into one transaction. `at` is the page's instant, as text."""
+    """Collects what a page says and writes it into one transaction. `at` is the page's instant, as text.
 
-    def __init__(self, chronicle: Chronicle, transaction: Transaction) -> None:
+    `begins` and `plays` say how often `begun` and `played` are going to be called.
+    """
+
+    def __init__(self, chronicle: Chronicle, transaction: Transaction, *, begins: int, plays: int) -> None:
         self._chronicle = chronicle
         self._transaction = transaction
         self._steps = chronicle.plan["steps"]
@@ -33,6 +38,8 @@ class PageWriter:
         self._begun: list[TextRow] = []
         self._ended: list[TextRow] = []
         self._nodes: list[TextRow] = []
+        count = begins * EVENTS_BEFORE + plays * EVENTS_AFTER
+        self._ids = iter(chronicle.step_events.fresh_ids(count))
         self.at = timestamp(chronicle.bus.stamper.clock())
 
     def begun(self, record: Record) -> None:
@@ -45,7 +52,12 @@ class PageWriter:
                 self._events.append(event.text_at(self._next_lamport))
         self._begun.append((_identity(record), compact(record)))
         self._events += make.started(
-            make.fresh_ids(3), self.at, self._steps[position], position, record, self._next_lamport
+            islice(self._ids, EVENTS_BEFORE),
+            self.at,
+            self._steps[position],
+            position,
+            record,
+            self._next_lamport,
         )
 
     def ended(self, record: Record) -> None:
@@ -70,7 +82,7 @@ class PageWriter:
         node = {**step, "status": "completed", "plan_id": run["plan_id"], "position": position}
         self._nodes.append((node_id, compact(node)))
         self._events += make.completed(
-            make.fresh_ids(5),
+            islice(self._ids, EVENTS_AFTER),
             self.at,
             step,
             position,

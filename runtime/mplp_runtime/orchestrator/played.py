@@ -36,6 +36,8 @@ class PlayedSteps:
         self._finished = finished
         self._wake = wake
         self.count = 0
+        # While steps end: the instant, at which what they make ready begins.
+        self._at: str | None = None
         self.problem: BaseException | None = None
         self.ending: str | None = None
         attempts.ledger.player = self
@@ -43,7 +45,7 @@ class PlayedSteps:
     def begin(self, step_id: str, kind: str) -> None:
         """Hands the step's start in; the rest follows once it is written."""
         self.count += 1
-        self._attempts.ledger.start_played(self._attempts.begun(step_id, kind))
+        self._attempts.ledger.start_played(self._attempts.begun(step_id, kind, self._at))
 
     def begun(self, attempts: Sequence[Record]) -> None:
         """Plays the steps whose start was written, unless the run ends between that and their action."""
@@ -69,7 +71,9 @@ class PlayedSteps:
                         "output_in_tail": True,
                     }
                 )
+            self._at = finished_at
             self._finished([attempt["step_id"] for attempt in attempts])
+            self._at = None
 
     def ended(self, count: int) -> None:
         """So many ends were written."""

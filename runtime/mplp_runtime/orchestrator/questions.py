@@ -97,7 +97,7 @@ class Questions:
             return self._outside.answered(waiting, self._no_pipeline_fails, "CI succeeded.")
 
         state = self._state
-        answer = await self._asked(state.scheduled[-1].step_id, "completion", text, waited)
+        answer = await self._asked(state.plan["steps"][-1]["step_id"], "completion", text, waited)
         if answer.success:
             return
         why = answer.output or text.partition(" Shall ")[0]

@@ -174,6 +174,8 @@ class Frontier:
     def finish(self, step_id: str) -> None:
         """A taken step succeeded (or was skipped): what waited for it alone becomes ready."""
         del self._open[step_id]
+        # Nobody asks about it any more, and a large plan has many.
+        del self._steps[step_id]
         self._taken.discard(step_id)
         for dependant in self._dependants.pop(step_id, ()):
             if dependant not in self._open:

@@ -35,8 +35,9 @@ class RunState:
     seen_lamport: int = 0
     error: str | None = None
     moved: list[Record | EndedAttempt] = field(default_factory=list)
+    schedule: tuple[ScheduledStep, ...] | None = None
+    """What the order of the steps depends on, while that is known; see `scheduled`."""
     steps: Mapping[str, Mapping[str, Any]] = field(init=False)
-    scheduled: tuple[ScheduledStep, ...] = field(init=False)
     positions: Mapping[str, int] = field(init=False)
     _views: dict[str, StepView] = field(init=False, default_factory=dict)
     _stale: set[str] = field(init=False, default_factory=set)
@@ -46,21 +47,26 @@ class RunState:
 
     def __post_init__(self) -> None:
         self.steps = {step["step_id"]: step for step in self.plan["steps"]}
-        self.scheduled = scheduled_steps(self.plan)
-        self.positions = {step.step_id: step.position for step in self.scheduled}
+        self.positions = {step["step_id"]: place for place, step in enumerate(self.plan["steps"])}
 
     @property
     def run_id(self) -> str:
         return str(self.run["run_id"])
 
     @property
+    def scheduled(self) -> tuple[ScheduledStep, ...]:
+        """What the order of the steps depends on; made anew for who asks later, which is seldom."""
+        return self.schedule or scheduled_steps(self.plan)
+
+    @property
     def done_steps(self) -> frozenset[str]:
         """Steps that count as done: by the text that runs (D20), or completed since."""
+        is_decided = bool(self.run.get("declined") or self.run.get("skipped"))
         return frozenset(
             step_id
             for step_id in self.steps
             if self.status_of(step_id) in _DONE
-            and (self.is_skipped(step_id) or not self.is_declined(step_id))
+            and (not is_decided or self.is_skipped(step_id) or not self.is_declined(step_id))
         )
 
     def is_declined(self, step_id: str) -> bool:
@@ -82,8 +88,9 @@ class RunState:
         status = self.attempts.step_status(step_id)
         if status is not None:
             return cast("StepStatus", status)
-        if self.steps[step_id]["status"] in _DONE:
-            return "completed" if self.steps[step_id]["status"] == "completed" else "skipped"
+        told = self.steps[step_id]["status"]
+        if told in _DONE:
+            return "completed" if told == "completed" else "skipped"
         if step_id in self._blocked or self.question_kind(step_id) is not None:
             return "blocked"
         return "pending"
@@ -215,7 +222,11 @@ class RunState:
 
     def _step_view(self, step_id: str) -> StepView:
         step = self.steps[step_id]
-        attempt = self.attempts.get(step_id) or {}
+        attempt = self.attempts.get(step_id)
+        if attempt is None and not self.run.get("declined") and not self.run.get("skipped"):
+            # As nearly all steps of a large run are when it begins.
+            return StepView(step_id, step["description"], self.status_of(step_id), step.get("agent_role"))
+        attempt = attempt or {}
         error, run = attempt.get("error"), self.run
         if run.get("declined") and self.is_declined(step_id):
             error = "A person said that this step shall not start."

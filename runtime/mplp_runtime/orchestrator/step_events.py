@@ -9,7 +9,7 @@ show for any plan, attempt and result. Only ids, which come from outside, are ch
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
@@ -17,13 +17,15 @@ from mplp_runtime.errors import EventRejected
 from mplp_runtime.events.families import EXECUTION_STATUS, EXECUTOR_KIND, STAGE_STATUS, Stamper
 from mplp_runtime.events.validate import is_uuid_v4
 from mplp_runtime.orchestrator.records import Record
-from mplp_runtime.sources import new_uuid
+from mplp_runtime.sources import new_uuid, new_uuids
 from mplp_runtime.vsl.interface import Json
 from mplp_runtime.vsl.ready import ReadyEvent
 from mplp_runtime.vsl.values import compact
 
 Step = Mapping[str, Any]
 
+EVENTS_BEFORE, EVENTS_AFTER = 3, 5
+"""How many events stand before an action and after it."""
 TOLD = ("exit_code", "error", "duration_s", "answered_by")
 """What of an attempt's record goes into the payload of its last events, where it is known."""
 FACTS = ("exit_code", "error")
@@ -40,6 +42,7 @@ class StepEvents:
         self._stage = f'"event_family":"pipeline_stage",{project},"pipeline_id":{quoted(run["plan_id"])}'
         self._execution = f'"event_family":"runtime_execution",{project}'
         self._node = f'"event_family":"graph_update","graph_id":{quoted(graph_id)}'
+        self._executors: dict[tuple[str, str | None], str] = {}
         self._profile = ",".join(
             f'"{name}":{quoted(run[name])}' for name in ("sa_id", "context_id", "plan_id", "trace_id")
         )
@@ -62,13 +65,11 @@ class StepEvents:
     ) -> ReadyEvent:
         """`runtime_execution`: the step's action begins or ends."""
         action = attempt["action"]
-        role = step.get("agent_role")
-        executor_role = "" if role is None else f',"executor_role":{quoted(role)}'
         return ReadyEvent(
             f"{self._head(word, at)}{self._execution}"
             f',"execution_id":{quoted(attempt["execution_id"])}'
-            f',"executor_kind":"{EXECUTOR_KIND.get(action, "worker")}"'
-            f'{executor_role},"status":"{EXECUTION_STATUS[status]}","payload":{{"step_id":{quoted(step["step_id"])}'
+            f'{self._executor(action, step.get("agent_role"))},"status":"{EXECUTION_STATUS[status]}"'
+            f',"payload":{{"step_id":{quoted(step["step_id"])}'
             f',"attempt":{attempt["attempt"]},"action":{quoted(action)}{_members(payload)}}}'
             ',"lamport_timestamp":',
             "}",
@@ -97,14 +98,16 @@ class StepEvents:
     def fresh_ids(self, count: int) -> list[str]:
         """Ids for so many events. Raises EventRejected for one that no schema accepts."""
         new_id = self._new_id
+        if new_id is new_uuid:
+            # Our own source makes nothing else, and a run asks for a hundred thousand.
+            return new_uuids(count)
         found = [new_id() for _ in range(count)]
-        # Our own source makes nothing else, and a run asks for a hundred thousand.
-        if new_id is not new_uuid and not all(map(is_uuid_v4, found)):
+        if not all(map(is_uuid_v4, found)):
             raise EventRejected("A new event is not valid: `event_id` is not a lower-case UUID of version 4.")
         return found
 
     def started(
-        self, ids: Sequence[str], at: str, step: Step, position: int, attempt: Record, lamport: int
+        self, ids: Iterable[str], at: str, step: Step, position: int, attempt: Record, lamport: int
     ) -> list[str]:
         """The three events before an action, as they are stored: SAStepStarted, stage and execution.
 
@@ -114,7 +117,6 @@ class StepEvents:
         step_id, description = quoted(step["step_id"]), quoted(step["description"])
         number, action, role = attempt["attempt"], attempt["action"], step.get("agent_role")
         told_role = f',"agent_role":{quoted(role)}' if role else ""
-        executor_role = "" if role is None else f',"executor_role":{quoted(role)}'
         return [
             (
                 f'{{"event_id":"{first}","event_type":"SAStepStarted","timestamp":"{at}",{self._profile}'
@@ -131,7 +133,7 @@ class StepEvents:
             (
                 f'{{"event_id":"{third}","event_type":"step_execution_started","timestamp":"{at}"'
                 f',{self._execution},"execution_id":{quoted(attempt["execution_id"])}'
-                f',"executor_kind":"{EXECUTOR_KIND.get(action, "worker")}"{executor_role},"status":"running"'
+                f'{self._executor(action, role)},"status":"running"'
                 f',"payload":{{"step_id":{step_id},"attempt":{number},"action":{quoted(action)}}}'
                 f',"lamport_timestamp":{lamport + 2}}}'
             ),
@@ -139,7 +141,7 @@ class StepEvents:
 
     def completed(
         self,
-        ids: Sequence[str],
+        ids: Iterable[str],
         at: str,
         step: Step,
         position: int,
@@ -152,9 +154,8 @@ class StepEvents:
         `node` is the type and id of the step's node, which is there for the first time.
         """
         first, second, third, fourth, fifth = ids
-        step_id = quoted(step["step_id"])
+        step_id, description = quoted(step["step_id"]), quoted(step["description"])
         number, action, role = attempt["attempt"], attempt["action"], step.get("agent_role")
-        executor_role = "" if role is None else f',"executor_role":{quoted(role)}'
         known = _members({name: attempt[name] for name in TOLD if attempt.get(name) is not None})
         facts = _members({name: attempt[name] for name in FACTS if attempt.get(name) is not None})
         output = attempt.get("tail", "")
@@ -162,8 +163,7 @@ class StepEvents:
             (
                 f'{{"event_id":"{first}","event_type":"step_execution_completed","timestamp":"{at}"'
                 f',{self._execution},"execution_id":{quoted(attempt["execution_id"])}'
-                f',"executor_kind":"{EXECUTOR_KIND.get(action, "worker")}"{executor_role}'
-                ',"status":"completed"'
+                f'{self._executor(action, role)},"status":"completed"'
                 f',"payload":{{"step_id":{step_id},"attempt":{number},"action":{quoted(action)}{facts}}}'
                 f',"lamport_timestamp":{lamport}}}'
             ),
@@ -175,7 +175,7 @@ class StepEvents:
             ),
             (
                 f'{{"event_id":"{third}","event_type":"step_completed","timestamp":"{at}",{self._stage}'
-                f',"stage_id":{step_id},"stage_name":{quoted(step["description"])},"stage_status":"completed"'
+                f',"stage_id":{step_id},"stage_name":{description},"stage_status":"completed"'
                 f',"stage_order":{step.get("order_index", position)}'
                 f',"payload":{{"run_id":{self._run_id},"attempt":{number}{known},"status":"completed"}}'
                 f',"lamport_timestamp":{lamport + 2}}}'
@@ -191,6 +191,15 @@ class StepEvents:
                 f',"lamport_timestamp":{lamport + 4}}}}}'
             ),
         ]
+
+    def _executor(self, action: str, role: str | None) -> str:
+        """The members about who carries an action out; a run has few of them."""
+        known = self._executors.get((action, role))
+        if known is None:
+            told = "" if role is None else f',"executor_role":{quoted(role)}'
+            known = f',"executor_kind":"{EXECUTOR_KIND.get(action, "worker")}"{told}'
+            self._executors[action, role] = known
+        return known
 
     def _head(self, word: str, at: str) -> str:
         (event_id,) = self.fresh_ids(1)

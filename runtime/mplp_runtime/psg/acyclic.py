@@ -15,12 +15,16 @@ def cycle_in(dependencies: Mapping[str, Sequence[str]]) -> list[str]:
     ['a', 'b', 'a']
     """
     finished: set[str] = set()
-    for start in dependencies:
+    for start, needed in dependencies.items():
+        if finished.issuperset(needed):
+            # So it is everywhere where the steps of a plan stand in the order they are done in.
+            finished.add(start)
+            continue
         if start in finished:
             continue
         path: list[str] = [start]
         on_path = {start}
-        remaining = [iter(dependencies[start])]
+        remaining = [iter(needed)]
         while remaining:
             following = next(remaining[-1], None)
             if following is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.psg.acyclic import cycle_in
 from mplp_runtime.vsl.interface import Edge, Json, Node, Transaction
-from mplp_runtime.vsl.texts import TextRow, add_edges, put_texts
+from mplp_runtime.vsl.texts import EdgeRow, TextRow, add_edges, nodes_by_id, put_texts
 from mplp_runtime.vsl.values import StoreLimits, encoded
 
 _LIMITS = StoreLimits()
@@ -33,27 +33,26 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
     known = transaction.read_node("Plan", plan_id)
     ids = [step["step_id"] for step in steps]
     header = {name: value for name, value in plan.items() if name != "steps"}
-    # Step by step, because a plan may have a hundred thousand of them; edges last, because both their ends
+    # Piece by piece, because a plan may have a hundred thousand steps; edges last, because both their ends
     # must be there.
+    is_changed = _put_header(transaction, known, plan_id, {**header, "step_ids": ids})
+    node_delta = int(known is None)
+    # What was not there, or is a tombstone, has no edges to look for.
     fresh = set()
-    node_delta, is_changed = 0, False
-    rows: list[TextRow] = []
-    for type_, id_, data in _nodes_of(plan_id, {**header, "step_ids": ids}, steps):
-        before = transaction.read_node(type_, id_)
-        if before is None or before.data != data:
-            is_changed = True
-            if type_ == "Step":
-                rows.append((id_, encoded(data, _LIMITS)))
-            else:
-                transaction.write_node(type_, id_, data)
-        if before is None:
-            # What was not there, or is a tombstone, has no edges to look for.
-            fresh.add((type_, id_))
-            node_delta += 1
-        if len(rows) == _AT_ONCE:
-            put_texts(transaction, "Step", rows, are_new=False)
-            rows.clear()
-    put_texts(transaction, "Step", rows, are_new=False)
+    for first in range(0, len(steps), _AT_ONCE):
+        present = nodes_by_id(transaction, "Step", ids[first : first + _AT_ONCE])
+        rows: list[TextRow] = []
+        for position, step in enumerate(steps[first : first + _AT_ONCE], first):
+            step_id = step["step_id"]
+            data = {**step, "plan_id": plan_id, "position": position}
+            before = present.get(step_id)
+            if before is None:
+                fresh.add(step_id)
+            if before is None or before.data != data:
+                rows.append((step_id, encoded(data, _LIMITS)))
+        is_changed = is_changed or bool(rows)
+        put_texts(transaction, "Step", rows, are_new=False)
+    node_delta += len(fresh)
     edge_delta = 0
     present_ids = set(ids)
     before_ids = [] if known is None else known.data.get("step_ids", [])
@@ -66,53 +65,62 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
         edge_delta -= _edges_at(transaction, old)
         node_delta -= transaction.delete_node("Step", old)
         is_changed = True
-    new: list[Edge] = []
-    for owner, edges in _edges_of(transaction, plan, steps):
-        if owner in fresh:
-            new += edges
+    of_plan = _edges_of_plan(transaction, plan)
+    if known is None:
+        edge_delta += sum(transaction.add_edge(edge) for edge in of_plan)
+    else:
+        edge_delta, is_changed = _matched(transaction, ("Plan", plan_id), of_plan, edge_delta, is_changed)
+    new: list[EdgeRow] = []
+    for step in steps:
+        step_id = step["step_id"]
+        # A dependency that is named twice is one edge.
+        needed = dict.fromkeys(step.get("dependencies", ()))
+        if step_id in fresh:
+            new.append(("plan", "Step", step_id, "Plan", plan_id))
+            new += [("dependency", "Step", step_id, "Step", each) for each in needed]
             if len(new) >= _AT_ONCE:
                 edge_delta += add_edges(transaction, new)
                 new.clear()
             continue
-        present = set(transaction.edges(source=owner))
-        ours = {edge for edge in present if edge.kind in {"context", "plan", "dependency"}}
-        for edge in ours.difference(edges):
-            edge_delta -= transaction.remove_edge(edge)
-        for edge in edges:
-            edge_delta += transaction.add_edge(edge)
-        is_changed = is_changed or ours != set(edges)
+        edges = [
+            Edge("plan", "Step", step_id, "Plan", plan_id),
+            *(Edge("dependency", "Step", step_id, "Step", each) for each in needed),
+        ]
+        edge_delta, is_changed = _matched(transaction, ("Step", step_id), edges, edge_delta, is_changed)
     edge_delta += add_edges(transaction, new)
     return PlanChange(known is None, node_delta, edge_delta) if is_changed else None
 
 
-def _nodes_of(
-    plan_id: str, header: Mapping[str, Json], steps: list[Mapping[str, Json]]
-) -> Iterator[tuple[str, str, Mapping[str, Json]]]:
-    yield "Plan", plan_id, header
-    for position, step in enumerate(steps):
-        yield "Step", step["step_id"], {**step, "plan_id": plan_id, "position": position}
+def _put_header(
+    transaction: Transaction, known: Node | None, plan_id: str, header: Mapping[str, Json]
+) -> bool:
+    """Writes the plan's own node; False if it says the same already."""
+    if known is not None and known.data == header:
+        return False
+    transaction.write_node("Plan", plan_id, header)
+    return True
 
 
-def _edges_of(
-    transaction: Transaction, plan: Mapping[str, Json], steps: list[Mapping[str, Json]]
-) -> Iterator[tuple[tuple[str, str], list[Edge]]]:
-    """The nodes that edges leave from, each with these edges."""
+def _matched(
+    transaction: Transaction, owner: tuple[str, str], edges: list[Edge], delta: int, is_changed: bool
+) -> tuple[int, bool]:
+    """Brings what leaves from a node in line with `edges`; the delta, and whether anything has changed."""
+    ours = {
+        edge for edge in transaction.edges(source=owner) if edge.kind in {"context", "plan", "dependency"}
+    }
+    for edge in ours.difference(edges):
+        delta -= transaction.remove_edge(edge)
+    for edge in edges:
+        delta += transaction.add_edge(edge)
+    return delta, is_changed or ours != set(edges)
+
+
+def _edges_of_plan(transaction: Transaction, plan: Mapping[str, Json]) -> list[Edge]:
+    """What the plan's own node points to: its context, where the graph has that."""
     plan_id, context_id = plan["plan_id"], plan.get("context_id")
-    of_plan = []
     if context_id and transaction.read_node("Context", context_id):
-        of_plan.append(Edge("context", "Plan", plan_id, "Context", context_id))
-    yield ("Plan", plan_id), of_plan
-    for step in steps:
-        step_id = step["step_id"]
-        # A dependency that is named twice is one edge.
-        needed = dict.fromkeys(step.get("dependencies", []))
-        yield (
-            ("Step", step_id),
-            [
-                Edge("plan", "Step", step_id, "Plan", plan_id),
-                *(Edge("dependency", "Step", step_id, "Step", each) for each in needed),
-            ],
-        )
+        return [Edge("context", "Plan", plan_id, "Context", context_id)]
+    return []
 
 
 def _is_of(step: Node | None, plan_id: str) -> bool:

@@ -159,6 +159,19 @@ def invariant_findings(
     return sorted(findings, key=order_of)
 
 
+def further_invariant_findings(kind: str, value: object, objects: Objects, moment: Moment) -> list[Finding]:
+    """The part of `invariant_findings` that looking at the document alone, as it is edited, did not tell."""
+    loaded: dict[str, object] = dict(objects)
+    findings = []
+    for invariant in _of_kind(kind, value, moment):
+        is_plain = invariant.rule is not None and not parse_rule(invariant.rule).needs
+        if is_plain and invariant.moment == "edit":
+            continue
+        loaded[invariant.scope] = value
+        findings += [finding_of(invariant, violation, value) for violation in evaluate(invariant, loaded)]
+    return sorted(findings, key=order_of)
+
+
 def header_invariant_findings(kind: str, header: object, counts: Mapping[str, int]) -> list[Finding]:
     """The part of `invariant_findings` that does not look into the entries of top-level lists."""
     if not isinstance(header, Mapping):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring as quoted
 from typing import Any, Protocol
 
 from mplp_runtime.vsl.values import encoder
@@ -71,8 +71,27 @@ class TraceHead:
 def item_text(item: Mapping[str, Any], *, readable: bool) -> str:
     """One segment or event as it stands in the document."""
     if readable:
-        return json.dumps(item, ensure_ascii=False, indent=2).replace("\n", "\n    ")
+        return indented(dict(item), "\n    ")
     return _one_line(dict(item))
+
+
+def indented(value: Any, line_end: str = "\n") -> str:
+    """JSON over several lines, two blanks deeper inside each bracket, as `json.dumps` with `indent=2` has it.
+
+    `line_end` is the line end with the blanks that the value itself is indented by. The standard library's
+    writer of this form is in Python and makes a generator for each bracket, which takes twice as long.
+    """
+    kind = type(value)
+    if kind is str:
+        return quoted(value)
+    deeper = line_end + "  "
+    if isinstance(value, dict):
+        members = [f"{quoted(name)}: {indented(each, deeper)}" for name, each in value.items()]
+        return "{" + deeper + f",{deeper}".join(members) + line_end + "}" if members else "{}"
+    if isinstance(value, list | tuple):
+        entries = [indented(each, deeper) for each in value]
+        return "[" + deeper + f",{deeper}".join(entries) + line_end + "]" if entries else "[]"
+    return str(value) if kind is int else _one_line(value)
 
 
 def trace_text(head: Mapping[str, Any], segments: Iterable[Item], events: Iterable[Item]) -> Iterator[str]:
@@ -82,7 +101,7 @@ def trace_text(head: Mapping[str, Any], segments: Iterable[Item], events: Iterab
     quicker to write because only the compact encoder is in C.
     """
     # Without its closing brace, so that the two lists can follow.
-    yield json.dumps(head, ensure_ascii=False, indent=2)[:-2]
+    yield indented(head)[:-2]
     for name, items in (("segments", segments), ("events", events)):
         yield f',\n  "{name}": ['
         separator = "\n    "

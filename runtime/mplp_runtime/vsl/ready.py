@@ -75,6 +75,13 @@ class WrittenEvents(Sequence[StoredEvent]):
         return WrittenEvent(self.first + range(len(self.texts))[place], self.stream, self.texts[place])
 
 
+def times_of(events: Sequence[StoredEvent]) -> tuple[int, int]:
+    """The Lamport times of the first and of the last of some events."""
+    if isinstance(events, WrittenEvents):
+        return events.first, events.first + len(events.texts) - 1
+    return events[0].lamport, events[-1].lamport
+
+
 def events_of(stream: str, events: Sequence[StoredEvent]) -> Sequence[StoredEvent]:
     """Those of one stream."""
     if isinstance(events, WrittenEvents):

@@ -11,7 +11,7 @@ from mplp_runtime.errors import NodeConflict, NodeExists
 from mplp_runtime.vsl import sql_snapshots
 from mplp_runtime.vsl.interface import Edge, Json, Node, Snapshot, StoredEvent, StoredForm
 from mplp_runtime.vsl.ready import WrittenNode
-from mplp_runtime.vsl.texts import TextRow
+from mplp_runtime.vsl.texts import EdgeRow, TextRow
 from mplp_runtime.vsl.values import (
     SCHEMA_VERSION,
     SCHEMA_VERSION_KEY,
@@ -222,14 +222,17 @@ class SqliteTransaction(SqliteReading):
             ).rowcount
         )
 
-    def add_edges(self, edges: Sequence[Edge]) -> int:
-        return self._connection.executemany(
-            _ADD_EDGE,
-            [
-                (edge.kind, edge.source_type, edge.source_id, edge.target_type, edge.target_id)
-                for edge in edges
-            ],
-        ).rowcount
+    def add_edges(self, rows: Sequence[EdgeRow]) -> int:
+        return self._connection.executemany(_ADD_EDGE, rows).rowcount
+
+    def nodes_by_id(self, type: str, ids: Sequence[str]) -> Mapping[str, Node]:
+        marks = ", ".join("?" * len(ids))
+        rows = self._connection.execute(
+            "SELECT id, data, version, key_id FROM nodes"  # noqa: S608
+            f" WHERE type = ? AND deleted = 0 AND id IN ({marks})",
+            (type, *ids),
+        )
+        return {id: self._written(type, id, text, key_id, version) for id, text, version, key_id in rows}
 
     def remove_edge(self, edge: Edge) -> bool:
         return bool(

@@ -7,14 +7,18 @@ decorator, gets the values one by one, which comes to the same and costs what re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeGuard
 
-from mplp_runtime.vsl.interface import Edge, Transaction
+from mplp_runtime.vsl.interface import Edge, Node, Transaction
 from mplp_runtime.vsl.values import decoded, unstamped
 
 TextRow = tuple[str, str]
 """The id of a node, and its data as `values.encoded` would write it: compact JSON in ASCII."""
+
+
+EdgeRow = tuple[str, str, str, str, str]
+"""The members of an Edge in their order."""
 
 
 class TakesTexts(Protocol):
@@ -24,7 +28,8 @@ class TakesTexts(Protocol):
 
     def append_texts(self, stream: str, texts: Sequence[str]) -> None: ...
     def put_texts(self, type: str, rows: Sequence[TextRow], *, are_new: bool) -> None: ...
-    def add_edges(self, edges: Sequence[Edge]) -> int: ...
+    def add_edges(self, rows: Sequence[EdgeRow]) -> int: ...
+    def nodes_by_id(self, type: str, ids: Sequence[str]) -> Mapping[str, Node]: ...
 
 
 def takes_texts(transaction: Transaction) -> TypeGuard[TakesTexts]:
@@ -53,8 +58,16 @@ def put_texts(transaction: Transaction, type: str, rows: Sequence[TextRow], *, a
         write(type, id, decoded(text))
 
 
-def add_edges(transaction: Transaction, edges: Sequence[Edge]) -> int:
+def add_edges(transaction: Transaction, rows: Sequence[EdgeRow]) -> int:
     """Adds edges in their order; returns how many were not there."""
     if takes_texts(transaction):
-        return transaction.add_edges(edges)
-    return sum(transaction.add_edge(edge) for edge in edges)
+        return transaction.add_edges(rows)
+    return sum(transaction.add_edge(Edge(*row)) for row in rows)
+
+
+def nodes_by_id(transaction: Transaction, type: str, ids: Sequence[str]) -> Mapping[str, Node]:
+    """Those of the nodes that are there, by their ids."""
+    if takes_texts(transaction):
+        return transaction.nodes_by_id(type, ids)
+    found = {id: transaction.read_node(type, id) for id in ids}
+    return {id: node for id, node in found.items() if node is not None}

@@ -7,7 +7,12 @@ import pytest
 
 import mplp_schemas
 from mplp_runtime.rules.findings import Severity
-from mplp_runtime.rules.invariants import can_check, evaluate, invariant_findings
+from mplp_runtime.rules.invariants import (
+    can_check,
+    evaluate,
+    further_invariant_findings,
+    invariant_findings,
+)
 from mplp_runtime.rules.map_events import unanswered_turns, unheard_broadcasts
 from mplp_runtime.rules.rule_language import MISSING, CannotCheck, parse_path, parse_rule, places_of
 from tests.runtime.rules.documents import context, identifier, plan, step, told
@@ -165,6 +170,22 @@ def test_a_trace_of_another_plan_is_told():
     trace = {"context_id": identifier(21), "plan_id": identifier(1), "events": [{}]}
     objects = {"context": context(), "plan": plan()}
     assert told(invariant_findings("trace", trace, objects, "run")) == [("sa-trace-plan-binding", "/plan_id")]
+
+
+def test_what_a_document_told_by_itself_is_not_asked_again_when_it_is_to_run():
+    objects = {"context": context(context_id=identifier(39)), "plan": plan()}
+    documents = {
+        "plan": plan(step(0, agent_role="  "), step(1, step_id="x"), context_id="nobody"),
+        "context": context(status="draft", context_id="x"),
+        "trace": {"context_id": identifier(21), "plan_id": identifier(1), "status": "failed", "events": []},
+    }
+    for kind, value in documents.items():
+        for moment in ("run", "end-of-trace"):
+            further = further_invariant_findings(kind, value, objects, moment)
+            alone = invariant_findings(kind, value, moment="edit")
+            together = invariant_findings(kind, value, objects, moment)
+            assert sorted(told([*alone, *further])) == sorted(told(together))
+            assert further
 
 
 def test_rules_of_an_event_family_speak_of_that_family_only():

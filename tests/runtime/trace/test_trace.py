@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mplp_runtime.errors import StoreError
-from mplp_runtime.trace.document import TraceHead, trace_text
+from mplp_runtime.trace.document import TraceHead, indented, trace_text
 from mplp_runtime.trace.files import write_atomically
 from mplp_runtime.trace.recorder import TraceRecorder
 from mplp_runtime.trace.writer import TraceParts, TraceWriter
@@ -63,6 +65,22 @@ def test_a_document_of_any_size_is_valid_and_readable() -> None:
         assert errors("trace", trace) == []
         assert (len(trace["segments"]), len(trace["events"])) == (count, count)
         assert text.endswith("\n}\n")
+
+
+texts = st.text(st.characters(codec=None), max_size=10)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@settings(deadline=None, derandomize=True, max_examples=200, suppress_health_check=list(HealthCheck))
+@given(values)
+def test_what_is_indented_for_reading_looks_as_the_standard_library_writes_it(value: Any) -> None:
+    expected = json.dumps(value, ensure_ascii=False, indent=2)
+    assert indented(value) == expected
+    assert indented(value, "\n    ") == expected.replace("\n", "\n    ")
 
 
 def test_a_segment_moves_forward_in_its_place() -> None:

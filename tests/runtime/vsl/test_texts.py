@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import Any
 
 import pytest
@@ -11,12 +12,13 @@ from mplp_runtime.events.bus import EventBus
 from mplp_runtime.sources import new_uuid, system_clock
 from mplp_runtime.vsl.interface import Edge, Transaction, ValueStateLayer
 from mplp_runtime.vsl.ready import WrittenEvents
-from mplp_runtime.vsl.texts import add_edges, append_texts, put_texts
+from mplp_runtime.vsl.texts import add_edges, append_texts, nodes_by_id, put_texts
 from mplp_runtime.vsl.values import compact, stamped
 
 CORE: dict[str, Any] = {"event_id": "e", "event_type": "t", "event_family": "intent", "text": "half \ud83d"}
 PROFILE: dict[str, Any] = {"event_id": "f", "event_type": "SAStepStarted", "sa_id": "s", "payload": {"n": 1}}
 EDGES = [Edge("dependency", "Step", "a", "Step", name) for name in ("b", "c")]
+EDGE_ROWS = [astuple(edge) for edge in EDGES]
 
 
 def test_events_take_the_next_places_in_the_log(store: ValueStateLayer) -> None:
@@ -43,12 +45,12 @@ def test_nodes_and_edges_are_written_and_replaced(store: ValueStateLayer) -> Non
 
     def first(transaction: Transaction) -> int:
         put_texts(transaction, "Step", rows, are_new=True)
-        return add_edges(transaction, EDGES)
+        return add_edges(transaction, EDGE_ROWS)
 
     def second(transaction: Transaction) -> int:
         transaction.delete_node("Step", "c")
         put_texts(transaction, "Step", [("b", compact({"n": 2})), ("c", compact({"n": 3}))], are_new=False)
-        return add_edges(transaction, EDGES)
+        return add_edges(transaction, EDGE_ROWS)
 
     assert store.transact_sync(first) == 2
     # The edge to the deleted node went with it.
@@ -60,6 +62,19 @@ def test_nodes_and_edges_are_written_and_replaced(store: ValueStateLayer) -> Non
         ("c", {"n": 3}, 3),
     ]
     assert store.read(lambda reading: list(reading.edges(source=("Step", "a")))) == EDGES
+
+
+def test_nodes_are_found_by_many_ids_unless_they_are_deleted(store: ValueStateLayer) -> None:
+    def work(transaction: Transaction) -> dict[str, tuple[Any, int]]:
+        for name in ("a", "b", "c"):
+            transaction.write_node("Step", name, {"name": name})
+        transaction.write_node("Step", "a", {"name": "A"})
+        transaction.delete_node("Step", "b")
+        transaction.write_node("Plan", "d", {})
+        found = nodes_by_id(transaction, "Step", ["a", "b", "c", "d", "nobody"])
+        return {name: (dict(node.data), node.version) for name, node in found.items()}
+
+    assert store.transact_sync(work) == {"a": ({"name": "A"}, 2), "c": ({"name": "c"}, 1)}
 
 
 def test_a_new_node_that_is_there_undoes_the_whole_work(store: ValueStateLayer) -> None:
