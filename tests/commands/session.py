@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lsprotocol.types import WorkspaceEdit
 
 T = TypeVar("T")
+LIMIT_S = 60
 
 
 class Silent:
@@ -155,3 +156,16 @@ class Session:
 
     def log(self, message: str, *, level: LogLevel = "info") -> None:
         self.logged.append(message)
+
+
+def played(session: Session, story: Callable[[Session], Coroutine[Any, Any, None]]) -> None:
+    """Plays a story on an event loop of its own and closes the session, whatever happens."""
+
+    async def whole() -> None:
+        try:
+            async with asyncio.timeout(LIMIT_S):
+                await story(session)
+        finally:
+            await session.close()
+
+    asyncio.run(whole())

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mplp_lsp.text.uris import uri_of
 from mplp_runtime.errors import DocumentInvalid, MplpError, PlanNotApproved, RunUnknown, WorkspaceNotTrusted
 from tests.cli.process import HANDOFF, runs_python, write_project
-from tests.commands.session import Session
+from tests.commands.session import LIMIT_S, Session, played
 
 GREET = runs_python('print("hello"); open("effect.txt", "a").write("x")')
-LIMIT_S = 60
-
-
-def played(session: Session, story: Callable[[Session], Coroutine[Any, Any, None]]) -> None:
-    """Plays a story on an event loop of its own and closes the session, whatever happens."""
-
-    async def whole() -> None:
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                await story(session)
-        finally:
-            await session.close()
-
-    asyncio.run(whole())
 
 
 async def ended(session: Session, root: Path, run_id: str) -> str:

@@ -10,8 +10,7 @@ import pytest
 from mplp_lsp.text.uris import uri_of
 from mplp_runtime.errors import MplpError, WorkspaceNotTrusted
 from tests.cli.process import runs_python, write_project
-from tests.commands.session import Session
-from tests.commands.test_looking import played
+from tests.commands.session import Session, played
 
 GREET = runs_python('print("hello")')
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import threading
-from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +18,13 @@ from mplp_lsp.text.uris import path_of, uri_of
 from mplp_lsp.workspace.snapshot import ClientView
 from mplp_runtime.errors import DocumentInvalid, MplpError, RunUnknown
 from tests.cli.process import runs_python, write_project
-from tests.commands.session import Session
+from tests.commands.session import Session, played
 from tests.features.plans import applied
 
 GREET = runs_python('print("hello")')
 FAIL = runs_python("raise SystemExit(3)")
-LIMIT_S = 60
 VIRTUAL = ClientView(show_document=True, document_changes=True, text_document_content=True)
 SILENT = ClientView()
-
-
-def played(session: Session, story: Callable[[Session], Coroutine[Any, Any, None]]) -> None:
-    """Plays a story on an event loop of its own and closes the session, whatever happens."""
-
-    async def whole() -> None:
-        try:
-            async with asyncio.timeout(LIMIT_S):
-                await story(session)
-        finally:
-            await session.close()
-
-    asyncio.run(whole())
 
 
 async def finished(session: Session, root: Path, plan: Path) -> str:

@@ -12,8 +12,7 @@ from mplp_lsp.features.plan_state import plan_state
 from mplp_lsp.text.uris import uri_of
 from mplp_runtime.errors import PlanNotApproved, RunBuiltUpon, RunRefused, WorkspaceNotTrusted
 from tests.cli.process import runs_python, write_project
-from tests.commands.session import Session
-from tests.commands.test_looking import played
+from tests.commands.session import Session, played
 
 WRITES = 'action = "file_operation"\noperation = "write"\ntarget = "out.txt"\ncontent = "new"\n'
 FAILS_ONCE = runs_python('import pathlib, sys; sys.exit(0 if pathlib.Path("fixed").exists() else 3)')

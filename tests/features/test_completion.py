@@ -14,6 +14,7 @@ from lsprotocol import types
 from mplp_lsp.features.completion_resolve import completion_resolve
 from mplp_lsp.features.diagnostics import diagnostics
 from mplp_lsp.text.snapshot import Encoding
+from mplp_runtime.kinds import NAMED
 from mplp_runtime.rules.explain import is_id
 from mplp_runtime.rules.world import Baseline
 from tests.features.completing import PLAIN_CLIENT, accepted, asked, completed, items, labels
@@ -488,24 +489,9 @@ def test_every_list_of_objects_offers_a_new_one(kind: str, field: str, label: st
 
 # New documents
 
-KINDS = (
-    "context",
-    "plan",
-    "confirm",
-    "trace",
-    "role",
-    "extension",
-    "dialog",
-    "collab",
-    "core",
-    "network",
-    "event",
-    "sample",
-)
-
 
 @pytest.mark.parametrize("client", [ABLE_CLIENT, PLAIN_CLIENT], ids=["snippets", "plain"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", NAMED)
 def test_an_empty_file_becomes_a_sound_document(kind: str, client: Any) -> None:
     seen = at_time(f"{CONTEXT}-- new.{kind}.json --\n$0", client=client)
     offered = items(seen)

@@ -7,7 +7,7 @@ import importlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
@@ -70,26 +70,17 @@ def test_until_the_first_findings_are_out_nobody_stops(module: str, monkeypatch:
         assert module in sys.modules
 
 
-def test_an_import_that_somebody_waits_for_goes_on(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("waits", [import_one, importlib.import_module])
+def test_an_import_that_somebody_waits_for_goes_on(
+    module: str, waits: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(right_of_way, "LONGEST_STOP_S", 60.0)
     with right_of_way.taken():
         thread = _imported_in_a_thread(module)
         thread.join(0.05)
         assert module not in sys.modules
         began = time.monotonic()
-        import_one(module)
-        assert time.monotonic() - began < 30
-    thread.join(30)
-
-
-def test_so_does_one_that_a_plain_import_waits_for(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(right_of_way, "LONGEST_STOP_S", 60.0)
-    with right_of_way.taken():
-        thread = _imported_in_a_thread(module)
-        thread.join(0.05)
-        assert module not in sys.modules
-        began = time.monotonic()
-        importlib.import_module(module)
+        waits(module)
         assert time.monotonic() - began < 30
     thread.join(30)
 

@@ -41,6 +41,15 @@ def state(runtime: Runtime, project: Project) -> ApprovalState:
     return runtime.approvals.state(project.path, project.plan, runtime.settings())
 
 
+async def approved_and_edited(
+    runtime: Runtime, project: Project, edit: Callable[[dict[str, Any]], None]
+) -> None:
+    await runtime.approvals.approve(project.path, DRAFT)
+    edited = copy.deepcopy(DRAFT)
+    edit(edited)
+    project.save(edited)
+
+
 async def test_a_proposal_writes_a_pending_confirm_beside_the_plan(tmp_path: Path) -> None:
     project = Project(tmp_path, DRAFT, OK)
     async with project.runtime() as runtime:
@@ -111,10 +120,7 @@ async def test_an_edit_voids_the_approval_and_says_what_changed(
 ) -> None:
     project = Project(tmp_path, DRAFT, OK)
     async with project.runtime() as runtime:
-        await runtime.approvals.approve(project.path, DRAFT)
-        edited = copy.deepcopy(DRAFT)
-        edit(edited)
-        project.save(edited)
+        await approved_and_edited(runtime, project, edit)
         found = state(runtime, project)
         assert found.word == "void"
         assert says in found.changed
@@ -168,10 +174,7 @@ async def test_statuses_and_events_are_not_part_of_what_is_approved(
 ) -> None:
     project = Project(tmp_path, DRAFT, OK)
     async with project.runtime() as runtime:
-        await runtime.approvals.approve(project.path, DRAFT)
-        edited = copy.deepcopy(DRAFT)
-        edit(edited)
-        project.save(edited)
+        await approved_and_edited(runtime, project, edit)
         assert state(runtime, project).word == "approved"
 
 

@@ -13,6 +13,7 @@ import pytest
 from mplp_runtime.events.sinks import lamport_of, repair
 from mplp_runtime.events.validate import event_errors
 from mplp_runtime.vsl.sqlite import SqliteStore, integrity_check
+from tests.runtime.killing import lines_until_killed
 
 PROCESS = Path(__file__).parent / "emitting_process.py"
 
@@ -21,14 +22,7 @@ PROCESS = Path(__file__).parent / "emitting_process.py"
 def test_store_and_timeline_agree_after_kill_9(tmp_path: Path, seed: int) -> None:
     killed_after = random.Random(seed).randrange(1, 300)
     process = subprocess.Popen([sys.executable, str(PROCESS), str(tmp_path)], stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    output = b""
-    while output.count(b"\n") < killed_after:
-        output += process.stdout.read1()
-    process.kill()
-    output += process.stdout.read()
-    process.wait(10)
-    process.stdout.close()
+    output = lines_until_killed(process, killed_after)
     acknowledged = {int(line) for line in output.decode().split("\n")[:-1]}
     path = tmp_path / "run.ndjson"
     written = path.read_bytes()

@@ -17,8 +17,6 @@ from mplp_runtime.settings import Settings
 
 OFFICIAL = Path(__file__).resolve().parents[3] / "../shared/mplp-v1.0.0"
 
-MODULES = ("context", "plan", "confirm", "trace", "role", "extension", "dialog", "collab", "core", "network")
-
 
 def identifier(number: int) -> str:
     """The id with this number; two numbers differ in many characters, so that none looks like a slip."""

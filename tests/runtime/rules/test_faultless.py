@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 import mplp_schemas
+from mplp_runtime.kinds import MODULES
 from mplp_runtime.rules import faultless
 from mplp_runtime.rules.check import own_element_findings
 from mplp_runtime.rules.choice import schema_for
 from mplp_runtime.rules.faultless import are_faultless
-from tests.runtime.rules.documents import MODULES, identifier, mutated, plan, sound, step
+from tests.runtime.rules.documents import identifier, mutated, plan, sound, step
 
 KINDS = (*MODULES, "event", "sample")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mplp_runtime.kinds import MODULES
 from mplp_runtime.rules.names import Name, element_names, element_names_called, header_names, names
 from mplp_schemas import KINDS, describe
 
@@ -193,18 +194,7 @@ def test_every_id_a_schema_names_is_in_the_table() -> None:
     from mplp_runtime.rules.names import PLACES
 
     missing = []
-    for kind in (
-        "context",
-        "plan",
-        "confirm",
-        "trace",
-        "role",
-        "extension",
-        "dialog",
-        "collab",
-        "core",
-        "network",
-    ):
+    for kind in MODULES:
         top = describe(kind, ())
         assert top is not None
         missing += [

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 import mplp_schemas
+from mplp_runtime.kinds import MODULES
 from mplp_runtime.rules import sentences, shape
 from mplp_runtime.rules.check import check, own_element_findings, own_findings, own_header_findings
 from mplp_runtime.rules.findings import Finding, Severity
@@ -16,7 +17,6 @@ from mplp_runtime.rules.order import identity_of
 from mplp_runtime.rules.schema import element_findings, header_findings, schema_findings, schema_for
 from mplp_runtime.rules.validators import Validate, python_validator, rust_validator, validator_for
 from tests.runtime.rules.documents import (
-    MODULES,
     SmallWorld,
     context,
     facts,

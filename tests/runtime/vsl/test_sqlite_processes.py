@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mplp_runtime.vsl.sqlite import SqliteStore, integrity_check
+from tests.runtime.killing import lines_until_killed
 
 WRITER = Path(__file__).parent / "writer_process.py"
 
@@ -52,15 +53,7 @@ def test_a_commit_of_another_process_changes_the_data_version(tmp_path: Path) ->
 def kill_while_writing(path: Path, killed_after: int, *options: str) -> dict[int, int]:
     """What a process that was killed after that many acknowledgements had acknowledged."""
     process = start(path, "victim", 1_000_000, *options)
-    assert process.stdout is not None
-    output = b""
-    while output.count(b"\n") < killed_after:
-        output += process.stdout.read1()
-    process.kill()
-    output += process.stdout.read()
-    process.wait(10)
-    process.stdout.close()
-    return acknowledged(output)
+    return acknowledged(lines_until_killed(process, killed_after))
 
 
 def stored_in(store: SqliteStore) -> dict[int, int]:
