@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 
 const bundle = process.env.MPLP_BUNDLE;
 const { locateServer } = await import(pathToFileURL(path.join(bundle, "locate.mjs")));
-const { traceLines } = await import(pathToFileURL(path.join(bundle, "lines.mjs")));
+const { restoredLine, traceLines } = await import(pathToFileURL(path.join(bundle, "lines.mjs")));
 
 function folderWithServer(...inside) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "mplp-"));
@@ -121,4 +121,15 @@ test("a resumed run says so instead of starting over", () => {
   traceLines(run("interrupted", [{ description: "Test", status: "completed", duration_s: 1 }]), told);
   const lines = traceLines(run("running", [{ description: "Test", status: "completed", duration_s: 1 }]), told);
   assert.deepEqual(lines, ["▶ Release resumed (01234567)"]);
+});
+
+test("a restore tells what came back, what runs did that was taken back, and what stayed with its reason", () => {
+  const left = [{ path: "c.txt", why: "somebody has changed it since" }];
+  assert.equal(
+    restoredLine({ written: ["a.txt"], failed: [], taken_back: ["b.txt"], left }),
+    "1 file restored, with state and graph. What runs did to b.txt was taken back. " +
+      "Not restored: c.txt: somebody has changed it since",
+  );
+  assert.equal(restoredLine({ written: [] }), "0 files restored, with state and graph.");
+  assert.equal(restoredLine({}), undefined);
 });

@@ -28,4 +28,4 @@ def test_the_server_is_found_safely_and_the_trace_tells_each_change_once(tmp_pat
         check=False,
     )
     assert played.returncode == 0, played.stdout
-    assert "# pass 11" in played.stdout, played.stdout
+    assert "# pass 12" in played.stdout, played.stdout

@@ -48,6 +48,35 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
+interface NotDone {
+  path: string;
+  why: string;
+}
+
+/** What the server answers when a snapshot has been restored; nothing in it where it was not. */
+export interface Restored {
+  written?: string[];
+  failed?: NotDone[];
+  taken_back?: string[];
+  left?: NotDone[];
+}
+
+/** What came back and what did not, in one line; undefined where nothing was restored. */
+export function restoredLine({ written, failed = [], taken_back = [], left = [] }: Restored): string | undefined {
+  if (written === undefined) {
+    return undefined;
+  }
+  const back = taken_back.length > 0 ? ` What runs did to ${some(taken_back)} was taken back.` : "";
+  const lost = [...failed, ...left].map((one) => `${one.path}: ${one.why}`);
+  return `${count(written.length, "file")} restored, with state and graph.${back}${lost.length > 0 ? ` Not restored: ${lost.join("; ")}` : ""}`;
+}
+
+/** The first few, and how many more there are. */
+export function some(names: string[]): string {
+  const more = names.length > 5 ? ` and ${names.length - 5} more` : "";
+  return `${names.slice(0, 5).join(", ")}${more}`;
+}
+
 export function stateOf(step: Step): string {
   return `${step.status} ${step.attempt ?? 0} ${step.interrupted === true}`;
 }

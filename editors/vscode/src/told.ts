@@ -1,7 +1,7 @@
 /** What people are told when a command is done. */
 
 import * as vscode from "vscode";
-import { count } from "./lines";
+import { count, restoredLine, some, type Restored } from "./lines";
 
 /** A notification that nobody waits for. */
 export function say(message: string): void {
@@ -15,12 +15,10 @@ export function written(answer: unknown): void {
 }
 
 export function restored(answer: unknown): void {
-  const { written, failed } = answer as { written?: string[]; failed?: { path: string; why: string }[] };
-  if (written === undefined) {
-    return;
+  const line = restoredLine(answer as Restored);
+  if (line !== undefined) {
+    say(line);
   }
-  const lost = (failed ?? []).map((one) => `${one.path}: ${one.why}`);
-  say(`${count(written.length, "file")} restored, with state and graph.${lost.length > 0 ? ` Not restored: ${lost.join("; ")}` : ""}`);
 }
 
 export function drifted(answer: unknown): void {
@@ -34,8 +32,7 @@ export function drifted(answer: unknown): void {
     ...found.added.map((path) => `new ${path}`),
     ...found.deleted.map((path) => `missing ${path}`),
   ];
-  const more = parts.length > 5 ? ` and ${parts.length - 5} more` : "";
-  say(`Files had drifted from the graph: ${parts.slice(0, 5).join(", ")}${more}.`);
+  say(`Files had drifted from the graph: ${some(parts)}.`);
 }
 
 export function counted(answer: unknown): void {
