@@ -6,7 +6,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from mplp_runtime.errors import NodeConflict, NodeExists, StoreError
+from mplp_runtime.errors import NodeExists, StoreError
 from mplp_runtime.vsl.interface import Edge, Json, Node, Snapshot, StoredEvent, StoredForm
 from mplp_runtime.vsl.memory_tables import NodeKey, NodeRow, SnapshotRow, Tables
 from mplp_runtime.vsl.values import (
@@ -14,6 +14,7 @@ from mplp_runtime.vsl.values import (
     SCHEMA_VERSION_KEY,
     StoreLimits,
     mapping_of,
+    refuse_other_version,
     refuse_schema_key,
     shown,
     stored_form,
@@ -133,10 +134,8 @@ class MemoryTransaction:
     ) -> Node:
         before = self._tables.nodes.get(type, {}).get(id)
         version = before.version if before else 0
-        if expected_version is not None and expected_version != version:
-            raise NodeConflict(
-                f"{type} {id} changed meanwhile: version {version} is stored, not {expected_version}."
-            )
+        if expected_version is not None:
+            refuse_other_version(type, id, version, expected_version)
         form = self._form(mapping_of(data))
         self._put_node(type, id, NodeRow(form, version + 1, deleted=False))
         return Node(type, id, shown(*form, self._shows_sealed), version + 1)

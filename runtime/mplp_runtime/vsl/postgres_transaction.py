@@ -8,22 +8,23 @@ from typing import Any
 
 import psycopg
 
-from mplp_runtime.errors import NodeConflict, NodeExists
-from mplp_runtime.vsl import sql_snapshots
+from mplp_runtime.errors import NodeExists
+from mplp_runtime.vsl import sql_edges, sql_snapshots
 from mplp_runtime.vsl.interface import Edge, Json, Node, Snapshot, StoredEvent, StoredForm
+from mplp_runtime.vsl.sql_edges import EDGE_COLUMNS
 from mplp_runtime.vsl.values import (
     SCHEMA_VERSION,
     SCHEMA_VERSION_KEY,
     StoreLimits,
     mapping_of,
+    refuse_other_version,
     refuse_schema_key,
     shown,
     stored_form,
     timed,
 )
 
-_EDGE_COLUMNS = "kind, source_type, source_id, target_type, target_id"
-_ONE_EDGE = " AND ".join(f"{name} = %s" for name in _EDGE_COLUMNS.split(", "))
+_ONE_EDGE = " AND ".join(f"{name} = %s" for name in EDGE_COLUMNS.split(", "))
 _ADD_EVENT = "INSERT INTO events (lamport, stream, event, key_id) VALUES (%s, %s, %s, %s)"
 
 
@@ -80,20 +81,10 @@ class PostgresReading:
         source: tuple[str, str] | None = None,
         target: tuple[str, str] | None = None,
     ) -> Sequence[Edge]:
-        conditions = ["TRUE"]
-        values: list[str] = []
-        if source is not None:
-            conditions.append("source_type = %s AND source_id = %s")
-            values.extend(source)
-        if target is not None:
-            conditions.append("target_type = %s AND target_id = %s")
-            values.extend(target)
-        if kind is not None:
-            conditions.append("kind = %s")
-            values.append(kind)
-        where = " AND ".join(conditions)
-        rows = self._all(f"SELECT {_EDGE_COLUMNS} FROM edges WHERE {where} ORDER BY place", *values)  # noqa: S608
-        return [Edge(*row) for row in rows]
+        def execute(query: str, values: Sequence[object]) -> psycopg.Cursor[tuple[Any, ...]]:
+            return self._connection.execute(query.replace("?", "%s").encode(), values)
+
+        return sql_edges.edges(execute, kind, source, target)
 
     def events(
         self, stream: str | None = None, *, after: int = 0, limit: int | None = None
@@ -206,11 +197,7 @@ class PostgresTransaction(PostgresReading):
     ) -> Node:
         if expected_version is not None:
             row = self._one("SELECT version FROM nodes WHERE type = %s AND id = %s", type, id)
-            version = 0 if row is None else row[0]
-            if expected_version != version:
-                raise NodeConflict(
-                    f"{type} {id} changed meanwhile: version {version} is stored, not {expected_version}."
-                )
+            refuse_other_version(type, id, 0 if row is None else row[0], expected_version)
         text, key_id = stored_form(mapping_of(data), self._limits, self._key_id)
         self.has_written = True
         [[version]] = self._all(
@@ -244,7 +231,7 @@ class PostgresTransaction(PostgresReading):
     def add_edge(self, edge: Edge) -> bool:
         return bool(
             self._do(
-                f"INSERT INTO edges ({_EDGE_COLUMNS}) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",  # noqa: S608
+                f"INSERT INTO edges ({EDGE_COLUMNS}) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",  # noqa: S608
                 *_members(edge),
             )
         )

@@ -13,11 +13,8 @@ from typing import Any
 
 from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.interface import Snapshot, StoredForm
+from mplp_runtime.vsl.sql_edges import EDGE_COLUMNS, Execute
 
-Execute = Callable[..., Any]
-"""`execute(sql, parameters)` of a connection: a cursor with `fetchone`, `fetchall` and `rowcount`."""
-
-_EDGE = "kind, source_type, source_id, target_type, target_id"
 _PARTS = ("snapshot_entries", "snapshot_nodes", "snapshot_edges")
 _TEXTS = (
     ("entries", ("key",), "value"),
@@ -41,7 +38,7 @@ def create(execute: Execute, snapshot: Snapshot) -> Snapshot:
     for table, columns in (
         ("entries", "key, value, key_id"),
         ("nodes", "type, id, data, version, deleted, key_id"),
-        ("edges", f"place, {_EDGE}"),
+        ("edges", f"place, {EDGE_COLUMNS}"),
     ):
         execute(
             f"INSERT INTO snapshot_{table} (snapshot, {columns})"
@@ -118,7 +115,7 @@ def _restore_edges(execute: Execute, id: str, types: Sequence[str], gone: Iterab
         for end in ("source", "target"):
             execute(f"DELETE FROM edges WHERE {end}_type = ? AND {end}_id = ?", (type, node_id))
     execute(
-        f"INSERT INTO edges ({_EDGE}) SELECT {_EDGE} FROM snapshot_edges"
+        f"INSERT INTO edges ({EDGE_COLUMNS}) SELECT {EDGE_COLUMNS} FROM snapshot_edges"
         f" WHERE snapshot = ?{chosen} ORDER BY place",
         (id, *types, *types),
     )

@@ -7,16 +7,18 @@ import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import repeat
 
-from mplp_runtime.errors import NodeConflict, NodeExists
-from mplp_runtime.vsl import sql_snapshots
+from mplp_runtime.errors import NodeExists
+from mplp_runtime.vsl import sql_edges, sql_snapshots
 from mplp_runtime.vsl.interface import Edge, Json, Node, Snapshot, StoredEvent, StoredForm
 from mplp_runtime.vsl.ready import WrittenNode
+from mplp_runtime.vsl.sql_edges import EDGE_COLUMNS
 from mplp_runtime.vsl.texts import EdgeRow, TextRow
 from mplp_runtime.vsl.values import (
     SCHEMA_VERSION,
     SCHEMA_VERSION_KEY,
     StoreLimits,
     mapping_of,
+    refuse_other_version,
     refuse_schema_key,
     refuse_texts,
     shown,
@@ -24,8 +26,7 @@ from mplp_runtime.vsl.values import (
     timed,
 )
 
-_EDGE_COLUMNS = "kind, source_type, source_id, target_type, target_id"
-_ADD_EDGE = f"INSERT INTO edges ({_EDGE_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
+_ADD_EDGE = f"INSERT INTO edges ({EDGE_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
 _REPLACING = (
     "ON CONFLICT (type, id) DO UPDATE SET data = excluded.data, key_id = excluded.key_id,"
     " version = version + 1, deleted = 0"
@@ -85,20 +86,7 @@ class SqliteReading:
         source: tuple[str, str] | None = None,
         target: tuple[str, str] | None = None,
     ) -> Sequence[Edge]:
-        conditions: list[str] = []
-        values: list[str] = []
-        if source is not None:
-            conditions.append("source_type = ? AND source_id = ?")
-            values.extend(source)
-        if target is not None:
-            conditions.append("target_type = ? AND target_id = ?")
-            values.extend(target)
-        if kind is not None:
-            conditions.append("kind = ?")
-            values.append(kind)
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        rows = self._connection.execute(f"SELECT {_EDGE_COLUMNS} FROM edges{where} ORDER BY place", values)  # noqa: S608
-        return [Edge(*row) for row in rows]
+        return sql_edges.edges(self._connection.execute, kind, source, target)
 
     def events(
         self, stream: str | None = None, *, after: int = 0, limit: int | None = None
@@ -185,11 +173,7 @@ class SqliteTransaction(SqliteReading):
             row = self._connection.execute(
                 "SELECT version FROM nodes WHERE type = ? AND id = ?", (type, id)
             ).fetchone()
-            version = 0 if row is None else row[0]
-            if expected_version != version:
-                raise NodeConflict(
-                    f"{type} {id} changed meanwhile: version {version} is stored, not {expected_version}."
-                )
+            refuse_other_version(type, id, 0 if row is None else row[0], expected_version)
         text, key_id = stored_form(mapping_of(data), self._limits, self._key_id)
         [(version,)] = self._connection.execute(
             f"INSERT INTO nodes (type, id, data, key_id, version) VALUES (?, ?, ?, ?, 1) {_REPLACING}"  # noqa: S608

@@ -1,3 +1,4 @@
+# ruff: noqa: A002 - `type` and `id` are the words of the protocol
 """What the back ends agree on: the stored form of values, the Lamport stamp, and the limits."""
 
 from __future__ import annotations
@@ -6,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mplp_runtime.errors import StoreError
+from mplp_runtime.errors import NodeConflict, StoreError
 from mplp_runtime.vsl.interface import Json, StoredForm
 
 MISPLACED_TRANSACTION = (
@@ -142,6 +143,12 @@ def refuse_schema_key(key: str) -> None:
         raise StoreError(
             f"`{SCHEMA_VERSION_KEY}` tells how the state is stored; only a migration changes it."
         )
+
+
+def refuse_other_version(type: str, id: str, stored: int, expected: int) -> None:
+    """Raises NodeConflict where not the expected version of a node is stored (0: none is)."""
+    if expected != stored:
+        raise NodeConflict(f"{type} {id} changed meanwhile: version {stored} is stored, not {expected}.")
 
 
 def stamped(event: Mapping[str, Json], lamport: int) -> dict[str, Json]:
