@@ -139,6 +139,17 @@ function features.hover()
   return { step = float(vim.lsp.buf.hover) }
 end
 
+-- What completion offers at the cursor, in the order of its list.
+local function offered_here()
+  vim.lsp.completion.get()
+  wait('the list', function()
+    return vim.fn.pumvisible() == 1
+  end)
+  return vim.tbl_map(function(item)
+    return item.abbr ~= '' and item.abbr or item.word
+  end, vim.fn.complete_info({ 'items' }).items)
+end
+
 function features.completion()
   open('shop/checkout.plan.json')
   local client = vim.lsp.get_clients({ bufnr = 0 })[1]
@@ -150,13 +161,7 @@ function features.completion()
   wait('insert mode', function()
     return vim.api.nvim_get_mode().mode == 'i'
   end)
-  vim.lsp.completion.get()
-  wait('the list', function()
-    return vim.fn.pumvisible() == 1
-  end)
-  local offered = vim.tbl_map(function(item)
-    return item.abbr ~= '' and item.abbr or item.word
-  end, vim.fn.complete_info({ 'items' }).items)
+  local offered = offered_here()
   press('<C-y>')
   local accepted = wait('the accepted item', function()
     return vim.fn.pumvisible() == 0 and vim.api.nvim_get_current_line():find('%[.+%]') and vim.api.nvim_get_current_line()
@@ -179,13 +184,7 @@ function features.snippet()
   wait('a new line', function()
     return vim.api.nvim_get_mode().mode == 'i' and vim.api.nvim_get_current_line():match('^%s*$') ~= nil
   end)
-  vim.lsp.completion.get()
-  wait('the list', function()
-    return vim.fn.pumvisible() == 1
-  end)
-  local offered = vim.tbl_map(function(item)
-    return item.abbr ~= '' and item.abbr or item.word
-  end, vim.fn.complete_info({ 'items' }).items)
+  local offered = offered_here()
   press('<C-y>')
   wait('the snippet', function()
     return vim.snippet.active()

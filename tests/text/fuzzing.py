@@ -42,13 +42,7 @@ def run(seed: int, tally: Tally, edits: int = 25) -> None:
         where = f"seed {seed}, {encoding}, {made!r} on {text!r}"
         assert after.text == expected, where
         edited = tree.edited(made, after)
-        fresh = Tree.parse(TextSnapshot.of(expected))
-        choice = rng.random()
-        seen = reference.observed(edited, random.Random(choice))
-        wanted = reference.observed(fresh, random.Random(choice))
-        for key, value in wanted.items():
-            assert seen[key] == value, f"{key}: {seen[key]!r} is not {value!r}; {where}"
-        assert reference.ranges_are_inside(edited), where
+        _is_as_fresh(edited, after.text, rng.random(), where)
         tally.edits += len(made)
         tally.while_broken += is_broken * len(made)
         tally.inside_elements += sum(_is_inside(tree, edit.start) for edit in made)
@@ -75,16 +69,19 @@ def run_at_borders(seed: int, tally: Tally, edits: int = 20) -> None:
             after = after.edited(*shaped)
         where = f"seed {seed}, {made!r} on {snapshot.text!r}"
         edited = tree.edited(made, after)
-        fresh = Tree.parse(TextSnapshot.of(after.text))
-        choice = rng.random()
-        seen = reference.observed(edited, random.Random(choice))
-        wanted = reference.observed(fresh, random.Random(choice))
-        for key, value in wanted.items():
-            assert seen[key] == value, f"{key}: {seen[key]!r} is not {value!r}; {where}"
-        assert reference.ranges_are_inside(edited), where
+        _is_as_fresh(edited, after.text, rng.random(), where)
         tally.edits += len(made)
         tally.while_broken += bool(tree.problems) * len(made)
         snapshot, tree = after, edited
+
+
+def _is_as_fresh(edited: Tree, text: str, choice: float, where: str) -> None:
+    """The law: a tree that came about by edits is the tree of its text."""
+    seen = reference.observed(edited, random.Random(choice))
+    wanted = reference.observed(Tree.parse(TextSnapshot.of(text)), random.Random(choice))
+    for key, value in wanted.items():
+        assert seen[key] == value, f"{key}: {seen[key]!r} is not {value!r}; {where}"
+    assert reference.ranges_are_inside(edited), where
 
 
 def _is_inside(tree: Tree, offset: int) -> bool:
