@@ -23,6 +23,7 @@ from tests.runtime.orchestrator.projects import (
     step_id,
     table,
 )
+from tests.runtime.orchestrator.waiting import asked
 
 HUMAN = table("roles.worker", action="agent_handoff", to="human")
 
@@ -210,6 +211,7 @@ async def test_a_step_of_a_run_under_way_is_skipped_though_the_file_of_the_plan_
     project = project_of(tmp_path, toml=HUMAN)
     async with Runtime.open(project.root) as runtime:
         run = await runtime.start("release.plan.json", trusted=True)
+        await asked(runtime, run.run_id)
         project.path.unlink()
         await runtime.skip(run.run_id, step_id("one"), trusted=True)
         assert (await runtime.wait(run.run_id)).status == "completed"
