@@ -99,6 +99,22 @@ _ALIASES: Mapping[IntegrationKind, Mapping[str, str]] = MappingProxyType(
     }
 )
 _TRIGGERS = frozenset({"push", "pull_request", "schedule", "manual", "tag", "other"})
+_CI_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "success": "succeeded",
+        "neutral": "succeeded",
+        "failure": "failed",
+        "timed_out": "failed",
+        "startup_failure": "failed",
+        "action_required": "pending",
+        "queued": "pending",
+        "in_progress": "running",
+        "skipped": "cancelled",
+        "canceled": "cancelled",
+    }
+)
+"""What CI services say of a job, in the words of the frozen schema (seed 2, 6.3)."""
+
 _SUMMARY_CHARACTERS = 2_000
 _ENVELOPE_ONLY = frozenset({"source", "signature", "project_id"})
 
@@ -196,9 +212,21 @@ def _split(
         if completed is not None:
             payload["completed_at"] = completed
             notes.append("`completed_at` was computed from `started_at` and `duration_ms`.")
+    if kind == "ci_pipeline":
+        _say_status(payload, extensions, notes)
     moved = sorted(_ENVELOPE_ONLY & value.keys())
     notes.extend(f"`{name}` belongs to the envelope; it was moved there." for name in moved)
     return payload, extensions
+
+
+def _say_status(payload: dict[str, Json], extensions: Mapping[str, Json], notes: list[str]) -> None:
+    """A service that says that a job is completed says how in its `conclusion`."""
+    said = payload.get("status")
+    word = extensions.get("conclusion") if said in (None, "completed") else said
+    frozen = _CI_WORDS.get(word, word) if isinstance(word, str) else None
+    if frozen is not None and frozen != said:
+        payload["status"] = frozen
+        notes.append(f"The status `{word}` is called `{frozen}` in the frozen event.")
 
 
 def _translated(name: str, value: Json) -> Json:

@@ -214,3 +214,24 @@ def test_the_official_examples_are_understood() -> None:
         kinds.add(result.envelope["event_type"])
         assert official_errors("events/mplp-event-core.schema.json", result.envelope) == []
     assert kinds == PAYLOAD_SCHEMAS.keys()
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({"status": "success"}, "succeeded"),
+        ({"status": "in_progress", "conclusion": None}, "running"),
+        ({"status": "completed", "conclusion": "timed_out"}, "failed"),
+        ({"conclusion": "cancelled"}, "cancelled"),
+        ({"status": "failed", "conclusion": "success"}, "failed"),
+    ],
+)
+def test_the_words_of_ci_services_are_understood(said: dict[str, Any], status: str) -> None:
+    native = {"ci_provider": "github-actions", "pipeline_id": "build", "run_id": "42", **said}
+    envelope = normalised(native, stamper=stamper(), source="github-actions").envelope
+    assert envelope["payload"]["status"] == status
+
+
+def test_a_job_that_is_completed_without_saying_how_is_refused() -> None:
+    with pytest.raises(EventRejected, match="status"):
+        normalised({**CI, "status": "completed"}, stamper=stamper(), source="jenkins")
