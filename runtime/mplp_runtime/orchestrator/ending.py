@@ -20,7 +20,7 @@ async def end_run(services: RunServices, state: RunState, chronicle: Chronicle, 
     Raises StoreError; then the run is still under way.
     """
     counts: Mapping[str, int] = Counter(state.status_of(step_id) for step_id in state.steps)
-    succeeded = len(state.done_steps) == len(state.steps) and not state.run.get("not_completed_because")
+    succeeded = state.is_done and not state.run.get("not_completed_because")
     status = word or ("completed" if succeeded else "failed")
     error = None if status == "completed" else why_not_completed(state, status)
     if more := await services.before_end(state, status):

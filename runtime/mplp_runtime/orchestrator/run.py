@@ -77,7 +77,7 @@ class RunLoop:
             if self._ending == "interrupted":
                 return
             await self._end_tasks()
-            if not self._ending and len(self._state.done_steps) == len(self._state.steps):
+            if not self._ending and self._state.is_done:
                 await self._questions.about_completion()
             if self._ending == "interrupted":
                 return

@@ -61,13 +61,17 @@ class RunState:
     @property
     def done_steps(self) -> frozenset[str]:
         """Steps that count as done: by the text that runs (D20), or completed since."""
-        is_decided = bool(self.run.get("declined") or self.run.get("skipped"))
-        return frozenset(
-            step_id
-            for step_id in self.steps
-            if self.status_of(step_id) in _DONE
-            and (not is_decided or self.is_skipped(step_id) or not self.is_declined(step_id))
-        )
+        return frozenset(filter(self._is_done, self.steps))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether that is so of all steps."""
+        return all(map(self._is_done, self.steps))
+
+    def _is_done(self, step_id: str) -> bool:
+        if self.status_of(step_id) not in _DONE:
+            return False
+        return not self.run.get("declined") or self.is_skipped(step_id) or not self.is_declined(step_id)
 
     def is_declined(self, step_id: str) -> bool:
         """A person said that this step shall not start."""
