@@ -21,6 +21,8 @@ def hardened_options(limits: Limits, root: Path, executable: str) -> list[str]:
     Homes, sockets and other people's files are not there at all, but for the programs in there: those that
     PATH names and the one that is started, with their libraries. The network is there if the limits allow it.
     """
+    # What is mounted and what is hidden must be one folder, also for a project opened through a link.
+    root = root.resolve()
     hidden = _hidden_folders()
     # An administrator would keep his rights in bubblewrap, and take away what is mounted over the state.
     options = ["--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--new-session"]
@@ -36,7 +38,7 @@ def hardened_options(limits: Limits, root: Path, executable: str) -> list[str]:
     options += ["--bind", str(root), str(root)]
     # What it did is recorded there, so it shall not have the last word; and what others returned.
     state = (root / STATE_FOLDER).resolve()
-    if state.is_dir() and state.is_relative_to(root.resolve()):
+    if state.is_dir() and state.is_relative_to(root):
         options += ["--tmpfs", str(state), "--remount-ro", str(state)]
     return [*options, "--"]
 
@@ -46,6 +48,7 @@ def hardened_paths(root: Path, executable: str) -> dict[str, str | list[str]]:
 
     The state is not kept from the step by it; `hidden_state` says what does.
     """
+    root = root.resolve()
     hidden = [folder.resolve() for folder in _hidden_folders()]
     return {
         "readable": [*map(str, _shown(Path("/"), hidden)), *dict.fromkeys(map(str, _programs(executable)))],
@@ -57,7 +60,7 @@ def hardened_paths(root: Path, executable: str) -> dict[str, str | list[str]]:
 
 def hidden_state(root: Path) -> dict[str, str]:
     """More for `confine.py`: the project's state cannot be reached, where a process may have own mounts."""
-    return {"hidden": str(root / STATE_FOLDER)}
+    return {"hidden": str(root.resolve() / STATE_FOLDER)}
 
 
 def _shown(folder: Path, hidden: list[Path]) -> Iterator[Path]:

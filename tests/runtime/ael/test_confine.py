@@ -154,16 +154,19 @@ tried('signal', lambda: os.kill(os.getppid(), 0))
 
 
 @needs_landlock
+@pytest.mark.parametrize("opened", ["project", "link"])
 @pytest.mark.parametrize("program", ["bwrap", "landlock"])
 async def test_a_hardened_step_neither_reads_nor_writes_the_state_of_its_project(
-    tmp_path: Path, without: Without, program: str
+    tmp_path: Path, without: Without, program: str, opened: str
 ) -> None:
     if program == "landlock":
         without("bwrap")
     if not isolation._starts("mounts" if program == "landlock" else "bwrap"):
         pytest.skip("nobody may make mounts here")
-    state = tmp_path / ".mplp"
+    root = tmp_path / opened
+    state = tmp_path / "project" / ".mplp"
     (state / "traces").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "project")
     (state / "state.db").write_text("state")
     code = """
 import os, subprocess, tempfile
@@ -180,9 +183,11 @@ tried('move', lambda: os.rename('.mplp', 'old'))
 def run(*command): subprocess.run(command, check=True, capture_output=True)
 tried('unmount', lambda: run('umount', '.mplp'))
 tried('own mounts', lambda: run('unshare', '-Um', 'umount', '.mplp'))
+tried('as opened', lambda: open(os.path.join(OPENED, '.mplp', 'state.db')).read())
 """.replace("except OSError", "except (OSError, subprocess.SubprocessError)")
-    result = await execute(python(tmp_path, code, limits=Limits(hardened=True)))
-    refused = ["read", "write", "make", "remove", "move", "unmount", "own mounts"]
+    code = f"OPENED = {str(root)!r}\n{code}"
+    result = await execute(python(root, code, limits=Limits(hardened=True)))
+    refused = ["read", "write", "make", "remove", "move", "unmount", "own mounts", "as opened"]
     assert result.output.splitlines() == [
         "beside done",
         "temporary done",
