@@ -44,7 +44,9 @@ LIMITS: Mapping[str, Key] = MappingProxyType(
     {
         "timeout_s": Key("positive", "Wall-clock time a step may take, in seconds.", "120", "600"),
         "cpu_s": Key("positive", "Processor time a step's process may use, in seconds.", "60", "300"),
-        "memory_mib": Key("count", "Memory a step's processes may use, each and together, in MiB.", "256", "512"),
+        "memory_mib": Key(
+            "count", "Memory a step's processes may use, each and together, in MiB.", "256", "512"
+        ),
         "open_files": Key("count", "Files a step's process may have open at once.", "64", "256"),
         "output_kib": Key("count", "Output of a step that is kept, in KiB; the rest is cut.", "256", "1024"),
         "network": Key("boolean", "Whether a step's process may use the network.", "false", "true"),
