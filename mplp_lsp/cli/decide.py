@@ -17,7 +17,8 @@ from mplp_lsp.cli.complaints import complain
 from mplp_lsp.cli.style import printable, write
 from mplp_lsp.cli.terminal import COMPLETED, FAILED, REFUSED, USAGE, AtTerminal
 from mplp_lsp.cli.trace import chosen_run
-from mplp_runtime.errors import MplpError, RunRefused, RunUnknown
+from mplp_lsp.cli.trust import TRUST_IT
+from mplp_runtime.errors import MplpError, RunRefused, RunUnknown, WorkspaceNotTrusted
 from mplp_runtime.sources import system_clock
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def resume(options: Decided, out: TextIO | None = None) -> int:
         repeat = True if options.repeat else None
 
         def begin() -> Awaitable[RunView]:
-            return at.runtime.runs.resume(at.view.run_id, repeat=repeat, trusted=at.is_trusted)
+            return at.runtime.runs.resume(at.view.run_id, repeat=repeat, trusted=True)
 
         if at.view.status == "interrupted":
             return await at.carry(begin)
@@ -96,7 +97,7 @@ def retry(options: Decided, out: TextIO | None = None) -> int:
         step = at.step(lambda step: step.status == "failed", "failed")
 
         def begin() -> Awaitable[RunView]:
-            return at.runtime.retry(at.view.run_id, step.step_id, trusted=at.is_trusted, approve=options.yes)
+            return at.runtime.retry(at.view.run_id, step.step_id, trusted=True, approve=options.yes)
 
         return await at.decide(begin, f"{_named(step)} is tried again")
 
@@ -111,7 +112,7 @@ def skip(options: Decided, out: TextIO | None = None) -> int:
 
         def begin() -> Awaitable[RunView]:
             return at.runtime.skip(
-                at.view.run_id, step.step_id, options.reason, trusted=at.is_trusted, approve=options.yes
+                at.view.run_id, step.step_id, options.reason, trusted=True, approve=options.yes
             )
 
         return await at.decide(begin, f"{_named(step)} is skipped")
@@ -151,7 +152,7 @@ def roll_back(options: Decided, out: TextIO | None = None) -> int:
     """Takes back what the file operations of a run did; FAILED where something had to be left as it is."""
 
     async def work(at: _At) -> int:
-        done = await at.runtime.roll_back(at.view.run_id, trusted=at.is_trusted, force=options.force)
+        done = await at.runtime.roll_back(at.view.run_id, trusted=True, force=options.force)
         at.say(printable(done.sentence))
         for snapshot_id in done.snapshots:
             at.say(f"  A snapshot from before a risky step of the run is kept: {snapshot_id}")
@@ -207,7 +208,6 @@ class _At:
     view: RunView
     options: Decided
     out: TextIO
-    is_trusted: bool
     is_carrying: bool = False
 
     @property
@@ -259,7 +259,7 @@ class _At:
     async def carry(self, begin: Callable[[], Awaitable[RunView]]) -> int:
         """The exit code of a run that goes on here."""
         self.is_carrying = True
-        terminal = AtTerminal(self.runtime.root, self.out, system_clock, is_trusted=self.is_trusted)
+        terminal = AtTerminal(self.runtime.root, self.out, system_clock, is_trusted=True)
         return await terminal.follow(self.runtime, begin, is_going_on=True)
 
 
@@ -268,7 +268,12 @@ def _decided(options: Decided, work: Callable[[_At], Awaitable[int]], out: TextI
     from mplp_lsp.workspace.projects import root_of
 
     project = root_of(Path(options.root).absolute())
-    return asyncio.run(_with_runtime(project, options, work, out or sys.stdout))
+    try:
+        return asyncio.run(_with_runtime(project, options, work, out or sys.stdout))
+    except WorkspaceNotTrusted as error:
+        complain(str(error))
+        print(f"  {TRUST_IT}", file=sys.stderr)
+        return REFUSED
 
 
 async def _with_runtime(
@@ -281,14 +286,18 @@ async def _with_runtime(
 
     if not has_state(project):
         raise RunUnknown(f"No plan has run in {project} yet.")
-    is_trusted = options.trust or Trust().is_trusted(project)
+    if not (options.trust or Trust().is_trusted(project)):
+        # Also for those that only write what was decided: `[state]` of such a folder may name any address.
+        raise WorkspaceNotTrusted(
+            "This folder is not trusted, so nothing of its runs is decided. Trust it first."
+        )
     runtime = Runtime.open(project, list_files=lambda folder: project_files(folder).files)
     at: _At | None = None
     try:
         views = runtime.runs.all()
         if not views:
             raise RunUnknown(f"No plan has run in {project} yet.")
-        at = _At(runtime, chosen_run(options.run, views), options, out, is_trusted)
+        at = _At(runtime, chosen_run(options.run, views), options, out)
         return await work(at)
     except _StepUnclear as error:
         complain(str(error))
@@ -308,7 +317,6 @@ async def _with_runtime(
 def _ways_on(error: RunRefused, at: _At | None) -> list[str]:
     """What to type next."""
     known: Mapping[str, str] = {
-        "not-trusted": "Trust the folder for this call with --trust, for good with `mplp-lsp trust DIR`.",
         "not-approved": "--yes proposes and approves the plan as it stands.",
         "built-upon": "--force rolls it back all the same.",
         "interrupted": "Go on with that run (mplp-lsp resume RUN), or give it up (mplp-lsp cancel RUN).",

@@ -14,21 +14,21 @@ def add_decisions(commands: Subparsers[argparse.ArgumentParser]) -> None:
     """Adds `cancel`, `pause`, `resume`, `retry`, `skip`, `answer`, `rollback` and `drift`."""
     _command(commands, "cancel", "end a run, or give up an interrupted one")
     _command(commands, "pause", "begin nothing more in a run until it is resumed")
-    resume = _command(commands, "resume", "go on with a paused or interrupted run", starts=True)
+    resume = _command(commands, "resume", "go on with a paused or interrupted run")
     resume.add_argument(
         "--repeat",
         action="store_true",
         help="repeat steps that were under way when it was interrupted, even if not idempotent",
     )
-    retry = _command(commands, "retry", "try a failed step again, and what waits for it", starts=True)
+    retry = _command(commands, "retry", "try a failed step again, and what waits for it")
     _add_step(retry, "default: the only one that failed")
     _add_yes(retry)
-    skip = _command(commands, "skip", "go on without a step", starts=True)
+    skip = _command(commands, "skip", "go on without a step")
     _add_step(skip, "default: the only one that failed")
     skip.add_argument("--reason", default="", metavar="TEXT", help="why, for the trace")
     _add_yes(skip)
     _add_answer(commands)
-    rollback = _command(commands, "rollback", "take back what the file operations of a run did", starts=True)
+    rollback = _command(commands, "rollback", "take back what the file operations of a run did")
     rollback.add_argument("--force", action="store_true", help="also where a later run went on from this one")
     drift = _command(
         commands, "drift", "say which files are not what a run relied on or left", default="last"
@@ -91,7 +91,6 @@ def _command(
     name: str,
     about: str,
     *,
-    starts: bool = False,
     default: str | None = None,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=about, description=_sentence(about))
@@ -105,8 +104,7 @@ def _command(
     parser.add_argument(
         "--root", metavar="DIR", default=".", help="a folder of the project (default: this one)"
     )
-    if starts:
-        parser.add_argument("--trust", action="store_true", help="trust this folder for this call only")
+    parser.add_argument("--trust", action="store_true", help="trust this folder for this call only")
     parser.set_defaults(command=_doing("roll_back" if name == "rollback" else name))
     return parser
 

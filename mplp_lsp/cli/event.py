@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.complaints import complain
 from mplp_lsp.cli.style import write
+from mplp_lsp.cli.trust import refuse_address
 from mplp_runtime.errors import MplpError, StoreError
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def event_command(
     from mplp_lsp.workspace.projects import root_of
 
     project = root_of(Path(root).absolute())
+    refuse_address(project)
     with _opened(path, stream) as text:
         try:
             return asyncio.run(_take_in(project, text, source, out or sys.stdout))

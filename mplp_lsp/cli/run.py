@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from mplp_lsp.cli.complaints import complain
 from mplp_lsp.cli.project import absolute, read_projects
 from mplp_lsp.cli.terminal import REFUSED, AtTerminal
+from mplp_lsp.cli.trust import refuse_address
 from mplp_runtime.errors import MplpError, RunRefused
 from mplp_runtime.project_documents import read_text
 from mplp_runtime.sources import Clock, system_clock
@@ -86,6 +87,8 @@ async def _run(path: Path, text: str, options: RunOptions, out: TextIO, clock: C
     root = on_disk.root_for(path)
     # Without trust nothing is written (D23); only a run that is there already can be gone on with.
     is_trusted = options.trust or Trust().is_trusted(root)
+    if options.resume and not is_trusted:
+        refuse_address(root)
     runtime = Runtime.open(
         root,
         in_memory=not (is_trusted or options.resume),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from mplp_lsp.cli.complaints import complain
 from mplp_lsp.cli.style import printable, write
 from mplp_lsp.cli.terminal import COMPLETED, FAILED, REFUSED
+from mplp_lsp.cli.trust import TRUST_IT, refuse_address
 from mplp_runtime.errors import MplpError, RunRefused, WorkspaceNotTrusted
 
 if TYPE_CHECKING:
@@ -38,10 +39,7 @@ def snapshot_command(
         return asyncio.run(_done(project, label, restore, out or sys.stdout, all_kept=all_kept, trust=trust))
     except WorkspaceNotTrusted as error:
         complain(str(error))
-        print(
-            "  Trust the folder for this call with --trust, for good with `mplp-lsp trust DIR`.",
-            file=sys.stderr,
-        )
+        print(f"  {TRUST_IT}", file=sys.stderr)
     except RunRefused as error:
         complain(str(error))
     return REFUSED
@@ -57,8 +55,10 @@ async def _done(
 
     if (all_kept or restore is not None) and not has_state(project):
         raise MplpError("This project has no snapshots yet.")
-    if not (all_kept or trust or Trust().is_trusted(project)):
-        raise WorkspaceNotTrusted("This folder is not trusted, so nothing is written in it.")
+    if not (trust or Trust().is_trusted(project)):
+        if not all_kept:
+            raise WorkspaceNotTrusted("This folder is not trusted, so nothing is written in it.")
+        refuse_address(project)
     runtime = Runtime.open(project, list_files=lambda folder: project_files(folder).files)
     try:
         if all_kept:

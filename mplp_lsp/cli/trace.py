@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from mplp_lsp.cli.live import failure_lines, seconds, step_line
 from mplp_lsp.cli.project import shown_path
 from mplp_lsp.cli.style import Style, printable, write
+from mplp_lsp.cli.trust import refuse_address
 from mplp_runtime.errors import RunUnknown
 
 if TYPE_CHECKING:
@@ -39,9 +40,13 @@ def trace_command(
 
 
 def known_runs(project: Path) -> Sequence[RunView]:
-    """The runs of a project, the newest last. Raises RunUnknown where there are none; makes no state."""
+    """The runs of a project, the newest last; makes no state.
+
+    Raises RunUnknown where there are none, and WorkspaceNotTrusted as `refuse_address`.
+    """
     from mplp_runtime.state_opening import has_state
 
+    refuse_address(project)
     views = asyncio.run(_runs(project)) if has_state(project) else ()
     if not views:
         raise RunUnknown(f"No plan has run in {project} yet.")

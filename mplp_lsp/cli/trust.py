@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from mplp_lsp.workspace.projects import root_of
-from mplp_runtime.errors import MplpError
+from mplp_runtime.errors import MplpError, WorkspaceNotTrusted
 from mplp_runtime.trust import Trust
+
+TRUST_IT = "Trust the folder for this call with --trust, for good with `mplp-lsp trust DIR`."
 
 
 def trust_command(folder: str, *, remove: bool) -> int:
@@ -26,3 +28,19 @@ def trust_command(folder: str, *, remove: bool) -> int:
     if not trust.is_trusted(project):
         print(f"It is part of the project {project}, which is not trusted by that.")
     return 0
+
+
+def refuse_address(project: Path) -> None:
+    """Where a folder says from which variable the address of its state comes, it needs trust to open that.
+
+    For what is looked at without trust otherwise. Raises WorkspaceNotTrusted, and StoreError where mplp.toml
+    does not say where the state is.
+    """
+    from mplp_runtime.state_opening import state_settings
+
+    variable = state_settings(project).url_env
+    if variable is not None and not Trust().is_trusted(project):
+        raise WorkspaceNotTrusted(
+            f"This folder is not trusted, so the address of its state, in the variable {variable}, "
+            "is not opened. Trust the folder: mplp-lsp trust DIR"
+        )

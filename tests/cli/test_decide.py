@@ -47,8 +47,11 @@ def newest(home: Path) -> Ended:
 
 
 def decided(home: Path, word: str, *arguments: str, trusted: bool = True) -> Ended:
-    starts = word in {"retry", "skip", "resume", "rollback"} and trusted
-    return mplp(home, word, *arguments, "--root", "p", *(["--trust"] if starts else []))
+    return mplp(home, word, *arguments, "--root", "p", *(["--trust"] if trusted else []))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 @contextmanager
@@ -197,6 +200,37 @@ def test_where_nothing_ran_nothing_is_decided_and_no_state_is_made(tmp_path: Pat
     (tmp_path / "p").mkdir()
     done = decided(tmp_path, word, "last")
     assert (done.code, "No plan has run in" in done.err) == (2, True)
+    assert not (tmp_path / "p" / ".mplp").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [["cancel"], ["pause"], ["answer"], ["drift"], ["drift", "last", "--accept"]], ids=" ".join
+)
+def test_a_folder_that_nobody_trusts_is_not_written_by_a_decision(tmp_path: Path, words: list[str]) -> None:
+    plan = write_project(tmp_path / "p", {"writer": WRITES, "first": HANDOFF})
+    mplp(tmp_path, "run", plan, "--yes", "--trust")
+    (tmp_path / "p" / "out.txt").write_text("mine")
+    before = contents(tmp_path / "p")
+    refused = decided(tmp_path, *words, *(["last"] if len(words) == 1 else []), trusted=False)
+    assert (refused.code, refused.out) == (3, "")
+    assert "This folder is not trusted" in refused.err
+    assert "--trust" in refused.err
+    assert contents(tmp_path / "p") == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["trace"], ["trace", "--json"], ["snapshot", "--list"], ["drift"], ["cancel", "last"]],
+    ids=" ".join,
+)
+def test_a_folder_that_nobody_trusts_does_not_name_an_address_that_is_opened(
+    tmp_path: Path, words: list[str]
+) -> None:
+    plan = write_project(tmp_path / "p", {"writer": WRITES})
+    plan.with_name("mplp.toml").write_text('[state]\nurl_env = "LANG"\n')
+    refused = mplp(tmp_path, *words, "--root", "p")
+    assert refused.code == (2 if words[0] == "trace" else 3)
+    assert "This folder is not trusted" in refused.err
     assert not (tmp_path / "p" / ".mplp").exists()
 
 
