@@ -127,6 +127,10 @@ class _StopsFirst:
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
 
+    def __getattr__(self, name: str) -> object:
+        # Who only looks for a module never loads it, and asks the loader in the spec for more than loading.
+        return getattr(self._loader, name)
+
 
 class _Crossing:
     """Asked first about every module that is to be imported; asks the others, and who has to stop is told."""

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import importlib.util
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType
 
 import pytest
 
 from mplp_lsp.server import right_of_way
 from mplp_lsp.server.imports import import_one
+
+LIMIT_S = 60.0
 
 
 @pytest.fixture
@@ -27,37 +30,50 @@ def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     sys.modules.pop("mplp_nobody_knows_it", None)
 
 
+@pytest.fixture
+def stops(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set as soon as somebody gives way; who does, waits until nobody has the right of way any more."""
+    stopping = threading.Event()
+    stop = right_of_way._stop
+
+    def noted() -> None:
+        stopping.set()
+        stop()
+
+    monkeypatch.setattr(right_of_way, "_stop", noted)
+    monkeypatch.setattr(right_of_way, "LONGEST_STOP_S", float("inf"))
+    return stopping
+
+
 def _imported_in_a_thread(module: str) -> threading.Thread:
-    thread = threading.Thread(target=import_one, args=(module,))
+    thread = threading.Thread(target=import_one, args=(module,), daemon=True)
     thread.start()
     return thread
 
 
 def test_an_import_in_the_background_goes_on_when_the_document_is_out(
-    module: str, monkeypatch: pytest.MonkeyPatch
+    module: str, stops: threading.Event
 ) -> None:
-    monkeypatch.setattr(right_of_way, "LONGEST_STOP_S", 60.0)
     with right_of_way.taken():
         thread = _imported_in_a_thread(module)
-        thread.join(0.05)
+        assert stops.wait(LIMIT_S)
         assert module not in sys.modules
-    thread.join(30)
+    thread.join(LIMIT_S)
     assert module in sys.modules
 
 
 def test_an_import_that_the_loop_may_wait_for_does_not_stop_for_ever(module: str) -> None:
     with right_of_way.taken():
         thread = _imported_in_a_thread(module)
-        thread.join(30)
+        thread.join(LIMIT_S)
         assert module in sys.modules
 
 
-def test_who_answers_does_not_stop_for_himself(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(right_of_way, "LONGEST_STOP_S", 60.0)
-    began = time.monotonic()
+def test_who_answers_does_not_stop_for_himself(module: str, stops: threading.Event) -> None:
     with right_of_way.taken():
         import_one(module)
-    assert time.monotonic() - began < 30
+    assert module in sys.modules
+    assert not stops.is_set()
 
 
 def test_until_the_first_findings_are_out_nobody_stops(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,45 +82,61 @@ def test_until_the_first_findings_are_out_nobody_stops(module: str, monkeypatch:
     with right_of_way.taken():
         assert not right_of_way.is_taken()
         thread = _imported_in_a_thread(module)
-        thread.join(30)
+        thread.join(LIMIT_S)
         assert module in sys.modules
 
 
 @pytest.mark.parametrize("waits", [import_one, importlib.import_module])
 def test_an_import_that_somebody_waits_for_goes_on(
-    module: str, waits: Callable[[str], object], monkeypatch: pytest.MonkeyPatch
+    module: str, waits: Callable[[str], object], stops: threading.Event
 ) -> None:
-    monkeypatch.setattr(right_of_way, "LONGEST_STOP_S", 60.0)
     with right_of_way.taken():
         thread = _imported_in_a_thread(module)
-        thread.join(0.05)
+        assert stops.wait(LIMIT_S)
         assert module not in sys.modules
-        began = time.monotonic()
-        waits(module)
-        assert time.monotonic() - began < 30
-    thread.join(30)
+        waiting = threading.Thread(target=waits, args=(module,), daemon=True)
+        waiting.start()
+        waiting.join(LIMIT_S)
+        assert module in sys.modules
+    thread.join(LIMIT_S)
 
 
 def test_a_module_that_stopped_is_as_any_other(module: str) -> None:
     with right_of_way.taken():
-        _imported_in_a_thread(module).join(30)
+        _imported_in_a_thread(module).join(LIMIT_S)
     found = sys.modules[module]
     assert found.__spec__ is not None
     assert isinstance(found.__loader__, SourceFileLoader)
     assert found.__spec__.loader is found.__loader__
 
 
+def test_who_only_looks_for_a_module_in_the_background_is_told_all_about_it(module: str) -> None:
+    found: list[object] = []
+
+    def look() -> None:
+        with right_of_way.giving_way():
+            spec = importlib.util.find_spec(module)
+            loader = spec.loader if spec is not None else None
+            found.extend([loader.is_package(module), loader.get_code(module)])  # type: ignore[union-attr, attr-defined]
+
+    with right_of_way.taken():
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join(LIMIT_S)
+    assert found[0] is False
+    assert isinstance(found[1], CodeType)
+
+
 def test_while_an_import_stops_others_are_not_held_up(
-    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    module: str, tmp_path: Path, stops: threading.Event
 ) -> None:
     (tmp_path / "mplp_somebody_else.py").write_text("", encoding="utf-8")
-    monkeypatch.setattr(right_of_way, "LONGEST_STOP_S", 60.0)
     with right_of_way.taken():
         thread = _imported_in_a_thread(module)
-        thread.join(0.05)
+        assert stops.wait(LIMIT_S)
         importlib.import_module("mplp_somebody_else")
         assert module not in sys.modules
-    thread.join(30)
+    thread.join(LIMIT_S)
     sys.modules.pop("mplp_somebody_else")
 
 
