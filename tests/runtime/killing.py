@@ -6,13 +6,18 @@ import subprocess
 
 
 def lines_until_killed(process: subprocess.Popen[bytes], killed_after: int) -> bytes:
-    """What it said on its standard output until it was gone; it is killed after that many lines."""
+    """What it said on its standard output until it was gone; it is killed after that many lines.
+
+    Fails where it ends before it has said so much.
+    """
     assert process.stdout is not None
     output = b""
     while output.count(b"\n") < killed_after:
-        output += process.stdout.read1()
+        more = process.stdout.read1()
+        assert more, f"it ended by itself, with {process.wait(60)}, after {output.decode()!r}"
+        output += more
     process.kill()
     output += process.stdout.read()
-    process.wait(10)
+    process.wait(60)
     process.stdout.close()
     return output
