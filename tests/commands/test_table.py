@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import tomllib
 
@@ -11,6 +12,7 @@ from mplp_lsp.commands.docs import SETTINGS_TARGET, TARGET, page, settings_page
 from mplp_lsp.commands.editor_settings import EDITOR_SETTINGS, SECTION, setting_complaints
 from mplp_lsp.commands.table import COMMANDS
 from mplp_lsp.server.configuration import Options, configured
+from mplp_runtime.errors import RunRefused
 from mplp_runtime.settings import load_settings
 from mplp_runtime.settings.model import Limits, Settings
 from mplp_runtime.settings.table import BINDING_COMMON, BINDING_KEYS, TABLES
@@ -56,6 +58,19 @@ def test_every_command_says_what_it_is() -> None:
 def test_the_generated_pages_are_current() -> None:
     assert TARGET.read_text(encoding="utf-8") == page(), "run `make docs`"
     assert SETTINGS_TARGET.read_text(encoding="utf-8") == settings_page(), "run `make docs`"
+
+
+def test_every_word_for_a_refusal_is_on_the_page() -> None:
+    importlib.import_module("mplp_runtime.runtime")
+    words: set[str] = set()
+    left: list[type[RunRefused]] = [RunRefused]
+    while left:
+        each = left.pop()
+        words.add(each.code)
+        left += each.__subclasses__()
+    assert {"built-upon", "step-not-open", "not-under-way"} < words
+    text = TARGET.read_text(encoding="utf-8")
+    assert [word for word in sorted(words) if f"`{word}`" not in text] == []
 
 
 def test_every_key_of_mplp_toml_is_on_the_page() -> None:
