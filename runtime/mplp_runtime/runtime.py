@@ -137,6 +137,8 @@ class Runtime(ProgramInterface):
             new_id=new_id,
             folder=lambda: self.folder,
             most_kept=self._snapshots_kept,
+            give_up=self._give_up,
+            told=self._told_of_rollback,
         )
         self.active_drift = ActiveDrift(
             self.drift,
@@ -193,6 +195,12 @@ class Runtime(ProgramInterface):
             raise SettingsInvalid(f"{SETTINGS_FILE} cannot be read: {problem}.") from problem
         self._collect(wanted=settings.learning.collect)
         return settings
+
+    async def _give_up(self, run_id: str) -> None:
+        await self.runs.cancel(run_id)
+
+    def _told_of_rollback(self, run_id: str) -> None:
+        self.runs.interventions.told_of_rollback(run_id)
 
     def _collect(self, *, wanted: bool) -> None:
         """Learning samples are kept from the moment on in which somebody reads that they are wanted."""

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from mplp_runtime.ael.action import Action
 from mplp_runtime.ael.project_paths import inside_project
-from mplp_runtime.errors import MplpError
+from mplp_runtime.errors import MplpError, StoreError
 from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.trace.files import write_atomically
 
@@ -49,7 +49,7 @@ class Change:
 class UndoNote:
     """What one attempt at a step changed, in the order it did. `is_done`: the operation came to its end.
 
-    `number` rises with the notes of a run.
+    `number` rises with the notes of a run. `is_taken_back`: all of it was taken back since.
     """
 
     run_id: str
@@ -59,6 +59,7 @@ class UndoNote:
     number: int = 0
     changes: tuple[Change, ...] = ()
     is_done: bool = False
+    is_taken_back: bool = False
 
     @property
     def name(self) -> str:
@@ -181,7 +182,7 @@ class UndoWriter:
 
 def undo_notes(root: Path, run_id: str) -> list[UndoNote]:
     """The notes of a run, the newest first; [] where it changed no file."""
-    folder = root.resolve() / STATE_FOLDER / FOLDER / run_id
+    folder = notes_folder(root, run_id)
     return sorted(map(_read, folder.glob("*.json")), key=lambda note: (note.number, note.name), reverse=True)
 
 
@@ -191,6 +192,9 @@ def take_back(root: Path, note: UndoNote) -> Undone:
     What somebody has changed since the operation is left as it is and told in `left`. Doing it again changes
     nothing more. Raises PathOutsideProject where a link now leads out of the project.
     """
+    if note.is_taken_back:
+        # What older notes took back since must not look like somebody's change.
+        return Undone((), ())
     restored, left = [], []
     for change in reversed(note.changes):
         done = _taken_back(root.resolve(), note, change)
@@ -198,15 +202,30 @@ def take_back(root: Path, note: UndoNote) -> Undone:
             left.append(change.path)
         elif done:
             restored.append(change.path)
+    if not left:
+        _mark_taken_back(root, note)
     return Undone(tuple(restored), tuple(left))
+
+
+def notes_folder(root: Path, run_id: str) -> Path:
+    """Where the notes of a run lie with what they keep."""
+    return root.resolve() / STATE_FOLDER / FOLDER / run_id
 
 
 def forget(root: Path, note: UndoNote) -> None:
     """Removes a note that was taken back, and its run's folder with the last one. Raises OSError."""
-    folder = root.resolve() / STATE_FOLDER / FOLDER / note.run_id
+    folder = notes_folder(root, note.run_id)
     (folder / f"{note.name}.json").unlink(missing_ok=True)
     with suppress(OSError):
         folder.rmdir()
+
+
+def _mark_taken_back(root: Path, note: UndoNote) -> None:
+    marked = replace(note, is_taken_back=True)
+    path = notes_folder(root, note.run_id) / f"{note.name}.json"
+    # A full disk: the files are as before all the same, and are only looked at once more next time.
+    with suppress(StoreError):
+        write_atomically(path, [json.dumps(asdict(marked))], folders=False)
 
 
 def _taken_back(root: Path, note: UndoNote, change: Change) -> bool | None:

@@ -147,7 +147,13 @@ def refuse_if_continued(reading: Reading, run_id: str) -> None:
     Dry runs do not count: they have done nothing.
     """
     run = records.read_run(reading, run_id) or {}
-    if run.get("rolled_back"):
+    rolled_back = run.get("rolled_back") or {}
+    if before := rolled_back.get("snapshot_before"):
+        raise RunRefused(
+            "Restoring a snapshot took back what the run did, so there is nothing to go on from. Run the "
+            f"plan again, or restore snapshot {before[:8]}, which holds how it was before that."
+        )
+    if rolled_back:
         raise RunRefused(
             "The run was rolled back, so there is nothing to go on from. Run the plan again instead."
         )

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from mplp_runtime.errors import PathOutsideProject, StoreError
+from mplp_runtime.errors import MplpError, PathOutsideProject, StoreError
 from mplp_runtime.trace.files import write_bytes_atomically
 
 LARGEST_FILE_BYTES = 5 * 1024 * 1024
@@ -65,6 +65,24 @@ class Objects:
         """Reads every copy, one at a time. Raises StoreError as `read` does."""
         for file in files:
             self.read(file.name)
+
+    def write_back(self, root: Path, files: Iterable[KeptFile]) -> tuple[list[str], list[LeftOut]]:
+        """Makes the project's files what their copies are: paths that were not so, and what could not be."""
+        written: list[str] = []
+        failed: list[LeftOut] = []
+        for file in files:
+            target = root / file.path
+            try:
+                refuse_elsewhere(root, file.path)
+                content = self.read(file.name)
+                if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
+                    continue
+                write_bytes_atomically(target, [content], mode=file.mode)
+            except (MplpError, OSError) as problem:
+                failed.append(LeftOut(file.path, str(problem)))
+            else:
+                written.append(file.path)
+        return written, failed
 
     def keep_only(self, names: set[str]) -> None:
         """Deletes the copies that no snapshot needs any more."""

@@ -7,7 +7,8 @@ large ones, and of those that were made since. What an operation did to them is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mplp_runtime.ael.undo import FOLDER, UndoNote, forget, take_back, undo_notes
@@ -61,29 +62,68 @@ def files_touched(root: Path, notes: Iterable[UndoNote]) -> list[str]:
     return [path for path in found if not (root / path).is_dir()]
 
 
-def take_back_all(
-    root: Path, notes: Iterable[UndoNote], not_kept: Mapping[str, str]
-) -> tuple[list[str], list[LeftOut]]:
-    """The paths that are as before these operations, and those that were left, each with the reason.
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What became of notes: paths that are as before, those that were left, and the notes that are used up.
+
+    `remaining` are paths that notes of the same runs could still take back, by run.
+    """
+
+    restored: tuple[str, ...] = ()
+    left: tuple[LeftOut, ...] = ()
+    used: tuple[UndoNote, ...] = ()
+    remaining: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def take_back_all(root: Path, notes: Iterable[UndoNote], not_kept: Mapping[str, str]) -> TakenBack:
+    """Makes files as before these operations, the newest first. Doing it again changes nothing more.
 
     `not_kept` are files of which there is no copy, and why: no operation on them is taken back, because how
-    they are now would be lost. A note that was used is forgotten.
+    they are now would be lost. The notes stay until `forget_all`.
     """
     restored: dict[str, None] = {}
     left: dict[str, str] = {}
+    used: list[UndoNote] = []
+    runs: dict[str, None] = {}
     for note in notes:
+        runs[note.run_id] = None
         lost = {path: not_kept[path] for path in files_touched(root, [note]) if path in not_kept}
         if lost:
             left.update(lost)
             continue
         try:
             undone = take_back(root, note)
-            if not undone.left:
-                forget(root, note)
         except (MplpError, OSError) as problem:
             why = str(getattr(problem, "strerror", None) or problem)
             left.update((change.path, why) for change in note.changes)
             continue
+        if not undone.left:
+            used.append(note)
         restored.update(dict.fromkeys(undone.restored))
         left.update(dict.fromkeys(undone.left, "changed since"))
-    return list(restored), [LeftOut(path, why) for path, why in left.items()]
+    names = {(note.run_id, note.name) for note in used}
+    return TakenBack(
+        tuple(restored),
+        tuple(LeftOut(path, why) for path, why in left.items()),
+        tuple(used),
+        {run_id: _remaining(root, run_id, names) for run_id in runs},
+    )
+
+
+def forget_all(root: Path, notes: Iterable[UndoNote]) -> None:
+    """Removes notes that are used up, once it is on record that they are."""
+    for note in notes:
+        try:
+            forget(root, note)
+        except OSError as problem:
+            # It says itself that it was taken back, so nobody is misled.
+            logger.warning("A note of run %s stays for now: %s", note.run_id[:8], problem)
+
+
+def _remaining(root: Path, run_id: str, used: Collection[tuple[str, str]]) -> tuple[str, ...]:
+    try:
+        notes = [note for note in undo_notes(root, run_id) if (run_id, note.name) not in used]
+    except MplpError as problem:
+        logger.warning("What is left of run %s is not known: %s", run_id[:8], problem)
+        return ()
+    return tuple(dict.fromkeys(change.path for note in notes for change in note.changes))

@@ -8,9 +8,8 @@ log and the records of runs are history and stay. Before it does, it makes a sna
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,15 +22,22 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.sessions.merging import SHARED_VALUE
 from mplp_runtime.psg.bulk import Growth
 from mplp_runtime.psg.graph import PSG_PATHS, Graph
-from mplp_runtime.snapshots.objects import KeptFile, LeftOut, Objects, refuse_elsewhere
+from mplp_runtime.snapshots import runs_undone
+from mplp_runtime.snapshots.before_steps import needed_by_open_runs
+from mplp_runtime.snapshots.documents import ids, read_json, write_document, write_index
+from mplp_runtime.snapshots.objects import KeptFile, LeftOut, Objects
 from mplp_runtime.snapshots.one_at_a_time import alone
-from mplp_runtime.snapshots.operations_since import files_touched, notes_since, take_back_all
+from mplp_runtime.snapshots.operations_since import (
+    TakenBack,
+    files_touched,
+    forget_all,
+    notes_since,
+    take_back_all,
+)
 from mplp_runtime.sources import Clock, NewId, timestamp
-from mplp_runtime.trace.files import write_atomically, write_bytes_atomically
 from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 
 FOLDER = "snapshots"
-INDEX = "index.json"
 _MOST_TOLD = 100
 DEFAULT_KEPT = 20
 """Snapshots that are kept while mplp.toml says nothing else."""
@@ -83,7 +89,7 @@ class Restored:
     """What a restore did. `before_id` is the snapshot of how it was before; `kept` are files made since.
 
     `taken_back` are paths that file operations of runs had changed since, and that no longer are; of those in
-    `left` this could not be done.
+    `left` this could not be done. `runs_undone` are the runs whose work that was: they count as rolled back.
     """
 
     snapshot_id: str
@@ -93,10 +99,19 @@ class Restored:
     failed: tuple[LeftOut, ...]
     taken_back: tuple[str, ...] = ()
     left: tuple[LeftOut, ...] = ()
+    runs_undone: tuple[str, ...] = ()
+
+
+async def _nobody(_run_id: str) -> None:
+    """Where no runs are carried there is nobody to give one up."""
 
 
 class Snapshots:
-    """The snapshots of one project. `folder` is the state folder; None where nothing may be written."""
+    """The snapshots of one project. `folder` is the state folder; None where nothing may be written.
+
+    `give_up` ends an interrupted run before its work is taken back; `told` hears of each run that stands
+    differently after a restore.
+    """
 
     def __init__(
         self,
@@ -109,6 +124,8 @@ class Snapshots:
         new_id: NewId,
         folder: Callable[[], Path | None],
         most_kept: Callable[[], int] = lambda: DEFAULT_KEPT,
+        give_up: Callable[[str], Awaitable[object]] = _nobody,
+        told: Callable[[str], None] = lambda _run_id: None,
     ) -> None:
         self._root = root
         self._store = store
@@ -118,6 +135,8 @@ class Snapshots:
         self._new_id = new_id
         self._folder = folder
         self._most_kept = most_kept
+        self._give_up = give_up
+        self._told = told
         self._lock = asyncio.Lock()
 
     async def create(self, paths: Iterable[str], label: str = "") -> SnapshotRecord:
@@ -134,7 +153,7 @@ class Snapshots:
         with the next snapshot.
         """
         try:
-            needed = wanted | self._store.read(_of_open_runs)
+            needed = wanted | self._store.read(needed_by_open_runs)
             kept = await asyncio.to_thread(self.all)
             too_many = len(kept) - self._most_kept()
         except (MplpError, OSError) as problem:
@@ -165,7 +184,7 @@ class Snapshots:
             tuple(each for each in found if isinstance(each, LeftOut)),
         )
         document = {**asdict(record), "modules_captured": self._store.read(_modules)}
-        await asyncio.to_thread(_write_document, folder, document)
+        await asyncio.to_thread(write_document, folder, document)
         return record
 
     def all(self) -> list[SnapshotRecord]:
@@ -173,7 +192,7 @@ class Snapshots:
         folder = self._folder()
         # Not by the index: two processes that write it at the same time may leave one snapshot out.
         found: list[SnapshotRecord] = []
-        for each in _ids(folder / FOLDER) if folder is not None else ():
+        for each in ids(folder / FOLDER) if folder is not None else ():
             try:
                 record = self._record(each)
             except StoreError as problem:
@@ -188,8 +207,9 @@ class Snapshots:
         """Turns back state, graph and files. `paths` are the files that count now.
 
         What file operations of runs did since is taken back, also to files that no snapshot holds. Other
-        files made since the snapshot stay. Raises SnapshotUnknown, RunInProgress while a run is under way,
-        and StoreError; then nothing was turned back but files that are listed in the newest snapshot.
+        files made since the snapshot stay. Runs whose work that was count as rolled back, until the snapshot
+        of how it was before comes back. Raises SnapshotUnknown, RunInProgress while a run is under way, and
+        StoreError; then nothing was turned back but files that are listed in the newest snapshot.
         """
         async with self._lock, alone(self._writable()):
             done = await self._restore(snapshot_id, paths)
@@ -208,19 +228,49 @@ class Snapshots:
         touched = await asyncio.to_thread(files_touched, self._root, notes)
         named = f"before restoring {record.label or snapshot_id[:8]}"
         before = await self._create(dict.fromkeys([*now, *touched]), named)
-        await self._bus.emit("project", self._planned(record, before, notes))
-        not_kept = {file.path: file.why for file in before.left_out}
-        undone, left = await asyncio.to_thread(take_back_all, self._root, notes, not_kept)
-        # What the snapshot holds is as it was then, whatever an operation had found there.
-        written, failed = await asyncio.to_thread(self._write_files, record, objects)
+        behind = [note.run_id for note in notes]
+        run_ids = self._store.read(lambda reading: runs_undone.runs_behind(reading, behind))
+        again = self._store.read(lambda reading: runs_undone.marked_with(reading, snapshot_id))
+        keeping = (self._writable(), self._root)
+        await asyncio.to_thread(runs_undone.keep_notes, *keeping, before.snapshot_id, run_ids)
+        for each in self._store.read(lambda reading: runs_undone.interrupted(reading, run_ids)):
+            await self._give_up(each)
         await self._store.transact(
-            lambda transaction: self._turn_back(transaction, record, written, failed, undone)
+            lambda transaction: self._begin(transaction, record, before, run_ids, notes)
         )
+        try:
+            not_kept = {file.path: file.why for file in before.left_out}
+            done = await asyncio.to_thread(take_back_all, self._root, notes, not_kept)
+            # What the snapshot holds is as it was then, whatever an operation had found there.
+            written, failed = await asyncio.to_thread(objects.write_back, self._root, record.files)
+            await asyncio.to_thread(runs_undone.put_back_notes, *keeping, snapshot_id, again)
+
+            def end(transaction: Transaction) -> list[str]:
+                self._turn_back(transaction, record, written, failed, done)
+                held = [file.path for file in record.files]
+                undone = runs_undone.settle(transaction, self._bus, run_ids, notes, done, held)
+                runs_undone.stand_again(transaction, again, snapshot_id)
+                return [each for each in undone if each not in again]
+
+            undone = await self._store.transact(end)
+            # Not before: without them nobody could take back what a process that is killed has left.
+            brought = {each.run_id for each in notes} & set(again)
+            await asyncio.to_thread(
+                forget_all, self._root, [note for note in done.used if note.run_id not in brought]
+            )
+        finally:
+            for each in dict.fromkeys([*run_ids, *again]):
+                self._told(each)
         held = {file.path for file in record.files} | {file.path for file in record.left_out}
-        kept = tuple(sorted(set(now) - held - set(undone)))
-        left = [each for each in left if each.path not in {file.path for file in record.files}]
         return Restored(
-            snapshot_id, before.snapshot_id, tuple(written), kept, tuple(failed), tuple(undone), tuple(left)
+            snapshot_id,
+            before.snapshot_id,
+            tuple(written),
+            tuple(sorted(set(now) - held - set(done.restored))),
+            tuple(failed),
+            done.restored,
+            tuple(each for each in done.left if each.path not in {file.path for file in record.files}),
+            tuple(undone),
         )
 
     def _notes_since(self, record: SnapshotRecord) -> list[UndoNote]:
@@ -244,12 +294,25 @@ class Snapshots:
             (folder / f"{snapshot_id}.json").unlink(missing_ok=True)
 
         await self._store.transact(work)
+        await asyncio.to_thread(runs_undone.drop_notes, folder, snapshot_id)
         await asyncio.to_thread(self._delete_copies, folder)
 
     def _delete_copies(self, folder: Path) -> None:
-        _write_index(folder)
+        write_index(folder)
         needed = {file.name for record in self.all() for file in record.files}
         Objects(folder / "objects").keep_only(needed)
+
+    def _begin(
+        self,
+        transaction: Transaction,
+        record: SnapshotRecord,
+        before: SnapshotRecord,
+        run_ids: list[str],
+        notes: list[UndoNote],
+    ) -> None:
+        self._refuse_under_way(transaction)
+        runs_undone.mark(transaction, run_ids, notes, before.snapshot_id, timestamp(self._clock()))
+        self._bus.record(transaction, "project", self._planned(record, before, notes))
 
     def _turn_back(
         self,
@@ -257,7 +320,7 @@ class Snapshots:
         record: SnapshotRecord,
         written: list[str],
         failed: list[LeftOut],
-        undone: list[str],
+        done: TakenBack,
     ) -> None:
         self._refuse_under_way(transaction)
         nodes, edges = _sizes(transaction)
@@ -271,7 +334,7 @@ class Snapshots:
             "snapshot_id": record.snapshot_id,
             "files_restored": len(written),
             "files_failed": [each.path for each in failed],
-            "taken_back": undone[:_MOST_TOLD],
+            "taken_back": list(done.restored[:_MOST_TOLD]),
         }
         event = event_core(self._bus.stamper, "rollback_executed", "compensation_plan", payload=payload)
         self._bus.record(transaction, "project", event)
@@ -288,27 +351,10 @@ class Snapshots:
         }
         return event_core(self._bus.stamper, "rollback_planned", "compensation_plan", payload=payload)
 
-    def _write_files(self, record: SnapshotRecord, objects: Objects) -> tuple[list[str], list[LeftOut]]:
-        written: list[str] = []
-        failed: list[LeftOut] = []
-        for file in record.files:
-            target = self._root / file.path
-            try:
-                refuse_elsewhere(self._root, file.path)
-                content = objects.read(file.name)
-                if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
-                    continue
-                write_bytes_atomically(target, [content], mode=file.mode)
-            except (MplpError, OSError) as problem:
-                failed.append(LeftOut(file.path, str(problem)))
-            else:
-                written.append(file.path)
-        return written, failed
-
     def _record(self, snapshot_id: str) -> SnapshotRecord | None:
         folder = self._folder()
         is_name = snapshot_id.replace("-", "").isalnum()
-        kept = _read_json(folder / FOLDER / f"{snapshot_id}.json") if folder is not None and is_name else None
+        kept = read_json(folder / FOLDER / f"{snapshot_id}.json") if folder is not None and is_name else None
         if kept is None:
             return None
         try:
@@ -334,17 +380,6 @@ class Snapshots:
         return folder / FOLDER
 
 
-def _of_open_runs(reading: Reading) -> set[str]:
-    """Snapshots that were made before steps of runs that are not over."""
-    found: set[str] = set()
-    for node in reading.nodes(records.RUN):
-        if node.data["status"] not in records.FINAL_STATUSES and node.data.get("snapshot_before"):
-            for stored in reading.events(node.id):
-                if stored.event.get("event_type") == "snapshot_created":
-                    found.add(str(stored.event["payload"]["snapshot_id"]))
-    return found
-
-
 def _modules(reading: Reading) -> list[str]:
     return [type_ for type_ in PSG_PATHS if reading.nodes(type_)]
 
@@ -352,47 +387,3 @@ def _modules(reading: Reading) -> list[str]:
 def _sizes(reading: Reading) -> tuple[int, int]:
     counted = (*PSG_PATHS, SHARED_VALUE)
     return sum(len(reading.nodes(type_)) for type_ in counted), len(reading.edges())
-
-
-def _write_document(folder: Path, document: Mapping[str, Any]) -> None:
-    write_atomically(folder / f"{document['snapshot_id']}.json", [json.dumps(document, indent=2), "\n"])
-    # Last, so that what the index names is there.
-    _write_index(folder)
-
-
-def _ids(folder: Path) -> list[str]:
-    return sorted(path.stem for path in folder.glob("*.json") if path.name != INDEX)
-
-
-def _write_index(folder: Path) -> None:
-    """For people and other programs: what is there, the oldest first. Documents that it lacks are added."""
-    listed = (_read_json(folder / INDEX) or {}).get("snapshots", ())
-    known = {entry.get("snapshot_id"): entry for entry in listed if isinstance(entry, dict)}
-    entries: list[dict[str, Any]] = []
-    for each in _ids(folder):
-        try:
-            document = None if each in known else _read_json(folder / f"{each}.json")
-            entries.append(known[each] if document is None else _index_entry(document))
-        except (KeyError, StoreError):
-            continue
-    entries.sort(key=lambda entry: str(entry.get("timestamp")))
-    write_atomically(folder / INDEX, [json.dumps({"snapshots": entries}, indent=2), "\n"])
-
-
-def _index_entry(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "snapshot_id": document["snapshot_id"],
-        "timestamp": document["captured_at"],
-        "label": document["label"],
-        "modules_captured": document.get("modules_captured", []),
-    }
-
-
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as problem:
-        raise StoreError(f"{path} cannot be read: {problem}.") from problem
-    return value if isinstance(value, dict) else None
