@@ -59,6 +59,7 @@ async def restore_snapshot(services: Services, arguments: Mapping[str, Any]) -> 
         "failed": [{"path": each.path, "why": each.why} for each in restored.failed],
         "taken_back": list(restored.taken_back),
         "left": [{"path": each.path, "why": each.why} for each in restored.left],
+        "runs_undone": list(restored.runs_undone),
     }
 
 
@@ -131,8 +132,8 @@ RESTORE_SNAPSHOT = Command(
     "mplp.restoreSnapshot",
     "Restore a snapshot",
     "Brings state, graph and files back, after a snapshot of how they are now. What file operations of runs "
-    "did since is taken back; other files made since stay. "
-    "Answers `{restored, before, written, kept, failed, taken_back, left}`.",
+    "did since is taken back, and these runs count as rolled back; other files made since stay. "
+    "Answers `{restored, before, written, kept, failed, taken_back, left, runs_undone}`.",
     restore_snapshot,
     {
         "uri": _URI,
