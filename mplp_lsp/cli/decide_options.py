@@ -124,11 +124,12 @@ def _add_yes(parser: argparse.ArgumentParser) -> None:
 def _doing(name: str) -> Callable[[argparse.Namespace], int]:
     def command(options: argparse.Namespace) -> int:
         from mplp_lsp.cli import decide
+        from mplp_lsp.cli.deciding import Decided
 
         if getattr(options, "step", None) == "":
             raise MplpError("The name of the step or file is empty.")
-        given = {key: value for key, value in vars(options).items() if key in decide.Decided.__slots__}
-        done: int = getattr(decide, name)(decide.Decided(**given))
+        given = {key: value for key, value in vars(options).items() if key in Decided.__slots__}
+        done: int = getattr(decide, name)(Decided(**given))
         return done
 
     return command

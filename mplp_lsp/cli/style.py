@@ -78,3 +78,12 @@ def write(stream: TextIO, text: str) -> None:
     except UnicodeEncodeError:
         encoding = stream.encoding or "ascii"
         stream.write(text.encode(encoding, "replace").decode(encoding))
+
+
+def counted_files(number: int) -> str:
+    """As a person says it.
+
+    >>> counted_files(1), counted_files(0)
+    ('1 file', '0 files')
+    """
+    return "1 file" if number == 1 else f"{number} files"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shlex
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -183,11 +184,27 @@ class AtTerminal:
             why = "cannot be written to" if self._trusted else "is not trusted (see --trust)"
             self._live.line(f"  No trace was kept: the folder {why}.")
         if is_waiting or view.status == "interrupted":
-            command = f"mplp-lsp run {shown_path(self._root / view.plan_path)} --resume"
+            # By the run's id: the file of its plan may be gone.
+            command = f"mplp-lsp resume {view.run_id[:8]}{_root_option(self._root)}"
             self._live.line(
                 f"  The run is kept. Go on with it in an editor or a terminal: {printable(command)}"
             )
+            if is_waiting:
+                command = f"mplp-lsp answer {view.run_id[:8]}{_root_option(self._root)}"
+                self._live.line(f"  Without a terminal it is answered with: {printable(command)}")
         return COMPLETED if view.status == "completed" else FAILED
+
+
+def _root_option(root: Path) -> str:
+    """What has the next command find the project: nothing in its own folder."""
+    from mplp_lsp.workspace.projects import root_of
+
+    try:
+        if root_of(Path.cwd()) == root:
+            return ""
+    except OSError:  # the current folder is gone
+        pass
+    return f" --root {shlex.quote(shown_path(root))}"
 
 
 @contextlib.contextmanager

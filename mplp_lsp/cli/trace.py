@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mplp_lsp.cli.live import failure_lines, seconds, step_line
-from mplp_lsp.cli.project import shown_path
+from mplp_lsp.cli.project import absolute, shown_path
 from mplp_lsp.cli.style import Style, printable, write
 from mplp_lsp.cli.trust import refuse_address
 from mplp_runtime.errors import RunUnknown
@@ -71,7 +71,7 @@ def _print(
         for view in views:
             write(out, _headline(view, style) + "\n")
         return 0
-    view = chosen_run(run, views)
+    view = chosen_run(run, views, root)
     if as_json:
         write(out, trace_document(root, view))
         return 0
@@ -80,14 +80,19 @@ def _print(
     return 0
 
 
-def chosen_run(run: str | None, views: Sequence[RunView]) -> RunView:
+def chosen_run(run: str | None, views: Sequence[RunView], project: Path) -> RunView:
     """The run whose id, or whose trace's id, begins so; without, and for `last`, the newest.
 
-    Raises RunUnknown.
+    For the path of a plan, from the current folder or the project's, the newest run of it. Raises RunUnknown.
     """
     if run is None or run == LAST:
         return views[-1]
-    found = [view for view in views if run and (view.run_id.startswith(run) or view.trace_id.startswith(run))]
+    if not run:
+        raise RunUnknown("The name of the run is empty; see mplp-lsp trace --list.")
+    found = [view for view in views if view.run_id.startswith(run) or view.trace_id.startswith(run)]
+    if not found:
+        paths = {absolute(run), absolute(str(project / run))}
+        found = [view for view in views if absolute(str(project / view.plan_path)) in paths][-1:]
     if not found:
         raise RunUnknown(f"No run or trace of this project begins with {run}; see mplp-lsp trace --list.")
     if len(found) > 1:

@@ -29,7 +29,7 @@ def export_command(
 
     stream = out or sys.stdout
     project = root_of(Path(root).absolute())
-    view = chosen_run(run, known_runs(project))
+    view = chosen_run(run, known_runs(project), project)
     text, events = recorded(project, view)
     if evidence is not None:
         folder = Path(evidence).absolute()

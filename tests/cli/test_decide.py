@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,12 @@ def decided(home: Path, word: str, *arguments: str, trusted: bool = True) -> End
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def recorded(project: Path) -> str:
+    """All that the state holds, as text."""
+    with closing(sqlite3.connect(project / ".mplp" / "state.db")) as state:
+        return "\n".join(state.iterdump())
 
 
 @contextmanager
@@ -123,10 +130,75 @@ def test_what_changed_since_a_run_is_named_and_accepted(tmp_path: Path) -> None:
     assert "out.txt, which “Let the writer work” wrote, has changed since run 1 of “Work”." in found.out
     assert "mplp.toml has changed since run 1 of “Work”." in found.out
     assert "unknown to it" in decided(tmp_path, "drift", "last", "a.plan.json").err
-    assert decided(tmp_path, "drift", "last", "out.txt", "--accept").out.startswith("1 file is taken as")
+    done = decided(tmp_path, "drift", "last", "out.txt", "--accept")
+    assert done.out == "1 file is taken as found; run 1 of “Work” expects them so from now on.\n"
     assert decided(tmp_path, "drift").out == "mplp.toml has changed since run 1 of “Work”.\n"
     assert decided(tmp_path, "drift", "--accept").code == 0
     assert decided(tmp_path, "drift").code == 0
+
+
+def test_where_nothing_has_changed_nothing_is_accepted_and_nothing_is_written(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"writer": WRITES})
+    assert mplp(tmp_path, "run", plan, "--yes", "--trust").code == 0
+    assert decided(tmp_path, "drift").code == 0
+    done = decided(tmp_path, "drift", "--accept")
+    assert (done.code, done.out) == (0, "Nothing has changed that run 1 of “Work” could take as it is.\n")
+    assert "drift_accepted" not in recorded(tmp_path / "p")
+    (tmp_path / "p" / "out.txt").write_text("mine")
+    assert decided(tmp_path, "drift", "--accept").out.startswith("1 file is taken")
+    assert "drift_accepted" in recorded(tmp_path / "p")
+
+
+def test_a_file_in_the_place_of_a_run_is_told_how_it_is_looked_at(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"writer": WRITES})
+    assert mplp(tmp_path, "run", plan, "--yes", "--trust").code == 0
+    done = decided(tmp_path, "drift", "out.txt")
+    assert (done.code, "mplp-lsp drift last out.txt" in done.err) == (2, True)
+
+
+def test_a_run_is_named_by_the_path_of_its_plan_and_by_no_empty_name(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"worker": FAILS_ONCE})
+    failed_run(tmp_path, plan)
+    for path in ("p/a.plan.json", "a.plan.json", str(plan)):
+        shown = mplp(tmp_path, "trace", path, "--root", "p")
+        assert shown.out.split()[1:2] == ["failed"], path
+    (tmp_path / "p" / "fixed").touch()
+    assert decided(tmp_path, "retry", "p/a.plan.json").code == 0
+    assert mplp(tmp_path, "trace", "p/a.plan.json", "--root", "p").out.split()[1] == "completed"
+    empty = decided(tmp_path, "cancel", "")
+    assert (empty.code, "The name of the run is empty" in empty.err) == (2, True)
+
+
+def test_a_run_that_is_left_names_a_way_on_that_works_though_its_plan_is_gone(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"person": HANDOFF})
+    left = mplp(tmp_path, "run", plan, "--yes", "--trust")
+    plan.unlink()
+    for word in ("resume", "answer"):
+        (way,) = re.findall(rf"mplp-lsp ({word} .*)", left.out)
+        assert way.endswith(" --root p")
+        more = ["--yes"] if word == "answer" else []
+        done = mplp(tmp_path, *way.split(), *more, "--trust")
+        assert done.out.startswith("Going on with “Work” (1 step)"), done.err
+    assert done.code == 0
+
+
+def test_a_question_of_a_run_that_nobody_carries_is_answered_without_a_terminal(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"person": HANDOFF, "writer": WRITES})
+    assert mplp(tmp_path, "run", plan, "--yes", "--trust").code == 1
+    done = decided(tmp_path, "answer", "last", "Let the person work", "--yes", "--output", "alice")
+    assert (done.code, "2 of 2 steps completed" in done.out) == (0, True), done
+    assert (tmp_path / "p" / "out.txt").read_text() == "new"
+    again = decided(tmp_path, "answer", "last", "--yes")
+    assert (again.code, "asks nothing: it is completed" in again.err) == (2, True)
+
+
+def test_a_step_that_asks_nothing_is_not_answered_in_its_place(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"person": HANDOFF, "writer": WRITES})
+    assert mplp(tmp_path, "run", plan, "--yes", "--trust").code == 1
+    refused = decided(tmp_path, "answer", "last", "Let the writer work", "--yes")
+    assert (refused.code, "Step “Let the writer work” asks nothing." in refused.err) == (2, True)
+    assert "Let the person work" in refused.err
+    assert newest(tmp_path).out.split()[1] == "interrupted"
 
 
 def test_a_run_of_another_terminal_is_paused_resumed_and_cancelled(tmp_path: Path) -> None:
@@ -148,11 +220,21 @@ def test_a_run_of_another_terminal_is_paused_resumed_and_cancelled(tmp_path: Pat
     assert (again.code, "is cancelled already" in again.err) == (3, True)
 
 
+def stop_between_commits(process: subprocess.Popen[str], state: Path) -> None:
+    """Stops the process at a moment at which it does not hold the state, which others could not use then."""
+    with closing(sqlite3.connect(state, isolation_level=None, timeout=LIMIT_S)) as ours:
+        # As long as we write, it does not.
+        ours.execute("BEGIN IMMEDIATE")
+        process.send_signal(signal.SIGSTOP)
+        until(lambda: "T (stopped)" in Path(f"/proc/{process.pid}/status").read_text(), "it stops")
+        ours.execute("ROLLBACK")
+
+
 def test_a_process_that_does_not_react_is_named_with_what_to_do(tmp_path: Path) -> None:
     plan = write_project(tmp_path / "p", {"first": WAITS})
     with elsewhere(tmp_path, plan) as process:
         until((tmp_path / "p" / "begun").exists, "the first step begins")
-        process.send_signal(signal.SIGSTOP)
+        stop_between_commits(process, tmp_path / "p" / ".mplp" / "state.db")
         try:
             refused = decided(tmp_path, "pause", "last")
         finally:
@@ -184,7 +266,9 @@ def test_an_interrupted_run_is_resumed_in_this_terminal(tmp_path: Path) -> None:
     with elsewhere(tmp_path, plan) as process:
         until((tmp_path / "p" / "begun").exists, "the first step begins")
         process.kill()
-    assert "asks nothing: it is interrupted" in decided(tmp_path, "answer", "last").err
+    asked = decided(tmp_path, "answer", "last")
+    assert (asked.code, "asks again when it goes on" in asked.err) == (2, True)
+    assert "Let the first work" in asked.err
     refused = decided(tmp_path, "pause", "last")
     assert (refused.code, "only a run that is under way can be paused" in refused.err) == (3, True)
     (tmp_path / "p" / "go").touch()
@@ -268,6 +352,10 @@ def test_a_question_of_a_run_in_an_editor_is_answered_from_the_terminal(tmp_path
         server.client.request("workspace/executeCommand", command)
         run = run_with(server.client, "running", "in_progress")
         until(lambda: "Let the person work" in decided(tmp_path, "answer", "last").out, "it asks")
+        unsaid = decided(tmp_path, "answer", "last", "--output", "fine")
+        assert (unsaid.code, "say --yes or --no" in unsaid.err) == (2, True), "nothing is taken as answered"
+        unknown = decided(tmp_path, "answer", "last", "nobody")
+        assert (unknown.code, "has no step that begins with nobody" in unknown.err) == (2, True)
         done = decided(tmp_path, "answer", run["run_id"], "--yes", "--output", "fine")
         assert (done.code, done.out) == (0, "Step “Let the person work” has its answer.\n"), done.err
         run_with(server.client, "completed")

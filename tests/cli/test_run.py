@@ -268,7 +268,7 @@ def test_a_question_without_a_terminal_leaves_the_run_to_be_resumed(tmp_path: Pa
     done = mplp(tmp_path, "run", plan, "--yes", "--trust")
     assert done.code == 1
     assert "? This step is yours." in done.out
-    assert "--resume" in done.out
+    assert "mplp-lsp resume " in done.out
     assert "interrupted" in mplp(tmp_path, "trace", "--root", "p").out
 
 
