@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.complaints import complain
-from mplp_lsp.cli.style import printable, write
+from mplp_lsp.cli.style import counted_files, printable, write
 from mplp_lsp.cli.terminal import COMPLETED, FAILED, REFUSED
 from mplp_lsp.cli.trust import TRUST_IT, refuse_address
 from mplp_runtime.errors import MplpError, RunRefused, WorkspaceNotTrusted
@@ -64,7 +64,8 @@ async def _done(
         if all_kept:
             for each in reversed(runtime.snapshots.all()):
                 when = each.captured_at[:19].replace("T", " ")
-                write(out, f"{each.snapshot_id}  {when}  {len(each.files)} files  {printable(each.label)}\n")
+                files = counted_files(len(each.files))
+                write(out, f"{each.snapshot_id}  {when}  {files}  {printable(each.label)}\n")
             return COMPLETED
         return await (_made(runtime, label, out) if restore is None else _restored(runtime, restore, out))
     finally:
@@ -73,7 +74,7 @@ async def _done(
 
 async def _made(runtime: Runtime, label: str, out: TextIO) -> int:
     made = await runtime.take_snapshot(label)
-    write(out, f"Snapshot {made.snapshot_id}: state, graph and {len(made.files)} files are kept.\n")
+    write(out, f"Snapshot {made.snapshot_id}: state, graph and {counted_files(len(made.files))} are kept.\n")
     _name(out, "Left out", made.left_out)
     return COMPLETED
 
@@ -81,20 +82,24 @@ async def _made(runtime: Runtime, label: str, out: TextIO) -> int:
 async def _restored(runtime: Runtime, named: str, out: TextIO) -> int:
     done = await runtime.restore_snapshot(_chosen(runtime.snapshots.all(), named).snapshot_id)
     again = len(set(done.written) | set(done.taken_back))
-    write(out, f"State and graph are as they were, and {again} files with them.\n")
+    write(out, f"State and graph are as they were, and {counted_files(again)} with them.\n")
     _name(out, "Not restored", done.failed)
     _name(out, "Left as found", done.left)
-    if done.kept:
-        write(out, f"Made since, and still there: {len(done.kept)} files.\n")
+    for path in done.kept[:_MOST_NAMED]:
+        write(out, f"Made since, and still there: {printable(path)}\n")
+    if len(done.kept) > _MOST_NAMED:
+        write(out, f"Made since, and still there: {len(done.kept) - _MOST_NAMED} more\n")
     write(out, f"How it was before is kept: mplp-lsp snapshot --restore {done.before_id[:8]}\n")
     return FAILED if done.failed or done.left else COMPLETED
 
 
 def _chosen(kept: Sequence[SnapshotRecord], named: str) -> SnapshotRecord:
     """The snapshot whose id begins so; `last` is the newest. Raises MplpError."""
+    if not named:
+        raise MplpError("The id of the snapshot is empty; see mplp-lsp snapshot --list.")
     if named == "last" and kept:
         return kept[-1]
-    found = [each for each in kept if named and each.snapshot_id.startswith(named)]
+    found = [each for each in kept if each.snapshot_id.startswith(named)]
     if len(found) == 1:
         return found[0]
     raise MplpError(

@@ -56,3 +56,23 @@ def test_something_that_somebody_changed_since_is_named(tmp_path: Path) -> None:
     (tmp_path / "p" / "out.txt").write_text("mine")
     done = snapshot(tmp_path, "--restore", "last", "--trust")
     assert (done.code, "Left as found: out.txt (changed since)" in done.out) == (1, True), done.err
+
+
+def test_one_file_is_one_file_and_what_was_made_since_is_named(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "mplp.toml").write_text("")
+    made = snapshot(tmp_path, "--trust")
+    assert made.out.endswith("state, graph and 1 file are kept.\n")
+    assert "  1 file  " in snapshot(tmp_path, "--list").out
+    (tmp_path / "p" / "new.plan.json").write_text("{}")
+    (tmp_path / "p" / "mplp.toml").write_text("# changed\n")
+    done = snapshot(tmp_path, "--restore", "last", "--trust")
+    assert "and 1 file with them." in done.out
+    assert "Made since, and still there: new.plan.json\n" in done.out
+
+
+def test_an_empty_name_of_a_snapshot_is_told_as_such(tmp_path: Path) -> None:
+    write_project(tmp_path / "p", {"writer": MADE})
+    assert snapshot(tmp_path, "--trust").code == 0
+    done = snapshot(tmp_path, "--restore", "", "--trust")
+    assert (done.code, "The id of the snapshot is empty" in done.err) == (2, True)
