@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.callbacks import run_callback
 from mplp_runtime.vsl.sqlite_errors import store_error
 from mplp_runtime.vsl.sqlite_transaction import SqliteTransaction
@@ -103,13 +104,20 @@ def _reason(error: BaseException, path: Path) -> BaseException:
     return store_error(error, path) if isinstance(error, sqlite3.Error | UnicodeEncodeError) else error
 
 
+def _work(unit: Unit, transaction: SqliteTransaction, path: Path) -> None:
+    unit.result = unit.work(transaction)
+    if not transaction.connection.in_transaction:
+        # The work has kept the error to itself; whatever comes now would be a commit of its own.
+        raise StoreError(f"The disk reported an error for {path}: nothing was saved.")
+    transaction.insert_pending()
+
+
 def _run(unit: Unit, transaction: SqliteTransaction, path: Path) -> None:
     connection = transaction.connection
     clock, callbacks = transaction.clock, len(transaction.callbacks)
     connection.execute("SAVEPOINT unit")
     try:
-        unit.result = unit.work(transaction)
-        transaction.insert_pending()
+        _work(unit, transaction, path)
     except BaseException as error:
         unit.error = _reason(error, path)
         if not connection.in_transaction:
@@ -122,8 +130,7 @@ def _run(unit: Unit, transaction: SqliteTransaction, path: Path) -> None:
 def _is_done_alone(unit: Unit, transaction: SqliteTransaction, path: Path) -> bool:
     """The same for the only unit, without a savepoint, which copies every page that is changed inside it."""
     try:
-        unit.result = unit.work(transaction)
-        transaction.insert_pending()
+        _work(unit, transaction, path)
     except BaseException as error:
         unit.error = _reason(error, path)
     return unit.error is None
