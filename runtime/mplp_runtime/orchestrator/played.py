@@ -72,8 +72,11 @@ class PlayedSteps:
                     }
                 )
             self._at = finished_at
-            self._finished([attempt["step_id"] for attempt in attempts])
-            self._at = None
+            try:
+                self._finished([attempt["step_id"] for attempt in attempts])
+            finally:
+                # A step that begins later must not be told to have begun now.
+                self._at = None
 
     def ended(self, count: int) -> None:
         """So many ends were written."""
