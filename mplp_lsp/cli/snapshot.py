@@ -89,6 +89,8 @@ async def _restored(runtime: Runtime, named: str, out: TextIO) -> int:
         write(out, f"Made since, and still there: {printable(path)}\n")
     if len(done.kept) > _MOST_NAMED:
         write(out, f"Made since, and still there: {len(done.kept) - _MOST_NAMED} more\n")
+    for run_id in done.runs_undone[:_MOST_NAMED]:
+        write(out, f"Run {run_id[:8]} counts as rolled back: what it did was taken back.\n")
     write(out, f"How it was before is kept: mplp-lsp snapshot --restore {done.before_id[:8]}\n")
     return FAILED if done.failed or done.left else COMPLETED
 

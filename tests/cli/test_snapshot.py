@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.process import Ended, mplp, write_project
+from tests.cli.process import Ended, mplp, runs_python, write_project
 
 MADE = 'action = "file_operation"\noperation = "write"\ntarget = "out.txt"\ncontent = "new"\n'
 
@@ -76,3 +76,19 @@ def test_an_empty_name_of_a_snapshot_is_told_as_such(tmp_path: Path) -> None:
     assert snapshot(tmp_path, "--trust").code == 0
     done = snapshot(tmp_path, "--restore", "", "--trust")
     assert (done.code, "The id of the snapshot is empty" in done.err) == (2, True)
+
+
+def test_a_run_whose_work_a_restore_took_back_is_named_and_stands_again_after_going_back(
+    tmp_path: Path,
+) -> None:
+    plan = write_project(tmp_path / "p", {"writer": MADE, "worker": runs_python("raise SystemExit(3)")})
+    assert snapshot(tmp_path, "--trust").code == 0
+    assert mplp(tmp_path, "run", plan, "--yes", "--trust").code == 1
+    done = snapshot(tmp_path, "--restore", "last", "--trust")
+    assert "counts as rolled back: what it did was taken back." in done.out, done.err
+    refused = mplp(tmp_path, "retry", "last", "--root", "p", "--yes", "--trust")
+    assert (refused.code, "nothing to go on from" in refused.err) == (3, True), refused.err
+    assert "rolled back" not in snapshot(tmp_path, "--restore", "last", "--trust").out
+    assert (tmp_path / "p" / "out.txt").read_text() == "new"
+    rolled_back = mplp(tmp_path, "rollback", "last", "--root", "p", "--trust")
+    assert rolled_back.out == "Rolled back: 1 file is as before.\n", rolled_back.err
