@@ -161,8 +161,10 @@ async def _answered(at: At, step: StepView) -> None:
         if not question.choices:
             raise MplpError("--output says what came of it; say --yes or --no, too.")
         success = True
-    if success and question.choices and options.output not in question.choices:
-        raise MplpError(f"{named_step(step)} asks for a name; --output takes {', '.join(question.choices)}.")
+    if success and question.choices and not options.output.strip():
+        raise MplpError(
+            f"A name is asked for; give it with --output: {printable(', '.join(question.choices))}."
+        )
     await at.runtime.runs.answer(
         at.view.run_id,
         step.step_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import signal
@@ -360,3 +361,20 @@ def test_a_question_of_a_run_in_an_editor_is_answered_from_the_terminal(tmp_path
         assert (done.code, done.out) == (0, "Step “Let the person work” has its answer.\n"), done.err
         run_with(server.client, "completed")
     assert json.loads(mplp(tmp_path, "trace", "--root", "p", "--json").out)["status"] == "completed"
+
+
+async def test_where_a_name_is_asked_for_the_name_alone_is_an_answer(tmp_path: Path) -> None:
+    from tests.runtime.orchestrator.sessions import test_work as work
+
+    (tmp_path / "p").mkdir()
+    team = work.collab("broadcast", *work.THREE)
+    project = work.SharedProject(tmp_path / "p", work.ALL_WRITE, work.DISAGREE, collab=team)
+    async with work.started(project) as (runtime, begun):
+        await work.question(runtime, begun.run_id)
+        unnamed = await asyncio.to_thread(decided, tmp_path, "answer", "last", "--yes")
+        assert (unnamed.code, "A name is asked for; give it with --output: " in unnamed.err) == (2, True)
+        assert "Ana (a)" in unnamed.err
+        done = await asyncio.to_thread(decided, tmp_path, "answer", "last", "--output", "Ana (a)")
+        assert (done.code, "has its answer" in done.out) == (0, True), done
+        assert (await runtime.runs.wait(begun.run_id)).status == "completed"
+        assert work.shared(runtime, "owner") == "ana"
