@@ -36,12 +36,13 @@ STEPS = (
 )
 DRAFTS = files("drafter", "write", target="draft.txt", content="draft")
 LAST = step("b", "w")
+PROJECT_TOML = TOML + DRAFTS + FAILS
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     (tmp_path / "notes.txt").write_text("old")
-    return Project(tmp_path, plan(*STEPS, LAST), TOML + DRAFTS + FAILS)
+    return Project(tmp_path, plan(*STEPS, LAST), PROJECT_TOML)
 
 
 async def failed(runtime: Runtime, project: Project) -> RunView:
