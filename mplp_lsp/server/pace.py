@@ -38,6 +38,10 @@ class Pace:
         """Whether the last answer was; False for the first one, which may import its feature."""
         return self._took_s.get(_kind_of(method, document), QUICK_S + 1) <= QUICK_S
 
+    def knows(self, method: str, document: Document | None) -> bool:
+        """Whether there has been an answer; what makes everything ready is tested by it."""
+        return _kind_of(method, document) in self._took_s
+
     def took(self, method: str, document: Document | None, seconds: float) -> None:
         """Remembers a duration, in seconds of work."""
         self._took_s[_kind_of(method, document)] = seconds

@@ -126,8 +126,8 @@ test("a resumed run says so instead of starting over", () => {
 test("a restore tells what came back, what runs did that was taken back, and what stayed with its reason", () => {
   const left = [{ path: "c.txt", why: "somebody has changed it since" }];
   assert.equal(
-    restoredLine({ written: ["a.txt"], failed: [], taken_back: ["b.txt"], left }),
-    "1 file restored, with state and graph. What runs did to b.txt was taken back. " +
+    restoredLine({ written: ["a.txt"], failed: [], taken_back: ["b.txt"], left, runs_undone: ["0123456789"] }),
+    "1 file restored, with state and graph. What runs did to b.txt was taken back. 1 run rolled back by it: 01234567. " +
       "Not restored: c.txt: somebody has changed it since",
   );
   assert.equal(restoredLine({ written: [] }), "0 files restored, with state and graph.");

@@ -59,16 +59,20 @@ export interface Restored {
   failed?: NotDone[];
   taken_back?: string[];
   left?: NotDone[];
+  runs_undone?: string[];
 }
 
 /** What came back and what did not, in one line; undefined where nothing was restored. */
-export function restoredLine({ written, failed = [], taken_back = [], left = [] }: Restored): string | undefined {
+export function restoredLine(answer: Restored): string | undefined {
+  const { written, failed = [], taken_back = [], left = [], runs_undone = [] } = answer;
   if (written === undefined) {
     return undefined;
   }
   const back = taken_back.length > 0 ? ` What runs did to ${some(taken_back)} was taken back.` : "";
+  const undone = runs_undone.length > 0 ? ` ${count(runs_undone.length, "run")} rolled back by it: ${some(runs_undone.map(shortId))}.` : "";
   const lost = [...failed, ...left].map((one) => `${one.path}: ${one.why}`);
-  return `${count(written.length, "file")} restored, with state and graph.${back}${lost.length > 0 ? ` Not restored: ${lost.join("; ")}` : ""}`;
+  const not = lost.length > 0 ? ` Not restored: ${lost.join("; ")}` : "";
+  return `${count(written.length, "file")} restored, with state and graph.${back}${undone}${not}`;
 }
 
 /** The first few, and how many more there are. */
