@@ -27,7 +27,7 @@ _BLANKS = re.compile(r"[ \t,\]}]*")
 _BLANK = re.compile(r"[ \t]*")
 _LINE = re.compile(r"[^\r\n]*")
 _STRING_ON_LINE = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?')
-SINGLE_QUOTED = re.compile(r"'((?:[^'\\\r\n]|\\.)*)'")
+_SINGLE_QUOTED = re.compile(r"'((?:[^'\\\r\n]|\\.)*)('?)")
 _KEY = re.compile(r'"(?:[^"\\\r\n]|\\.)*"|\'(?:[^\'\\\r\n]|\\.)*\'|[A-Za-z_$][\w$-]*"?')
 _TOKEN_STARTS = frozenset("{}[],:\"-0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_$'")
 _BRACKETS = re.compile(r'"(?:[^"\\\r\n]|\\.)*"?|[\[\]{}]')
@@ -207,6 +207,15 @@ class GapLexer:
         self.note(stop + 1)
         return stop
 
+    def single_quoted(self, offset: int) -> re.Match[str] | None:
+        """A string in single quotes, its content in group 1; None where it does not end in its line."""
+        match = _SINGLE_QUOTED.match(self.text, offset)
+        if match is None:
+            return None
+        # Where no quote ends it, one that is typed behind all this will.
+        self.note(match.end() + 2)
+        return match if match.group(2) else None
+
     def note_line(self, offset: int) -> None:
         """What a guess about a text without its quotes looked at: the rest of the line, within limits."""
         match = _NEAR.match(self.text, offset)
@@ -258,9 +267,8 @@ class GapLexer:
 
     def bare_key(self, offset: int) -> tuple[str, int, bool]:
         """A key without its quotes, where it ends, and whether it has a closing quote."""
-        match = SINGLE_QUOTED.match(self.text, offset)
+        match = self.single_quoted(offset)
         if match:
-            self.note(match.end() + 1)
             return match.group(1), match.end(), False
         match = WORD.match(self.text, offset)
         stop = match.end() if match else offset

@@ -12,7 +12,7 @@ from math import copysign, isfinite
 from sys import float_info
 from typing import NamedTuple
 
-from mplp_lsp.text.json_gaps import SINGLE_QUOTED, WORD, GapLexer, repair_data
+from mplp_lsp.text.json_gaps import WORD, GapLexer, repair_data
 from mplp_runtime.rules.findings import Severity
 
 _PLAIN = re.compile(r'[^"\\\x00-\x1f\ud800-\udfff]+')
@@ -243,10 +243,9 @@ class Lexer(GapLexer):
             self.problems.pop()
 
     def _single_quoted(self, offset: int) -> Token:
-        match = SINGLE_QUOTED.match(self.text, offset)
+        match = self.single_quoted(offset)
         if match is None:
             return self._word(offset)
-        self.note(match.end() + 1)
         self.expected('"', "Strings stand in double quotes.", offset, match.end())
         return Token(match.group(1).replace("\\'", "'"), match.end())
 

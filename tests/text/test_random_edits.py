@@ -145,3 +145,14 @@ def test_a_timeline_after_random_edits_equals_a_fresh_one() -> None:
 def test_runs_that_once_differed_from_a_fresh_reading(seed: int) -> None:
     """A key lost its indentation where an edit made the reading begin at it."""
     run(seed, Tally())
+
+
+def test_a_single_quote_typed_behind_the_table_is_seen_by_the_entry_that_has_an_open_one() -> None:
+    # Seed 300508 of the random edits: the entry kept its problem of before, without the repair of now.
+    before = TextSnapshot.of(
+        '{"steps": [{"a": 0}, {"a": "s", \'b": {"c": "d"}, "e": 2}], "x": {"y": "z"}, "events": []}'
+    )
+    at = before.text.index("nts")
+    after = before.edited(at, at, "'s")
+    edited = Tree.parse(before).edited([Edit(at, at, "'s")], after)
+    assert edited.problems == Tree.parse(TextSnapshot.of(after.text)).problems
