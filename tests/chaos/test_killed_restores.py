@@ -12,8 +12,8 @@ import pytest
 
 from mplp_runtime.errors import RunRefused
 from tests.chaos import shim
+from tests.runtime.orchestrator.file_work import contents
 from tests.runtime.orchestrator.projects import Project, plan, step_id
-from tests.runtime.snapshots.test_operations_since import contents
 from tests.runtime.snapshots.test_runs_undone import LAST, PROJECT_TOML, STEPS, failed
 
 STRIDE = int(os.environ.get("MPLP_CHAOS_STRIDE", "19"))

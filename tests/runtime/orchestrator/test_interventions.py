@@ -19,6 +19,7 @@ from mplp_runtime.errors import (
 from mplp_runtime.orchestrator.interventions import StepNotOpen
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
+from tests.runtime.orchestrator.file_work import FILE_STEPS, FILES, contents
 from tests.runtime.orchestrator.projects import (
     Project,
     plan,
@@ -341,34 +342,12 @@ async def test_a_decision_about_an_interrupted_run_is_kept_and_the_run_goes_on(
 # Rolling back
 
 
-def files(name: str, operation: str, **settings: object) -> str:
-    return table(f"roles.{name}", action="file_operation", operation=operation, **settings)
-
-
-FILES = (
-    files("writer", "write", target="notes.txt", content="new")
-    + files("maker", "write", target="out/deep/report.txt", content="report")
-    + files("mover", "move", source="draft.txt", target="final.txt")
-    + role("worker", "raise SystemExit(3)")
-)
-FILE_STEPS = (
-    step("w", role="writer"),
-    step("m", "w", role="maker"),
-    step("v", "m", role="mover"),
-    step("b", "v"),
-)
-
-
-def contents(root: Path) -> dict[str, str]:
-    return {
-        path.relative_to(root).as_posix(): path.read_text()
-        for path in sorted(root.rglob("*.txt"))
-        if ".mplp" not in path.parts
-    }
+TOML = FILES + role("worker", "raise SystemExit(3)")
+STEPS = (*FILE_STEPS, step("b", "v"))
 
 
 async def test_a_failed_run_takes_back_its_file_operations_where_the_settings_say_so(tmp_path: Path) -> None:
-    project = Project(tmp_path, plan(*FILE_STEPS), FILES + table("run", on_failure="rollback"))
+    project = Project(tmp_path, plan(*STEPS), TOML + table("run", on_failure="rollback"))
     (tmp_path / "notes.txt").write_text("old")
     (tmp_path / "draft.txt").write_text("draft")
     before = contents(tmp_path)
@@ -391,7 +370,7 @@ async def test_a_failed_run_takes_back_its_file_operations_where_the_settings_sa
 
 
 async def test_a_file_that_somebody_changed_since_is_named_and_left_by_a_rollback(tmp_path: Path) -> None:
-    project = Project(tmp_path, plan(*FILE_STEPS), FILES)
+    project = Project(tmp_path, plan(*STEPS), TOML)
     (tmp_path / "notes.txt").write_text("old")
     (tmp_path / "draft.txt").write_text("draft")
     async with project.runtime() as runtime:
@@ -420,7 +399,7 @@ async def test_a_file_that_somebody_changed_since_is_named_and_left_by_a_rollbac
 
 
 async def test_a_rollback_that_was_cut_off_is_finished_when_the_run_goes_on(tmp_path: Path) -> None:
-    project = Project(tmp_path, plan(*FILE_STEPS), FILES + table("run", on_failure="rollback"))
+    project = Project(tmp_path, plan(*STEPS), TOML + table("run", on_failure="rollback"))
     (tmp_path / "notes.txt").write_text("old")
     (tmp_path / "draft.txt").write_text("draft")
     before = contents(tmp_path)
@@ -447,7 +426,7 @@ async def test_a_rollback_that_was_cut_off_is_finished_when_the_run_goes_on(tmp_
 
 async def test_a_run_from_which_a_later_one_went_on_is_not_rolled_back_under_it(tmp_path: Path) -> None:
     steps = (step("w", role="writer"), step("b", "w"), step("c", "b"))
-    project = Project(tmp_path, plan(*steps), FILES)
+    project = Project(tmp_path, plan(*steps), TOML)
     async with project.runtime() as runtime:
         decide = runtime.runs.interventions
         first = await failed(runtime, project)
@@ -467,7 +446,7 @@ async def test_a_run_from_which_a_later_one_went_on_is_not_rolled_back_under_it(
 
 async def test_a_run_is_rolled_back_under_a_later_one_where_that_is_said(tmp_path: Path) -> None:
     steps = (step("w", role="writer"), step("b", "w"), step("h", "b", role="human"))
-    toml = FILES + table("roles.human", action="agent_handoff", to="human")
+    toml = TOML + table("roles.human", action="agent_handoff", to="human")
     project = Project(tmp_path, plan(*steps), toml)
     async with project.runtime() as runtime:
         decide = runtime.runs.interventions
@@ -481,7 +460,7 @@ async def test_a_run_is_rolled_back_under_a_later_one_where_that_is_said(tmp_pat
 
 
 async def test_what_a_rollback_writes_is_no_drift(tmp_path: Path) -> None:
-    project = Project(tmp_path, plan(*FILE_STEPS), FILES)
+    project = Project(tmp_path, plan(*STEPS), TOML)
     (tmp_path / "notes.txt").write_text("old")
     (tmp_path / "draft.txt").write_text("draft")
     async with project.runtime() as runtime:

@@ -9,40 +9,21 @@ import pytest
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.snapshots import objects
-from tests.runtime.orchestrator.projects import Project, plan, step, table
-
-
-def files(name: str, operation: str, **settings: object) -> str:
-    return table(f"roles.{name}", action="file_operation", operation=operation, **settings)
-
-
-TOML = (
-    files("writer", "write", target="notes.txt", content="new")
-    + files("maker", "write", target="out/deep/report.txt", content="report")
-    + files("mover", "move", source="draft.txt", target="final.txt")
-)
-STEPS = (step("w", role="writer"), step("m", "w", role="maker"), step("v", "m", role="mover"))
+from tests.runtime.orchestrator.file_work import FILE_STEPS, FILES, contents
+from tests.runtime.orchestrator.projects import Project, plan
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     (tmp_path / "notes.txt").write_text("old")
     (tmp_path / "draft.txt").write_text("draft")
-    return Project(tmp_path, plan(*STEPS), TOML)
+    return Project(tmp_path, plan(*FILE_STEPS), FILES)
 
 
 async def completed(runtime: Runtime, project: Project) -> RunView:
     view = await runtime.run(project.path, trusted=True)
     assert view.status == "completed", view.error
     return view
-
-
-def contents(root: Path) -> dict[str, str]:
-    return {
-        path.relative_to(root).as_posix(): path.read_text()
-        for path in sorted(root.rglob("*.txt"))
-        if ".mplp" not in path.parts
-    }
 
 
 async def test_files_that_a_run_made_or_moved_are_as_before_it(project: Project) -> None:

@@ -17,9 +17,9 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.snapshots import snapshots
+from tests.runtime.orchestrator.file_work import FILES, contents, files
 from tests.runtime.orchestrator.projects import Project, plan, role, statuses, step, step_id, trace_of
 from tests.runtime.orchestrator.waiting import seen
-from tests.runtime.snapshots.test_operations_since import TOML, contents, files
 
 FAILS = role("worker", "import pathlib, sys; sys.exit(0 if pathlib.Path('fixed').exists() else 3)")
 WAITS = role(
@@ -36,7 +36,7 @@ STEPS = (
 )
 DRAFTS = files("drafter", "write", target="draft.txt", content="draft")
 LAST = step("b", "w")
-PROJECT_TOML = TOML + DRAFTS + FAILS
+PROJECT_TOML = FILES + DRAFTS + FAILS
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_after_a_restore_nothing_goes_on_from_a_run_whose_work_is_gone(
 
 
 async def test_an_interrupted_run_is_not_resumed_without_its_work_after_a_restore(project: Project) -> None:
-    project = Project(project.root, plan(*STEPS, LAST), TOML + DRAFTS + WAITS)
+    project = Project(project.root, plan(*STEPS, LAST), FILES + DRAFTS + WAITS)
     async with project.runtime() as runtime:
         made = await runtime.take_snapshot()
         view = await runtime.runs.start(project.request())
@@ -113,7 +113,7 @@ async def test_a_run_whose_work_stays_can_be_retried_after_a_restore(project: Pr
 async def test_what_a_run_did_before_the_snapshot_can_still_be_rolled_back_after_a_restore(
     project: Project,
 ) -> None:
-    toml = TOML + DRAFTS + role("worker", "").replace("[roles.worker]", "[roles.risky]")
+    toml = FILES + DRAFTS + role("worker", "").replace("[roles.worker]", "[roles.risky]")
     project = Project(project.root, plan(*STEPS[:2], step("r", "d", role="risky")), toml)
     risky = plan(STEPS[0], step("r", "m", role="risky"), step("w", "r", role="writer"))
     project = Project(project.root, risky, toml + '[drift]\nsnapshot_before = ["risky"]\n')
