@@ -222,6 +222,7 @@ class Snapshots:
             raise SnapshotUnknown(f"There is no snapshot {snapshot_id} in this project.")
         self._store.read(self._refuse_under_way)
         objects, now = Objects(self._writable() / "objects"), list(paths)
+        held = {file.path for file in record.files}
         # All copies are read before anything is written: a damaged one must not leave half of it turned back.
         await asyncio.to_thread(objects.check, record.files)
         notes = await asyncio.to_thread(self._notes_since, record)
@@ -247,7 +248,6 @@ class Snapshots:
 
             def end(transaction: Transaction) -> list[str]:
                 self._turn_back(transaction, record, written, failed, done)
-                held = [file.path for file in record.files]
                 undone = runs_undone.settle(transaction, self._bus, run_ids, notes, done, held)
                 runs_undone.stand_again(transaction, again, snapshot_id)
                 return [each for each in undone if each not in again]
@@ -261,15 +261,15 @@ class Snapshots:
         finally:
             for each in dict.fromkeys([*run_ids, *again]):
                 self._told(each)
-        held = {file.path for file in record.files} | {file.path for file in record.left_out}
+        known = held | {file.path for file in record.left_out}
         return Restored(
             snapshot_id,
             before.snapshot_id,
             tuple(written),
-            tuple(sorted(set(now) - held - set(done.restored))),
+            tuple(sorted(set(now) - known - set(done.restored))),
             tuple(failed),
             done.restored,
-            tuple(each for each in done.left if each.path not in {file.path for file in record.files}),
+            tuple(each for each in done.left if each.path not in held),
             tuple(undone),
         )
 
