@@ -10,8 +10,8 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from mplp_lsp.cli.deciding import MOST_NAMED, At, Decided, StepUnclear, decided, named_step
-from mplp_lsp.cli.style import counted_files, printable
+from mplp_lsp.cli.deciding import At, Decided, StepUnclear, decided, named_step
+from mplp_lsp.cli.style import MOST_NAMED, counted_files, printable
 from mplp_lsp.cli.terminal import COMPLETED, FAILED
 from mplp_runtime.errors import MplpError, RunRefused, RunUnknown
 

@@ -53,10 +53,7 @@ def add_snapshot(commands: Subparsers[argparse.ArgumentParser]) -> None:
         metavar="ID",
         help="bring one back: its id, the beginning of it, or `last`; how it is now is kept first",
     )
-    parser.add_argument(
-        "--root", metavar="DIR", default=".", help="a folder of the project (default: this one)"
-    )
-    parser.add_argument("--trust", action="store_true", help="trust this folder for this call only")
+    _add_place(parser)
 
     def command(options: argparse.Namespace) -> int:
         from mplp_lsp.cli.snapshot import snapshot_command
@@ -101,12 +98,21 @@ def _command(
         parser.add_argument(
             "run", nargs="?", default=default, metavar="RUN", help=f"{told} (default: {default})"
         )
+    _add_place(parser)
+    parser.set_defaults(command=_doing("roll_back" if name == "rollback" else name))
+    return parser
+
+
+def add_root(parser: argparse.ArgumentParser) -> None:
+    """Adds `--root`, for commands that are about the project of a folder."""
     parser.add_argument(
         "--root", metavar="DIR", default=".", help="a folder of the project (default: this one)"
     )
+
+
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    add_root(parser)
     parser.add_argument("--trust", action="store_true", help="trust this folder for this call only")
-    parser.set_defaults(command=_doing("roll_back" if name == "rollback" else name))
-    return parser
 
 
 def _add_step(parser: argparse.ArgumentParser, default: str) -> None:

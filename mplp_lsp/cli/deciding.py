@@ -10,19 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.complaints import complain
-from mplp_lsp.cli.style import printable, write
+from mplp_lsp.cli.style import MOST_NAMED, printable, write
 from mplp_lsp.cli.terminal import COMPLETED, REFUSED, USAGE, AtTerminal
 from mplp_lsp.cli.trace import chosen_run
-from mplp_lsp.cli.trust import TRUST_IT
+from mplp_lsp.cli.trust import complain_of_trust
 from mplp_runtime.errors import MplpError, RunRefused, RunUnknown, WorkspaceNotTrusted
 from mplp_runtime.sources import system_clock
 
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.views import RunView, StepView
     from mplp_runtime.runtime import Runtime
-
-MOST_NAMED = 20
-"""Of steps and files, on the terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +127,7 @@ def decided(options: Decided, work: Callable[[At], Awaitable[int]], out: TextIO 
     try:
         return asyncio.run(_with_runtime(project, options, work, out or sys.stdout))
     except WorkspaceNotTrusted as error:
-        complain(str(error))
-        print(f"  {TRUST_IT}", file=sys.stderr)
+        complain_of_trust(error)
         return REFUSED
 
 

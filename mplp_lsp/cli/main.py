@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from mplp_lsp.cli.complaints import complain, log_in_sentences, report_bug
-from mplp_lsp.cli.decide_options import add_decisions, add_snapshot
+from mplp_lsp.cli.decide_options import add_decisions, add_root, add_snapshot
 from mplp_runtime.errors import MplpError
 
 USAGE = 2
@@ -218,9 +218,7 @@ def _add_trace(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     trace.add_argument(
         "--evidence", metavar="DIR", help="write the trace and its events as files other MPLP tools read"
     )
-    trace.add_argument(
-        "--root", metavar="DIR", default=".", help="a folder of the project (default: this one)"
-    )
+    add_root(trace)
 
     def command(options: argparse.Namespace) -> int:
         from mplp_lsp.cli.trace import trace_command

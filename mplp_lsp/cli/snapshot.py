@@ -9,17 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.complaints import complain
-from mplp_lsp.cli.style import counted_files, printable, write
+from mplp_lsp.cli.style import MOST_NAMED, counted_files, printable, write
 from mplp_lsp.cli.terminal import COMPLETED, FAILED, REFUSED
-from mplp_lsp.cli.trust import TRUST_IT, refuse_address
+from mplp_lsp.cli.trust import complain_of_trust, refuse_address
 from mplp_runtime.errors import MplpError, RunRefused, WorkspaceNotTrusted
 
 if TYPE_CHECKING:
     from mplp_runtime.runtime import Runtime
     from mplp_runtime.snapshots.objects import LeftOut
     from mplp_runtime.snapshots.snapshots import SnapshotRecord
-
-_MOST_NAMED = 20
 
 
 def snapshot_command(
@@ -38,8 +36,7 @@ def snapshot_command(
     try:
         return asyncio.run(_done(project, label, restore, out or sys.stdout, all_kept=all_kept, trust=trust))
     except WorkspaceNotTrusted as error:
-        complain(str(error))
-        print(f"  {TRUST_IT}", file=sys.stderr)
+        complain_of_trust(error)
     except RunRefused as error:
         complain(str(error))
     return REFUSED
@@ -85,11 +82,11 @@ async def _restored(runtime: Runtime, named: str, out: TextIO) -> int:
     write(out, f"State and graph are as they were, and {counted_files(again)} with them.\n")
     _name(out, "Not restored", done.failed)
     _name(out, "Left as found", done.left)
-    for path in done.kept[:_MOST_NAMED]:
+    for path in done.kept[:MOST_NAMED]:
         write(out, f"Made since, and still there: {printable(path)}\n")
-    if len(done.kept) > _MOST_NAMED:
-        write(out, f"Made since, and still there: {len(done.kept) - _MOST_NAMED} more\n")
-    for run_id in done.runs_undone[:_MOST_NAMED]:
+    if len(done.kept) > MOST_NAMED:
+        write(out, f"Made since, and still there: {len(done.kept) - MOST_NAMED} more\n")
+    for run_id in done.runs_undone[:MOST_NAMED]:
         write(out, f"Run {run_id[:8]} counts as rolled back: what it did was taken back.\n")
     write(out, f"How it was before is kept: mplp-lsp snapshot --restore {done.before_id[:8]}\n")
     return FAILED if done.failed or done.left else COMPLETED
@@ -113,7 +110,7 @@ def _chosen(kept: Sequence[SnapshotRecord], named: str) -> SnapshotRecord:
 
 def _name(out: TextIO, word: str, files: Iterable[LeftOut]) -> None:
     named = list(files)
-    for each in named[:_MOST_NAMED]:
+    for each in named[:MOST_NAMED]:
         write(out, f"{word}: {printable(each.path)} ({printable(each.why)})\n")
-    if len(named) > _MOST_NAMED:
-        write(out, f"{word}: {len(named) - _MOST_NAMED} more\n")
+    if len(named) > MOST_NAMED:
+        write(out, f"{word}: {len(named) - MOST_NAMED} more\n")

@@ -8,6 +8,9 @@ import unicodedata
 from typing import TextIO
 
 _CODES = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36", "grey": "90", "bold": "1"}
+MOST_NAMED = 20
+"""Of steps, files and runs, one a line; of the others it is said how many there are."""
+
 # Control characters, and those that turn the direction of text around.
 _ESCAPES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+from mplp_lsp.cli.complaints import complain
 from mplp_lsp.workspace.projects import root_of
 from mplp_runtime.errors import MplpError, WorkspaceNotTrusted
 from mplp_runtime.trust import Trust
 
-TRUST_IT = "Trust the folder for this call with --trust, for good with `mplp-lsp trust DIR`."
+_TRUST_IT = "Trust the folder for this call with --trust, for good with `mplp-lsp trust DIR`."
 
 
 def trust_command(folder: str, *, remove: bool) -> int:
@@ -28,6 +30,12 @@ def trust_command(folder: str, *, remove: bool) -> int:
     if not trust.is_trusted(project):
         print(f"It is part of the project {project}, which is not trusted by that.")
     return 0
+
+
+def complain_of_trust(error: WorkspaceNotTrusted) -> None:
+    """Says what was refused, and what to type next, where the command has `--trust`."""
+    complain(str(error))
+    print(f"  {_TRUST_IT}", file=sys.stderr)
 
 
 def refuse_address(project: Path) -> None:
