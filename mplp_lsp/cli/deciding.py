@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.complaints import complain
+from mplp_lsp.cli.opening import opened_with_trust
 from mplp_lsp.cli.style import MOST_NAMED, printable, write
 from mplp_lsp.cli.terminal import COMPLETED, REFUSED, USAGE, AtTerminal
 from mplp_lsp.cli.trace import chosen_run
@@ -134,19 +135,12 @@ def decided(options: Decided, work: Callable[[At], Awaitable[int]], out: TextIO 
 async def _with_runtime(
     project: Path, options: Decided, work: Callable[[At], Awaitable[int]], out: TextIO
 ) -> int:
-    from mplp_lsp.workspace.scan import project_files
-    from mplp_runtime.runtime import Runtime
     from mplp_runtime.state_opening import has_state
-    from mplp_runtime.trust import Trust
 
     if not has_state(project):
         raise RunUnknown(f"No plan has run in {project} yet.")
-    if not (options.trust or Trust().is_trusted(project)):
-        # Also for those that only write what was decided: `[state]` of such a folder may name any address.
-        raise WorkspaceNotTrusted(
-            "This folder is not trusted, so nothing of its runs is decided. Trust it first."
-        )
-    runtime = Runtime.open(project, list_files=lambda folder: project_files(folder).files)
+    refusal = "This folder is not trusted, so nothing of its runs is decided. Trust it first."
+    runtime = opened_with_trust(project, trust=options.trust, refusal=refusal)
     at: At | None = None
     try:
         views = runtime.runs.all()

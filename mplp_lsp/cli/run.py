@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.complaints import complain
+from mplp_lsp.cli.opening import opened_to_look
 from mplp_lsp.cli.project import absolute, read_projects
 from mplp_lsp.cli.terminal import REFUSED, AtTerminal
-from mplp_lsp.cli.trust import refuse_address
-from mplp_runtime.errors import MplpError, RunRefused
+from mplp_runtime.errors import MplpError, RunRefused, WorkspaceNotTrusted
 from mplp_runtime.project_documents import read_text
 from mplp_runtime.sources import Clock, system_clock
 
@@ -85,21 +85,21 @@ async def _run(path: Path, text: str, options: RunOptions, out: TextIO, clock: C
     if document is not None and document.kind != "plan":
         raise MplpError(f"{path} is a document of kind {document.kind}; only plans are run.")
     root = on_disk.root_for(path)
-    # Without trust nothing is written (D23); only a run that is there already can be gone on with.
+    plan_id = document.facts.id if document is not None and document.facts is not None else None
+    # Without trust nothing is written (D23).
     is_trusted = options.trust or Trust().is_trusted(root)
     if options.resume and not is_trusted:
-        refuse_address(root)
+        async with opened_to_look(root) as looking:
+            _interrupted(looking, plan_id)
+        raise WorkspaceNotTrusted("This folder is not trusted, so nothing in it is run. Trust it first.")
     runtime = Runtime.open(
-        root,
-        in_memory=not (is_trusted or options.resume),
-        list_files=lambda folder: project_files(folder).files,
+        root, in_memory=not is_trusted, list_files=lambda folder: project_files(folder).files
     )
 
     async def begin() -> RunView:
         from mplp_runtime.orchestrator.manager import StartRequest
 
         if options.resume:
-            plan_id = document.facts.id if document is not None and document.facts is not None else None
             interrupted = _interrupted(runtime, plan_id)
             repeat = True if options.repeat else None
             return await runtime.runs.resume(interrupted.run_id, repeat=repeat, trusted=is_trusted)

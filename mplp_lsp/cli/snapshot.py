@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.complaints import complain
+from mplp_lsp.cli.opening import opened_to_look, opened_with_trust
 from mplp_lsp.cli.style import MOST_NAMED, counted_files, printable, write
 from mplp_lsp.cli.terminal import COMPLETED, FAILED, REFUSED
-from mplp_lsp.cli.trust import complain_of_trust, refuse_address
+from mplp_lsp.cli.trust import complain_of_trust
 from mplp_runtime.errors import MplpError, RunRefused, WorkspaceNotTrusted
 
 if TYPE_CHECKING:
@@ -45,28 +46,24 @@ def snapshot_command(
 async def _done(
     project: Path, label: str, restore: str | None, out: TextIO, *, all_kept: bool, trust: bool
 ) -> int:
-    from mplp_lsp.workspace.scan import project_files
-    from mplp_runtime.runtime import Runtime
     from mplp_runtime.state_opening import has_state
-    from mplp_runtime.trust import Trust
 
     if (all_kept or restore is not None) and not has_state(project):
         raise MplpError("This project has no snapshots yet.")
-    if not (trust or Trust().is_trusted(project)):
-        if not all_kept:
-            raise WorkspaceNotTrusted("This folder is not trusted, so nothing is written in it.")
-        refuse_address(project)
-    runtime = Runtime.open(project, list_files=lambda folder: project_files(folder).files)
-    try:
-        if all_kept:
-            for each in reversed(runtime.snapshots.all()):
-                when = each.captured_at[:19].replace("T", " ")
-                files = counted_files(len(each.files))
-                write(out, f"{each.snapshot_id}  {when}  {files}  {printable(each.label)}\n")
-            return COMPLETED
+    if all_kept:
+        async with opened_to_look(project) as runtime:
+            return _listed(runtime, out)
+    refusal = "This folder is not trusted, so nothing is written in it."
+    async with opened_with_trust(project, trust=trust, refusal=refusal) as runtime:
         return await (_made(runtime, label, out) if restore is None else _restored(runtime, restore, out))
-    finally:
-        await runtime.close()
+
+
+def _listed(runtime: Runtime, out: TextIO) -> int:
+    for each in reversed(runtime.snapshots.all()):
+        when = each.captured_at[:19].replace("T", " ")
+        files = counted_files(len(each.files))
+        write(out, f"{each.snapshot_id}  {when}  {files}  {printable(each.label)}\n")
+    return COMPLETED
 
 
 async def _made(runtime: Runtime, label: str, out: TextIO) -> int:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from mplp_lsp.cli.live import failure_lines, seconds, step_line
+from mplp_lsp.cli.opening import opened_to_look
 from mplp_lsp.cli.project import absolute, shown_path
 from mplp_lsp.cli.style import Style, printable, write
-from mplp_lsp.cli.trust import refuse_address
 from mplp_runtime.errors import RunUnknown
 
 if TYPE_CHECKING:
@@ -42,11 +42,10 @@ def trace_command(
 def known_runs(project: Path) -> Sequence[RunView]:
     """The runs of a project, the newest last; makes no state.
 
-    Raises RunUnknown where there are none, and WorkspaceNotTrusted as `refuse_address`.
+    Raises RunUnknown where there are none, and what `opened_to_look` raises.
     """
     from mplp_runtime.state_opening import has_state
 
-    refuse_address(project)
     views = asyncio.run(_runs(project)) if has_state(project) else ()
     if not views:
         raise RunUnknown(f"No plan has run in {project} yet.")
@@ -54,13 +53,8 @@ def known_runs(project: Path) -> Sequence[RunView]:
 
 
 async def _runs(project: Path) -> Sequence[RunView]:
-    from mplp_runtime.runtime import Runtime
-
-    runtime = Runtime.open(project)
-    try:
+    async with opened_to_look(project) as runtime:
         return runtime.runs.all()
-    finally:
-        await runtime.close()
 
 
 def _print(
@@ -121,16 +115,12 @@ def recorded(project: Path, view: RunView) -> tuple[str, list[Mapping[str, Any]]
 async def _recorded(project: Path, view: RunView) -> tuple[str, list[Mapping[str, Any]]]:
     from mplp_runtime.orchestrator.live import shown_record
     from mplp_runtime.orchestrator.state import load_state
-    from mplp_runtime.runtime import Runtime
 
-    runtime = Runtime.open(project)
-    try:
+    async with opened_to_look(project) as runtime:
         state = runtime.vsl.read(lambda reading: load_state(reading, view.run_id))
         if state is None:
             raise RunUnknown(f"The run {view.run_id} is no longer in the state.")
         return shown_record(state, runtime.vsl, runtime.clock)
-    finally:
-        await runtime.close()
 
 
 def _headline(view: RunView, style: Style) -> str:

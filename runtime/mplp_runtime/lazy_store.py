@@ -58,6 +58,12 @@ class LazyStore(StoreDecorator):
             self.store, self._memory = durable, None
             return True
 
+    def look_into(self, store: ValueStateLayer, protection: Protection) -> None:
+        """Reads from `store` from now on; nothing moves into it."""
+        with self._switch:
+            self._protection = protection
+            self.store, self._memory = store, None
+
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         if self._memory is not None:
             with self._switch:

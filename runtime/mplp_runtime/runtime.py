@@ -35,9 +35,10 @@ from mplp_runtime.state_folder import (
     is_writable,
     prepare_folder,
 )
-from mplp_runtime.state_opening import open_state, state_settings
+from mplp_runtime.state_opening import open_state, open_state_to_read, state_settings
 from mplp_runtime.trace.files import remove_abandoned
 from mplp_runtime.vsl.interface import Json, Reading, ValueStateLayer
+from mplp_runtime.vsl.read_only import only_read
 
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.state import RunState
@@ -80,6 +81,7 @@ class Runtime(ProgramInterface):
         self.new_id = new_id
         self.follow_interval_s = follow_interval_s
         self.folder: Path | None = None
+        self.is_read_only = False
         self.handlers = Handlers(handlers)
         self.list_files = list_files
         self._in_memory = in_memory
@@ -139,6 +141,7 @@ class Runtime(ProgramInterface):
             most_kept=self._snapshots_kept,
             give_up=self._give_up,
             told=self._told_of_rollback,
+            refuse_writing=self._refuse_if_read_only,
         )
         self.active_drift = ActiveDrift(
             self.drift,
@@ -161,6 +164,7 @@ class Runtime(ProgramInterface):
         handlers: Mapping[str, Handler] | None = None,
         list_files: ListFiles = walked_files,
         store: ValueStateLayer | None = None,
+        read_only: bool = False,
     ) -> Runtime:
         """The runtime of the project at `root`; runs whose process is gone become `interrupted` (D21).
 
@@ -168,21 +172,32 @@ class Runtime(ProgramInterface):
         at every `follow_interval_s` seconds. `handlers` are functions that mplp.toml may name, as it names
         those of installed packages; `runtime.handlers.register` adds to them. `list_files` tells
         which files of the project count. A `store` is used in place of the one that mplp.toml says, and stays
-        its maker's to close. Raises StoreError where the state cannot be used.
+        its maker's to close. With `read_only` a state that is there is looked at, and nothing in the folder
+        changes: what would write raises StoreError, and runs whose process is gone are only shown as
+        interrupted. Raises StoreError where the state cannot be used.
         """
         runtime = cls(
             Path(root).absolute(),
             clock=clock,
             new_id=new_id,
-            in_memory=in_memory,
+            in_memory=in_memory or read_only,
             follow_interval_s=follow_interval_s,
             handlers=handlers,
             list_files=list_files,
             store=store,
         )
+        if read_only:
+            runtime._look_into_state()
+            return runtime
         if runtime.folder is not None or store is not None:
             runtime.runs.recover()
         return runtime
+
+    def _look_into_state(self) -> None:
+        self.is_read_only = True
+        if self.vsl.path.exists() and is_known_where(self.root):
+            self.vsl.look_into(*open_state_to_read(self.root, state_settings(self.root)))
+            self.folder = self._state_folder
 
     def settings(self) -> Settings:
         """The project's mplp.toml as it is on disk, or the defaults. Raises SettingsInvalid."""
@@ -204,7 +219,7 @@ class Runtime(ProgramInterface):
 
     def _collect(self, *, wanted: bool) -> None:
         """Learning samples are kept from the moment on in which somebody reads that they are wanted."""
-        if wanted and self._collector is None and self.folder is not None:
+        if wanted and self._collector is None and self.folder is not None and not self.is_read_only:
             self._collector = Collector(self.folder, self.vsl, self.bus, new_id=self.new_id)
         elif not wanted and self._collector is not None:
             self._collector.close()
@@ -215,6 +230,7 @@ class Runtime(ProgramInterface):
 
         Raises StoreError where the state on disk cannot be used.
         """
+        self._refuse_if_read_only()
         self._in_memory = False
         if self.folder is None and is_writable(self.root):
             self._use_folder()
@@ -224,6 +240,10 @@ class Runtime(ProgramInterface):
             self._write_timeline()
             self.runs.recover()
         return self.folder is not None
+
+    def _refuse_if_read_only(self) -> None:
+        if self.is_read_only:
+            raise only_read(self.vsl.path)
 
     def join_if_others_began(self) -> None:
         """Uses the state that another process has made meanwhile, so that its runs are seen here."""
@@ -274,6 +294,7 @@ class Runtime(ProgramInterface):
 
     def persist_unless_in_memory(self) -> None:
         """Begins to keep state where that is wanted."""
+        self._refuse_if_read_only()
         if not self._in_memory:
             self.persist()
 

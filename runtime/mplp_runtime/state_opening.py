@@ -21,6 +21,7 @@ from mplp_runtime.vsl.encrypted import EncryptedStore
 from mplp_runtime.vsl.file_protection import PLAIN, Encrypting, Protection, Redacting
 from mplp_runtime.vsl.interface import ValueStateLayer
 from mplp_runtime.vsl.keys import keys_of_file, keys_of_variable
+from mplp_runtime.vsl.read_only import EncryptedToRead, read_only_store
 from mplp_runtime.vsl.sqlite import SqliteStore
 
 _SETTINGS_FILE = "mplp.toml"
@@ -99,6 +100,29 @@ def open_state(
             _refuse_if_encrypted(store)
         if settings.url_env is not None and settings.cache_s > 0:
             store = CachedStore(store, ttl_s=settings.cache_s)
+    except BaseException:
+        store.close()
+        raise
+    return store, protection
+
+
+def open_state_to_read(
+    root: Path, settings: State, environment: Mapping[str, str] = os.environ
+) -> tuple[ValueStateLayer, Protection]:
+    """The same for whoever only looks: nothing is made, repaired, migrated or encrypted (`vsl/read_only.py`).
+
+    Raises StoreError as `open_state`, and where the state is in PostgreSQL.
+    """
+    if settings.url_env is not None:
+        raise StoreError("The state is in PostgreSQL, which is not opened only to look at it.")
+    cipher = _cipher(root, settings, environment)
+    protection = _protection(settings, cipher)
+    store = read_only_store(state_file(root, settings))
+    try:
+        if cipher is None:
+            _refuse_if_encrypted(store)
+        elif store.read(lambda reading: reading.key_id()) is not None:
+            store = EncryptedToRead(store, cipher)
     except BaseException:
         store.close()
         raise

@@ -36,7 +36,7 @@ from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.recovery import Recovery
 from mplp_runtime.orchestrator.state import RunState, load_state
 from mplp_runtime.orchestrator.uncancelled import to_the_end
-from mplp_runtime.orchestrator.views import Answer, RunView
+from mplp_runtime.orchestrator.views import Answer, RunView, as_interrupted
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Transaction
 
@@ -296,6 +296,10 @@ class RunManager:
             live.files.is_sealed if live is not None else path is not None and sealed_file(path).exists()
         )
         view = state.view(owner_pid=owner, trace_path=trace, timeline_path=timeline, is_sealed=is_sealed)
+        if self._runtime.is_read_only and view.is_live:
+            # Nobody settles it here.
+            is_carried = claim is not None and records.is_claim_alive(claim, self._runtime.clock())
+            view = view if is_carried else as_interrupted(view)
         return self.interventions.completed(view, run, folder)
 
     def has_lost_runs(self) -> bool:

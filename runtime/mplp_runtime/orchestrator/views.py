@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -143,3 +143,16 @@ class RunView:
     def current(self) -> tuple[StepView, ...]:
         """Steps under way, in plan order."""
         return tuple(step for step in self.steps.values() if step.status == "in_progress")
+
+
+def as_interrupted(view: RunView) -> RunView:
+    """What a run under way becomes once it is known that its process is gone."""
+    steps = {step.step_id: replace(step, interrupted=True) for step in view.current}
+    return replace(
+        view,
+        status="interrupted",
+        steps={**view.steps, **steps},
+        questions=(),
+        owner_pid=None,
+        is_paused=False,
+    )

@@ -126,6 +126,7 @@ class Snapshots:
         most_kept: Callable[[], int] = lambda: DEFAULT_KEPT,
         give_up: Callable[[str], Awaitable[object]] = _nobody,
         told: Callable[[str], None] = lambda _run_id: None,
+        refuse_writing: Callable[[], None] = lambda: None,
     ) -> None:
         self._root = root
         self._store = store
@@ -137,6 +138,7 @@ class Snapshots:
         self._most_kept = most_kept
         self._give_up = give_up
         self._told = told
+        self._refuse_writing = refuse_writing
         self._lock = asyncio.Lock()
 
     async def create(self, paths: Iterable[str], label: str = "") -> SnapshotRecord:
@@ -374,6 +376,7 @@ class Snapshots:
             raise RunInProgress("A run is under way; a snapshot is restored when it is over.")
 
     def _writable(self) -> Path:
+        self._refuse_writing()
         folder = self._folder()
         if folder is None:
             raise StoreError("This folder keeps no state, so there is no place for snapshots.")

@@ -1,0 +1,280 @@
+"""A state that is looked at and not touched: no file is made, written, repaired, migrated or removed."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from mplp_runtime.errors import StoreError, StoreKeyWrong, StoreLocked, StoreTooNew
+from mplp_runtime.vsl.cipher import Cipher
+from mplp_runtime.vsl.decorator import StoreDecorator
+from mplp_runtime.vsl.encrypted import EncryptedStore
+from mplp_runtime.vsl.interface import Reading, T, Transaction, ValueStateLayer
+from mplp_runtime.vsl.operations import StoreOperations
+from mplp_runtime.vsl.schema import VERSION, database_uri
+from mplp_runtime.vsl.sqlite import SqliteStore
+from mplp_runtime.vsl.sqlite_errors import store_error
+from mplp_runtime.vsl.sqlite_transaction import SqliteReading
+
+_HEADER = b"SQLite format 3\x00"
+_WRITE_AHEAD_LOG = 2
+_COPY = "state.db"
+_LOOKS = 5
+_BUSY_TIMEOUT_S = 10.0
+
+_Stamp = tuple[int, int, int]
+"""What tells whether a file has been written: its inode, its size, and when."""
+
+
+def read_only_store(path: Path) -> ValueStateLayer:
+    """The state at `path` for reading; what would change it raises StoreError.
+
+    The state of an older version, and one that a process left half-way without its index, are read from a
+    copy in the system's folder for such, which goes when the store is closed. Raises StoreTooNew for a later
+    version, and StoreError for what is no state.
+    """
+    path = path.absolute()
+    for each in (path, _log(path), _index(path)):
+        if each.is_symlink():
+            raise StoreError(f"The state {each} is a symbolic link; it is not followed.")
+    if not path.is_file():
+        raise StoreError(f"The state {path} is not a regular file.")
+    if _size(_log(path)) and not _index(path).exists():
+        return _copied(path, lambda target: _copy_files(path, target))
+    store = ReadOnlyStore(path)
+    try:
+        if store.is_of_this_version():
+            return store
+        older = _copied(path, store.copy_to)
+    except BaseException:
+        store.close()
+        raise
+    store.close()
+    return older
+
+
+class ReadOnlyStore(StoreOperations):
+    """Reads one SQLite file of this version, whether or not another process is writing to it.
+
+    While there is a write-ahead log with its index, SQLite reads along with the writers, and keeps them from
+    nothing but folding the log away. Without a log, nobody writes: the file is read as one that does not
+    change, and a look during which it did is taken again.
+    """
+
+    def __init__(self, path: Path, copy: TemporaryDirectory[str] | None = None) -> None:
+        """`copy`: the folder with what is read in the place of `path`, which goes with this store."""
+        self.path = path
+        self._copy = copy
+        self._file = path if copy is None else Path(copy.name) / _COPY
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._stamp: _Stamp | None = None
+        self._shows_sealed = False
+        self._is_closed = False
+
+    def is_of_this_version(self) -> bool:
+        """False for an older one. Raises StoreTooNew."""
+        version = self._look(lambda connection: _number(connection, "PRAGMA user_version"))
+        if version > VERSION:
+            raise StoreTooNew(
+                f"The state {self.path} was written by a newer mplp-lsp (version {version}; "
+                f"known: {VERSION}); look at it with the newer one."
+            )
+        return version == VERSION
+
+    def copy_to(self, target: Path) -> None:
+        """Makes a copy that may be changed."""
+
+        def copied(connection: sqlite3.Connection) -> None:
+            target.unlink(missing_ok=True)
+            with closing(sqlite3.connect(target)) as copy:
+                connection.backup(copy)
+
+        self._look(copied)
+
+    def read(self, work: Callable[[Reading], T]) -> T:
+        return self._look(
+            lambda connection: work(SqliteReading(connection, shows_sealed=self._shows_sealed)), is_one=True
+        )
+
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        return self.transact_sync(work)
+
+    def transact_sync(self, work: Callable[[Transaction], T]) -> T:  # noqa: ARG002 - nothing is begun
+        """Refuses."""
+        raise only_read(self.path)
+
+    def data_version(self) -> int:
+        """A number that changes when another process has committed."""
+        return self._look(lambda connection: _number(connection, "PRAGMA data_version"))
+
+    def show_sealed(self) -> None:
+        """From now on encrypted rows are handed out as they stand."""
+        self._shows_sealed = True
+
+    def close(self) -> None:
+        """Later calls raise StoreError. Closing twice is fine."""
+        with self._lock:
+            self._is_closed = True
+            self._let_go()
+            if self._copy is not None:
+                self._copy.cleanup()
+
+    def _look(self, work: Callable[[sqlite3.Connection], T], *, is_one: bool = False) -> T:
+        """What `work` says of the file as it was at one moment; `is_one`: also over several statements."""
+        with self._lock:
+            for _ in range(_LOOKS):
+                connection = self._opened()
+                if connection.in_transaction:
+                    # A read inside another one: whether the file has changed is looked at by that.
+                    return work(connection)
+                try:
+                    if is_one:
+                        connection.execute("BEGIN")
+                    found = work(connection)
+                except Exception as error:
+                    if self._is_as_it_was() and not _is_in_the_way(error):
+                        if isinstance(error, sqlite3.Error):
+                            raise _unreadable(error, self.path) from error
+                        raise
+                else:
+                    if self._is_as_it_was():
+                        return found
+                finally:
+                    _end(connection)
+                self._let_go()
+        raise StoreLocked(f"The state {self.path} changes all the time; try again in a moment.")
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._is_closed:
+            raise StoreError("The state is closed.")
+        if self._connection is None:
+            stamp, has_writers = _stamp(self._file), _log(self._file).exists() and _index(self._file).exists()
+            is_still = _is_log_kept(self._file) and not has_writers
+            how = "&immutable=1" if is_still else "&readonly_shm=1"
+            self._stamp = stamp if is_still else None
+            try:
+                self._connection = sqlite3.connect(
+                    database_uri(self._file, "ro") + how,
+                    uri=True,
+                    timeout=_BUSY_TIMEOUT_S,
+                    isolation_level=None,
+                    check_same_thread=False,
+                )
+                self._connection.execute("PRAGMA query_only = ON")
+                self._connection.execute("PRAGMA trusted_schema = OFF")
+            except sqlite3.Error as error:
+                self._let_go()
+                raise _unreadable(error, self.path) from error
+        return self._connection
+
+    def _is_as_it_was(self) -> bool:
+        return self._stamp is None or (self._stamp == _stamp(self._file) and not _size(_log(self._file)))
+
+    def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+class EncryptedToRead(EncryptedStore):
+    """Opens what any of the keys opens, and encrypts nothing anew. Raises StoreKeyWrong."""
+
+    def __init__(self, backend: ValueStateLayer, cipher: Cipher) -> None:
+        key_id = backend.read(lambda reading: reading.key_id())
+        if key_id not in cipher.key_ids:
+            raise StoreKeyWrong(
+                f"The state is encrypted with the key {key_id}; the keys at hand are "
+                f"{', '.join(cipher.key_ids)}."
+            )
+        StoreDecorator.__init__(self, backend)
+        self._cipher = cipher
+        backend.show_sealed()
+
+
+def only_read(path: Path) -> StoreError:
+    """What is said to whoever wants to change a state that is only looked at."""
+    return StoreError(f"The state {path} is only looked at, so nothing is kept in it.")
+
+
+def _copied(path: Path, copy_to: Callable[[Path], None]) -> ValueStateLayer:
+    folder = TemporaryDirectory(prefix="mplp-state-")
+    try:
+        target = Path(folder.name) / _COPY
+        copy_to(target)
+        # Brought to this version, and its log folded in.
+        SqliteStore(target).close()
+        return ReadOnlyStore(path, folder)
+    except (OSError, sqlite3.Error) as error:
+        folder.cleanup()
+        raise StoreError(f"The state {path} cannot be copied to be read: {error}.") from error
+    except BaseException:
+        folder.cleanup()
+        raise
+
+
+def _copy_files(path: Path, target: Path) -> None:
+    """Both files as they lie there: without an index nobody has them open."""
+    for source, copy in ((path, target), (_log(path), _log(target))):
+        shutil.copyfile(source, copy)
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(pragma).fetchone()[0])
+
+
+def _end(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
+def _is_in_the_way(error: Exception) -> bool:
+    """Whether a writer was about to begin its log anew."""
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_CANTLOCK
+
+
+def _unreadable(error: sqlite3.Error, path: Path) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+        return StoreError(
+            f"The state {path} was left half-way by a process, and reading it would change it. If you trust "
+            "the folder (mplp-lsp trust DIR), that is put right at the next look."
+        )
+    return store_error(error, path)
+
+
+def _is_log_kept(path: Path) -> bool:
+    """Whether the file is one with a write-ahead log. Raises StoreError for what is no database."""
+    try:
+        with path.open("rb") as stream:
+            header = stream.read(100)
+    except OSError as error:
+        raise StoreError(f"The state {path} cannot be read: {error.strerror}.") from error
+    if not header.startswith(_HEADER):
+        raise StoreError(f"The state {path} is not a database.")
+    return header[18] == _WRITE_AHEAD_LOG
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    with suppress(OSError):
+        found = path.stat()
+        return found.st_ino, found.st_size, found.st_mtime_ns
+    return None
+
+
+def _log(path: Path) -> Path:
+    return Path(f"{path}-wal")
+
+
+def _index(path: Path) -> Path:
+    return Path(f"{path}-shm")
+
+
+def _size(path: Path) -> int:
+    found = _stamp(path)
+    return 0 if found is None else found[1]

@@ -1,0 +1,77 @@
+"""What only reads changes nothing in a folder that nobody trusts: no state is repaired or migrated there."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from mplp_runtime.vsl.schema import VERSION
+from tests.cli.process import HANDOFF, mplp, runs_python, started, until, write_project
+from tests.runtime.test_read_only_state import on_disk
+from tests.runtime.vsl.test_migrations import copy_of
+
+PASS = {"worker": runs_python("pass")}
+WAITS = {
+    "worker": runs_python(
+        'import os, time; open("begun", "a").close(); '
+        '[time.sleep(0.02) for _ in iter(lambda: os.path.exists("go"), True)]'
+    )
+}
+READING = [["trace"], ["trace", "--list"], ["trace", "--json"], ["snapshot", "--list"]]
+
+
+@pytest.mark.parametrize("words", READING, ids=" ".join)
+def test_reading_in_a_folder_that_nobody_trusts_changes_nothing_there(
+    tmp_path: Path, words: list[str]
+) -> None:
+    plan = write_project(tmp_path / "p", PASS)
+    assert mplp(tmp_path, "snapshot", "--root", "p", "--trust", "--label", "early").code == 0
+    assert mplp(tmp_path, "run", plan, "--yes", "--trust").code == 0
+    before = on_disk(tmp_path / "p")
+    read = mplp(tmp_path, *words, "--root", "p")
+    assert read.code == 0, read.err
+    assert on_disk(tmp_path / "p") == before
+    assert mplp(tmp_path, "trust", "p").code == 0
+    assert mplp(tmp_path, *words, "--root", "p").out == read.out
+
+
+def test_a_run_whose_process_was_killed_is_shown_as_interrupted_and_left_as_it_is(tmp_path: Path) -> None:
+    root = tmp_path / "p"
+    plan = write_project(root, WAITS)
+    process = started(tmp_path, "run", plan, "--yes", "--trust")
+    try:
+        until((root / "begun").exists, "the step begins")
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        before = on_disk(root)
+        assert any(name.endswith("-wal") for name in before), "the state is left half-way"
+        read = mplp(tmp_path, "trace", "--root", "p")
+        assert "  interrupted  " in read.out
+        assert "its outcome is not known" in read.out
+        assert mplp(tmp_path, "trace", "--root", "p", "--json").code == 0
+        assert on_disk(root) == before
+    finally:
+        (root / "go").touch()
+    mplp(tmp_path, "trust", "p")
+    assert "  interrupted  " in mplp(tmp_path, "trace", "--root", "p").out
+    assert on_disk(root) != before, "with trust it is put right"
+
+
+def test_a_state_of_an_older_version_is_read_and_not_migrated(tmp_path: Path) -> None:
+    (tmp_path / "p" / ".mplp").mkdir(parents=True)
+    copy_of(VERSION - 1, tmp_path / "p" / ".mplp")
+    before = on_disk(tmp_path / "p")
+    assert "No plan has run in" in mplp(tmp_path, "trace", "--root", "p").err
+    assert mplp(tmp_path, "snapshot", "--list", "--root", "p").code == 0
+    assert on_disk(tmp_path / "p") == before
+
+
+def test_a_run_is_not_gone_on_with_where_nobody_trusts_the_folder(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"person": HANDOFF})
+    assert "waiting for a person" in mplp(tmp_path, "run", plan, "--yes", "--trust").out
+    before = on_disk(tmp_path / "p")
+    refused = mplp(tmp_path, "run", plan, "--resume")
+    assert (refused.code, "This folder is not trusted" in refused.err) == (3, True)
+    assert on_disk(tmp_path / "p") == before
