@@ -82,7 +82,7 @@ def skip(options: Decided, out: TextIO | None = None) -> int:
     """Goes on without a step; of a run that nobody carries, the run that goes on is carried here."""
 
     async def work(at: At) -> int:
-        step = at.step(lambda step: step.status == "failed", "failed")
+        step = at.step(lambda step: step.status == "failed" or step.interrupted, "failed or interrupted")
 
         def begin() -> Awaitable[RunView]:
             return at.runtime.skip(

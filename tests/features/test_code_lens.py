@@ -178,6 +178,18 @@ def test_an_interrupted_run_can_be_resumed_or_given_up() -> None:
     assert again[0].command.arguments == [{"run": "r1", "repeat": True}]
 
 
+def test_a_step_that_waited_when_its_process_ended_can_be_skipped_at_once() -> None:
+    waited = StepView(STEP, "x", "in_progress", interrupted=True)
+    skips = [
+        lens.command
+        for lens in lenses(project(plan_text(), runs=run_view("interrupted", waited)))
+        if lens.command is not None and lens.command.command == "mplp.skipStep"
+    ]
+    assert [(each.title, each.arguments) for each in skips] == [
+        ("Skip this step", [{"run": "r1", "step": STEP}])
+    ]
+
+
 def test_an_interrupted_run_is_not_resumed_where_nothing_may_run() -> None:
     seen = project(plan_text(), runs=run_view("interrupted"), is_trusted=False)
     assert "mplp.resumeRun" not in commands_of(seen)

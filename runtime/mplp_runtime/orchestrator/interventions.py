@@ -26,10 +26,11 @@ from mplp_runtime.orchestrator.beginning import refuse_if_continued
 from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.rollback import Rollback, RolledBack, refuse_if_built_upon
 from mplp_runtime.orchestrator.state import RunState, load_state
-from mplp_runtime.orchestrator.step_decisions import record_skip
+from mplp_runtime.orchestrator.step_decisions import end_of_skipped, record_skip
 from mplp_runtime.orchestrator.views import RunView, StepView
 from mplp_runtime.psg.bulk import Growth
 from mplp_runtime.psg.files import FILE
+from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Transaction
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class Interventions:
     async def skip(self, run_id: str, step_id: str, request: StartRequest, reason: str = "") -> RunView:
         """Goes on without a step that failed, waits or has not begun; what waits for it runs.
 
-        Raises StepNotOpen for a step that is over or under way, and what `retry` raises.
+        So it does without one that was under way, or waiting, when its process ended. Raises StepNotOpen for
+        a step that is over or under way, and what `retry` raises.
         """
         view, step = self._step(run_id, step_id)
         because = reason.strip() or _NO_REASON
@@ -87,12 +89,7 @@ class Interventions:
         if step.status in {"completed", "skipped"} and not self._is_declined(view, step_id):
             raise StepNotOpen(f"The step is {_word(step)}, so there is nothing to skip.")
         if view.status == "interrupted":
-            if step.status == "in_progress":
-                raise StepNotOpen(
-                    "The process ended while this step was under way. Resume the run and say what became "
-                    "of it."
-                )
-            return await self._go_on(view, step_id, request, _skipped(because))
+            return await self._go_on(view, step_id, request, self._skipped(because))
         return await self._continued(view, request, {step_id: because})
 
     async def roll_back(
@@ -286,6 +283,17 @@ class Interventions:
             replace(request, simulate=False, continues=view.run_id, carried=carried, skipped=words)
         )
 
+    def _skipped(self, because: str) -> _Decision:
+        def decide(transaction: Transaction, chronicle: Chronicle, state: RunState, step_id: str) -> None:
+            attempt = state.attempts.get(step_id)
+            if attempt is not None and attempt["step_status"] == "in_progress":
+                now = timestamp(self._runtime.clock())
+                ended = records.change_attempt(transaction, attempt, **end_of_skipped(because, now))
+                chronicle.step_finished(transaction, ended)
+            record_skip(transaction, chronicle, state.run_id, step_id, because)
+
+        return decide
+
     def _step(self, run_id: str, step_id: str) -> tuple[RunView, StepView]:
         view = self._manager.view(run_id)
         step = view.steps.get(step_id)
@@ -308,13 +316,6 @@ class Interventions:
 def _back_to_pending(transaction: Transaction, chronicle: Chronicle, state: RunState, step_id: str) -> None:
     attempt = records.change_attempt(transaction, state.attempts[step_id], step_status="pending")
     chronicle.step_retried(transaction, attempt)
-
-
-def _skipped(because: str) -> _Decision:
-    def decide(transaction: Transaction, chronicle: Chronicle, state: RunState, step_id: str) -> None:
-        record_skip(transaction, chronicle, state.run_id, step_id, because)
-
-    return decide
 
 
 def _refuse_if_changed(state: RunState, now: Mapping[str, Any], carried: Mapping[str, str]) -> None:

@@ -99,16 +99,8 @@ class StepDecisions:
             await self._attempts.ledger.written()
             begun = self._state.attempts.get(step_id)
             if begun is not None and begun["step_status"] == "in_progress":
-                await self._attempts.end(
-                    begun,
-                    output=None,
-                    status="cancelled",
-                    step_status="failed",
-                    segment_status="cancelled",
-                    finished_at=timestamp(self._services.clock()),
-                    error=f"Skipped: {because}",
-                    answered_by="human",
-                )
+                ended = end_of_skipped(because, timestamp(self._services.clock()))
+                await self._attempts.end(begun, output=None, **ended)
 
             def work(transaction: Transaction) -> Record:
                 return record_skip(transaction, self._chronicle, self._state.run_id, step_id, because)
@@ -120,6 +112,18 @@ class StepDecisions:
             self._driver.go_on(step_id, is_skipped=is_written)
         self._services.changed(self._state)
         return True
+
+
+def end_of_skipped(because: str, at: str) -> Record:
+    """What an attempt that is not over becomes when its step is skipped."""
+    return {
+        "status": "cancelled",
+        "step_status": "failed",
+        "segment_status": "cancelled",
+        "finished_at": at,
+        "error": f"Skipped: {because}",
+        "answered_by": "human",
+    }
 
 
 def record_skip(

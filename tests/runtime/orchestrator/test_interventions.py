@@ -339,6 +339,29 @@ async def test_a_decision_about_an_interrupted_run_is_kept_and_the_run_goes_on(
     assert statuses(view)["b"] == ("completed" if decision == "retry" else "skipped")
 
 
+@pytest.mark.parametrize("waiting", ["handoff", "tool"])
+async def test_a_step_whose_process_ended_while_it_waited_is_skipped_before_the_run_goes_on(
+    tmp_path: Path, waiting: str
+) -> None:
+    toml = role("worker", WAITS) + table("roles.person", action="agent_handoff", to="human")
+    first = step("slow", role="person" if waiting == "handoff" else "worker")
+    project = Project(tmp_path, plan(first, step("y", "slow")), toml)
+    async with project.runtime() as runtime:
+        run_id = (await runtime.runs.start(project.request())).run_id
+        await seen(runtime, run_id, lambda view: bool(view.questions) or "slow" in effects(tmp_path))
+    async with project.runtime() as runtime:
+        assert runtime.runs.view(run_id).steps[step_id("slow")].interrupted
+        await runtime.runs.interventions.skip(run_id, step_id("slow"), project.request(), "not needed")
+        view = await runtime.runs.wait(run_id)
+    assert (view.status, statuses(view)) == ("completed", {"slow": "skipped", "y": "completed"})
+    assert view.steps[step_id("slow")].error == "Skipped: not needed"
+    segments = trace_of(tmp_path, view)["segments"]
+    assert [(each["label"], each["status"]) for each in segments] == [
+        ("slow", "cancelled"),
+        ("y", "completed"),
+    ]
+
+
 # Rolling back
 
 
