@@ -27,6 +27,8 @@ def test_a_snapshot_from_before_a_run_brings_back_what_was_there(tmp_path: Path)
     assert "How it was before is kept: mplp-lsp snapshot --restore " in done.out
     assert plan.read_text(encoding="utf-8") == text
     assert not (tmp_path / "p" / "out.txt").exists(), "what the run made is taken back"
+    drift = mplp(tmp_path, "drift", "last", "--root", "p", "--trust")
+    assert (drift.code, "out.txt" in drift.out) == (0, False), drift.out
     assert len(snapshot(tmp_path, "--list").out.splitlines()) == 2
     assert snapshot(tmp_path, "--restore", "last", "--trust").code == 0
     assert plan.read_text(encoding="utf-8") == "{}"

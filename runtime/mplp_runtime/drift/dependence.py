@@ -69,11 +69,17 @@ def expectations(observed: Iterable[Drifted], writer: Mapping[str, str] | None =
 
 
 def run_drift(reading: Reading, run: Mapping[str, Any]) -> tuple[RunDrift, ...]:
-    """Where files have come apart from what a run expects of them, by path."""
+    """Where files have come apart from what a run expects of them, by path.
+
+    Of what it wrote and was taken back since, by a rollback or a restored snapshot, it expects nothing.
+    """
     found = []
+    rolled_back = run.get("rolled_back")
     for path, expected in sorted(run.get(EXPECTS, {}).items()):
-        node = reading.read_node(FILE, path)
         step_id = expected.get("step")
+        if step_id is not None and rolled_back is not None and path not in rolled_back["files_left"]:
+            continue
+        node = reading.read_node(FILE, path)
         if node is None:
             # The graph learns of what a run wrote at its end; of a document it may never have heard.
             change: Literal["modified", "deleted"] | None = "deleted" if step_id is not None else None

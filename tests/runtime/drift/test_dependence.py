@@ -97,3 +97,31 @@ async def test_subscribers_hear_of_drift_and_of_its_end(tmp_path: Path) -> None:
         put(tmp_path / "out.txt", "new")
         await looked(runtime, run_id)
         assert await runtime.runs.notices.until(lambda: not told[-1].drift, 60)
+
+
+async def test_what_a_restored_snapshot_took_back_of_a_run_is_no_drift_until_the_run_stands_again(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, plan(step("a")), WRITER)
+    async with project.runtime() as runtime:
+        before = await runtime.take_snapshot("before")
+        run_id = (await ended(runtime, project)).run_id
+        done = await runtime.restore_snapshot(before.snapshot_id)
+        assert not (tmp_path / "out.txt").exists()
+        assert await looked(runtime, run_id) == ()
+        await runtime.restore_snapshot(done.before_id)
+        assert await looked(runtime, run_id) == ()
+        put(tmp_path / "out.txt", "mine")
+        assert await looked(runtime, run_id) == (RunDrift("out.txt", "modified", step_id("a")),)
+
+
+async def test_what_a_rollback_took_back_is_no_drift_and_what_it_had_to_leave_is(tmp_path: Path) -> None:
+    steps = (step("a"), step("b", "a", role="second"))
+    second = table("roles.second", action="file_operation", operation="write", target="two.txt", content="2")
+    project = Project(tmp_path, plan(*steps), WRITER + second)
+    async with project.runtime() as runtime:
+        run_id = (await ended(runtime, project)).run_id
+        put(tmp_path / "two.txt", "mine")
+        done = await runtime.roll_back(run_id, trusted=True)
+        assert done.left == (("two.txt", "changed since"),)
+        assert await looked(runtime, run_id) == (RunDrift("two.txt", "modified", step_id("b")),)
