@@ -145,10 +145,11 @@ def _interrupted_doors(run: RunView, *, may_run: bool) -> Iterator[Door]:
             title = "Resume run, and run again what was under way"
             yield Door(title, "mplp.resumeRun", {**target, "repeat": True}, is_lens=False)
         yield from _failed_step_doors(run)
-        for step in run.steps.values():
-            if step.interrupted and not run.simulated:
-                yield Door("Skip this step", "mplp.skipStep", _at(run, step.step_id), step.step_id)
     yield Door("Give up the run", "mplp.cancelRun", target)
+    if may_run and not run.simulated:
+        for step in run.steps.values():
+            if step.interrupted:
+                yield Door("Skip this step", "mplp.skipStep", _at(run, step.step_id), step.step_id)
 
 
 def _start_doors(state: PlanState, uri: str) -> Iterator[Door]:
