@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from mplp_lsp.server.messages import RequestError
 from mplp_lsp.server.seen_files import listing_of
 from mplp_lsp.workspace.foreign_files import ForeignFiles
-from mplp_lsp.workspace.projects import is_root
 from mplp_lsp.workspace.scan import MAX_LISTED_FILES, Heads, by_names, project_files
+from mplp_runtime.project_roots import is_root
 
 if TYPE_CHECKING:
     from mplp_lsp.server.desk import Desk

@@ -8,20 +8,7 @@ from pathlib import Path
 
 from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.project_listing import SKIPPED_FOLDERS
-
-ROOT_MARKS = (STATE_FOLDER, "mplp.toml", ".git", ".hg", ".svn", ".jj")
-"""What makes a folder a project root. Any of them counts; the nearest folder that has one wins."""
-
-
-def is_root(folder: Path) -> bool:
-    """Whether `folder` carries one of the marks; folders we may not read carry none."""
-    for mark in ROOT_MARKS:
-        try:
-            if (folder / mark).exists():
-                return True
-        except OSError:
-            continue
-    return False
+from mplp_runtime.project_roots import is_root
 
 
 def root_of(folder: Path) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mplp_runtime.approvals import Approvals
 from mplp_runtime.errors import MplpError, StoreError
+from mplp_runtime.project_roots import of_one_project
 from mplp_runtime.rules.lifecycle import is_terminal
 from mplp_runtime.vsl.interface import Json
 
@@ -29,7 +30,7 @@ async def propose_again(
     payload = event["payload"]
     reason = f"Merge {str(payload['commit_id'])[:12]} into {payload['ref_name']} came after the approval."
     proposed: list[Path] = []
-    for file in files:
+    for file in of_one_project(root, files):
         if not (file.endswith(".plan.json") or file.rpartition("/")[2] == "plan.json"):
             continue
         path = root / file

@@ -21,6 +21,7 @@ from mplp_runtime.kinds import (
     decided,
     may_be_ours,
 )
+from mplp_runtime.project_roots import of_one_project
 from mplp_runtime.rules.facts import document_facts
 from mplp_runtime.rules.world import Baseline, DocumentFacts
 from mplp_runtime.settings import Settings
@@ -64,8 +65,11 @@ class ProjectDocuments:
 def read_documents(
     root: Path, files: Iterable[str], baselines: Baselines, settings: Settings | None
 ) -> ProjectDocuments:
-    """Reads what of `files` (relative, with `/`) is ours; what cannot be read as JSON declares nothing."""
-    paths = [root / relative for relative in files]
+    """Reads what of `files` (relative, with `/`) is ours; what cannot be read as JSON declares nothing.
+
+    A project inside this one is by itself, as in the editor.
+    """
+    paths = [root / relative for relative in of_one_project(root, files)]
     found = {path: facts for path in paths if (facts := _facts(path)) is not None}
     ours = {path.parent for path, facts in found.items() if facts.kind in MODULES and facts.id is not None}
     # An empty `plan.json` is ours where it lies beside documents of ours, which are only known now.

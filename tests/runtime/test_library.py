@@ -12,6 +12,7 @@ import mplp_runtime
 from mplp_lsp.cli.project import read_projects
 from mplp_runtime import Answer, MemoryStore, MplpError, Question, RunRefused, Runtime, SqliteStore
 from mplp_runtime.errors import PlanInvalid
+from mplp_runtime.loaded_plan import LoadedPlan
 from tests.runtime.orchestrator.projects import (
     CONTEXT_ID,
     PLAN_ID,
@@ -35,6 +36,11 @@ def nobody_trusts_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 def project_of(tmp_path: Path, **members: Any) -> Project:
     return Project(tmp_path / "project", **members)
+
+
+async def loaded_by_library(project: Project) -> LoadedPlan:
+    async with Runtime.open(project.root) as runtime:
+        return await runtime.load(project.path)
 
 
 async def test_a_root_may_be_text_and_a_plan_may_be_absolute(tmp_path: Path) -> None:
@@ -79,6 +85,25 @@ async def test_a_document_is_of_the_same_kind_as_in_the_editor(tmp_path: Path) -
     in_editor.pop((project.root / "run.events.ndjson").as_uri())  # A timeline declares nothing.
     assert in_library == in_editor
     assert len(in_library) == 8
+
+
+@pytest.mark.parametrize("mark", ["mplp.toml", ".git", ".mplp"])
+async def test_a_project_inside_the_project_is_by_itself_as_in_the_editor(tmp_path: Path, mark: str) -> None:
+    project = project_of(tmp_path)
+    alone = (await loaded_by_library(project)).findings
+    inner = project.root / "examples" / "shop"
+    for name in ("shop.context.json", "release.plan.json"):
+        (inner / "deep").mkdir(parents=True, exist_ok=True)
+        (inner / "deep" / name).write_text((project.root / name).read_text())
+    (inner / mark).touch()
+    loaded = await loaded_by_library(project)
+    assert loaded.findings == alone, "the same ids twice would be found fault with"
+    seen = read_projects([project.root]).snapshot(project.path).index
+    known = [each.uri for each in loaded.world.documents()]
+    assert known == [each.uri for each in seen.documents()]
+    assert not any("examples" in uri for uri in known)
+    async with Runtime.open(inner) as runtime:
+        assert (await runtime.load("deep/release.plan.json")).errors == ()
 
 
 async def test_no_role_is_called_unbound_where_the_settings_cannot_be_read(tmp_path: Path) -> None:

@@ -45,6 +45,15 @@ async def test_an_approved_plan_waits_for_a_person_again_and_says_why(tmp_path: 
         assert runtime.approvals.state(project.path, project.plan).word == "approved"
 
 
+async def test_a_merge_does_not_reach_into_a_project_inside_the_project(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a"), status="draft"), ASKS_AGAIN)
+    inner = Project(tmp_path / "inner", plan(step("a"), status="draft"), WORK)
+    async with project.runtime() as runtime, inner.runtime() as inside:
+        await inside.approvals.approve(inner.path, inner.plan)
+        await told(runtime)
+        assert inside.approvals.state(inner.path, inner.plan).word == "approved"
+
+
 async def test_a_merge_changes_no_approval_unasked(tmp_path: Path) -> None:
     project = Project(tmp_path, plan(step("a"), status="draft"), WORK)
     async with project.runtime() as runtime:
