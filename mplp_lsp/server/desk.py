@@ -356,7 +356,7 @@ class Desk:
         if steps:
             plans = self.bench.workspace.index_of(root).declarations("plan", view.plan_id)
             self.analyst.look_later(facts.uri for facts in plans)
-        self.refresh.soon(diagnostics=False, hints=steps, lenses=lenses)
+        self.refresh.soon(diagnostics=False, hints=steps, lenses=lenses, at_once=not view.is_live)
 
     # The end
 

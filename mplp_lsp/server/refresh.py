@@ -33,12 +33,18 @@ class Refresh:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._timer: asyncio.TimerHandle | None = None
+        self._sent_at = 0.0
         self._contents_timer: asyncio.TimerHandle | None = None
         self._wanted: set[str] = set()
         self._contents: dict[str, None] = {}
 
-    def soon(self, *, diagnostics: bool = True, hints: bool = True, lenses: bool = True) -> None:
-        """Everything that shows runs, trust or other documents, or the parts named."""
+    def soon(
+        self, *, diagnostics: bool = True, hints: bool = True, lenses: bool = True, at_once: bool = False
+    ) -> None:
+        """Everything that shows runs, trust or other documents, or the parts named.
+
+        `at_once`: what is shown is final, and an instant in which it says otherwise would be seen.
+        """
         client = self._desk.session.client
         if diagnostics and client.pulls_diagnostics and client.refreshes_diagnostics:
             self._wanted.add(types.WORKSPACE_DIAGNOSTIC_REFRESH)
@@ -46,8 +52,12 @@ class Refresh:
             self._wanted.add(types.WORKSPACE_INLAY_HINT_REFRESH)
         if lenses and client.refreshes_code_lenses:
             self._wanted.add(types.WORKSPACE_CODE_LENS_REFRESH)
-        if self._wanted and self._timer is None:
-            self._timer = self._desk.session.process.loop.call_later(SOON_S, self._send)
+        loop = self._desk.session.process.loop
+        due = max(loop.time(), self._sent_at + SOON_S) if at_once else loop.time() + SOON_S
+        if self._wanted and (self._timer is None or due < self._timer.when()):
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = loop.call_at(due, self._send)
         if hints or lenses:
             self._contents_soon()
 
@@ -84,6 +94,7 @@ class Refresh:
 
     def _send(self) -> None:
         self._timer = None
+        self._sent_at = self._desk.session.process.loop.time()
         wanted, self._wanted = self._wanted, set()
         for method in sorted(wanted):
             self._desk.session.protocol.send_request(method)

@@ -33,7 +33,6 @@ def in_lenses(view: RunView | None) -> object:
     """What the lenses of a plan say about its run: equal values need no new lenses."""
     if view is None:
         return None
-    is_interrupted = any(step.interrupted for step in view.steps.values())
     return (
         view.run_id,
         view.status,
@@ -45,7 +44,7 @@ def in_lenses(view: RunView | None) -> object:
         view.has_undo,
         view.is_rolled_back,
         [step.step_id for step in view.steps.values() if step.status == "failed"],
-        is_interrupted,
+        [step.step_id for step in view.steps.values() if step.interrupted],
     )
 
 

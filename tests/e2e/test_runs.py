@@ -55,6 +55,11 @@ def run_with(client: Client, *statuses: str) -> dict[str, Any]:
     return found
 
 
+def statuses(client: Client) -> set[str]:
+    """Those of all runs so far, as the client was told."""
+    return {note["params"]["status"] for note in client.notifications if note["method"] == "mplp/run"}
+
+
 def progress(client: Client) -> list[dict[str, Any]]:
     return [note["params"]["value"] for note in client.notifications if note["method"] == "$/progress"]
 
@@ -307,15 +312,14 @@ def test_when_a_run_has_ended_the_lenses_that_follow_the_refresh_offer_no_cancel
         uri = project(tmp_path / "work", "pass", count=3)
         begun(client, tmp_path / "work", uri)
         lens = {"textDocument": {"uri": uri}}
+        # For each refresh, what was known of the run when it came.
+        known: list[set[str]] = []
+        client.replies["workspace/codeLens/refresh"] = lambda _params: known.append(statuses(client))
         command(client, "runPlan", uri=uri)
-        run_with(client, "completed")
-        seen = len([ask for ask in client.requests if ask["method"] == "workspace/codeLens/refresh"])
-        client.wait(
-            lambda: (
-                len([ask for ask in client.requests if ask["method"] == "workspace/codeLens/refresh"]) > seen
-            ),
-            "a refresh after the end",
-        )
+        client.wait(lambda: "completed" in statuses(client), "the end of the run")
+        titles = [one["command"]["title"] for one in client.request("textDocument/codeLens", lens)]
+        assert not any("Cancel" in title for title in titles), "whoever is told has the lenses of the end"
+        client.wait(lambda: bool(known) and "completed" in known[-1], "a refresh after the end")
         titles = [one["command"]["title"] for one in client.request("textDocument/codeLens", lens)]
         assert not any("Cancel" in title for title in titles), titles
         client.take_all(0.5)
