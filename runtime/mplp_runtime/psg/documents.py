@@ -72,15 +72,26 @@ class Documents:
         return await self._store.transact(work)
 
     async def change_status(
-        self, kind: str, id: str, status: str, *, expected_version: int | None = None, stream: str = "project"
+        self,
+        kind: str,
+        id: str,
+        status: str,
+        *,
+        cause: str | None = None,
+        expected_version: int | None = None,
+        stream: str = "project",
     ) -> Node:
-        """The document with another status; raises like `replace`."""
+        """The document with another status; raises like `replace`.
+
+        Some changes are legal for one `cause` only (`rules.lifecycle.CAUSED`): a plan that has not begun is
+        cancelled by `cancel-before-start`, an approved one is proposed again by `reapproval`.
+        """
 
         def work(transaction: Transaction) -> Node:
             node = _expected(transaction, kind, id, expected_version)
             value = {**assembled(transaction, kind, node), "status": status}
             facts = _refuse_invalid(transaction, kind, value)
-            _refuse_illegal(facts, GraphWorld(transaction))
+            _refuse_illegal(facts, GraphWorld(transaction), cause)
             return self._write(transaction, kind, value, facts, stream)
 
         return await self._store.transact(work)
@@ -235,8 +246,8 @@ def _refuse_invalid(reading: Reading, kind: str, value: Mapping[str, Json]) -> D
     return facts
 
 
-def _refuse_illegal(facts: DocumentFacts, world: GraphWorld) -> None:
-    found = status_edit_findings(facts, world)
+def _refuse_illegal(facts: DocumentFacts, world: GraphWorld, cause: str | None = None) -> None:
+    found = status_edit_findings(facts, world, cause=cause)
     if found:
         raise TransitionIllegal(f"The {facts.kind} {facts.id} cannot change so: {_sentence(found[0])}")
 

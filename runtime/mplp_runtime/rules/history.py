@@ -57,20 +57,26 @@ def _kept(kind: str, before: Mapping[str, str], now: Mapping[str, str]) -> dict[
     }
 
 
-def is_legal_edit(facts: DocumentFacts, baseline: Baseline, before: str, now: str) -> bool:
-    """Whether a document may go from one status to another by this text. A Confirm follows its newest
-    decision, and may be asked again after one."""
-    if is_legal(facts.kind, before, now):
-        return True
+def is_legal_edit(
+    facts: DocumentFacts, baseline: Baseline, before: str, now: str, *, cause: str | None = None
+) -> bool:
+    """Whether a document may go from one status to another by this text, or for the cause that is named."""
+    return is_legal(facts.kind, before, now, cause=cause or cause_of(facts, baseline, now))
+
+
+def cause_of(facts: DocumentFacts, baseline: Baseline, now: str) -> str | None:
+    """Why a Confirm changes its status: it follows its newest decision, and may be asked again after one."""
     if facts.kind != "confirm":
-        return False
+        return None
     decisions = facts.entries.get("decisions", ())
     latest = decisions[-1] if decisions else None
     if now == "pending":
-        return latest is None or (
+        is_asked_again = latest is None or (
             facts.started is not None and latest.started is not None and facts.started > latest.started
         )
-    return latest is not None and latest.status == now and latest.id not in baseline.sealed
+        return "asked-again" if is_asked_again else None
+    is_newer = latest is not None and latest.status == now and latest.id not in baseline.sealed
+    return "newer-decision" if is_newer else None
 
 
 def history_findings(facts: DocumentFacts, baseline: Baseline) -> list[Finding]:

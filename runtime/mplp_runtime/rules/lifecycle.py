@@ -98,19 +98,32 @@ TRANSITIONS: Final[Mapping[str, Arrows]] = MappingProxyType(
 )
 """Legal targets by kind of object and state. A terminal state has none."""
 
+_DECIDED = ("approved", "rejected", "cancelled")
+
 CAUSED: Final[Mapping[tuple[str, str, str], str]] = MappingProxyType(
     {
         # A merge may call for a new approval (seed 4, section 11).
         ("plan", "approved", "proposed"): "reapproval",
-        # A newer decision may overrule a rejection; decisions are only ever appended (D14).
-        ("confirm", "rejected", "approved"): "newer-decision",
+        # A newer decision overrules what was decided before, and who asks again opens it; decisions are only
+        # ever appended (D14).
+        **{
+            ("confirm", before, now): "newer-decision"
+            for before in _DECIDED
+            for now in _DECIDED
+            if before != now
+        },
+        **{("confirm", before, "pending"): "asked-again" for before in _DECIDED},
         # Nobody's map has it, but people want it: the caller has to ask for it by name.
         ("plan", "draft", "cancelled"): "cancel-before-start",
         ("plan", "proposed", "cancelled"): "cancel-before-start",
         ("plan", "approved", "cancelled"): "cancel-before-start",
     }
 )
-"""Changes that are legal only for one stated cause."""
+"""Changes that are legal only for one stated cause.
+
+What an edit of a Confirm was caused by is seen from its decisions (`history.cause_of`); of a plan only who
+changes it can say so (`Documents.change_status`).
+"""
 
 DONE: Final = frozenset({"completed", "skipped"})
 """Step states on which a dependant may build."""

@@ -41,15 +41,17 @@ def contradiction_findings(
     return [*by_place, *_plan_completed(plan)]
 
 
-def status_edit_findings(facts: DocumentFacts, world: World, memory: Memory | None = None) -> list[Finding]:
+def status_edit_findings(
+    facts: DocumentFacts, world: World, memory: Memory | None = None, *, cause: str | None = None
+) -> list[Finding]:
     """Changes of status since the last save the graph knows that no lifecycle allows (D22).
 
-    `memory` is that of `graph_of`.
+    `memory` is that of `graph_of`, `cause` why the document's own status changes, where that is said.
     """
     baseline = world.baseline(facts.kind, facts.id) if facts.id is not None else None
     if baseline is None:
         return []
-    findings = list(_own_edit(facts, baseline))
+    findings = list(_own_edit(facts, baseline, cause))
     if baseline.steps and facts.steps:
         graph = graph_of(facts.steps, memory)
         saved = baseline.steps.get
@@ -160,10 +162,10 @@ def _running_too_early(plan: DocumentFacts, index: int) -> Finding:
     )
 
 
-def _own_edit(facts: DocumentFacts, baseline: Baseline) -> Iterator[Finding]:
+def _own_edit(facts: DocumentFacts, baseline: Baseline, cause: str | None) -> Iterator[Finding]:
     if baseline.status is None or facts.status is None:
         return
-    if not is_legal_edit(facts, baseline, baseline.status, facts.status):
+    if not is_legal_edit(facts, baseline, baseline.status, facts.status, cause=cause):
         yield from _edit(facts.kind, baseline.status, facts.status, _STATUS)
 
 

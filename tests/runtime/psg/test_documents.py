@@ -160,6 +160,24 @@ async def test_a_status_changes_only_as_the_lifecycle_allows(project: Documents)
     assert (node.data["status"], node.version) == ("proposed", 2)
 
 
+async def test_a_plan_that_has_not_begun_is_cancelled_only_by_who_says_so(project: Documents) -> None:
+    with pytest.raises(TransitionIllegal, match="From `draft` a plan goes to `proposed`"):
+        await project.change_status("plan", uuid(900), "cancelled")
+    with pytest.raises(TransitionIllegal):
+        await project.change_status("plan", uuid(900), "cancelled", cause="reapproval")
+    node = await project.change_status("plan", uuid(900), "cancelled", cause="cancel-before-start")
+    assert node.data["status"] == "cancelled"
+
+
+async def test_an_approved_plan_is_proposed_again_for_a_new_approval_only(project: Documents) -> None:
+    for status in ("proposed", "approved"):
+        await project.change_status("plan", uuid(900), status)
+    with pytest.raises(TransitionIllegal):
+        await project.change_status("plan", uuid(900), "proposed")
+    node = await project.change_status("plan", uuid(900), "proposed", cause="reapproval")
+    assert node.data["status"] == "proposed"
+
+
 async def test_whoever_read_an_older_version_is_told_and_changes_nothing(project: Documents) -> None:
     await project.change_status("plan", uuid(900), "proposed", expected_version=1)
     with pytest.raises(NodeConflict, match="of version 2 by now, not 1"):
