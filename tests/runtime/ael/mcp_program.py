@@ -49,6 +49,17 @@ async def sleep() -> str:
 
 
 @server.tool(structured_output=False)
+async def grow() -> str:
+    code = "import signal; taken = b'x' * (100 * 1024 * 1024); signal.pause()"
+    for _ in range(6):
+        subprocess.Popen(  # noqa: ASYNC220 - children that stay for as long as the server
+            [sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
+    await asyncio.sleep(600)
+    return "grown"
+
+
+@server.tool(structured_output=False)
 async def work(context: Context) -> str:  # type: ignore[type-arg]
     await context.report_progress(1, 2, "half")
     return "done"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ import pytest
 
 from mplp_runtime.ael.action import ActionResult
 from mplp_runtime.ael.layer import ActionExecutionLayer, action_problem
+from mplp_runtime.ael.memory_watch import can_watch
 from mplp_runtime.ael.process_table import marked_processes
 from mplp_runtime.ael.tool_call import attempt_mark
 from mplp_runtime.settings import Limits
@@ -112,6 +114,26 @@ async def test_a_server_that_dies_fails_the_step_and_the_next_one_gets_a_new_one
             "it said: out of memory"
         )
         assert (await call(made, tmp_path, "count")).output["calls"] == 1
+
+
+@pytest.mark.skipif(not can_watch(), reason="this system has no /proc")
+async def test_a_server_whose_processes_take_too_much_memory_is_ended_and_the_step_says_so(
+    tmp_path: Path,
+) -> None:
+    limits = Limits(timeout_s=90, memory_mib=400)
+    async with layer() as made:
+        result = await call(made, tmp_path, "grow", limits=limits)
+        assert (result.success, result.status) == (False, "failed")
+        told = re.fullmatch(
+            r"The MCP server `(.+)` has ended\. Stopped: its \d+ processes together used (\d+) MiB, "
+            r"and the limit `memory_mib` is 400\.",
+            str(result.error),
+        )
+        assert told is not None, result.error
+        assert told[1] == SERVER[0]
+        assert int(told[2]) > 400
+        assert survivors() == [], "what the server had started is ended with it"
+        assert (await call(made, tmp_path, "greet", limits=limits)).success, "the next step gets a new one"
 
 
 async def test_a_time_out_ends_the_server_and_what_it_started(tmp_path: Path) -> None:
