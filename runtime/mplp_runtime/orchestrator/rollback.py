@@ -18,16 +18,15 @@ from mplp_runtime.drift.dependence import EXPECTS, expectations, written_by
 from mplp_runtime.drift.own_writes import own_writes, take_over
 from mplp_runtime.errors import MplpError, RunBuiltUpon, StoreError
 from mplp_runtime.events.bus import EventBus
-from mplp_runtime.events.families import event_core
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState
+from mplp_runtime.orchestrator.work_undone import WorkUndone, compensation, named
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import Clock, timestamp
 from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 
 SOURCE = "rollback"
-_MOST_TOLD = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,36 +73,22 @@ class Rollback:
         """
         notes = await asyncio.to_thread(undo_notes, self.root, state.run_id)
         snapshots = tuple(self._snapshots(state))
-        planned = {"run_id": state.run_id, "operations": len(notes), "paths": _named(_paths(notes))}
-        await self.bus.emit(state.run_id, self._event(state, "rollback_planned", planned))
+        planned = {"run_id": state.run_id, "operations": len(notes), "paths": named(_paths(notes))}
+        event = compensation(self.bus.stamper, "rollback_planned", state.run, planned)
+        await self.bus.emit(state.run_id, event)
         done, steps = await asyncio.to_thread(self._taken_back, notes)
         done = replace(done, snapshots=snapshots)
         observed = await asyncio.to_thread(own_writes, self.root, touched_by(notes, done.restored))
 
         def work(transaction: Transaction) -> Record:
             take_over(transaction, self.store, self.bus, self.graph, self.root, observed, source=SOURCE)
-            told: dict[str, Any] = {
-                "run_id": state.run_id,
-                "files_restored": len(done.restored),
-                "paths": _named(done.restored),
-                "files_left": [{"path": path, "why": why} for path, why in done.left[:_MOST_TOLD]],
-                "snapshots": list(snapshots),
-            }
-            self.bus.record(transaction, state.run_id, self._event(state, "rollback_executed", told))
-            return records.change_run(
-                transaction,
-                state.run_id,
-                rolled_back={
-                    "at": timestamp(self.clock()),
-                    "files_restored": len(done.restored),
-                    "files_left": [path for path, _ in done.left[:_MOST_TOLD]],
-                    "segments": sorted(
-                        attempt["segment_id"]
-                        for step_id, attempt in state.attempts.items()
-                        if step_id in steps
-                    ),
-                },
+            segments = [
+                attempt["segment_id"] for step_id, attempt in state.attempts.items() if step_id in steps
+            ]
+            undone = WorkUndone(
+                timestamp(self.clock()), done.restored, done.left, segments, snapshots=snapshots
             )
+            return undone.write(transaction, self.bus, state.run)
 
         state.take_run(await self.store.transact(work))
         return done
@@ -161,15 +146,6 @@ class Rollback:
         made = (each.event for each in events if each.event.get("event_type") == "snapshot_created")
         return [str(event["payload"]["snapshot_id"]) for event in made]
 
-    def _event(self, state: RunState, word: str, payload: dict[str, Any]) -> dict[str, Any]:
-        return event_core(
-            self.bus.stamper,
-            word,
-            "compensation_plan",
-            project_id=state.plan.get("context_id"),
-            payload=payload,
-        )
-
 
 def refuse_if_built_upon(reading: Reading, run_id: str) -> None:
     """Raises RunBuiltUpon where a later run took over what this one completed, and still stands.
@@ -199,10 +175,6 @@ def touched_by(notes: Iterable[UndoNote], paths: Collection[str] | None = None) 
 
 def _paths(notes: Iterable[UndoNote]) -> list[str]:
     return list(dict.fromkeys(change.path for note in notes for change in note.changes))
-
-
-def _named(paths: Iterable[str]) -> list[str]:
-    return list(paths)[:_MOST_TOLD]
 
 
 def _why(problem: Exception) -> str:

@@ -15,15 +15,14 @@ from typing import Any
 from mplp_runtime.ael.undo import UndoNote, notes_folder
 from mplp_runtime.errors import StoreError
 from mplp_runtime.events.bus import EventBus
-from mplp_runtime.events.families import event_core
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.work_undone import WorkUndone
 from mplp_runtime.snapshots.operations_since import TakenBack
 from mplp_runtime.vsl.interface import Reading, Transaction
 
 NOTES = "undo"
 """The folder with kept notes, below that of the snapshots: `<snapshot>/<run>/`."""
 _UNDONE_BY = "undone_by"
-_MOST_TOLD = 100
 
 
 def runs_behind(reading: Reading, run_ids: Iterable[str]) -> list[str]:
@@ -53,13 +52,8 @@ def mark(
     for run_id in run_ids:
         run = records.read_run(transaction, run_id) or {}
         earlier = run.get("rolled_back")
-        rolled_back = {
-            "at": at,
-            "files_restored": 0,
-            "files_left": list(left.get(run_id, ()))[:_MOST_TOLD],
-            "segments": [],
-            "snapshot_before": before_id,
-        }
+        paths = [(path, "being taken back") for path in left.get(run_id, ())]
+        rolled_back = WorkUndone(at, left=paths, snapshot_before=before_id).record()
         undone_by = [*run.get(_UNDONE_BY, ()), {"before": before_id, "earlier": earlier}]
         records.change_run(transaction, run_id, rolled_back=rolled_back, **{_UNDONE_BY: undone_by})
 
@@ -90,24 +84,14 @@ def settle(
         used = [note for note in done.used if note.run_id == run_id]
         paths = {change.path for note in used for change in note.changes}
         restored = [path for path in done.restored if path in paths]
-        left = list(done.remaining.get(run_id, ()))[:_MOST_TOLD]
-        segments = sorted(_segments(transaction, used))
-        rolled_back = {
-            **run["rolled_back"],
-            "files_restored": len(restored),
-            "files_left": left,
-            "segments": segments,
-        }
-        records.change_run(transaction, run_id, rolled_back=rolled_back)
-        payload: dict[str, Any] = {
-            "run_id": run_id,
-            "files_restored": len(restored),
-            "paths": restored[:_MOST_TOLD],
-            "files_left": [{"path": path, "why": "not taken back by the restore"} for path in left],
-            "snapshot_before": run["rolled_back"]["snapshot_before"],
-        }
-        event = event_core(bus.stamper, "rollback_executed", "compensation_plan", payload=payload)
-        bus.record(transaction, run_id, event)
+        marked = run["rolled_back"]
+        WorkUndone(
+            marked["at"],
+            restored,
+            [(path, "not taken back by the restore") for path in done.remaining.get(run_id, ())],
+            _segments(transaction, used),
+            snapshot_before=marked["snapshot_before"],
+        ).write(transaction, bus, run)
     return undone
 
 
