@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.complaints import complain
+from mplp_lsp.cli.opening import opened
 from mplp_lsp.cli.style import write
 from mplp_lsp.cli.trust import refuse_address
 from mplp_runtime.errors import MplpError, StoreError
@@ -52,9 +53,7 @@ def event_command(
 
 
 async def _take_in(project: Path, text: TextIO, source: str, out: TextIO) -> int:
-    from mplp_runtime.runtime import Runtime
-
-    runtime = Runtime.open(project)
+    runtime = opened(project)
     _end_at_control_c()
     waiting: queue.Queue[Numbered | None] = queue.Queue(_MOST_READ_AHEAD)
     try:

@@ -13,15 +13,12 @@ if TYPE_CHECKING:
     from mplp_runtime.runtime import Runtime
 
 
-def opened(project: Path) -> Runtime:
-    """The runtime of a project, for a command that writes.
-
-    Raises StoreError.
-    """
+def opened(project: Path, *, in_memory: bool = False) -> Runtime:
+    """The runtime of a project, for a command that writes, if only in memory. Raises StoreError."""
     from mplp_lsp.workspace.scan import project_files
     from mplp_runtime.runtime import Runtime
 
-    return Runtime.open(project, list_files=lambda folder: project_files(folder).files)
+    return Runtime.open(project, in_memory=in_memory, list_files=lambda folder: project_files(folder).files)
 
 
 def opened_with_trust(project: Path, *, trust: bool, refusal: str) -> Runtime:

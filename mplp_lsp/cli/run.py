@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from mplp_lsp.cli.complaints import complain
-from mplp_lsp.cli.opening import opened_to_look
+from mplp_lsp.cli.opening import opened, opened_to_look
 from mplp_lsp.cli.project import absolute, read_projects
 from mplp_lsp.cli.terminal import REFUSED, AtTerminal
 from mplp_runtime.errors import MplpError, RunRefused, WorkspaceNotTrusted
@@ -76,8 +76,6 @@ def _read(path: Path) -> str:
 
 
 async def _run(path: Path, text: str, options: RunOptions, out: TextIO, clock: Clock) -> int:
-    from mplp_lsp.workspace.scan import project_files
-    from mplp_runtime.runtime import Runtime
     from mplp_runtime.trust import Trust
 
     on_disk = read_projects([path])
@@ -92,9 +90,7 @@ async def _run(path: Path, text: str, options: RunOptions, out: TextIO, clock: C
         async with opened_to_look(root) as looking:
             _interrupted(looking, plan_id)
         raise WorkspaceNotTrusted("This folder is not trusted, so nothing in it is run. Trust it first.")
-    runtime = Runtime.open(
-        root, in_memory=not is_trusted, list_files=lambda folder: project_files(folder).files
-    )
+    runtime = opened(root, in_memory=not is_trusted)
 
     async def begin() -> RunView:
         from mplp_runtime.orchestrator.manager import StartRequest

@@ -19,7 +19,13 @@ WAITS = {
         '[time.sleep(0.02) for _ in iter(lambda: os.path.exists("go"), True)]'
     )
 }
-READING = [["trace"], ["trace", "--list"], ["trace", "--json"], ["snapshot", "--list"]]
+READING = [
+    ["trace"],
+    ["trace", "--list"],
+    ["trace", "--json"],
+    ["trace", "--evidence", "evidence"],
+    ["snapshot", "--list"],
+]
 
 
 @pytest.mark.parametrize("words", READING, ids=" ".join)
