@@ -127,6 +127,10 @@ class NodeExists(StoreError):
     """A node that was to be created is already there."""
 
 
+class NodeMissing(StoreError):
+    """An edge was to lead from or to a node that is not in the graph."""
+
+
 class NodeConflict(StoreError):
     """A node changed since it was read."""
 

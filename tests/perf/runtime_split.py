@@ -25,7 +25,7 @@ from mplp_runtime.vsl.writer_thread import WriterThread
 from tests.perf.runtime_steps import WIDTH, layered_plan
 from tests.runtime.orchestrator.projects import Project
 
-TABLES = ("nodes", "edges", "events", "entries")
+TABLES = ("nodes", "links", "events", "entries")
 
 
 class Meter:

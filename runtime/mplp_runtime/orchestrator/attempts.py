@@ -61,6 +61,7 @@ class AttemptRecords:
         record: Record = {
             "run_id": state.run_id,
             "step_id": step_id,
+            "position": state.positions[step_id],
             "attempt": state.attempts.number(step_id) + 1,
             "action": kind,
             "status": "running",

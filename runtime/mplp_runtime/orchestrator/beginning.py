@@ -15,7 +15,7 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import Admitted, StartRequest
 from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.records import Record
-from mplp_runtime.orchestrator.state import load_state
+from mplp_runtime.orchestrator.state import load_state, step_positions
 from mplp_runtime.sources import timestamp
 from mplp_runtime.version import runtime_version
 from mplp_runtime.vsl.interface import Reading, Transaction
@@ -90,10 +90,14 @@ async def begin_run(
 
 def _carry_over(transaction: Transaction, earlier: str, begun: Record, chronicle: Chronicle) -> None:
     """What done steps returned is read under the new run's keys; steps that a person skips are told of."""
+    positions: Mapping[str, int] | None = None
     for step_id in [step["step_id"] for step in chronicle.plan["steps"] if step["status"] == "completed"]:
         output = transaction.get(records.output_key(earlier, step_id))
         if output is None:
-            attempts = records.read_attempts(transaction, earlier, step_id)
+            # The plan may have been changed between the two runs.
+            if positions is None:
+                positions = step_positions(transaction, earlier)
+            attempts = records.read_attempts(transaction, earlier, step_id, positions.get(step_id))
             if attempts and records.is_output_in_tail(attempts[-1]):
                 output = attempts[-1]["tail"]
         if output is not None:

@@ -26,6 +26,13 @@ from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Edge, Transaction
 from mplp_runtime.vsl.ready import ReadyEvent
 
+SIMULATED_STEP = "SimulatedStep"
+
+
+def simulated_step_id(run_id: str, position: int) -> str:
+    """Id of the node of a step in a simulated run; by its position for the same reason as an attempt's."""
+    return f"{run_id}/{records.place(position)}"
+
 
 @dataclass(frozen=True, slots=True)
 class Chronicle:
@@ -116,8 +123,8 @@ class Chronicle:
             self._put_session(transaction, "completed" if status == "completed" else "cancelled")
             attempts = [
                 each
-                for step_id in self.positions
-                for each in records.read_attempts(transaction, self.stream, step_id)
+                for step_id, position in self.positions.items()
+                for each in records.read_attempts(transaction, self.stream, step_id, position)
             ]
             self.tell(transaction, self._session.ended(status, list(turns_of(attempts))))
         self._sa(transaction, "SATraceEmitted", {"status": status})
@@ -257,7 +264,9 @@ class Chronicle:
         step_id = step["step_id"]
         data = {**step, "status": status, "plan_id": self.run["plan_id"], "position": position}
         kind, identity = (
-            ("SimulatedStep", f"{self.stream}/{step_id}") if self.run["simulated"] else ("Step", step_id)
+            (SIMULATED_STEP, simulated_step_id(self.stream, position))
+            if self.run["simulated"]
+            else ("Step", step_id)
         )
         before = transaction.read_node(kind, identity)
         if before is not None and before.data == data:

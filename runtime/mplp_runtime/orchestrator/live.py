@@ -178,7 +178,7 @@ def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> None:
     attempts = [
         attempt
         for step_id in state.attempts
-        for attempt in records.read_attempts(reading, state.run_id, step_id)
+        for attempt in records.read_attempts(reading, state.run_id, step_id, state.positions[step_id])
     ]
     for attempt in sorted(attempts, key=lambda attempt: (attempt["started_at"], attempt["attempt"])):
         recorder.attempt(attempt, state.steps[attempt["step_id"]])

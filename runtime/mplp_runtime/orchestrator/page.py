@@ -11,15 +11,13 @@ from itertools import islice
 from typing import Any
 
 from mplp_runtime.orchestrator import records
-from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.chronicle import SIMULATED_STEP, Chronicle, simulated_step_id
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.step_events import EVENTS_AFTER, EVENTS_BEFORE
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Transaction
 from mplp_runtime.vsl.texts import TextRow, put_texts
 from mplp_runtime.vsl.values import compact
-
-SIMULATED_STEP = "SimulatedStep"
 
 
 class PageWriter:
@@ -50,7 +48,7 @@ class PageWriter:
         if "turns" in record:
             for event in self._chronicle.turns_begun(record):
                 self._events.append(event.text_at(self._next_lamport))
-        self._begun.append((_identity(record), compact(record)))
+        self._begun.append((records.attempt_id(record), compact(record)))
         self._events += make.started(
             islice(self._ids, EVENTS_BEFORE),
             self.at,
@@ -62,7 +60,7 @@ class PageWriter:
 
     def ended(self, record: Record) -> None:
         """An attempt that has ended, in whatever way."""
-        self._ended.append((_identity(record), compact(record)))
+        self._ended.append((records.attempt_id(record), compact(record)))
         lamport = self._next_lamport
         for event in self._chronicle.finished(self._transaction, record):
             self._events.append(event.text_at(lamport))
@@ -76,9 +74,9 @@ class PageWriter:
         run, step_id = self._chronicle.run, record["step_id"]
         position = self._positions[step_id]
         step: Mapping[str, Any] = self._steps[position]
-        node_id = f"{run['run_id']}/{step_id}"
+        node_id = simulated_step_id(run["run_id"], position)
         make = self._chronicle.step_events
-        self._ended.append((_identity(record), compact(record)))
+        self._ended.append((records.attempt_id(record), compact(record)))
         node = {**step, "status": "completed", "plan_id": run["plan_id"], "position": position}
         self._nodes.append((node_id, compact(node)))
         self._events += make.completed(
@@ -102,7 +100,3 @@ class PageWriter:
     @property
     def _next_lamport(self) -> int:
         return self._next + len(self._events)
-
-
-def _identity(record: Record) -> str:
-    return records.attempt_id(record["run_id"], record["step_id"], record["attempt"])

@@ -1,7 +1,7 @@
 """How runs lie in the store: which node or key holds what, and who owns a run.
 
 `Run` (id = run_id): the small record that changes. `RunPlan` (id = run_id): what runs, frozen at the start
-(D20). `StepAttempt` (id = run_id/step_id/attempt): created before the action starts, so a second one cannot
+(D20). `StepAttempt` (id = run_id/position/attempt): created before the action starts, so a second one cannot
 be made. Outputs that dependants read stand under keys of their own, so that showing a run does not load
 them; but short ones, which the record of the attempt holds as its `tail`, are not written twice.
 """
@@ -43,9 +43,24 @@ _SILENCE_S = 60.0
 _live_instances: set[str] = set()
 
 
-def attempt_id(run_id: str, step_id: str, attempt: int) -> str:
-    """Id of the StepAttempt node."""
-    return f"{run_id}/{step_id}/{attempt}"
+def attempt_id(record: Mapping[str, Any]) -> str:
+    """Id of the StepAttempt node that holds this record.
+
+    By the step's position in the frozen plan: ids of steps are random, and rows that are written together
+    would lie all over a large index. Runs of earlier versions have the step's id there.
+    """
+    position = record.get("position")
+    step = record["step_id"] if position is None else place(position)
+    return f"{record['run_id']}/{step}/{record['attempt']}"
+
+
+def place(position: int) -> str:
+    """The position of a step as a part of ids, which sort as positions do.
+
+    >>> place(12)
+    '000012'
+    """
+    return f"{position:06}"
 
 
 def output_key(run_id: str, step_id: str) -> str:
@@ -153,16 +168,23 @@ def change_run(transaction: Transaction, run_id: str, **changes: Any) -> Record:
     return record
 
 
-def read_attempt(reading: Reading, run_id: str, step_id: str, attempt: int) -> Record | None:
+def read_attempt(
+    reading: Reading, run_id: str, step_id: str, position: int | None, attempt: int
+) -> Record | None:
     """One attempt's record; None if it was never started."""
-    node = reading.read_node(STEP_ATTEMPT, attempt_id(run_id, step_id, attempt))
+    known = {"run_id": run_id, "step_id": step_id, "attempt": attempt}
+    node = reading.read_node(STEP_ATTEMPT, attempt_id({**known, "position": position}))
+    if node is None and position is not None:
+        node = reading.read_node(STEP_ATTEMPT, attempt_id(known))
     return None if node is None else dict(node.data)
 
 
-def read_attempts(reading: Reading, run_id: str, step_id: str, *, first: int = 1) -> list[Record]:
+def read_attempts(
+    reading: Reading, run_id: str, step_id: str, position: int | None, *, first: int = 1
+) -> list[Record]:
     """The attempts at one step from number `first` on, oldest first."""
     found: list[Record] = []
-    while (record := read_attempt(reading, run_id, step_id, first + len(found))) is not None:
+    while (record := read_attempt(reading, run_id, step_id, position, first + len(found))) is not None:
         found.append(record)
     return found
 
@@ -170,6 +192,5 @@ def read_attempts(reading: Reading, run_id: str, step_id: str, *, first: int = 1
 def change_attempt(transaction: Transaction, record: Mapping[str, Any], **changes: Any) -> Record:
     """Writes some members of an attempt's record, keeping the others."""
     changed = {**record, **changes}
-    identity = attempt_id(record["run_id"], record["step_id"], record["attempt"])
-    transaction.write_node(STEP_ATTEMPT, identity, changed)
+    transaction.write_node(STEP_ATTEMPT, attempt_id(changed), changed)
     return changed

@@ -291,6 +291,13 @@ def frozen_plan(node: Node) -> dict[str, Any]:
     return with_statuses(plan, node.data.get("carried"))
 
 
+def step_positions(reading: Reading, run_id: str) -> Mapping[str, int]:
+    """Where each step stands in the plan as it runs; nothing for a run that is not known."""
+    node = reading.read_node(records.RUN_PLAN, run_id)
+    steps = () if node is None else frozen_plan(node)["steps"]
+    return {step["step_id"]: position for position, step in enumerate(steps)}
+
+
 def load_state(reading: Reading, run_id: str) -> RunState | None:
     """The run as the store knows it; None if there is no such run."""
     run = records.read_run(reading, run_id)
@@ -305,8 +312,8 @@ def load_state(reading: Reading, run_id: str) -> RunState | None:
         assigned={step_id: tuple(places) for step_id, places in frozen.data.get("assigned", {}).items()},
         seen_lamport=reading.lamport(),
     )
-    for step_id in state.steps:
-        attempts = records.read_attempts(reading, run_id, step_id)
+    for step_id, position in state.positions.items():
+        attempts = records.read_attempts(reading, run_id, step_id, position)
         if attempts:
             state.take_attempt(attempts[-1])
     state.moved.clear()
@@ -329,7 +336,11 @@ def refresh_state(reading: Reading, state: RunState) -> bool:
     for step_id in touched:
         known = state.attempts.get(step_id)
         for record in records.read_attempts(
-            reading, state.run_id, step_id, first=known["attempt"] if known else 1
+            reading,
+            state.run_id,
+            step_id,
+            state.positions[step_id],
+            first=known["attempt"] if known else 1,
         ):
             state.take_attempt(record)
     return True

@@ -16,6 +16,7 @@ from mplp_runtime.ael.undo import UndoNote, notes_folder
 from mplp_runtime.errors import StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.state import step_positions
 from mplp_runtime.orchestrator.work_undone import WorkUndone
 from mplp_runtime.snapshots.operations_since import TakenBack
 from mplp_runtime.vsl.interface import Reading, Transaction
@@ -151,5 +152,14 @@ def _chain(run: Mapping[str, Any]) -> list[str]:
 
 
 def _segments(reading: Reading, notes: Iterable[UndoNote]) -> set[str]:
-    attempts = (records.read_attempt(reading, note.run_id, note.step_id, note.attempt) for note in notes)
-    return {attempt["segment_id"] for attempt in attempts if attempt is not None}
+    positions: dict[str, Mapping[str, int]] = {}
+    found: set[str] = set()
+    for note in notes:
+        run_id, step_id = note.run_id, note.step_id
+        if run_id not in positions:
+            positions[run_id] = step_positions(reading, run_id)
+        position = positions[run_id].get(step_id)
+        attempt = records.read_attempt(reading, run_id, step_id, position, note.attempt)
+        if attempt is not None:
+            found.add(attempt["segment_id"])
+    return found

@@ -136,7 +136,7 @@ class Transaction(Reading, Protocol):
         """Leaves a tombstone and removes the node's edges; False if there was nothing to delete."""
 
     def add_edge(self, edge: Edge) -> bool:
-        """False if the edge was there already."""
+        """False if the edge was there already. Raises NodeMissing where an end is not in the graph."""
 
     def remove_edge(self, edge: Edge) -> bool: ...
     def append_event(self, stream: str, event: Mapping[str, Json]) -> int:

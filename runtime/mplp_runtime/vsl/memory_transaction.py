@@ -14,6 +14,7 @@ from mplp_runtime.vsl.values import (
     SCHEMA_VERSION_KEY,
     StoreLimits,
     mapping_of,
+    missing_end,
     refuse_other_version,
     refuse_schema_key,
     shown,
@@ -165,6 +166,9 @@ class MemoryTransaction:
     def add_edge(self, edge: Edge) -> bool:
         if edge in self._tables.edges:
             return False
+        for end in ((edge.source_type, edge.source_id), (edge.target_type, edge.target_id)):
+            if self.read_node(*end) is None:
+                raise missing_end(edge, *end)
         self._tables.edges_added += 1
         self._undo.append(lambda: self._unlink(edge))
         self._link(edge, self._tables.edges_added)

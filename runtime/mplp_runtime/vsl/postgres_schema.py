@@ -7,6 +7,7 @@ from psycopg import sql
 
 from mplp_runtime.errors import StoreError, StoreTooNew
 from mplp_runtime.vsl.schema import VERSION
+from mplp_runtime.vsl.sql_edges import VIEW
 
 FIRST_VERSION = 2
 """States in PostgreSQL began with what a state in SQLite is after its second migration."""
@@ -83,7 +84,26 @@ CREATE TABLE clock (
 INSERT INTO clock VALUES (1, 0, NULL, 0, 2)
 """
 
-MIGRATIONS: tuple[str, ...] = ()
+_STRETCHES_AND_LINKS = f"""
+ALTER TABLE events ADD COLUMN count INTEGER NOT NULL DEFAULT 1;
+CREATE TABLE links (
+    place BIGSERIAL PRIMARY KEY,
+    kind TEXT COLLATE "C" NOT NULL,
+    source BIGINT NOT NULL,
+    target BIGINT NOT NULL,
+    UNIQUE (source, kind, target)
+);
+INSERT INTO links (place, kind, source, target)
+    SELECT edges.place, kind, source.place, target.place FROM edges
+    JOIN nodes source ON source.type = source_type AND source.id = source_id
+    JOIN nodes target ON target.type = target_type AND target.id = target_id;
+SELECT setval('links_place_seq', max(place)) FROM links;
+CREATE INDEX links_by_target ON links (target, kind);
+DROP TABLE edges;
+{VIEW}
+"""  # noqa: S608
+
+MIGRATIONS: tuple[str, ...] = (_STRETCHES_AND_LINKS,)
 """Scripts in order: the one at index n takes a state of version FIRST_VERSION + n one further."""
 
 _LONGEST_NAME = 63

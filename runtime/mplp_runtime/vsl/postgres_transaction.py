@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 
 from mplp_runtime.errors import NodeExists
-from mplp_runtime.vsl import sql_edges, sql_snapshots
+from mplp_runtime.vsl import sql_edges, sql_events, sql_snapshots
 from mplp_runtime.vsl.interface import Edge, Json, Node, Snapshot, StoredEvent, StoredForm
-from mplp_runtime.vsl.sql_edges import EDGE_COLUMNS
+from mplp_runtime.vsl.sql_events import EVENT_COLUMNS, Stretches
 from mplp_runtime.vsl.values import (
     SCHEMA_VERSION,
     SCHEMA_VERSION_KEY,
@@ -24,8 +24,7 @@ from mplp_runtime.vsl.values import (
     timed,
 )
 
-_ONE_EDGE = " AND ".join(f"{name} = %s" for name in EDGE_COLUMNS.split(", "))
-_ADD_EVENT = "INSERT INTO events (lamport, stream, event, key_id) VALUES (%s, %s, %s, %s)"
+_ADD_EVENTS = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (%s, %s, %s, %s, %s)"  # noqa: S608
 
 
 class PostgresReading:
@@ -81,24 +80,12 @@ class PostgresReading:
         source: tuple[str, str] | None = None,
         target: tuple[str, str] | None = None,
     ) -> Sequence[Edge]:
-        def execute(query: str, values: Sequence[object]) -> psycopg.Cursor[tuple[Any, ...]]:
-            return self._connection.execute(query.replace("?", "%s").encode(), values)
-
-        return sql_edges.edges(execute, kind, source, target)
+        return sql_edges.edges(self._look, kind, source, target)
 
     def events(
         self, stream: str | None = None, *, after: int = 0, limit: int | None = None
     ) -> Sequence[StoredEvent]:
-        rows = self._all(
-            "SELECT lamport, stream, event, key_id FROM events"
-            " WHERE lamport > %s AND (%s::text IS NULL OR stream = %s) ORDER BY lamport LIMIT %s",
-            after,
-            stream,
-            stream,
-            limit,
-        )
-        show = self._shows_sealed
-        return [StoredEvent(row[0], row[1], shown(row[2], row[3], show)) for row in rows]
+        return sql_events.events(self._look, stream, after, limit, shows_sealed=self._shows_sealed)
 
     def snapshots(self) -> Sequence[Snapshot]:
         return [
@@ -111,6 +98,10 @@ class PostgresReading:
 
     def _clock(self) -> tuple[Any, ...]:
         return self._one("SELECT lamport, key_id FROM clock") or (0, None)
+
+    def _look(self, query: str, values: Sequence[object]) -> psycopg.Cursor[tuple[Any, ...]]:
+        """For questions in SQLite's spelling."""
+        return self._connection.execute(query.replace("?", "%s").encode(), values)
 
     def _one(self, query: str, *values: object) -> tuple[Any, ...] | None:
         return self._connection.execute(query.encode(), values).fetchone()
@@ -137,7 +128,7 @@ class PostgresTransaction(PostgresReading):
         super().__init__(connection, shows_sealed=shows_sealed)
         self._limits = limits
         self.clock, self._key_id = clock
-        self._waiting: list[tuple[object, ...]] = []
+        self._waiting = Stretches()
         self.has_written = False
         self.callbacks: list[Callable[[], None]] = []
 
@@ -155,10 +146,9 @@ class PostgresTransaction(PostgresReading):
 
     def flush(self) -> None:
         """Sends the events that wait."""
-        waiting, self._waiting = self._waiting, []
-        if waiting:
+        if self._waiting:
             with self._connection.cursor() as cursor:
-                cursor.executemany(_ADD_EVENT, waiting)
+                cursor.executemany(_ADD_EVENTS, self._waiting.take())
 
     def forget(self, clock: int, callbacks: int) -> None:
         """After the current unit of work was undone: what it had left here is gone as well."""
@@ -218,31 +208,18 @@ class PostgresTransaction(PostgresReading):
             id,
         ):
             return False
-        self._do(
-            "DELETE FROM edges WHERE (source_type = %s AND source_id = %s)"
-            " OR (target_type = %s AND target_id = %s)",
-            type,
-            id,
-            type,
-            id,
-        )
+        sql_edges.remove_all_at(self._execute, type, id)
         return True
 
     def add_edge(self, edge: Edge) -> bool:
-        return bool(
-            self._do(
-                f"INSERT INTO edges ({EDGE_COLUMNS}) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",  # noqa: S608
-                *_members(edge),
-            )
-        )
+        return sql_edges.add(self._execute, edge)
 
     def remove_edge(self, edge: Edge) -> bool:
-        return bool(self._do(f"DELETE FROM edges WHERE {_ONE_EDGE}", *_members(edge)))  # noqa: S608
+        return sql_edges.remove(self._execute, edge)
 
     def append_event(self, stream: str, event: Mapping[str, Json]) -> int:
         lamport = self.clock + 1
-        form = stored_form(timed(event, lamport), self._limits, self._key_id)
-        self._waiting.append((lamport, stream, *form))
+        self._waiting.add(lamport, stream, *stored_form(timed(event, lamport), self._limits, self._key_id))
         self.has_written = True
         self.clock = lamport
         return lamport
@@ -274,8 +251,4 @@ class PostgresTransaction(PostgresReading):
     def _execute(self, query: str, values: Sequence[object] = ()) -> psycopg.Cursor[tuple[Any, ...]]:
         """For statements in SQLite's spelling."""
         self.has_written = True
-        return self._connection.execute(query.replace("?", "%s").encode(), values)
-
-
-def _members(edge: Edge) -> tuple[str, ...]:
-    return edge.kind, edge.source_type, edge.source_id, edge.target_type, edge.target_id
+        return self._look(query, values)

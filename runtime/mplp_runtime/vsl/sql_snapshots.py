@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from mplp_runtime.errors import StoreError
+from mplp_runtime.vsl import sql_edges, sql_events
 from mplp_runtime.vsl.interface import Snapshot, StoredForm
 from mplp_runtime.vsl.sql_edges import EDGE_COLUMNS, Execute
 
@@ -68,6 +69,7 @@ def delete(execute: Execute, id: str) -> bool:
 
 def reseal(execute: Execute, change: Callable[[StoredForm], StoredForm], key_id: str | None) -> None:
     """Replaces every stored text by `change` of it; few rows are in memory at a time."""
+    sql_events.split(execute)
     for table, names, column in _TEXTS:
         for *identity, text, old_key_id in _rows(execute, table, names, column):
             execute(
@@ -110,13 +112,17 @@ def _restore_nodes(execute: Execute, id: str, types: Sequence[str]) -> Sequence[
 
 def _restore_edges(execute: Execute, id: str, types: Sequence[str], gone: Iterable[tuple[str, str]]) -> None:
     chosen = _not_in("source_type", types) + _not_in("target_type", types)
-    execute(f"DELETE FROM edges WHERE 1 = 1{chosen}", (*types, *types))
-    for type, node_id in gone if types else ():
-        for end in ("source", "target"):
-            execute(f"DELETE FROM edges WHERE {end}_type = ? AND {end}_id = ?", (type, node_id))
     execute(
-        f"INSERT INTO edges ({EDGE_COLUMNS}) SELECT {EDGE_COLUMNS} FROM snapshot_edges"
-        f" WHERE snapshot = ?{chosen} ORDER BY place",
+        f"DELETE FROM links WHERE place IN (SELECT place FROM edges WHERE 1 = 1{chosen})", (*types, *types)
+    )
+    for type, node_id in gone if types else ():
+        sql_edges.remove_all_at(execute, type, node_id)
+    execute(
+        "INSERT INTO links (kind, source, target) SELECT kept.kind, source.place, target.place"
+        " FROM snapshot_edges kept"
+        " JOIN nodes source ON source.type = kept.source_type AND source.id = kept.source_id"
+        " JOIN nodes target ON target.type = kept.target_type AND target.id = kept.target_id"
+        f" WHERE kept.snapshot = ?{chosen} ORDER BY kept.place",
         (id, *types, *types),
     )
 

@@ -26,6 +26,9 @@ from mplp_runtime.vsl.writer_thread import WriterThread
 Journal = Literal["wal", "delete"]
 _PAGE_BYTES = 4096
 _JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
+_PAGES_KEPT_FOR_ONE_COMMIT = 4000
+"""A plan with a hundred thousand steps comes into the graph in one transaction, and an index is written in
+the order of its random ids: without room for it, each page would go to disk and come back a dozen times."""
 
 
 class SqliteStore(StoreOperations):
@@ -133,6 +136,7 @@ class SqliteStore(StoreOperations):
                 connection.execute(f"PRAGMA synchronous = {'FULL' if chosen == 'wal' else 'EXTRA'}")
                 # On macOS an ordinary fsync may leave the data in the drive's own cache.
                 connection.execute("PRAGMA fullfsync = ON")
+                connection.execute(f"PRAGMA cache_spill = {_PAGES_KEPT_FOR_ONE_COMMIT}")
                 connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES_KEPT}")
                 if self._limits.file_bytes is not None:
                     connection.execute(f"PRAGMA max_page_count = {self._limits.file_bytes // _PAGE_BYTES}")

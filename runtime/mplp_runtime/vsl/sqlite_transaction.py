@@ -5,18 +5,18 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import repeat
 
 from mplp_runtime.errors import NodeExists
-from mplp_runtime.vsl import sql_edges, sql_snapshots
+from mplp_runtime.vsl import sql_edges, sql_events, sql_snapshots
 from mplp_runtime.vsl.interface import Edge, Json, Node, Snapshot, StoredEvent, StoredForm
 from mplp_runtime.vsl.ready import WrittenNode
-from mplp_runtime.vsl.sql_edges import EDGE_COLUMNS
+from mplp_runtime.vsl.sql_events import EVENT_COLUMNS, Stretches
 from mplp_runtime.vsl.texts import EdgeRow, TextRow
 from mplp_runtime.vsl.values import (
     SCHEMA_VERSION,
     SCHEMA_VERSION_KEY,
     StoreLimits,
+    compact,
     mapping_of,
     refuse_other_version,
     refuse_schema_key,
@@ -26,7 +26,8 @@ from mplp_runtime.vsl.values import (
     timed,
 )
 
-_ADD_EDGE = f"INSERT INTO edges ({EDGE_COLUMNS}) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"  # noqa: S608
+_ADD_LINKS = "INSERT INTO links (kind, source, target) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_ADD_EVENTS = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
 _REPLACING = (
     "ON CONFLICT (type, id) DO UPDATE SET data = excluded.data, key_id = excluded.key_id,"
     " version = version + 1, deleted = 0"
@@ -91,21 +92,9 @@ class SqliteReading:
     def events(
         self, stream: str | None = None, *, after: int = 0, limit: int | None = None
     ) -> Sequence[StoredEvent]:
-        most = -1 if limit is None else limit
-        if stream is None:
-            rows = self._connection.execute(
-                "SELECT lamport, stream, event, key_id FROM events"
-                " WHERE lamport > ? ORDER BY lamport LIMIT ?",
-                (after, most),
-            )
-        else:
-            rows = self._connection.execute(
-                "SELECT lamport, stream, event, key_id FROM events"
-                " WHERE stream = ? AND lamport > ? ORDER BY lamport LIMIT ?",
-                (stream, after, most),
-            )
-        show = self._shows_sealed
-        return [StoredEvent(row[0], row[1], shown(row[2], row[3], show)) for row in rows]
+        return sql_events.events(
+            self._connection.execute, stream, after, limit, shows_sealed=self._shows_sealed
+        )
 
     def snapshots(self) -> Sequence[Snapshot]:
         rows = self._connection.execute("SELECT id, lamport, label FROM snapshots ORDER BY place")
@@ -135,8 +124,8 @@ class SqliteTransaction(SqliteReading):
         self._key_id: str | None
         self.clock, self._key_id = connection.execute("SELECT lamport, key_id FROM clock").fetchone()
         self.callbacks: list[Callable[[], None]] = []
-        # Events of one unit of work that are still to be inserted, many with one statement.
-        self._pending: list[tuple[int, str, str, str | None]] = []
+        # Events of one unit of work that are still to be inserted.
+        self._pending = Stretches()
 
     def lamport(self) -> int:
         return self.clock
@@ -194,20 +183,31 @@ class SqliteTransaction(SqliteReading):
         ).rowcount
         if not changed:
             return False
-        self._connection.execute("DELETE FROM edges WHERE source_type = ? AND source_id = ?", (type, id))
-        self._connection.execute("DELETE FROM edges WHERE target_type = ? AND target_id = ?", (type, id))
+        sql_edges.remove_all_at(self._connection.execute, type, id)
         return True
 
     def add_edge(self, edge: Edge) -> bool:
-        return bool(
-            self._connection.execute(
-                _ADD_EDGE,
-                (edge.kind, edge.source_type, edge.source_id, edge.target_type, edge.target_id),
-            ).rowcount
-        )
+        return sql_edges.add(self._connection.execute, edge)
 
     def add_edges(self, rows: Sequence[EdgeRow]) -> int:
-        return self._connection.executemany(_ADD_EDGE, rows).rowcount
+        places = self._places(rows)
+        try:
+            links = [
+                (kind, places[source_type][source], places[target_type][target])
+                for kind, source_type, source, target_type, target in rows
+            ]
+        except KeyError:
+            # Whoever lacks an end is told which.
+            return sum(self.add_edge(Edge(*row)) for row in rows)
+        return self._connection.executemany(_ADD_LINKS, links).rowcount
+
+    def _places(self, rows: Sequence[EdgeRow]) -> Mapping[str, Mapping[str, int]]:
+        ids: dict[str, dict[str, None]] = {}
+        for _, source_type, source, target_type, target in rows:
+            ids.setdefault(source_type, {})[source] = None
+            ids.setdefault(target_type, {})[target] = None
+        execute = self._connection.execute
+        return {type: sql_edges.places(execute, type, compact(list(found))) for type, found in ids.items()}
 
     def nodes_by_id(self, type: str, ids: Sequence[str]) -> Mapping[str, Node]:
         marks = ", ".join("?" * len(ids))
@@ -219,26 +219,19 @@ class SqliteTransaction(SqliteReading):
         return {id: self._written(type, id, text, key_id, version) for id, text, version, key_id in rows}
 
     def remove_edge(self, edge: Edge) -> bool:
-        return bool(
-            self._connection.execute(
-                "DELETE FROM edges WHERE kind = ? AND source_type = ? AND source_id = ?"
-                " AND target_type = ? AND target_id = ?",
-                (edge.kind, edge.source_type, edge.source_id, edge.target_type, edge.target_id),
-            ).rowcount
-        )
+        return sql_edges.remove(self._connection.execute, edge)
 
     def append_event(self, stream: str, event: Mapping[str, Json]) -> int:
         lamport = self.clock + 1
         text, key_id = stored_form(timed(event, lamport), self._limits, self._key_id)
-        self._pending.append((lamport, stream, text, key_id))
+        self._pending.add(lamport, stream, text, key_id)
         self.clock = lamport
         return lamport
 
     def append_texts(self, stream: str, texts: Sequence[str]) -> None:
         refuse_texts(texts, self._limits, self._key_id)
-        first = self.clock + 1
+        self._pending.add_texts(self.clock + 1, stream, texts)
         self.clock += len(texts)
-        self._pending.extend(zip(range(first, self.clock + 1), repeat(stream), texts, repeat(None)))
 
     def put_texts(self, type: str, rows: Sequence[TextRow], *, are_new: bool) -> None:
         refuse_texts([text for _, text in rows], self._limits, self._key_id)
@@ -259,10 +252,7 @@ class SqliteTransaction(SqliteReading):
     def insert_pending(self) -> None:
         """Brings what was appended to the table; a unit of work is not done before."""
         if self._pending:
-            rows, self._pending = self._pending, []
-            self._connection.executemany(
-                "INSERT INTO events (lamport, stream, event, key_id) VALUES (?, ?, ?, ?)", rows
-            )
+            self._connection.executemany(_ADD_EVENTS, self._pending.take())
 
     def undo(self, clock: int, callbacks: int) -> None:
         """Brings back what is kept here of a unit of work that was undone in the database."""

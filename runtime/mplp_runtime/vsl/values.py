@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mplp_runtime.errors import NodeConflict, StoreError
-from mplp_runtime.vsl.interface import Json, StoredForm
+from mplp_runtime.errors import NodeConflict, NodeMissing, StoreError
+from mplp_runtime.vsl.interface import Edge, Json, StoredForm
 
 MISPLACED_TRANSACTION = (
     "a transaction cannot be started inside another, inside a read, nor in an after_commit callback"
@@ -149,6 +149,14 @@ def refuse_other_version(type: str, id: str, stored: int, expected: int) -> None
     """Raises NodeConflict where not the expected version of a node is stored (0: none is)."""
     if expected != stored:
         raise NodeConflict(f"{type} {id} changed meanwhile: version {stored} is stored, not {expected}.")
+
+
+def missing_end(edge: Edge, type: str, id: str) -> NodeMissing:
+    """What is raised where an end of an edge is not in the graph."""
+    return NodeMissing(
+        f"The edge `{edge.kind}` from {edge.source_type} {edge.source_id} to {edge.target_type} "
+        f"{edge.target_id} cannot be added: there is no {type} {id} in the graph."
+    )
 
 
 def stamped(event: Mapping[str, Json], lamport: int) -> dict[str, Json]:

@@ -283,7 +283,7 @@ def test_an_attempt_cannot_be_created_twice(tmp_path: Path) -> None:
         view = await project.run()
         async with project.runtime() as runtime:
             nodes = runtime.vsl.read(lambda reading: reading.nodes(records.STEP_ATTEMPT))
-            assert [node.id for node in nodes] == [f"{view.run_id}/{step_id('a')}/1"]
+            assert [node.id for node in nodes] == [f"{view.run_id}/000000/1"]
             return [str(node.data["status"]) for node in nodes]
 
     assert asyncio.run(both()) == ["completed"]

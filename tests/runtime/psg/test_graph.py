@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mplp_runtime.errors import DocumentInvalid
+from mplp_runtime.errors import DocumentInvalid, NodeMissing
 from mplp_runtime.psg.acyclic import cycle_in
 from mplp_runtime.psg.baselines import baseline, record_baseline
 from mplp_runtime.psg.graph import PSG_PATHS
@@ -133,9 +133,10 @@ async def test_a_dependency_that_closes_a_cycle_is_refused(store: ValueStateLaye
 async def test_edges_come_and_go_with_events_of_their_own(store: ValueStateLayer) -> None:
     graph = graph_of(store)
     edge = Edge("plan", "Trace", uuid(1), "Plan", uuid(2))
+    await store.transact(lambda tx: [tx.write_node("Trace", uuid(1), {}), tx.write_node("Plan", uuid(2), {})])
     [added] = await store.transact(lambda tx: graph.connect(tx, edge))
     assert await store.transact(lambda tx: graph.connect(tx, edge)) == []
-    assert graph.dangling() == [edge]
+    assert graph.dangling() == []
     [removed] = await store.transact(lambda tx: graph.disconnect(tx, edge))
     assert await store.transact(lambda tx: graph.disconnect(tx, edge)) == []
     assert (added["update_kind"], added["edge_delta"], added["event_type"]) == ("edge_add", 1, "edge_added")
@@ -144,6 +145,18 @@ async def test_edges_come_and_go_with_events_of_their_own(store: ValueStateLayer
         -1,
         "edge_removed",
     )
+
+
+async def test_an_edge_to_what_is_not_in_the_graph_is_refused_and_undoes_the_whole_change(
+    store: ValueStateLayer,
+) -> None:
+    graph = graph_of(store)
+    nowhere = Edge("plan", "Trace", uuid(1), "Plan", uuid(2))
+    with pytest.raises(NodeMissing, match=f"there is no Plan {uuid(2)} in the graph"):
+        await store.transact(lambda tx: graph.put(tx, "Trace", uuid(1), {}, edges=[nowhere]))
+    assert graph.read("Trace", uuid(1)) is None
+    assert store.read(lambda reading: reading.events()) == []
+    assert graph.dangling() == []
 
 
 async def test_deleting_a_node_counts_the_edges_that_went_with_it(store: ValueStateLayer) -> None:

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from mplp_runtime.errors import NodeConflict, NodeExists, StoreError
+from mplp_runtime.errors import NodeConflict, NodeExists, NodeMissing, StoreError
 from mplp_runtime.vsl.interface import Edge, Reading, Transaction, ValueStateLayer
 
 CORE = {"event_id": "e", "event_type": "t", "event_family": "intent"}
@@ -207,6 +207,12 @@ async def test_edges_are_found_by_kind_source_and_target_in_the_order_they_were_
         Edge("plan", "Step", "a", "Plan", "p"),
         Edge("dependency", "Step", "d", "Step", "a"),
     ]
+    await store.transact(
+        lambda transaction: [
+            transaction.create_node(type_, id_, {})
+            for type_, id_ in (*(("Step", name) for name in "dcba"), ("Plan", "p"))
+        ]
+    )
     added = await store.transact(
         lambda transaction: [transaction.add_edge(edge) for edge in [*edges, edges[0]]]
     )
@@ -219,6 +225,25 @@ async def test_edges_are_found_by_kind_source_and_target_in_the_order_they_were_
     assert await store.transact(lambda transaction: transaction.remove_edge(edges[0]))
     assert not await store.transact(lambda transaction: transaction.remove_edge(edges[0]))
     assert store.read(lambda reading: reading.edges()) == edges[1:]
+
+
+@pytest.mark.parametrize("gone", [("Step", "nobody"), ("Step", "deleted")])
+@pytest.mark.parametrize("is_source", [True, False])
+async def test_an_edge_needs_both_its_ends_in_the_graph(
+    store: ValueStateLayer, gone: tuple[str, str], is_source: bool
+) -> None:
+    def work(transaction: Transaction) -> None:
+        transaction.create_node("Step", "a", {})
+        transaction.create_node("Step", "deleted", {})
+        transaction.delete_node("Step", "deleted")
+        ends = (*gone, "Step", "a") if is_source else ("Step", "a", *gone)
+        with pytest.raises(NodeMissing, match=f"there is no {gone[0]} {gone[1]} in the graph"):
+            transaction.add_edge(Edge("dependency", *ends))
+        transaction.set("goes on", True)
+
+    await store.transact(work)
+    assert store.read(lambda reading: reading.edges()) == []
+    assert await store.get("goes on")
 
 
 async def test_events_get_rising_times_and_are_found_by_stream(store: ValueStateLayer) -> None:

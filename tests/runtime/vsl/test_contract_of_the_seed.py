@@ -221,6 +221,7 @@ async def test_an_open_transaction_sees_its_own_writes_and_nobody_else_does(seed
     handle = await seed.begin_transaction()
     await seed.set("key", "after", handle)
     await seed.write_node("Plan", "p", {"n": 1}, handle)
+    await seed.write_node("Context", "c", {}, handle)
     handle.add_edge(Edge("context", "Plan", "p", "Context", "c"))
     assert await seed.get("key", handle) == "after"
     assert (await seed.read_node("Plan", "p", handle)).version == 1  # type: ignore[union-attr]

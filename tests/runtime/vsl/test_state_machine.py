@@ -62,6 +62,8 @@ class Model:
         return True
 
     def add_edge(self, edge: Edge) -> bool:
+        if any(self.nodes.get(end, (None, 0, True))[2] for end in (edge.source_id, edge.target_id)):
+            raise StoreError
         is_new = edge not in self.edges
         self.edges += [edge] * is_new
         return is_new
