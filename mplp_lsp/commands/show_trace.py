@@ -68,7 +68,7 @@ async def _show_sealed(services: Services, root: Path, view: RunView) -> dict[st
         state = runtime.vsl.read(lambda reading: load_state(reading, view.run_id))
         if state is None:
             raise RunUnknown(f"The run {view.run_id} is no longer in the state.")
-        return shown_record(state, runtime.vsl, runtime.clock)[0]
+        return shown_record(state, runtime.vsl, runtime.clock, runtime.runs.live_output(view.run_id))[0]
 
     text = await services.on_runtime(root, recorded)
     snapshot = services.snapshot(uri_of(root / view.plan_path))

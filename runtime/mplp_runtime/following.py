@@ -90,11 +90,14 @@ async def _ask(runs: RunManager, run_id: str, answer: Answerer) -> None:
 
 
 def record_of(
-    store: ValueStateLayer, clock: Clock, run_id: str
+    store: ValueStateLayer, clock: Clock, runs: RunManager, run_id: str
 ) -> tuple[dict[str, Any], list[Mapping[str, Any]]]:
-    """A run's Trace document and the events of its timeline, from the state. Raises RunUnknown."""
+    """A run's Trace document and the events of its timeline, from the state. Raises RunUnknown.
+
+    With the text that steps under way have put out, if the run is carried here.
+    """
     state = store.read(lambda reading: load_state(reading, run_id))
     if state is None:
         raise RunUnknown(f"No run {run_id} is known in this project.")
-    text, events = shown_record(state, store, clock)
+    text, events = shown_record(state, store, clock, runs.live_output(run_id))
     return json.loads(text), events

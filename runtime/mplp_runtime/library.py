@@ -150,7 +150,7 @@ class ProgramInterface(ABC):
 
         Raises RunUnknown.
         """
-        return record_of(self.vsl, self.clock, run_id)[0]
+        return record_of(self.vsl, self.clock, self.runs, run_id)[0]
 
     def timeline(self, run_id: str | None = None) -> Sequence[Mapping[str, Any]]:
         """The events of a run, or those of the project outside of runs; the oldest first.
@@ -158,7 +158,7 @@ class ProgramInterface(ABC):
         Raises RunUnknown.
         """
         if run_id is not None:
-            return record_of(self.vsl, self.clock, run_id)[1]
+            return record_of(self.vsl, self.clock, self.runs, run_id)[1]
         return [each.event for each in self.vsl.read(lambda reading: reading.events("project"))]
 
     def impact(self, node_type: str, node_id: str) -> Sequence[Touched]:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from mplp_runtime.ael.action import Action, Outcome
 from mplp_runtime.ael.bounded_output import BoundedOutput, LastLines
 from mplp_runtime.ael.llm_usage import Usage, usage_event
+from mplp_runtime.ael.masking import MASK, Masking, masked
 from mplp_runtime.ael.request_retry import RequestFailed, pause_before_s, told_as_failure
 from mplp_runtime.errors import MplpError
 from mplp_runtime.settings.placeholders import filled, unknown_placeholders
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 EXTRA_MISSING = "llm_call needs the official OpenAI client: install it with `pip install 'mplp-lsp[llm]'`."
 _NO_KEY = "no-key"
+_REFUSAL_CHARACTERS = 300
 
 
 class ModelUnreachable(MplpError):
@@ -34,7 +36,9 @@ async def llm_call(action: Action) -> Outcome:
 
     The text is shown as it comes. A request that is refused for now (429, 5xx) or loses its connection is
     sent again after a pause, up to `request_retries` times within the time limit; what a broken-off answer
-    had said already is discarded. Tokens and cost are told as one cost_budget event. Raises ModelUnreachable.
+    had said already is discarded. An answer that is no text (tools, a refusal) is a failure. Where the model
+    repeats its key, the key is masked. Tokens and cost are told as one cost_budget event. Raises
+    ModelUnreachable.
     """
     problem = llm_problem(action.settings) or network_problem(network=action.limits.network)
     if problem is not None:
@@ -93,6 +97,9 @@ class _Call:
         self.text = BoundedOutput(action.limits.output_kib * 1024)
         self.tail = LastLines()
         self.usage: Usage | None = None
+        self._key = _key(action.settings)
+        self._masking = Masking(self._key)
+        self._instead = _Instead()
 
     async def answered(self, client: AsyncOpenAI) -> str | None:
         """None once the model has answered, else why it did not."""
@@ -113,6 +120,8 @@ class _Call:
 
     async def _ask(self, client: AsyncOpenAI) -> None:
         self.text = BoundedOutput(self._action.limits.output_kib * 1024)
+        # What a broken-off answer held back is dropped with it.
+        self._masking, self._instead = Masking(self._key), _Instead()
         is_finished = False
         # The endpoint tells what it cost only if it is asked to, in a last piece without a choice.
         with told_as_failure():
@@ -125,6 +134,9 @@ class _Call:
             await stream.close()
         if not is_finished:
             raise RequestFailed("The answer broke off before its end", is_passing=True)
+        self._add(self._masking.rest())
+        if (problem := self._instead.problem(has_text=bool(self.text.text()))) is not None:
+            raise RequestFailed(problem, is_passing=False)
 
     def _request(self) -> dict[str, Any]:
         action = self._action
@@ -160,25 +172,59 @@ class _Call:
             )
         if not choices:
             return False
-        content = getattr(choices[0].delta, "content", None)
+        delta, reason = choices[0].delta, choices[0].finish_reason
+        content = getattr(delta, "content", None)
         if isinstance(content, str):
-            self.text.add(content.encode("utf-8", "replace"))
-            self._show(content)
-        reason = choices[0].finish_reason
+            self._add(self._masking.part(content))
+        self._instead.take(delta, reason)
         if reason == "content_filter":
             raise RequestFailed("The endpoint withheld the answer (content filter)", is_passing=False)
         if reason == "length":
+            self._add(self._masking.rest())
             self._show("\n… the answer ends here because it may not be longer …\n")
         return reason is not None
 
     def _without_key(self, text: str) -> str:
         # Some endpoints repeat the key they refuse.
-        key = _key(self._settings)
-        return text.replace(key, "***") if key else text
+        text = masked(text, self._key)
+        return text.replace(self._key, MASK) if self._key else text
+
+    def _add(self, text: str) -> None:
+        self.text.add(text.encode("utf-8", "replace"))
+        self._show(text)
 
     def _show(self, text: str) -> None:
         self.tail.add(text)
         self._action.show(text)
+
+
+class _Instead:
+    """What a model answered with that is no text. Pieces are the endpoint's word and checked by nobody."""
+
+    def __init__(self) -> None:
+        self._tools: list[str] = []
+        self._asks_for_tools = False
+        self._refusal = ""
+
+    def take(self, delta: Any, reason: object) -> None:
+        self._asks_for_tools = self._asks_for_tools or reason in {"tool_calls", "function_call"}
+        for call in getattr(delta, "tool_calls", None) or ():
+            self._asks_for_tools = True
+            name = getattr(getattr(call, "function", None), "name", None)
+            if isinstance(name, str) and name:
+                self._tools.append(f"`{name}`")
+        refusal = getattr(delta, "refusal", None)
+        if isinstance(refusal, str):
+            self._refusal += refusal
+
+    def problem(self, *, has_text: bool) -> str | None:
+        """Why this is no answer, as a sentence without its full stop; None if it may be one."""
+        if self._asks_for_tools:
+            which = " and ".join(self._tools) or "a tool"
+            return f"The model asked for {which} instead of answering, and an llm_call offers it no tools"
+        if self._refusal and not has_text:
+            return f"The model refused to answer: {self._refusal[:_REFUSAL_CHARACTERS]}".rstrip(".")
+        return None
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mplp_runtime.errors import StoreError
@@ -27,6 +28,7 @@ from mplp_runtime.vsl.ready import events_of
 logger = logging.getLogger(__name__)
 
 TRACES = "traces"
+NOTHING_LIVE: Mapping[str, str] = MappingProxyType({})
 _EVENTS_AT_ONCE = 1_000
 
 
@@ -117,10 +119,7 @@ class RunFiles:
         self._recorder.events(events_of(self._state.run_id, events))
 
     def _parts(self) -> TraceParts:
-        for step_id, text in self._state.live_output.items():
-            attempt = self._state.attempts.get(step_id)
-            if attempt is not None and attempt["segment_status"] == "running":
-                self._recorder.attempt({**attempt, "tail": text}, self._state.steps[step_id])
+        _show_live(self._recorder, self._state, self._state.live_output)
         return self._recorder.snapshot(trace_head(self._state, self._clock))
 
 
@@ -184,15 +183,25 @@ def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> None:
         recorder.attempt(attempt, state.steps[attempt["step_id"]])
 
 
+def _show_live(recorder: TraceRecorder, state: RunState, live_output: Mapping[str, str]) -> None:
+    """What steps under way have put out so far, by their ids, goes into their segments."""
+    for step_id, text in live_output.items():
+        attempt = state.attempts.get(step_id)
+        if attempt is not None and attempt["segment_status"] == "running":
+            recorder.attempt({**attempt, "tail": text}, state.steps[step_id])
+
+
 def shown_record(
-    state: RunState, store: ValueStateLayer, clock: Clock
+    state: RunState, store: ValueStateLayer, clock: Clock, live_output: Mapping[str, str] = NOTHING_LIVE
 ) -> tuple[str, list[Mapping[str, Any]]]:
     """The text of the run's Trace document and the events of its timeline, whatever became of its files.
 
+    `live_output` is what `RunManager.live_output` says: a step's text is in the state only once it has ended.
     Who reads an encrypted state has its key, so both are open; `files = "redacted"` holds here too.
     """
     recorder = TraceRecorder(state.run["trace_id"])
     store.read(lambda reading: replay(reading, state, recorder))
+    _show_live(recorder, state, live_output)
     stored = store.read(lambda reading: list(reading.events(state.run_id)))
     protection = PLAIN if store.file_protection.suffix else store.file_protection
     pieces = trace_text(*recorder.snapshot(trace_head(state, clock)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mplp_runtime.errors import (
@@ -198,6 +198,11 @@ class RunManager:
         nodes = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN))
         views = [self.view(node.id) for node in nodes]
         return sorted(views, key=lambda view: view.started_at)
+
+    def live_output(self, run_id: str) -> Mapping[str, str]:
+        """What steps under way have put out so far, by their ids; nothing of runs that others carry."""
+        live = self._carrying.live.get(run_id)
+        return {} if live is None else dict(live.state.live_output)
 
     def latest(self, plan_id: str) -> RunView | None:
         """The newest run of a plan; None if it was never run."""

@@ -126,6 +126,21 @@ def says(*pieces: str, prompt_tokens: int = 7, completion_tokens: int = 5) -> An
     return answer
 
 
+def asks_for_tool(name: str, *pieces: str) -> Answer:
+    """Says something, perhaps, and then wants a tool that nobody offered."""
+
+    async def answer(exchange: Exchange) -> None:
+        await exchange.head(200, content_type="text/event-stream")
+        for piece in pieces:
+            await exchange.piece(piece)
+        function = {"name": name, "arguments": "{}"}
+        delta = {"tool_calls": [{"index": 0, "id": "c", "type": "function", "function": function}]}
+        await exchange.event(chunk([{"index": 0, "delta": delta, "finish_reason": "tool_calls"}]))
+        await exchange.event("[DONE]")
+
+    return answer
+
+
 def refuses(status: int, message: str = "no", **headers: str) -> Answer:
     async def answer(exchange: Exchange) -> None:
         body = json.dumps({"error": {"message": message, "type": "x", "code": None, "param": None}})

@@ -64,6 +64,36 @@ async def test_a_model_writes_what_the_next_step_gets_and_the_timeline_has_its_c
     assert errors("trace", trace) == []
 
 
+async def test_a_key_that_a_model_repeats_stands_in_no_file_of_the_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WRITER_KEY", "sk-verysecret-1")
+    async with model_server(says("Yours is sk-very", "secret-1, is it not?")) as server:
+        model = {"base_url": server.base_url, "model": "m", "prompt": "p", "api_key_env": "WRITER_KEY"}
+        project = Project(tmp_path, plan(), table("roles.worker", action="llm_call", **model))
+        view = await project.run()
+    assert view.steps[step_id("one")].output == "Yours is ***, is it not?"
+    kept = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert tmp_path / ".mplp" / "state.db" in kept
+    assert [path for path in kept if b"verysecret" in path.read_bytes()] == []
+
+
+async def test_the_trace_of_a_run_has_the_text_that_a_model_has_written_so_far(tmp_path: Path) -> None:
+    async with model_server(hangs("I think")) as server:
+        toml = table("roles.worker", action="llm_call", base_url=server.base_url, model="m", prompt="p")
+        project = Project(tmp_path, plan(), toml)
+        async with project.runtime() as runtime:
+            view = await runtime.runs.start(project.request())
+
+            def written() -> object:
+                trace = runtime.trace(view.run_id)
+                assert errors("trace", trace) == []
+                return [segment["attributes"].get("output") for segment in trace["segments"]]
+
+            await until(lambda: written() == ["I think"])
+            await runtime.runs.cancel(view.run_id)
+
+
 async def test_cancelling_a_run_closes_the_models_stream(tmp_path: Path) -> None:
     async with model_server(hangs("I think")) as server:
         toml = table("roles.worker", action="llm_call", base_url=server.base_url, model="m", prompt="p")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Mapping
@@ -15,7 +16,17 @@ from mplp_runtime.ael.action import Action, ActionResult
 from mplp_runtime.ael.layer import ActionExecutionLayer, action_problem
 from mplp_runtime.ael.request_retry import pause_before_s, retry_after_s
 from mplp_runtime.settings import Limits, LlmCallBinding
-from tests.runtime.ael.model_server import breaks_off, contents, hangs, model_server, refuses, says, sends
+from tests.runtime.ael.model_server import (
+    asks_for_tool,
+    breaks_off,
+    chunk,
+    contents,
+    hangs,
+    model_server,
+    refuses,
+    says,
+    sends,
+)
 from tests.runtime.ael.told import Told, until
 
 STEP = {
@@ -161,6 +172,62 @@ async def test_a_wrong_key_fails_at_once_and_stands_in_no_message(monkeypatch: p
     assert not result.success
     assert "The endpoint refused the key (status 401)" in str(result.error)
     assert "sk-secret" not in str(result)
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        ["Your key is Bearer sk-verysecret-1."],
+        ["Your key is Bearer sk-ver", "ysecret-1", "."],
+        list("Your key is Bearer sk-verysecret-1."),
+    ],
+    ids=["whole", "in three", "by character"],
+)
+async def test_a_model_that_repeats_its_key_has_it_masked_in_what_is_shown_and_kept(
+    pieces: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WRITER_KEY", "sk-verysecret-1")
+    told = Told()
+    async with model_server(says(*pieces)) as server:
+        result = await execute(call(server.base_url, told, api_key_env="WRITER_KEY"))
+    assert result.success
+    assert result.output == result.tail == told.output == "Your key is Bearer ***."
+
+
+async def test_a_key_in_a_half_answer_or_a_cut_message_is_not_shown_either(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("WRITER_KEY", "sk-verysecret-1")
+    told = Told()
+    message = f"{'x' * 285} sk-verysecret-1"
+    answers = breaks_off("It is sk-verysecret"), refuses(500, message, retry_after="0"), says("ok")
+    async with model_server(*answers) as server:
+        result = await execute(call(server.base_url, told, api_key_env="WRITER_KEY"))
+    assert (result.success, result.output) == (True, "ok")
+    assert told.output.startswith("It is \n")
+    assert "xxx ***; asking again" in told.output
+    assert "sk-very" not in f"{told.output} {result}"
+
+
+@pytest.mark.parametrize("pieces", [[], ["Let me look. "]])
+async def test_a_model_that_only_asks_for_tools_has_not_answered(pieces: list[str]) -> None:
+    told = Told()
+    async with model_server(asks_for_tool("look_up", *pieces)) as server:
+        result = await execute(call(server.base_url, told))
+        assert len(server.exchanges) == 1
+    assert not result.success
+    assert result.error == (
+        "The model asked for `look_up` instead of answering, and an llm_call offers it no tools."
+    )
+    assert told.output == "".join(pieces)
+
+
+async def test_a_model_that_refuses_has_not_answered() -> None:
+    refusal = {"index": 0, "delta": {"refusal": "I would rather not."}, "finish_reason": "stop"}
+    text = f"data: {json.dumps(chunk([refusal]))}\n\ndata: [DONE]\n\n"
+    async with model_server(sends(text)) as server:
+        result = await execute(call(server.base_url))
+    assert result.error == "The model refused to answer: I would rather not."
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
