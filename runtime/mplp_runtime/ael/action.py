@@ -75,7 +75,8 @@ class Action:
 class ActionResult:
     """How an attempt ended. `output` is what dependants get as input; `error` is a sentence for a person.
 
-    `status` is a word of the runtime_execution events: completed, failed or cancelled.
+    `status` is a word of the runtime_execution events: completed, failed or cancelled. `error_type` is one of
+    few words for what failed, as OpenTelemetry's `error.type`; None after success.
     """
 
     success: bool
@@ -88,6 +89,7 @@ class ActionResult:
     attempts: int = 1
     tail: str = ""
     timed_out: bool = False
+    error_type: str | None = None
 
     @property
     def duration_s(self) -> float:
@@ -96,7 +98,7 @@ class ActionResult:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one action module returns; the layer adds times."""
+    """What one action module returns; the layer adds times, and an `error_type` where there is none."""
 
     success: bool
     output: Any = ""
@@ -104,6 +106,20 @@ class Outcome:
     exit_code: int | None = None
     tail: str = ""
     timed_out: bool = False
+    error_type: str | None = None
+
+    def type_of_error(self) -> str | None:
+        """The module's own word, else one by how it ended; None after success.
+
+        >>> [Outcome(False, exit_code=code).type_of_error() for code in (1, -9, 0)]
+        ['exit_code', 'signal', 'failed']
+        """
+        if self.success:
+            return None
+        if self.timed_out:
+            return "timeout"
+        by_code = ("signal" if self.exit_code < 0 else "exit_code") if self.exit_code else "failed"
+        return self.error_type or by_code
 
 
 def is_success(result: object) -> bool:

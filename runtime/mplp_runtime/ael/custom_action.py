@@ -41,7 +41,8 @@ async def custom_action(action: Action, handlers: Handlers) -> Outcome:
             result = await _called(handler, request)
     except Exception as problem:
         if not limit.expired():
-            return Outcome(False, error=f"{type(problem).__name__}: {problem}")
+            name = type(problem).__name__
+            return Outcome(False, error=f"{name}: {problem}", error_type=name)
         return Outcome(
             False, error=f"Stopped after {action.limits.timeout_s:g} s, the time limit.", timed_out=True
         )

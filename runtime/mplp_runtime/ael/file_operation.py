@@ -54,9 +54,11 @@ def _outcome(work: Callable[[Action, UndoWriter], str], action: Action, undo: Un
         FileExistsError,
         PermissionError,
     ) as problem:
-        return Outcome(False, error=f"{undo.operation} failed: {problem.strerror}: {problem.filename}.")
+        error = f"{undo.operation} failed: {problem.strerror}: {problem.filename}."
+        return Outcome(False, error=error, error_type=type(problem).__name__)
     except (OSError, shutil.Error) as problem:
-        return Outcome(False, error=f"{undo.operation} failed: {problem}.")
+        error = f"{undo.operation} failed: {problem}."
+        return Outcome(False, error=error, error_type=type(problem).__name__)
     finally:
         # The note is there already; what this adds is only how to tell later changes apart.
         with suppress(OSError, StoreError):

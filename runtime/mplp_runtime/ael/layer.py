@@ -63,7 +63,7 @@ class ActionExecutionLayer:
         try:
             outcome = await self._carried_out(action)
         except MplpError as problem:
-            outcome = Outcome(False, error=str(problem))
+            outcome = Outcome(False, error=str(problem), error_type=type(problem).__name__)
         outcome = replace(outcome, output=_as_json(outcome.output, action.limits.output_kib))
         return ActionResult(
             success=outcome.success,
@@ -76,6 +76,7 @@ class ActionExecutionLayer:
             attempts=action.attempt,
             tail=outcome.tail or (outcome.output if isinstance(outcome.output, str) else ""),
             timed_out=outcome.timed_out,
+            error_type=outcome.type_of_error(),
         )
 
     async def execute_all(

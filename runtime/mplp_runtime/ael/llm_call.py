@@ -57,7 +57,7 @@ async def llm_call(action: Action) -> Outcome:
         if call.usage is not None:
             await action.tell(usage_event(action, call.usage))
     if failure is not None:
-        return Outcome(False, error=failure, tail=call.tail.text())
+        return Outcome(False, error=failure, tail=call.tail.text(), error_type=call.error_type)
     return Outcome(True, output=call.text.text(), tail=call.tail.text())
 
 
@@ -97,6 +97,7 @@ class _Call:
         self.text = BoundedOutput(action.limits.output_kib * 1024)
         self.tail = LastLines()
         self.usage: Usage | None = None
+        self.error_type: str | None = None
         self._key = _key(action.settings)
         self._masking = Masking(self._key)
         self._instead = _Instead()
@@ -108,6 +109,7 @@ class _Call:
             try:
                 await self._ask(client)
             except RequestFailed as failed:
+                self.error_type = failed.error_type
                 if not failed.is_passing or tried == retries:
                     times = f" (asked {tried + 1} times)" if tried else ""
                     return f"{self._without_key(str(failed))}{times}."

@@ -16,12 +16,23 @@ _PASSING_STATUSES = frozenset({408, 409, 425, 429})
 
 
 class RequestFailed(Exception):
-    """A request failed. `is_passing`: the same request may succeed later."""
+    """A request failed. `is_passing`: the same request may succeed later.
 
-    def __init__(self, message: str, *, is_passing: bool, retry_after_s: float | None = None) -> None:
+    `error_type` is the status as text, as OpenTelemetry's `error.type` has it, or a word.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        is_passing: bool,
+        retry_after_s: float | None = None,
+        error_type: str = "answer",
+    ) -> None:
         super().__init__(message)
         self.is_passing = is_passing
         self.retry_after_s = retry_after_s
+        self.error_type = error_type
 
 
 @contextmanager
@@ -51,16 +62,18 @@ def _failure(problem: Exception) -> RequestFailed | None:
         said = _said(problem)
         if status in {401, 403}:
             message = f"The endpoint refused the key (status {status}); look at `api_key_env`{said}"
-            return RequestFailed(message, is_passing=False)
+            return RequestFailed(message, is_passing=False, error_type=str(status))
         return RequestFailed(
             f"The endpoint answered with status {status}{said}",
             is_passing=status in _PASSING_STATUSES or status >= 500,
             retry_after_s=retry_after_s(problem.response.headers),
+            error_type=str(status),
         )
     if isinstance(problem, openai.APIConnectionError | httpx2.TransportError):
         cause = problem.__cause__ or problem
         detail = str(cause) or type(cause).__name__
-        return RequestFailed(f"The connection to the endpoint failed: {detail}", is_passing=True)
+        message = f"The connection to the endpoint failed: {detail}"
+        return RequestFailed(message, is_passing=True, error_type="connection")
     if isinstance(problem, openai.APIError):
         # An error that is told inside the stream, after a good beginning.
         return RequestFailed(f"The endpoint reported an error{_said(problem)}", is_passing=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from mplp_runtime.ael.action import ActionResult, ProcessIdentity
 from mplp_runtime.ael.layer import ActionExecutionLayer
+from mplp_runtime.ael.used import used_by
 from mplp_runtime.errors import StoreError
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.bindings import Bound
@@ -78,7 +79,7 @@ class AttemptRecords:
 
     def start(self, step_id: str, bound: Bound) -> asyncio.Future[tuple[Record, Mapping[str, Any]]]:
         """The new attempt, and what the step's dependencies returned, by their ids; once it is on disk."""
-        record = self.begun(step_id, bound.kind)
+        record = self.begun(step_id, bound.kind) | used_by(bound.kind, bound.settings)
         waiting: asyncio.Future[tuple[Record, Mapping[str, Any]]] = asyncio.get_running_loop().create_future()
         self.ledger.start(
             Entry(record, lambda inputs: waiting.set_result((record, inputs)), waiting.set_exception)
@@ -112,6 +113,7 @@ class AttemptRecords:
             "segment_status": "cancelled",
             "finished_at": timestamp(self._services.clock()),
             "error": "The run was cancelled.",
+            "error_type": "cancelled",
             "tail": self._state.live_output.get(step_id, ""),
         }
 
@@ -126,6 +128,7 @@ class AttemptRecords:
                 step_status="pending" if answer.repeat and not answer.success else outcome,
                 segment_status=outcome,
                 error=None if answer.success else unknown,
+                error_type=None if answer.success else "interrupted",
                 tail=answer.output,
                 finished_at=timestamp(self._services.clock()),
                 interrupted=True,
@@ -155,6 +158,7 @@ def changes_by(result: ActionResult, *, will_retry: bool) -> dict[str, Any]:
         "duration_s": round(result.duration_s, 3),
         "exit_code": result.exit_code,
         "error": result.error,
+        "error_type": result.error_type,
         "tail": result.tail[-SHOWN_CHARACTERS:],
     }
 

@@ -18,9 +18,12 @@ _FIRST_EVENTS = 100
 _TAIL_CHARACTERS = 2_000
 _ATTRIBUTES = (
     "action",
+    "tool",
+    "model",
     "participant",
     "exit_code",
     "error",
+    "error_type",
     "duration_s",
     "interrupted",
     "answered_by",
@@ -121,15 +124,19 @@ class _AttemptLine:
 def segment_of(attempt: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:
     """The trace segment of one attempt, from its stored record and its step.
 
-    Optional attributes appear once they are known: exit_code, error, output (its last lines), interrupted.
+    Optional attributes appear once they are known: exit_code, error, output (its last lines), interrupted;
+    of a failure also its error_type and how many retries had been made before it (runtime.md 3).
     """
     attributes: dict[str, Any] = {"step_id": step["step_id"], "attempt": attempt["attempt"]}
     if step.get("agent_role"):
         attributes["agent_role"] = step["agent_role"]
     for name in _ATTRIBUTES:
+        value = attempt.get(name)
         # Exit code 0 is worth telling; what is unknown or not so is not.
-        if attempt.get(name) is not None and attempt[name] is not False:
-            attributes[name] = attempt[name]
+        if value is not None and value is not False:
+            attributes[name] = value
+    if attempt["segment_status"] == "failed":
+        attributes["retry_count"] = attempt["attempt"] - 1
     if attempt.get("tail"):
         attributes["output"] = attempt["tail"][-_TAIL_CHARACTERS:]
     segment: dict[str, Any] = {

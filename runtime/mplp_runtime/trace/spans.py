@@ -65,6 +65,7 @@ def spans_of(trace: Mapping[str, Any], events: Iterable[Mapping[str, Any]] = ())
             "mplp.run.id": attributes.get("run_id"),
             "mplp.status": trace["status"],
             "mplp.simulated": attributes.get("simulated"),
+            "error.type": _error_type(trace["status"], attributes),
         }
     )
     title = attributes.get("plan_title") or trace.get("plan_id", "plan")
@@ -112,6 +113,7 @@ def _step_spans(
                 "mplp.step.role": said.get("agent_role"),
                 "mplp.step.attempts": len(attempts),
                 "mplp.status": newest["status"],
+                "error.type": _error_type(newest["status"], said),
             }
         ),
         _error(newest["status"], said.get("error")),
@@ -141,24 +143,26 @@ def _attempt_span(
         "mplp.step.id": step_id,
         "mplp.step.attempt": said.get("attempt"),
         "mplp.status": segment["status"],
-        "mplp.lamport": said.get("lamport"),
+        "mplp.step.role": said.get("agent_role"),
+        "mplp.step.retry_count": said.get("retry_count"),
+        "error.type": _error_type(segment["status"], said),
     }
+    # Traces of earlier versions do not say what was used.
     subject = role
     if operation == "chat":
-        subject = spent.get("model") or role
+        model = said.get("model") or spent.get("model")
+        subject = model or role
         attributes |= {
             "gen_ai.provider.name": "openai",
-            "gen_ai.request.model": spent.get("model"),
+            "gen_ai.request.model": model,
             "gen_ai.usage.input_tokens": spent.get("prompt_tokens"),
             "gen_ai.usage.output_tokens": spent.get("completion_tokens"),
         }
     elif operation == "invoke_agent":
         attributes["gen_ai.agent.name"] = role
     else:
-        attributes |= {"gen_ai.tool.name": role, "gen_ai.tool.type": "function"}
-    error = _error(segment["status"], said.get("error"))
-    if error is not None:
-        attributes["error.type"] = str(said.get("error_type") or segment["status"])
+        subject = said.get("tool") or role
+        attributes |= {"gen_ai.tool.name": subject, "gen_ai.tool.type": "function"}
     return Span(
         f"{operation} {subject}",
         trace_id,
@@ -167,7 +171,7 @@ def _attempt_span(
         _start(segment, last),
         _end(segment, last),
         _present(attributes),
-        error,
+        _error(segment["status"], said.get("error")),
         is_client=operation == "chat",
     )
 
@@ -192,6 +196,10 @@ def _step_of(segment: Mapping[str, Any]) -> str:
 
 def _error(status: str, error: str | None) -> str | None:
     return (error or status) if status in _FAILED else None
+
+
+def _error_type(status: str, said: Mapping[str, Any]) -> str | None:
+    return str(said.get("error_type") or status) if status in _FAILED else None
 
 
 def _instants(trace: Mapping[str, Any], segments: list[Mapping[str, Any]]) -> Iterable[str]:

@@ -39,6 +39,8 @@ records = st.fixed_dictionaries(
         "output_in_tail": st.just(True),
         "tail": texts,
         "error": texts,
+        "error_type": st.sampled_from(["timeout", "exit_code"]),
+        "tool": st.sampled_from(["pytest", "mypy"]),
         "undo": st.lists(st.dictionaries(texts, texts, max_size=2), max_size=2),
     },
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,16 @@ from mplp_runtime.rules.validators import validator_for
 from mplp_runtime.trace.evidence import EVIDENCE, write_evidence
 from mplp_runtime.trace.otlp import ExportFailed, send
 from mplp_runtime.trace.spans import spans_of
-from tests.runtime.orchestrator.projects import Project, plan, role, step
+from tests.runtime.ael.model_server import chunk, model_server, sends
+from tests.runtime.orchestrator.projects import (
+    Project,
+    plan,
+    role,
+    step,
+    table,
+    timeline_of,
+    trace_of,
+)
 from tests.runtime.samples import uuid
 
 
@@ -135,6 +145,21 @@ def test_a_call_of_a_model_says_which_model_and_how_many_tokens_its_attempt_took
     assert call.attributes["gen_ai.request.model"] == "small"
 
 
+def test_a_span_names_the_tool_or_the_model_that_was_used_and_what_kind_of_error_it_was() -> None:
+    tool = segment(
+        10, "failed", uuid(6), 1, tool="pytest", error="Ended.", error_type="exit_code", retry_count=2
+    )
+    model = segment(11, "failed", uuid(7), 3, action="llm_call", model="small")
+    [root, tool_step, tool_call, _, model_call] = spans_of(trace(tool, model, status="failed"))
+    assert (tool_call.name, model_call.name) == ("execute_tool pytest", "chat small")
+    assert tool_call.attributes["gen_ai.tool.name"] == "pytest"
+    assert tool_call.attributes["mplp.step.role"] == "builder"
+    assert tool_call.attributes["mplp.step.retry_count"] == 2
+    assert model_call.attributes["gen_ai.request.model"] == "small"
+    kinds = [span.attributes["error.type"] for span in (root, tool_step, tool_call, model_call)]
+    assert kinds == ["failed", "exit_code", "exit_code", "failed"]
+
+
 def test_what_has_not_ended_ends_where_the_trace_is_now() -> None:
     running = segment(10, "running", uuid(6), 1)
     del running["finished_at"]
@@ -176,6 +201,37 @@ def test_a_collector_that_refuses_is_told_in_a_sentence(caplog: pytest.LogCaptur
     with collector(status=400) as (endpoint, _), pytest.raises(ExportFailed, match="takes the trace"):
         send(spans_of(trace()), endpoint=endpoint)
     assert caplog.records == []
+
+
+async def test_the_spans_of_a_real_run_name_the_program_and_the_model_though_no_tokens_were_told(
+    tmp_path: Path,
+) -> None:
+    toml = role("worker", "import sys; sys.exit(3)", retries=1)
+    project = Project(
+        tmp_path,
+        plan(step("a"), step("b", role="writer")),
+        toml + '[run]\non_failure="continue-independent"\n',
+    )
+    choice = {"index": 0, "delta": {"content": "ok"}, "finish_reason": "stop"}
+    text = f"data: {json.dumps(chunk([choice]))}\n\ndata: [DONE]\n\n"
+    async with model_server(sends(text)) as server:
+        model = {"base_url": server.base_url, "model": "small", "prompt": "p"}
+        toml = project.toml + table("roles.writer", action="llm_call", **model)
+        (tmp_path / "mplp.toml").write_text(toml)
+        view = await project.run()
+    document = trace_of(tmp_path, view)
+    failed = [each["attributes"] for each in document["segments"] if each["label"] == "a"]
+    assert [(each["error_type"], each["retry_count"]) for each in failed] == [
+        ("exit_code", 0),
+        ("exit_code", 1),
+    ]
+    (answered,) = [each["attributes"] for each in document["segments"] if each["label"] == "b"]
+    assert answered["model"] == "small"
+    assert answered.keys().isdisjoint({"error_type", "retry_count", "tool"})
+    assert {span.name for span in spans_of(document, timeline_of(tmp_path, view))} >= {
+        f"execute_tool {Path(sys.executable).name}",
+        "chat small",
+    }
 
 
 async def test_the_evidence_of_a_real_run_fits_the_frozen_schemas(tmp_path: Path) -> None:

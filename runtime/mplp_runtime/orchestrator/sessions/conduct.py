@@ -152,7 +152,13 @@ class Conduct:
             status = "completed" if result.success else "failed"
             await self._complete(attempt, turn, status, result)
             return Outcome(
-                result.success, result.output, result.error, result.exit_code, result.tail, result.timed_out
+                result.success,
+                result.output,
+                result.error,
+                result.exit_code,
+                result.tail,
+                result.timed_out,
+                result.error_type,
             )
 
         return handed
@@ -253,7 +259,14 @@ class Conduct:
             return replace(result, finished_at=finished_at)
         who = self.session.participants[review["participant"]].name
         why = f"{who} asks for changes{f': {said}' if said else '.'}"
-        return replace(result, success=False, status="failed", error=why, finished_at=finished_at)
+        return replace(
+            result,
+            success=False,
+            status="failed",
+            error=why,
+            error_type="changes_requested",
+            finished_at=finished_at,
+        )
 
     def _reviewing(self, reviewer: int) -> Bound | None:
         """What a reviewer does; None where a person is asked."""
