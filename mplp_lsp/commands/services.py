@@ -64,6 +64,9 @@ class Services(Protocol):
         The runtime of `root` is opened at the first use. `work` must not touch `services`.
         """
 
+    def has_runtime(self, root: Path) -> bool:
+        """Whether the runtime of `root` is open, so that looking at it opens nothing."""
+
     def follow_run(self, run_id: str) -> None:
         """This session started the run: it shows its progress and puts its questions to the user."""
 

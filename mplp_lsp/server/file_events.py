@@ -4,6 +4,7 @@ Typing is reported after half a second of quiet, a save at once; what is closed 
 with the disk, so that edits thrown away are no change. Only files that
 git knows or does not ignore count. Where the project keeps state and may be written to, the runtime makes the
 events durable; else it keeps them in memory (D23).
+They go through the intake, as all events from outside do: it takes them in behind our back, within bounds.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from mplp_lsp.workspace.changes import FileChange, FileState, Quiet, Settled
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.projects import Projects
 from mplp_runtime.disk import Stamp
-from mplp_runtime.errors import MplpError
+from mplp_runtime.errors import MplpError, StoreLocked
 from mplp_runtime.project_listing import SKIPPED_FOLDERS
 
 if TYPE_CHECKING:
@@ -37,6 +38,9 @@ MOST_KNOWN_FOLDERS = 4_096
 LONGEST_CLOSE_S = 5.0
 """How long `shutdown` waits for what is still to be recorded; on a busy machine git alone takes a second."""
 LONGEST_LOOK_S = 60.0
+TRIED_AGAIN_S = 5.0
+MOST_HELD = 10_000
+"""Changes that wait here, for each project whose state is locked and was not opened yet."""
 NOTED_AT_ONCE = 50
 LOOKED_AT_ONCE = 500
 SENT_AT_ONCE = 200
@@ -74,6 +78,9 @@ class FileEvents:
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[Any] | None = None
         self._outgoing: list[Settled] = []
+        self._held: dict[Path, list[FileChange]] = {}
+        self._next_try: asyncio.TimerHandle | None = None
+        self._told: set[Path] = set()
         self._known_folders: tuple[Projects, dict[Path, Path | None]] | None = None
 
     # What happened
@@ -150,6 +157,12 @@ class FileEvents:
         self._take(self._quiet.flush())
         if self._sending is not None:
             await asyncio.wait([self._sending], timeout=LONGEST_CLOSE_S)
+        if self._next_try is not None:
+            self._next_try.cancel()
+        # The runtime may live on with other sessions; this one says what it did before it goes.
+        told = [self._spawn(self._until_settled(root), "recording file changes") for root in self._told]
+        if told:
+            await asyncio.wait(told, timeout=LONGEST_CLOSE_S)
 
     # How it gets there
 
@@ -306,7 +319,14 @@ class FileEvents:
         if self._outgoing and (self._sending is None or self._sending.done()):
             self._sending = self._spawn(self._send(), "recording file changes")
 
+    def _try_again(self) -> None:
+        self._next_try = None
+        if self._sending is None or self._sending.done():
+            self._sending = self._spawn(self._send(), "recording file changes")
+
     async def _send(self) -> None:
+        for root in list(self._held):
+            await self._ingest(root, [])
         while self._outgoing:
             taken, self._outgoing = self._outgoing[:SENT_AT_ONCE], self._outgoing[SENT_AT_ONCE:]
             roots = self._roots(Path(one.path) for one in taken)
@@ -339,6 +359,7 @@ class FileEvents:
         ingest = await self._process.imported("mplp_lsp.server.ingest")
         editor = self._bench.client.name or None
         trusted = self._bench.is_trusted(root)
+        changes = [*self._held.pop(root, ()), *changes]
         try:
             await self._on_runtime(
                 root,
@@ -346,8 +367,21 @@ class FileEvents:
                     runtime, root, changes, editor=editor, is_trusted=trusted
                 ),
             )
+        except StoreLocked as error:
+            logger.warning("%d file changes wait: %s", len(changes), error)
+            self._held[root] = changes[-MOST_HELD:]
+            if self._next_try is None:
+                self._next_try = self._process.loop.call_later(TRIED_AGAIN_S, self._try_again)
         except MplpError as error:
             logger.warning("%d file changes were not recorded: %s", len(changes), error)
+        else:
+            self._told.add(root)
+
+    async def _until_settled(self, root: Path) -> None:
+        try:
+            await self._on_runtime(root, lambda runtime: runtime.settling.until_settled())
+        except MplpError as error:
+            logger.warning("%s", error)
 
 
 def _state_of(document: Document) -> FileState:

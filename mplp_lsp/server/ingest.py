@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mplp_lsp.workspace.changes import FileChange
-from mplp_runtime.errors import EventRejected, PathOutsideProject
+from mplp_runtime.errors import StoreError
 from mplp_runtime.events.families import Stamper
-from mplp_runtime.integration.files import FileIngest, file_update_event
+from mplp_runtime.integration.files import file_update_event
 from mplp_runtime.psg.baselines import baseline, record_baseline
 from mplp_runtime.rules.history import baseline_after_save
 from mplp_runtime.rules.world import Baseline, DocumentFacts
@@ -29,21 +29,25 @@ def settle(runtime: Runtime, *, is_trusted: bool) -> None:
 async def ingest_changes(
     runtime: Runtime, root: Path, changes: Iterable[FileChange], *, editor: str | None, is_trusted: bool
 ) -> None:
-    """Records each change as a file-update event: in the project's stream, and in those of runs under way.
+    """Offers each change as a file-update event, to be taken in behind our back (seed 1, 4.3: one door).
 
-    A change that no event can tell is logged, and the others are recorded all the same.
+    A change that no event can tell is logged, and the others are offered all the same. Nothing is waited for:
+    a state that is locked gets what waits once it opens.
     """
-    settle(runtime, is_trusted=is_trusted)
+    try:
+        settle(runtime, is_trusted=is_trusted)
+    except StoreError as error:
+        # What is told meanwhile is kept in memory, and moves along when that works out.
+        logger.warning("The state of %s stays in memory: %s", root, error)
     stamper = Stamper(runtime.clock, runtime.new_id)
-    files = FileIngest(runtime.vsl, runtime.bus, runtime.graph)
-    live = tuple(view.run_id for view in runtime.runs.all() if view.status == "running")
     for change in changes:
         previous = change.previous_path
+        source = "editor" if change.source == "editor" else "file_watcher"
         event = file_update_event(
             stamper,
             file_path=change.path.relative_to(root).as_posix(),
             change_type=change.change_type,
-            source="editor" if change.source == "editor" else "file_watcher",
+            source=source,
             workspace_root=str(root),
             previous_path=previous.relative_to(root).as_posix()
             if previous is not None and previous.is_relative_to(root)
@@ -55,10 +59,10 @@ async def ingest_changes(
             content_hash=change.content_hash,
             editor_source=editor if change.source == "editor" else None,
         )
-        try:
-            await files.ingest(event, streams=("project", *live))
-        except (EventRejected, PathOutsideProject) as error:
-            logger.warning("The change of %s was not recorded: %s", change.path, error)
+        refusal = runtime.intake.offer(event, source=source, is_told_once=True).error
+        if refusal is not None:
+            logger.warning("The change of %s was not recorded: %s", change.path, refusal)
+    runtime.settling.wake()
 
 
 async def keep_baseline(runtime: Runtime, facts: DocumentFacts, *, is_save: bool) -> Baseline | None:

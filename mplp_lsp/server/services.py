@@ -80,6 +80,10 @@ class SessionServices:
     async def on_runtime(self, root: Path, work: Callable[[Runtime], Awaitable[T]]) -> T:
         return await self._desk.runs.on_runtime(root, work)
 
+    def has_runtime(self, root: Path) -> bool:
+        process = self._desk.session.process
+        return process.has_runtimes and process.runtimes.is_open(root)
+
     def follow_run(self, run_id: str) -> None:
         self._desk.runs.follow(run_id)
 

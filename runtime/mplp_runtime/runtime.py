@@ -16,6 +16,7 @@ from mplp_runtime.errors import SettingsInvalid
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
 from mplp_runtime.integration.intake import Intake
+from mplp_runtime.integration.settling import Settling
 from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.lazy_store import LazyStore
 from mplp_runtime.learning.collector import Collector
@@ -128,7 +129,9 @@ class Runtime(ProgramInterface):
             folder=lambda: self.folder,
             live_streams=self._live_streams,
             on_merge=self._merged,
+            look_at_files=lambda: self.drift.look(lambda: self.list_files(self.root)),
         )
+        self.settling = Settling(self.intake)
         self.drift = DriftCheck(root, self.vsl, self.bus, self.graph, clock)
         self.snapshots = Snapshots(
             root,
@@ -252,6 +255,7 @@ class Runtime(ProgramInterface):
 
     async def close(self) -> None:
         """Ends what was started here and closes the state; runs under way stay resumable (D26)."""
+        await self.settling.close()
         await self.active_drift.close()
         await self.runs.close()
         records.instance_closed(self._instance)

@@ -114,6 +114,9 @@ class Session:
             self.runtimes[root] = Runtime.open(root, follow_interval_s=0.02)
         return await work(self.runtimes[root])
 
+    def has_runtime(self, root: Path) -> bool:
+        return root in self.runtimes
+
     def follow_run(self, run_id: str) -> None:
         self.followed.append(run_id)
 

@@ -10,6 +10,8 @@ import pytest
 
 from mplp_lsp.text.uris import uri_of
 from mplp_runtime.errors import DocumentInvalid, MplpError, PlanNotApproved, RunUnknown, WorkspaceNotTrusted
+from mplp_runtime.runtime import Runtime
+from mplp_runtime.sources import new_uuid
 from tests.cli.process import HANDOFF, runs_python, write_project
 from tests.commands.session import LIMIT_S, Session, played
 
@@ -38,6 +40,30 @@ def test_a_draft_is_proposed_approved_and_run_by_one_command(tmp_path: Path) -> 
 
     played(Session(tmp_path), story)
     assert (tmp_path / "effect.txt").read_text() == "x"
+
+
+def test_the_status_tells_how_many_events_from_outside_wait(tmp_path: Path) -> None:
+    write_project(tmp_path, {"greeter": GREET})
+    file = {"file_path": "a.txt", "change_type": "created", "timestamp": "2026-01-01T00:00:00Z"}
+    tool = {"tool_id": "ruff", "tool_kind": "linter", "invocation_id": new_uuid(), "status": "failed"}
+    nothing = {"high": 0, "medium": 0, "low": 0, "background": 0}
+
+    async def story(session: Session) -> None:
+        assert (await session.run("serverStatus"))["events"] == {"waiting": nothing, "lost": 0, "rejected": 0}
+        assert session.runtimes == {}, "looking opens nothing"
+
+        async def offered(runtime: Runtime) -> None:
+            for event in (file, tool, {}):
+                runtime.intake.offer(event, source="test")
+
+        await session.on_runtime(tmp_path, offered)
+        assert (await session.run("serverStatus"))["events"] == {
+            "waiting": {**nothing, "low": 1, "background": 1},
+            "lost": 0,
+            "rejected": 1,
+        }
+
+    played(Session(tmp_path), story)
 
 
 def test_propose_approve_and_reject_each_leave_their_word(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ Priority = Literal["high", "medium", "low", "background"]
 PRIORITIES: tuple[Priority, ...] = ("high", "medium", "low", "background")
 
 MOST_WAITING = 10_000
+"""File events; what no look at the disk can find out has room for ten times as many."""
+_ROOM_FOR_OTHERS = 10
 MOST_JOINED = 1_000
 """Deliveries that one event stands for; the next one about the same thing waits as an event of its own."""
 
@@ -76,9 +78,10 @@ class Backlog:
             for name, sources in self._queues.items()
         }
 
-    def put(self, event: Delivered) -> Literal["waiting", "joined", "known", "lost"]:
-        """Keeps the event. A full backlog gives up a file event, whose file can be looked at again.
+    def put(self, event: Delivered) -> Literal["waiting", "joined", "known", "lost", "full"]:
+        """Keeps the event. A full backlog loses a file event, whose file can be looked at again.
 
+        Of other events none is lost; `full` says that this one was not taken, and may come again.
         `known` is a delivery that waits already: joined with itself, its lines would count twice.
         """
         envelope = event.envelope
@@ -95,8 +98,12 @@ class Backlog:
                 joined(older.envelope, envelope), (*older.deliveries, *event.deliveries)
             )
             return "joined"
-        if self._depth >= self._most_waiting and not self._give_up_one(envelope):
-            return "lost"
+        if self._depth >= self._most_waiting:
+            if envelope["event_type"] == "file_update":
+                self.lost += 1
+                return "lost"
+            if not self._give_up_one() and self._depth >= self._most_waiting * _ROOM_FOR_OTHERS:
+                return "full"
         self._number += 1
         waiting.events[self._number] = event
         self._depth += 1
@@ -109,13 +116,16 @@ class Backlog:
                 waiting.by_subject.pop(path, None)
         return "waiting"
 
-    def take(self, most: int, now_s: float) -> list[Delivered]:
-        """Up to `most` events whose sources may pass now, the urgent first, sources in turn."""
+    def take(self, most: int, now_s: float, *, at_once: bool = False) -> list[Delivered]:
+        """Up to `most` events whose sources may pass now, the urgent first, sources in turn.
+
+        With `at_once` every source may.
+        """
         taken: list[Delivered] = []
         for sources in self._queues.values():
             for source in list(sources):
                 waiting = sources[source]
-                while waiting.events and len(taken) < most and self._rates.take(source, now_s):
+                while waiting.events and len(taken) < most and (at_once or self._rates.take(source, now_s)):
                     taken.append(self._pop(waiting))
                 if not waiting.events:
                     del sources[source]
@@ -147,27 +157,25 @@ class Backlog:
         self._leave(event)
         return event
 
-    def _give_up_one(self, envelope: Event) -> bool:
-        """Whether there is room again. What no look at the disk can find out is kept as long as possible."""
-        if envelope["event_type"] != "file_update":
-            for waiting in self._queues["low"].values():
-                oldest = next(
-                    (
-                        number
-                        for number, event in waiting.events.items()
-                        if event.envelope["event_type"] == "file_update"
-                    ),
-                    None,
-                )
-                if oldest is not None:
-                    given_up = waiting.events.pop(oldest)
-                    subject = subject_of(given_up.envelope)
-                    if subject is not None and waiting.by_subject.get(subject) == oldest:
-                        del waiting.by_subject[subject]
-                    self._leave(given_up)
-                    self.lost += 1
-                    return True
-        self.lost += 1
+    def _give_up_one(self) -> bool:
+        """Whether there is room again. What no look at the disk can find out is kept."""
+        for waiting in self._queues["low"].values():
+            oldest = next(
+                (
+                    number
+                    for number, event in waiting.events.items()
+                    if event.envelope["event_type"] == "file_update"
+                ),
+                None,
+            )
+            if oldest is not None:
+                given_up = waiting.events.pop(oldest)
+                subject = subject_of(given_up.envelope)
+                if subject is not None and waiting.by_subject.get(subject) == oldest:
+                    del waiting.by_subject[subject]
+                self._leave(given_up)
+                self.lost += 1
+                return True
         return False
 
     def _leave(self, event: Delivered) -> None:

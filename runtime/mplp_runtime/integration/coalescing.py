@@ -20,6 +20,7 @@ _SUBJECTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "tool_execution": ("tool_id", "invocation_id"),
     }
 )
+_OF_ONE_MOMENT = frozenset({"content_hash", "size_bytes"})
 _CHANGES: Mapping[tuple[str, str], str] = MappingProxyType(
     {("created", "modified"): "created", ("deleted", "created"): "modified"}
 )
@@ -49,20 +50,25 @@ def paths_of(envelope: Mapping[str, Json]) -> list[Subject]:
 def joined(older: Event, newer: Event) -> Event:
     """One event that says what both said; `coalesced` on its envelope counts how many it stands for.
 
-    A file that was created and then modified was created; lines are added up. What has ended stays ended,
-    whatever order the news came in.
+    A file that was created and then modified was created; lines are added up where both are counted. Hash and
+    size are those of the newer one, which may not know them. What has ended stays ended, whatever order the
+    news came in.
     """
     was, now = older["payload"], newer["payload"]
     payload: dict[str, Json] = {**was, **now}
+    kept = older
     if newer["event_type"] == "file_update":
         change = (was["change_type"], now["change_type"])
         payload["change_type"] = _CHANGES.get(change, now["change_type"])
         for name in ("lines_added", "lines_removed"):
             if name in was and name in now:
                 payload[name] = was[name] + now[name]
+            else:
+                payload.pop(name, None)
+        kept = {name: value for name, value in older.items() if name not in _OF_ONE_MOMENT}
     elif was.get("status") in FINAL and now.get("status") not in FINAL:
         payload = {**now, **was}
-    return {**older, **newer, "payload": payload, "coalesced": _count(older) + _count(newer)}
+    return {**kept, **newer, "payload": payload, "coalesced": _count(older) + _count(newer)}
 
 
 def _count(envelope: Event) -> int:

@@ -75,6 +75,7 @@ class Intake:
         folder: Callable[[], Path | None] = lambda: None,
         live_streams: Callable[[], tuple[str, ...]] = tuple,
         on_merge: Callable[[Event], Awaitable[None]] | None = None,
+        look_at_files: Callable[[], Awaitable[object]] | None = None,
         rate_limit: RateLimit | None = None,
         most_waiting: int = MOST_WAITING,
         monotonic: Callable[[], float] = time.monotonic,
@@ -87,13 +88,16 @@ class Intake:
         self._files = FileIngest(store, bus, graph, root=root)
         self._live_streams = live_streams
         self._on_merge = on_merge
+        self._look_at_files = look_at_files
         self._backlog = Backlog(rate_limit or RateLimit(), most_waiting)
         self._monotonic = monotonic
         self._sleep = sleep
         self.errors = ErrorLog(folder, clock, lambda: store.file_protection)
         self.counts = Counts()
         self.must_rescan = False
-        """Set when file events were lost; whoever looks at the files again clears it."""
+        """Set when file events were lost, until `settle` has had all files looked at."""
+        self._one_at_a_time = asyncio.Lock()
+        self._hurry = asyncio.Event()
 
     @property
     def depth(self) -> int:
@@ -113,11 +117,17 @@ class Intake:
         return self.offer(value, source=source)
 
     def offer(
-        self, value: Mapping[str, Json], *, source: str, kind: IntegrationKind | None = None
+        self,
+        value: Mapping[str, Json],
+        *,
+        source: str,
+        kind: IntegrationKind | None = None,
+        is_told_once: bool = False,
     ) -> Receipt:
         """Checks an event in any of the three forms and lets it wait for its turn.
 
         `source` counts where the event names none. What is wrong is told in the receipt and in the error log.
+        `is_told_once` says that nobody can deliver it again, so that nothing need be remembered of it.
         """
         try:
             found = normalised(value, stamper=self._bus.stamper, source=source, kind=kind)
@@ -125,11 +135,13 @@ class Intake:
         except MplpError as problem:
             return self._rejected(str(problem), source, value)
         envelope = found.envelope
-        delivery = delivery_of(value, str(envelope["source"]))
-        if self._store.read(lambda reading: is_known(reading, delivery)):
+        deliveries = () if is_told_once else (delivery_of(value, str(envelope["source"])),)
+        if self._is_known(deliveries):
             self.counts.known += 1
             return Receipt("known", found.notes)
-        outcome = self._backlog.put(Delivered(envelope, (delivery,)))
+        outcome = self._backlog.put(Delivered(envelope, deliveries))
+        if outcome == "full":
+            return self._rejected("Too many events wait; this one was not taken.", source, value)
         if outcome == "joined":
             self.counts.joined += 1
         elif outcome == "known":
@@ -137,17 +149,39 @@ class Intake:
         self._note_losses()
         return Receipt(outcome, found.notes)
 
+    @property
+    def has_work(self) -> bool:
+        """Whether there is something for `settle` to do."""
+        is_look_due = self.must_rescan and self._look_at_files is not None and not self._hurry.is_set()
+        return bool(self._backlog) or is_look_due
+
+    def hurry(self) -> None:
+        """From now on nothing is waited for, neither rates nor a locked state; files are not looked at."""
+        self._hurry.set()
+
     async def settle(self) -> None:
-        """Takes in all that waits, at the pace of the rate limits.
+        """Takes in all that waits, at the pace of the rate limits; after a loss all files are looked at once.
 
         Raises StoreError once retries are used up; what could not be stored waits for the next call.
         """
+        async with self._one_at_a_time:
+            await self._take_in_all()
+            if self.must_rescan and self._look_at_files is not None and not self._hurry.is_set():
+                # What is lost while the look goes on is one more loss.
+                self.must_rescan = False
+                try:
+                    await self._look_at_files()
+                except BaseException:
+                    self.must_rescan = True
+                    raise
+
+    async def _take_in_all(self) -> None:
         # Of an earlier process, or where it did not work out before.
         await self._follow_up_merges()
         while (wait_s := self._backlog.wait_s(self._monotonic())) is not None:
             if wait_s > 0:
-                await self._sleep(wait_s)
-            events = self._backlog.take(AT_ONCE, self._monotonic())
+                await self.pause(wait_s)
+            events = self._backlog.take(AT_ONCE, self._monotonic(), at_once=self._hurry.is_set())
             if not events:
                 continue
             try:
@@ -167,10 +201,10 @@ class Intake:
                     lambda transaction: self._take_in(transaction, events, streams)  # noqa: B023
                 )
             except StoreError as problem:
-                if attempt == _RETRIES:
+                if attempt == _RETRIES or self._hurry.is_set():
                     self.errors.add("mplp-lsp", f"{len(events)} events wait: {problem}", {})
                     raise
-                await self._sleep(pause_s)
+                await self.pause(pause_s)
                 pause_s *= 2
             except MplpError as problem:
                 # One that the checks at the door let through does not hold up those that wait with it.
@@ -185,6 +219,17 @@ class Intake:
                 self.counts.taken_in += len(taken_in)
                 self.counts.known += len(events) - len(taken_in)
                 return
+
+    async def pause(self, seconds: float) -> None:
+        """Sleeps, but not longer than until somebody is in a hurry."""
+        if self._hurry.is_set():
+            return
+        waits = {asyncio.ensure_future(self._sleep(seconds)), asyncio.ensure_future(self._hurry.wait())}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waits:
+                each.cancel()
 
     async def _follow_up_merges(self) -> None:
         """What follows from merges that are stored; they are remembered until it has happened."""
@@ -206,7 +251,7 @@ class Intake:
         news: list[Event] = []
         for event in events:
             envelope, deliveries = event.envelope, event.deliveries
-            if all(is_known(transaction, delivery) for delivery in deliveries):
+            if deliveries and all(is_known(transaction, delivery) for delivery in deliveries):
                 # Another process was quicker, or it was offered twice before its turn.
                 continue
             if envelope["event_type"] == "file_update":
@@ -220,6 +265,15 @@ class Intake:
                 remember(transaction, delivery, lamport)
             news.append(envelope)
         return news
+
+    def _is_known(self, deliveries: tuple[str, ...]) -> bool:
+        """Whether all of these had their effect; that is asked again when they are stored."""
+        if not deliveries:
+            return False
+        try:
+            return self._store.read(lambda reading: all(is_known(reading, each) for each in deliveries))
+        except StoreError:
+            return False
 
     def _rejected(self, error: str, source: str, event: object) -> Receipt:
         self.counts.rejected += 1

@@ -81,6 +81,14 @@ def test_a_ci_run_that_has_ended_does_not_run_again_because_news_came_late() -> 
     assert joined(ci_event("succeeded"), ci_event("running"))["payload"]["status"] == "succeeded"
 
 
+def test_a_joined_event_does_not_claim_the_content_of_the_older_one() -> None:
+    older = {**file_event(lines_added=1, lines_removed=2), "content_hash": "sha256:1", "size_bytes": 3}
+    event = joined(older, file_event(change="deleted", lines_removed=4))
+    assert event["payload"] == {**file_event(change="deleted")["payload"], "lines_removed": 6}
+    assert event["coalesced"] == 2
+    assert not {"content_hash", "size_bytes"} & event.keys()
+
+
 def test_each_commit_stands_for_itself() -> None:
     assert len(taken(backlog_of(git_event(commit="a"), git_event(commit="b"), git_event(commit="b")))) == 3
 

@@ -10,18 +10,20 @@ from typing import Any
 
 import pytest
 
+from mplp_runtime.drift.check import DriftCheck
 from mplp_runtime.errors import StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.integration.error_log import ERROR_LOG, ErrorLog
 from mplp_runtime.integration.intake import LARGEST_EVENT_BYTES, Intake
 from mplp_runtime.integration.knowledge import CI_RUN, failing_pipelines, failing_tools
 from mplp_runtime.integration.rates import RateLimit
-from mplp_runtime.psg.files import FILE
+from mplp_runtime.psg.files import FILE, file_nodes
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import new_uuid, system_clock
 from mplp_runtime.vsl.file_protection import Redacting
 from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
 from mplp_runtime.vsl.memory import MemoryStore
+from tests.runtime.samples import bus_of, graph_of
 
 FILE_EVENT = {"file_path": "src/a.py", "change_type": "modified", "timestamp": "2026-01-01T00:00:00Z"}
 GIT_EVENT = {
@@ -197,6 +199,68 @@ async def test_after_a_loss_files_are_to_be_looked_at_again(caplog: pytest.LogCa
             intake.offer({**FILE_EVENT, "file_path": f"{number}.py"}, source="editor")
     assert (intake.must_rescan, intake.counts.lost, intake.depth) == (True, 7, 2)
     assert len(caplog.records) == 1
+
+
+async def test_files_whose_events_were_lost_are_found_by_one_look(tmp_path: Path) -> None:
+    store = MemoryStore()
+    bus = bus_of(store)
+    graph = graph_of(store, bus)
+    check = DriftCheck(tmp_path, store, bus, graph, system_clock)
+    names = [f"{number}.py" for number in range(9)]
+    looks = []
+
+    async def look() -> None:
+        looks.append(await check.look(lambda: names))
+
+    intake = Intake(tmp_path, store, bus, graph, clock=system_clock, most_waiting=2, look_at_files=look)
+    for name in names:
+        (tmp_path / name).write_text("x")
+        intake.offer({**FILE_EVENT, "file_path": name}, source="editor")
+    assert intake.counts.lost == 7
+    await intake.settle()
+    await intake.settle()
+    assert sorted(node.id for node in store.read(file_nodes)) == names
+    assert (len(looks), intake.must_rescan, intake.has_work) == (1, False, False)
+
+
+async def test_a_look_that_fails_after_a_loss_is_made_again() -> None:
+    answers: list[Exception | None] = [StoreError("The state is locked."), None]
+
+    async def look() -> None:
+        if (problem := answers.pop(0)) is not None:
+            raise problem
+
+    intake = intake_of(MemoryStore(), most_waiting=1, look_at_files=look)
+    for number in range(2):
+        intake.offer({**FILE_EVENT, "file_path": f"{number}.py"}, source="editor")
+    with pytest.raises(StoreError):
+        await intake.settle()
+    assert intake.has_work
+    await intake.settle()
+    assert (answers, intake.has_work) == ([], False)
+
+
+async def test_what_no_look_can_find_out_is_kept_beyond_the_bound_and_refused_in_a_sentence(
+    store: ValueStateLayer,
+) -> None:
+    clock = Clockwork()
+    intake = intake_of(store, most_waiting=2, monotonic=clock, sleep=clock.sleep)
+    receipts = [
+        intake.offer({**GIT_EVENT, "commit_id": f"{number:040x}"}, source="hook") for number in range(21)
+    ]
+    assert [receipt.outcome for receipt in receipts] == ["waiting"] * 20 + ["rejected"]
+    assert receipts[-1].error == "Too many events wait; this one was not taken."
+    await intake.settle()
+    assert types(store).count("git_operation") == 20
+
+
+async def test_an_event_that_is_told_once_leaves_nothing_to_be_remembered(store: ValueStateLayer) -> None:
+    intake = intake_of(store)
+    for _ in range(2):
+        intake.offer(FILE_EVENT, source="editor", is_told_once=True)
+    await intake.settle()
+    assert types(store) == ["file_update", "file_created"]
+    assert list(store.read(lambda reading: reading.keys("integration/deliveries/"))) == []
 
 
 async def test_a_state_that_is_locked_for_a_moment_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

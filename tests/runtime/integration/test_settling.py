@@ -1,0 +1,104 @@
+"""Events that were offered are taken in without anybody waiting for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mplp_lsp.server.ingest import ingest_changes
+from mplp_lsp.workspace.changes import FileChange
+from mplp_runtime.errors import StoreLocked
+from mplp_runtime.integration import settling
+from mplp_runtime.runtime import Runtime
+from mplp_runtime.vsl.interface import Json
+
+
+def project(tmp_path: Path) -> Runtime:
+    (tmp_path / "mplp.toml").write_text("")
+    return Runtime.open(tmp_path)
+
+
+async def told(runtime: Runtime, *names: str) -> None:
+    """The editor's word that these files were made."""
+    changes = [FileChange(runtime.root / name, "created", "editor") for name in names]
+    await ingest_changes(runtime, runtime.root, changes, editor="vi", is_trusted=True)
+
+
+def updates(runtime: Runtime) -> list[dict[str, Json]]:
+    return [dict(event) for event in runtime.timeline() if event["event_type"] == "file_update"]
+
+
+async def test_many_changes_of_few_files_in_the_editor_are_few_events(tmp_path: Path) -> None:
+    async with project(tmp_path) as runtime:
+        await told(runtime, *(f"{number % 3}.txt" for number in range(1_500)))
+        await runtime.settling.until_settled()
+        found = updates(runtime)
+        assert [event["payload"]["file_path"] for event in found] == ["0.txt", "1.txt", "2.txt"]
+        assert [event["coalesced"] for event in found] == [500] * 3
+        assert {event["editor_source"] for event in found} == {"vi"}
+
+
+async def test_changes_in_the_editor_while_the_state_is_locked_are_there_afterwards(tmp_path: Path) -> None:
+    async with project(tmp_path) as runtime:
+        other = sqlite3.connect(runtime.vsl.path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        await told(runtime, "a.txt")
+        assert updates(runtime) == []
+        other.execute("ROLLBACK")
+        other.close()
+        await runtime.settling.until_settled()
+        assert len(updates(runtime)) == 1
+
+
+async def test_a_state_that_stays_locked_for_long_is_tried_until_it_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with project(tmp_path) as runtime:
+        transact, attempts = runtime.vsl.transact, 0
+
+        async def locked_for_long(work: Any) -> Any:
+            nonlocal attempts
+            attempts += 1
+            if attempts <= 20:
+                raise StoreLocked("The state is locked.")
+            return await transact(work)
+
+        monkeypatch.setattr(runtime.vsl, "transact", locked_for_long)
+        monkeypatch.setattr(runtime.intake, "pause", lambda _seconds: asyncio.sleep(0))
+        with caplog.at_level(logging.WARNING, settling.__name__):
+            await told(runtime, "a.txt")
+            await runtime.settling.until_settled()
+        assert len(updates(runtime)) == 1
+        assert [record.getMessage() for record in caplog.records] == [
+            "1 events from outside wait: The state is locked."
+        ]
+
+
+async def test_what_still_waits_for_its_turn_at_the_end_is_taken_in_at_once(tmp_path: Path) -> None:
+    async with project(tmp_path) as runtime:
+        # A source passes a hundred events a second.
+        await told(runtime, *(f"{number}.txt" for number in range(250)))
+    async with Runtime.open(tmp_path) as again:
+        assert len(updates(again)) == 250
+
+
+async def test_an_end_with_a_locked_state_does_not_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = project(tmp_path)
+
+    async def locked(_work: object) -> None:
+        raise StoreLocked("The state is locked.")
+
+    monkeypatch.setattr(runtime.vsl, "transact", locked)
+    await told(runtime, "a.txt")
+    with caplog.at_level(logging.WARNING, settling.__name__):
+        await runtime.settling.close()
+    assert [record.getMessage() for record in caplog.records] == ["1 events from outside were not taken in."]
+    monkeypatch.undo()
+    await runtime.close()
