@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 from mplp_runtime.errors import RunUnknown
-from mplp_runtime.orchestrator.live import shown_record
+from mplp_runtime.orchestrator.live import shown_record, shown_trace
 from mplp_runtime.orchestrator.manager import RunManager
 from mplp_runtime.orchestrator.state import load_state
 from mplp_runtime.orchestrator.views import Answer, Question, RunView
@@ -101,3 +101,12 @@ def record_of(
         raise RunUnknown(f"No run {run_id} is known in this project.")
     text, events = shown_record(state, store, clock, runs.live_output(run_id))
     return json.loads(text), events
+
+
+def trace_of(store: ValueStateLayer, clock: Clock, runs: RunManager, run_id: str) -> dict[str, Any] | None:
+    """The Trace document alone; None where no such run is known."""
+    state = store.read(lambda reading: load_state(reading, run_id))
+    if state is None:
+        return None
+    document: dict[str, Any] = json.loads(shown_trace(state, store, clock, runs.live_output(run_id)))
+    return document

@@ -15,6 +15,7 @@ from mplp_runtime.drift.check import DriftCheck
 from mplp_runtime.errors import SettingsInvalid
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
+from mplp_runtime.following import trace_of
 from mplp_runtime.integration.intake import Intake
 from mplp_runtime.integration.settling import Settling
 from mplp_runtime.kinds import STATE_FOLDER
@@ -108,7 +109,9 @@ class Runtime(ProgramInterface):
             self._use_folder()
         self.bus = EventBus(self.vsl, clock=clock, new_id=new_id)
         self.graph = Graph(self.vsl, self.bus, clock=clock, new_id=new_id)
-        self.documents = Documents(self.vsl, self.graph)
+        self.documents = Documents(
+            self.vsl, self.graph, lambda run_id: trace_of(self.vsl, self.clock, self.runs, run_id)
+        )
         self._write_timeline()
         self.approvals = Approvals(
             root,

@@ -21,7 +21,7 @@ from mplp_runtime.trace.document import TraceHead, trace_text
 from mplp_runtime.trace.files import write_atomically
 from mplp_runtime.trace.recorder import TraceRecorder
 from mplp_runtime.trace.writer import TraceParts, TraceWriter
-from mplp_runtime.vsl.file_protection import PLAIN, SEALED_SUFFIX
+from mplp_runtime.vsl.file_protection import PLAIN, SEALED_SUFFIX, Protection
 from mplp_runtime.vsl.interface import Reading, StoredEvent, ValueStateLayer
 from mplp_runtime.vsl.ready import events_of
 
@@ -199,13 +199,24 @@ def shown_record(
     `live_output` is what `RunManager.live_output` says: a step's text is in the state only once it has ended.
     Who reads an encrypted state has its key, so both are open; `files = "redacted"` holds here too.
     """
+    stored = store.read(lambda reading: list(reading.events(state.run_id)))
+    protection = _shown(store)
+    text = shown_trace(state, store, clock, live_output)
+    return text, [protection.event(each.event) for each in stored]
+
+
+def shown_trace(
+    state: RunState, store: ValueStateLayer, clock: Clock, live_output: Mapping[str, str] = NOTHING_LIVE
+) -> str:
+    """The text of the Trace document alone."""
     recorder = TraceRecorder(state.run["trace_id"])
     store.read(lambda reading: replay(reading, state, recorder))
     _show_live(recorder, state, live_output)
-    stored = store.read(lambda reading: list(reading.events(state.run_id)))
-    protection = PLAIN if store.file_protection.suffix else store.file_protection
-    pieces = trace_text(*recorder.snapshot(trace_head(state, clock)))
-    return "".join(protection.text(pieces)), [protection.event(each.event) for each in stored]
+    return "".join(_shown(store).text(trace_text(*recorder.snapshot(trace_head(state, clock)))))
+
+
+def _shown(store: ValueStateLayer) -> Protection:
+    return PLAIN if store.file_protection.suffix else store.file_protection
 
 
 def write_files_from_store(folder: Path, state: RunState, store: ValueStateLayer, clock: Clock) -> None:

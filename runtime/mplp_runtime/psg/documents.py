@@ -8,21 +8,26 @@ each other in time; what has ended stays as it was. The same rules as in the edi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from mplp_runtime.errors import DocumentInvalid, DocumentUnknown, NodeConflict, NodeExists, TransitionIllegal
 from mplp_runtime.psg.bulk import NodeKey, write_nodes
+from mplp_runtime.psg.document_nodes import part_keys, parts_of, record_document, target_of, write_document
+from mplp_runtime.psg.files import FILE
 from mplp_runtime.psg.graph import Graph
-from mplp_runtime.psg.world import PARTS, TYPES, GraphWorld, assembled, id_list, own_id, uri_of
+from mplp_runtime.psg.world import TYPES, GraphWorld, assembled, own_id, uri_of
 from mplp_runtime.rules.check import check
 from mplp_runtime.rules.facts import OWN_ID, document_facts
 from mplp_runtime.rules.findings import Finding, Severity
 from mplp_runtime.rules.statuses import status_edit_findings
 from mplp_runtime.rules.world import DocumentFacts
-from mplp_runtime.vsl.interface import Edge, Json, Node, Reading, Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import Json, Node, Reading, Transaction, ValueStateLayer
 
 Document = dict[str, Any]
+
+RunTrace = Callable[[str], Document | None]
+"""Composes the Trace of a run, by the run's id, from what the state keeps of it; None where it has none."""
 
 _TEMPORAL_ORDER = frozenset({"times-backwards", "segment-outside-parent"})
 """What an author is only warned of, and what the graph does not take in (seed 1, 3.3, property 3)."""
@@ -30,13 +35,20 @@ _TEMPORAL_ORDER = frozenset({"times-backwards", "segment-outside-parent"})
 _MAY_BE_ELSEWHERE = frozenset({"role"})
 """Kinds that many projects name without having documents of them; they must be there once one is."""
 
+_SEGMENT = "Segment"
+
 
 class Documents:
-    """The operations on whole documents. Each raises DocumentInvalid, TransitionIllegal or StoreError."""
+    """The operations on whole documents. Each raises DocumentInvalid, TransitionIllegal or StoreError.
 
-    def __init__(self, store: ValueStateLayer, graph: Graph) -> None:
+    The trace of a run is composed by `run_trace` whenever it is read: the run alone writes it, and a node for
+    each segment would be one more row a step.
+    """
+
+    def __init__(self, store: ValueStateLayer, graph: Graph, run_trace: RunTrace | None = None) -> None:
         self._store = store
         self._graph = graph
+        self._run_trace = run_trace
 
     async def create(self, kind: str, value: Mapping[str, Json], *, stream: str = "project") -> Node:
         """Takes a new document in. Raises NodeExists where its id is taken, also by one that was deleted."""
@@ -65,7 +77,7 @@ class Documents:
 
         def work(transaction: Transaction) -> Node:
             facts = _refuse_invalid(transaction, kind, value)
-            _expected(transaction, kind, str(facts.id), expected_version)
+            _refuse_of_run(_expected(transaction, kind, str(facts.id), expected_version))
             _refuse_illegal(facts, GraphWorld(transaction))
             return self._write(transaction, kind, value, facts, stream)
 
@@ -89,6 +101,7 @@ class Documents:
 
         def work(transaction: Transaction) -> Node:
             node = _expected(transaction, kind, id, expected_version)
+            _refuse_of_run(node)
             value = {**assembled(transaction, kind, node), "status": status}
             facts = _refuse_invalid(transaction, kind, value)
             _refuse_illegal(facts, GraphWorld(transaction), cause)
@@ -104,7 +117,8 @@ class Documents:
 
         def work(transaction: Transaction) -> None:
             node = _expected(transaction, kind, id, None)
-            parts = [key for key, _ in _parts(kind, assembled(transaction, kind, node))]
+            _refuse_of_run(node)
+            parts = [key for key, _ in parts_of(kind, assembled(transaction, kind, node))]
             own = {(TYPES[kind], id), *parts}
             _refuse_named(transaction, own, own, f"The {kind} {id} cannot be deleted")
             growth = write_nodes(transaction, {}, (), gone=[*parts, (TYPES[kind], id)])
@@ -116,13 +130,45 @@ class Documents:
 
     def read(self, kind: str, id: str) -> Document:
         """The document as the graph has it. Raises DocumentUnknown."""
-        return self._store.read(lambda reading: assembled(reading, kind, _expected(reading, kind, id, None)))
+        return self._store.read(
+            lambda reading: self._document(reading, kind, _expected(reading, kind, id, None))
+        )
 
     def all(self, kind: str) -> list[Document]:
         """Every document of one kind, in the order in which they were created."""
         return self._store.read(
-            lambda reading: [assembled(reading, kind, node) for node in reading.nodes(TYPES[kind])]
+            lambda reading: [self._document(reading, kind, node) for node in reading.nodes(TYPES[kind])]
         )
+
+    def entry(self, type: str, id: str) -> Document:
+        """One node that is no document by itself: a Step, a Segment, a File, a Commit, a CiRun, …
+
+        A step and a segment say what they belong to and at which `position`. Raises DocumentUnknown.
+        """
+        node = self._store.read(lambda reading: reading.read_node(type, id))
+        if node is not None:
+            return _entry(node)
+        for segment in self._run_segments() if type == _SEGMENT else ():
+            if segment["segment_id"] == id:
+                return segment
+        raise DocumentUnknown(f"There is no {type} {id} in the graph.")
+
+    def entries(self, type: str) -> list[Document]:
+        """All of one type, in the order in which they were created; the segments of runs come last."""
+        nodes = self._store.read(lambda reading: reading.nodes(type))
+        return [*map(_entry, nodes), *(self._run_segments() if type == _SEGMENT else ())]
+
+    def _run_segments(self) -> Iterator[Document]:
+        for node in self._store.read(lambda reading: reading.nodes(TYPES["trace"])):
+            yield from (segment for _, segment in parts_of("trace", self._composed(node) or {}))
+
+    def _document(self, reading: Reading, kind: str, node: Node) -> Document:
+        return self._composed(node) or assembled(reading, kind, node)
+
+    def _composed(self, node: Node) -> Document | None:
+        if self._run_trace is None or not _is_of_run(node):
+            return None
+        return self._run_trace(str(node.data["run_id"]))
 
     def _write(
         self,
@@ -134,15 +180,10 @@ class Documents:
     ) -> Node:
         document_id = own_id(kind, value)
         known = transaction.read_node(TYPES[kind], document_id)
-        parts = dict(_parts(kind, value))
-        header = {
-            name: member for name, member in value.items() if kind not in PARTS or name != PARTS[kind][0]
-        }
-        if kind in PARTS:
-            header[id_list(kind)] = [part for _, part in parts]
-        before = [] if known is None else _part_keys(kind, known)
-        gone = [key for key in before if key not in parts]
+        parts = [key for key, _ in parts_of(kind, value)]
+        before = part_keys(kind, known)
         own = {(TYPES[kind], document_id), *before}
+        gone = [key for key in before if key not in set(parts)]
         _refuse_named(transaction, gone, own, f"The {kind} {document_id} cannot change so")
         for key in parts:
             owner = transaction.read_node(*key)
@@ -151,55 +192,25 @@ class Documents:
                     f"This {kind} cannot be taken in: {key[0]} {key[1]} belongs to the {kind} "
                     f"{owner.data[OWN_ID[kind]]}."
                 )
-        growth = write_nodes(
-            transaction,
-            {(TYPES[kind], document_id): header, **parts},
-            [*_references(kind, document_id, facts, transaction), *_part_edges(kind, document_id, parts)],
-            gone=gone,
-        )
-        word = "created" if known is None else "updated"
-        self._graph.record_growth(
-            transaction, f"{kind}_{word}", (TYPES[kind], document_id), growth, stream=stream
+        growth = write_document(transaction, kind, value, facts, known)
+        record_document(
+            self._graph, transaction, kind, document_id, growth, is_new=known is None, stream=stream
         )
         return _expected(transaction, kind, document_id, None)
 
 
-def _parts(kind: str, value: Mapping[str, Json]) -> Iterator[tuple[NodeKey, Document]]:
-    if kind not in PARTS:
-        return
-    field, type_, id_name = PARTS[kind]
-    owner = OWN_ID[kind]
-    for position, part in enumerate(value.get(field) or ()):
-        yield (type_, part[id_name]), {**part, owner: value[owner], "position": position}
+def _entry(node: Node) -> Document:
+    return {"path": node.id, **node.data} if node.type == FILE else dict(node.data)
 
 
-def _part_keys(kind: str, node: Node) -> list[NodeKey]:
-    return [(PARTS[kind][1], part) for part in node.data.get(id_list(kind), ())] if kind in PARTS else []
+def _is_of_run(node: Node) -> bool:
+    return node.type == TYPES["trace"] and "run_id" in node.data
 
 
-def _part_edges(kind: str, id: str, parts: Mapping[NodeKey, Document]) -> Iterator[Edge]:
-    for (type_, part_id), part in parts.items():
-        yield Edge(kind, type_, part_id, TYPES[kind], id)
-        for dependency in part.get("dependencies") or ():
-            yield Edge("dependency", type_, part_id, type_, dependency)
-        if part.get("parent_segment_id"):
-            yield Edge("parent", type_, part_id, type_, part["parent_segment_id"])
-
-
-def _references(kind: str, id: str, facts: DocumentFacts, reading: Reading) -> Iterator[Edge]:
-    for reference in facts.references:
-        target = _target(reading, reference.kind, reference.id)
-        if target is not None and target != (TYPES[kind], id):
-            # Named for what it leads to, except where the document says something else about it.
-            word = "target" if reference.pointer == ("target_id",) else target[0].lower()
-            yield Edge(word, TYPES[kind], id, *target)
-
-
-def _target(reading: Reading, kind: str | None, id: str) -> NodeKey | None:
-    for type_ in (TYPES[kind],) if kind is not None and kind in TYPES else TYPES.values():
-        if reading.read_node(type_, id) is not None:
-            return (type_, id)
-    return None
+def _refuse_of_run(node: Node) -> None:
+    """Raises TransitionIllegal for the trace of a run."""
+    if _is_of_run(node):
+        raise TransitionIllegal(f"The trace {node.id} is that of run {node.data['run_id']}, which writes it.")
 
 
 def _refuse_named(reading: Reading, gone: Iterable[NodeKey], own: Collection[NodeKey], what: str) -> None:
@@ -237,7 +248,7 @@ def _refuse_invalid(reading: Reading, kind: str, value: Mapping[str, Json]) -> D
     for reference in facts.references:
         if reference.kind in _MAY_BE_ELSEWHERE and not reading.nodes(TYPES["role"]):
             continue
-        if _target(reading, reference.kind, reference.id) is None and reference.id != facts.id:
+        if target_of(reading, reference.kind, reference.id) is None and reference.id != facts.id:
             where = "/".join(map(str, reference.pointer))
             raise DocumentInvalid(
                 f"This {kind} cannot be taken in: `{where}` names {reference.id}, "

@@ -13,6 +13,7 @@ from mplp_runtime.events.families import Event, Stamper, UpdateKind, graph_updat
 from mplp_runtime.psg.acyclic import path_between
 from mplp_runtime.psg.bulk import Growth
 from mplp_runtime.psg.plans import write_plan
+from mplp_runtime.psg.properties import HISTORY, refuse_named, refuse_rewriting
 from mplp_runtime.sources import Clock, NewId
 from mplp_runtime.vsl.interface import Edge, Json, Node, Reading, Transaction, ValueStateLayer
 
@@ -74,9 +75,12 @@ class Graph:
         """Creates or replaces a node and adds edges; returns the events recorded, [] if nothing changed.
 
         `event_type` is `<type>_created` or `<type>_updated` unless given. Raises DocumentInvalid if a
-        `dependency` edge would close a cycle.
+        `dependency` edge would close a cycle, and TransitionIllegal where history would be told differently:
+        a Trace or a Segment that has ended, or was deleted, stays as it was.
         """
         before = transaction.read_node(type, id)
+        if type in HISTORY:
+            refuse_rewriting(transaction, type, id, data)
         is_changed = before is None or before.data != dict(data)
         if is_changed:
             transaction.write_node(type, id, data)
@@ -136,7 +140,11 @@ class Graph:
         stream: str = "project",
         source_module: str | None = None,
     ) -> list[Event]:
-        """Leaves a tombstone and takes the node's edges away; [] if there was no such node."""
+        """Leaves a tombstone and takes the node's edges away; [] if there was no such node.
+
+        Raises DocumentInvalid while other documents, or steps and segments, name this one.
+        """
+        refuse_named(transaction, type, id)
         gone = {*transaction.edges(source=(type, id)), *transaction.edges(target=(type, id))}
         if not transaction.delete_node(type, id):
             return []
@@ -166,13 +174,13 @@ class Graph:
     def record_growth(
         self, transaction: Transaction, event_type: str, node: tuple[str, str], growth: Growth, *, stream: str
     ) -> list[Event]:
-        """Records what `write_nodes` did as one `bulk` event about `node`; [] if it changed nothing."""
+        """Records what `write_nodes` did as one event about `node`; [] if it changed nothing."""
         if not growth.is_changed:
             return []
         return self._record(
             transaction,
             event_type,
-            "bulk",
+            growth.kind,
             node,
             node_delta=growth.node_delta,
             edge_delta=growth.edge_delta,

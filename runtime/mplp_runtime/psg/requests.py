@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
+from urllib.parse import unquote
 
 from mplp_runtime.errors import DocumentInvalid, DocumentUnknown
 from mplp_runtime.psg.documents import Documents
@@ -18,6 +19,9 @@ from mplp_runtime.vsl.interface import Json
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 _KINDS: Mapping[str, str] = MappingProxyType({PSG_PATHS[type_]: kind for kind, type_ in TYPES.items()})
+_ENTRIES: Mapping[str, str] = MappingProxyType(
+    {path: type_ for type_, path in PSG_PATHS.items() if path not in _KINDS}
+)
 
 
 async def answer(documents: Documents, method: Method, path: str, body: Json = None) -> Json:
@@ -30,9 +34,18 @@ async def answer(documents: Documents, method: Method, path: str, body: Json = N
     | `PUT /psg/<kind>s/<id>` | replaces it by `body` |
     | `PATCH /psg/<kind>s/<id>/status` | changes its status to `body["status"]` |
     | `DELETE /psg/<kind>s/<id>` | leaves a tombstone |
+    | `GET /psg/steps`, `/psg/segments`, `/psg/files`, …, each also with `/<id>` | reads entries |
+
+    Entries change with what they belong to: a step with its plan, a segment with its trace or run, a file
+    with what is told of it. The id of a file is its path.
 
     Raises MplpError: DocumentUnknown for a path that is none of these, else as `Documents` does.
     """
+    for prefix, type_ in _ENTRIES.items():
+        if method == "GET" and path.rstrip("/") == prefix:
+            return documents.entries(type_)
+        if method == "GET" and path.startswith(f"{prefix}/"):
+            return documents.entry(type_, unquote(path[len(prefix) + 1 :]))
     kind, rest = _parts(path)
     match method, rest:
         case "POST", []:

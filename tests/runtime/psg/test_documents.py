@@ -110,6 +110,47 @@ async def test_each_change_is_one_event_and_the_deltas_are_true(
     assert told == there
 
 
+async def test_a_change_of_a_single_node_is_told_as_such_and_not_as_bulk(
+    project: Documents, store: ValueStateLayer
+) -> None:
+    await project.change_status("plan", uuid(900), "proposed")
+    await project.create("confirm", confirm())
+    await project.delete("confirm", uuid(902))
+    events = [stored.event for stored in store.read(lambda reading: reading.events())]
+    assert [(event["event_type"], event["update_kind"]) for event in events] == [
+        ("context_created", "node_add"),
+        ("plan_created", "bulk"),
+        ("plan_updated", "node_update"),
+        ("confirm_created", "bulk"),
+        ("confirm_deleted", "node_delete"),
+    ]
+    told, there = growth(store)
+    assert told == there
+
+
+async def test_steps_segments_and_files_have_paths_too(project: Documents, store: ValueStateLayer) -> None:
+    done = segment(10, "completed", "2026-01-01T00:00:01Z", finished_at="2026-01-01T00:00:02Z")
+    await project.create("trace", trace(done))
+    graph = graph_of(store)
+    await store.transact(lambda tx: graph.put(tx, "File", "docs/a b.md", {"content_hash": "sha256:a"}))
+    steps = await answer(project, "GET", "/psg/steps")
+    assert [(each["plan_id"], each["position"], each["description"]) for each in steps] == [
+        (uuid(900), 0, "Step 1"),
+        (uuid(900), 1, "Step 2"),
+        (uuid(900), 2, "Step 3"),
+    ]
+    assert await answer(project, "GET", f"/psg/steps/{uuid(2)}") == steps[1]
+    told = {**done, "trace_id": uuid(903), "position": 0}
+    assert await answer(project, "GET", "/psg/segments") == [told]
+    assert await answer(project, "GET", f"/psg/segments/{uuid(10)}") == told
+    file = {"path": "docs/a b.md", "content_hash": "sha256:a"}
+    assert await answer(project, "GET", "/psg/files") == [file]
+    assert await answer(project, "GET", "/psg/files/docs/a%20b.md") == file
+    for path in ("/psg/segments/nobody", "/psg/files/docs", "/psg/ci-runs/7"):
+        with pytest.raises(DocumentUnknown):
+            await answer(project, "GET", path)
+
+
 async def test_a_plan_whose_context_is_not_there_is_refused(documents: Documents) -> None:
     with pytest.raises(DocumentInvalid, match="`context_id`"):
         await documents.create("plan", DRAFT)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mplp_runtime.errors import DocumentInvalid, NodeMissing
+from mplp_runtime.errors import DocumentInvalid, NodeMissing, TransitionIllegal
 from mplp_runtime.psg.acyclic import cycle_in
 from mplp_runtime.psg.baselines import baseline, record_baseline
 from mplp_runtime.psg.graph import PSG_PATHS
@@ -162,10 +162,37 @@ async def test_an_edge_to_what_is_not_in_the_graph_is_refused_and_undoes_the_who
 async def test_deleting_a_node_counts_the_edges_that_went_with_it(store: ValueStateLayer) -> None:
     graph = graph_of(store)
     await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), (2, (1,)))))
-    [event] = await store.transact(lambda tx: graph.delete(tx, "Step", uuid(1)))
+    [event] = await store.transact(lambda tx: graph.delete(tx, "Step", uuid(2)))
     assert (event["update_kind"], event["node_delta"], event["edge_delta"]) == ("node_delete", -1, -2)
-    assert await store.transact(lambda tx: graph.delete(tx, "Step", uuid(1))) == []
+    assert await store.transact(lambda tx: graph.delete(tx, "Step", uuid(2))) == []
     assert deltas(store) == sizes(store)
+
+
+async def test_a_node_that_others_name_is_not_deleted_from_the_graph(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+    await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), (2, (1,)))))
+    await store.transact(lambda tx: graph.put(tx, "Context", uuid(901), {}))
+    for type_, number, namer in (("Step", 1, "Step"), ("Plan", 900, "Step"), ("Context", 901, "Plan")):
+        with pytest.raises(DocumentInvalid, match=rf"^{type_} .* cannot be deleted: {namer} .* names it"):
+            await store.transact(lambda tx, key=(type_, number): graph.delete(tx, key[0], uuid(key[1])))
+    assert deltas(store) == sizes(store)
+
+
+async def test_a_trace_that_has_ended_or_was_deleted_is_not_told_differently(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+
+    def put(**data: str) -> Any:
+        return store.transact(lambda tx: graph.put(tx, "Trace", uuid(3), data))
+
+    await put(status="running")
+    await put(status="completed", plan_id=uuid(900))
+    with pytest.raises(TransitionIllegal, match="is completed, and what has ended stays as it was"):
+        await put(status="completed", plan_id=uuid(901))
+    assert await put(status="completed", plan_id=uuid(900)) == []
+    await store.transact(lambda tx: graph.delete(tx, "Trace", uuid(3)))
+    with pytest.raises(TransitionIllegal, match="was deleted, and history is not told again"):
+        await put(status="running")
+    assert graph.read("Trace", uuid(3)) is None
 
 
 @needs_official
@@ -179,7 +206,7 @@ async def test_every_graph_event_is_valid_for_the_official_schema(store: ValueSt
         )
     )
     await store.transact(lambda tx: graph.disconnect(tx, Edge("plan", "Trace", uuid(3), "Plan", uuid(900))))
-    await store.transact(lambda tx: graph.delete(tx, "Plan", uuid(900)))
+    await store.transact(lambda tx: graph.delete(tx, "Trace", uuid(3)))
     events = store.read(lambda reading: reading.events("project"))
     assert len(events) == 5
     for stored in events:
