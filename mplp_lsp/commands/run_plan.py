@@ -9,6 +9,7 @@ from mplp_lsp.commands.command import Command, Parameter
 from mplp_lsp.commands.plans import plan_source
 from mplp_lsp.commands.run_json import run_json
 from mplp_lsp.commands.services import Services
+from mplp_lsp.features.plan_state import open_confirms
 
 
 async def run_plan(services: Services, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,14 +37,16 @@ async def _start(
     from mplp_runtime.orchestrator.manager import StartRequest
 
     source = plan_source(services, uri)
+    snapshot = services.snapshot(uri)
     request = StartRequest(
         plan_path=source.path,
         plan_text=source.text,
-        world=services.snapshot(uri).index,
+        world=snapshot.index,
         simulate=simulate,
         approve=approve,
         trusted=services.is_trusted(source.root),
         unsaved=source.unsaved,
+        confirms=open_confirms(snapshot, uri),
         anew=anew,
     )
     view = await services.on_runtime(source.root, lambda runtime: runtime.runs.start(request))

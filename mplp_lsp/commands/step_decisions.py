@@ -11,6 +11,7 @@ from mplp_lsp.commands.plans import plan_source
 from mplp_lsp.commands.run_json import run_json
 from mplp_lsp.commands.runs import root_of_run
 from mplp_lsp.commands.services import Services
+from mplp_lsp.features.plan_state import open_confirms
 from mplp_lsp.text.uris import uri_of
 from mplp_runtime.errors import RunBuiltUpon
 
@@ -89,13 +90,15 @@ async def _asked(services: Services, arguments: Mapping[str, Any]) -> tuple[Path
     if services.text_of(uri) is not None or path.exists():
         source = plan_source(services, uri)
         text, unsaved = source.text, source.unsaved
+    snapshot = services.snapshot(uri)
     request = StartRequest(
         plan_path=path,
         plan_text=text,
-        world=services.snapshot(uri).index,
+        world=snapshot.index,
         approve=bool(arguments.get("approve")),
         trusted=services.is_trusted(root),
         unsaved=unsaved,
+        confirms=open_confirms(snapshot, uri),
     )
     return root, request
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.rules.findings import Severity
 
 if TYPE_CHECKING:
-    from mplp_runtime.approvals import ApprovalState
+    from mplp_runtime.approval_judgement import ApprovalState
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,7 @@ def _needs_approval(snapshot: Snapshot, plan: Mapping[str, Any]) -> bool:
 
 def _approval(snapshot: Snapshot, document: Document, plan_id: str) -> ApprovalState | None:
     """Kept with the document: a plan is hashed again only if it, a Confirm or the settings have changed."""
-    confirms = [
-        confirm
-        for facts in snapshot.index.referring(plan_id)
-        if facts.kind == "confirm" and (confirm := snapshot.document(facts.uri)) is not None
-    ]
+    confirms = _confirms(snapshot, plan_id)
     if not confirms or document.tree is None:
         return None
     made_from: tuple[object, ...] = (snapshot.settings, *confirms)
@@ -102,17 +98,41 @@ def _approval(snapshot: Snapshot, document: Document, plan_id: str) -> ApprovalS
     if isinstance(known, tuple) and _are_same(known[0], made_from):
         kept: ApprovalState | None = known[1]
         return kept
+    from mplp_runtime.approval_judgement import approval_of
     from mplp_runtime.approval_scope import StepDigests
-    from mplp_runtime.approvals import approval_of
 
     digests = document.lineage.get("step-digests")
     if not isinstance(digests, StepDigests):
         digests = document.lineage["step-digests"] = StepDigests()
     plan = document.tree.value
-    values = [confirm.tree.value for confirm in confirms if confirm.tree is not None]
-    state = approval_of(plan, values, snapshot.settings, digests=digests) if isinstance(plan, dict) else None
+    state = (
+        approval_of(plan, _values(confirms), snapshot.settings, digests=digests)
+        if isinstance(plan, dict)
+        else None
+    )
     document.cache["approval"] = (made_from, state)
     return state
+
+
+def open_confirms(snapshot: Snapshot, uri: str) -> list[Any]:
+    """The Confirms about the plan at `uri` that the user has open, as the lens judges them."""
+    document = snapshot.document(uri)
+    plan = None if document is None else plan_header(document)
+    if plan is None:
+        return []
+    return _values(each for each in _confirms(snapshot, plan["plan_id"]) if each.is_open)
+
+
+def _confirms(snapshot: Snapshot, plan_id: str) -> list[Document]:
+    return [
+        confirm
+        for facts in snapshot.index.referring(plan_id)
+        if facts.kind == "confirm" and (confirm := snapshot.document(facts.uri)) is not None
+    ]
+
+
+def _values(confirms: Iterable[Document]) -> list[Any]:
+    return [confirm.tree.value for confirm in confirms if confirm.tree is not None]
 
 
 def _are_same(old: tuple[object, ...], new: tuple[object, ...]) -> bool:

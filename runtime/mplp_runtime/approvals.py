@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from mplp_runtime.approval_scope import ApprovalScope, StepDigests, approval_scope, changes
+from mplp_runtime.approval_judgement import ApprovalState, approval_of, is_about, newest_decision
+from mplp_runtime.approval_scope import ApprovalScope, approval_scope
+from mplp_runtime.confirm_files import ConfirmFiles
 from mplp_runtime.disk import MAX_DOCUMENT_BYTES
 from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.events.bus import EventBus
@@ -16,30 +18,16 @@ from mplp_runtime.events.families import pipeline_stage
 from mplp_runtime.orchestrator.bindings import resolved_bindings
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.rules.findings import Severity
+from mplp_runtime.rules.instants import instant_of
 from mplp_runtime.rules.schema import schema_findings
 from mplp_runtime.settings import Settings
 from mplp_runtime.sources import Clock, NewId, timestamp
 from mplp_runtime.trace.files import write_atomically
 from mplp_runtime.vsl.interface import Edge, Transaction, ValueStateLayer
 
-Word = Literal["none", "pending", "approved", "rejected", "void"]
 Document = dict[str, Any]
 
 _PLAN_WORD = {"pending": "proposed", "approved": "approved", "rejected": "draft"}
-
-
-@dataclass(frozen=True, slots=True)
-class ApprovalState:
-    """How a plan stands. `void`: it was approved, and then what was approved changed; `changed` says what."""
-
-    word: Word
-    changed: tuple[str, ...] = ()
-    path: Path | None = None
-    confirm_id: str | None = None
-
-    @property
-    def is_approved(self) -> bool:
-        return self.word == "approved"
 
 
 def confirm_path(plan_path: Path) -> Path:
@@ -55,41 +43,6 @@ def confirm_path(plan_path: Path) -> Path:
     return plan_path.with_name(name + ".confirm.json")
 
 
-def approval_of(
-    plan: Mapping[str, Any],
-    confirms: Iterable[Any],
-    settings: Settings | None,
-    *,
-    path: Path | None = None,
-    digests: StepDigests | None = None,
-) -> ApprovalState:
-    """How `plan` stands by the newest of these Confirm documents; those of other targets are ignored.
-
-    A Confirm that is broken counts as none. `digests` are kept from one version of the plan to the next.
-    """
-    newest: Mapping[str, Any] | None = None
-    for confirm in confirms:
-        if _is_about(confirm, plan) and (newest is None or _age(confirm) >= _age(newest)):
-            newest = confirm
-    if newest is None:
-        return ApprovalState("none")
-    status = newest.get("status")
-    confirm_id = str(newest.get("confirm_id"))
-    if status == "pending":
-        return ApprovalState("pending", (), path, confirm_id)
-    if status == "rejected":
-        return ApprovalState("rejected", (), path, confirm_id)
-    if status != "approved":
-        return ApprovalState("none")
-    try:
-        scope = approval_scope(plan, resolved_bindings(plan, settings or Settings()), digests)
-        changed = changes(_attributes(newest), scope, plan)
-    except (KeyError, TypeError, AttributeError, ValueError):
-        # A plan that is being typed may have any shape; it certainly is not what was approved.
-        changed = ("the plan is not valid at the moment",)
-    return ApprovalState("void" if changed else "approved", changed, path, confirm_id)
-
-
 class Approvals:
     """Writes Confirm documents and tells what they are worth. Every decision is an act of a person."""
 
@@ -103,6 +56,7 @@ class Approvals:
         clock: Clock,
         new_id: NewId,
         settings: Callable[[], Settings],
+        files: ConfirmFiles,
         before_write: Callable[[], None],
     ) -> None:
         self._root = root
@@ -112,6 +66,7 @@ class Approvals:
         self._clock = clock
         self._new_id = new_id
         self._settings = settings
+        self._files = files
         self._before_write = before_write
 
     async def propose(
@@ -153,14 +108,21 @@ class Approvals:
         return await self._decide(plan_path, plan, "rejected", reason, role)
 
     def state(
-        self, plan_path: Path, plan: Mapping[str, Any], settings: Settings | None = None
+        self,
+        plan_path: Path,
+        plan: Mapping[str, Any],
+        settings: Settings | None = None,
+        *,
+        confirms: Iterable[Any] | None = None,
     ) -> ApprovalState:
-        """How the plan stands by the Confirm beside it."""
+        """How the plan stands by `confirms`; without them by the Confirms of the project, which are read.
+
+        `path` of the answer is where the Confirm lies that the other methods write.
+        """
         path = confirm_path(plan_path)
-        confirm = _read_json(path)
-        return approval_of(
-            plan, [] if confirm is None else [confirm], settings or self._settings(), path=path
-        )
+        if confirms is None:
+            confirms = [value for _, value in self._files.everywhere(path)]
+        return approval_of(plan, confirms, settings or self._settings(), path=path)
 
     async def _decide(
         self, plan_path: Path, plan: Mapping[str, Any], word: str, reason: str, role: str
@@ -173,7 +135,7 @@ class Approvals:
             "decision_id": self._new_id(),
             "status": word,
             "decided_by_role": role,
-            "decided_at": timestamp(self._clock()),
+            "decided_at": _after(confirm, timestamp(self._clock())),
         }
         if reason.strip():
             decision["reason"] = reason.strip()
@@ -187,7 +149,7 @@ class Approvals:
         if not path.exists():
             return path, None
         confirm = _read_json(path)
-        if confirm is None or not _is_about(confirm, plan) or not _is_valid("confirm", confirm):
+        if confirm is None or not is_about(confirm, plan) or not _is_valid("confirm", confirm):
             raise DocumentInvalid(
                 f"{path.name} is there already and is not a valid approval of this plan. Move it away first."
             )
@@ -270,23 +232,11 @@ class Approvals:
         self._bus.record(transaction, "project", event)
 
 
-def _is_about(confirm: Any, plan: Mapping[str, Any]) -> bool:
-    if not isinstance(confirm, Mapping) or confirm.get("target_type") != "plan":
-        return False
-    target = confirm.get("target_id")
-    return isinstance(target, str) and target == plan.get("plan_id")
-
-
-def _age(confirm: Mapping[str, Any]) -> str:
-    times = [str(confirm.get("requested_at", ""))]
-    decisions = confirm.get("decisions")
-    if isinstance(decisions, list):
-        times += [str(each.get("decided_at", "")) for each in decisions if isinstance(each, Mapping)]
-    return max(times)
-
-
-def _attributes(confirm: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _mapping(_mapping(confirm.get("trace")).get("attributes"))
+def _after(confirm: Mapping[str, Any], now: str) -> str:
+    """`now`, or the instant of the newest decision: one dated by a clock ahead of ours is overruled, too."""
+    newest = (newest_decision(confirm) or {}).get("decided_at")
+    instant = instant_of(newest)
+    return str(newest) if instant is not None and instant > datetime.fromisoformat(now) else now
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -93,15 +93,24 @@ def read_text(path: Path) -> str:
         raise MplpError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
 
 
-def _facts(path: Path, has_ours_beside: Callable[[], bool] = lambda: False) -> DocumentFacts | None:
+def document_at(path: Path, has_ours_beside: Callable[[], bool] = lambda: False) -> tuple[str, Any] | None:
+    """Kind and value of the document in a file; None where it is none of ours, or cannot be read as JSON.
+
+    `has_ours_beside` is asked only for an empty `<kind>.json`.
+    """
     verdict = by_path(path)
-    if verdict.kind == SETTINGS:
-        return DocumentFacts(path.as_uri(), SETTINGS)
-    if verdict.kind == TIMELINE or verdict == FOREIGN:
+    if verdict.kind in {SETTINGS, TIMELINE} or verdict == FOREIGN:
         return None
     value = _value(path, verdict)
     kind = None if value is None else decided(verdict, value, has_ours_beside)
-    return None if kind is None else document_facts(path.as_uri(), kind, value, {})
+    return None if kind is None else (kind, value)
+
+
+def _facts(path: Path, has_ours_beside: Callable[[], bool] = lambda: False) -> DocumentFacts | None:
+    if by_path(path).kind == SETTINGS:
+        return DocumentFacts(path.as_uri(), SETTINGS)
+    found = document_at(path, has_ours_beside)
+    return None if found is None else document_facts(path.as_uri(), *found, {})
 
 
 def _value(path: Path, verdict: ByName) -> Any:

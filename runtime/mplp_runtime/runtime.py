@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mplp_runtime.ael.handlers import Handler, Handlers
 from mplp_runtime.approvals import Approvals
 from mplp_runtime.approvals_after_merges import propose_again
+from mplp_runtime.confirm_files import ConfirmFiles
 from mplp_runtime.drift.active import ActiveDrift
 from mplp_runtime.drift.check import DriftCheck
 from mplp_runtime.errors import SettingsInvalid
@@ -113,6 +114,7 @@ class Runtime(ProgramInterface):
             self.vsl, self.graph, lambda run_id: trace_of(self.vsl, self.clock, self.runs, run_id)
         )
         self._write_timeline()
+        self.confirm_files = ConfirmFiles(root, lambda: self.list_files(self.root))
         self.approvals = Approvals(
             root,
             self.vsl,
@@ -121,6 +123,7 @@ class Runtime(ProgramInterface):
             clock=clock,
             new_id=new_id,
             settings=self.settings,
+            files=self.confirm_files,
             before_write=self.persist_unless_in_memory,
         )
         self.intake = Intake(
@@ -151,7 +154,7 @@ class Runtime(ProgramInterface):
         )
         self.active_drift = ActiveDrift(
             self.drift,
-            lambda: self.list_files(self.root),
+            lambda: self.confirm_files.noting(self.list_files(self.root)),
             interval_s=self._looks_every_s,
             is_wanted=lambda: self.folder is not None and self.runs.is_carrying(),
         )

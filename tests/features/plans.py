@@ -52,6 +52,12 @@ def plan_text(status: str = "draft", steps: int = 2, **changes: object) -> str:
 def confirm_text(status: str, plan: Mapping[str, Any] | None = None) -> str:
     """A Confirm about the plan; an approved one covers `plan` and no bindings."""
     covered = plan_value() if plan is None else plan
+    decision = {
+        "decision_id": uuid_of("k2"),
+        "status": status,
+        "decided_by_role": "human",
+        "decided_at": "2026-01-01T00:01:00Z",
+    }
     scope = approval_scope(covered, resolved_bindings(covered, Settings()))
     return json.dumps(
         {
@@ -62,7 +68,7 @@ def confirm_text(status: str, plan: Mapping[str, Any] | None = None) -> str:
             "status": status,
             "requested_by_role": "human",
             "requested_at": "2026-01-01T00:00:00Z",
-            "decisions": [],
+            "decisions": [] if status == "pending" else [decision],
             "trace": {"trace_id": uuid_of("t1"), "span_id": uuid_of("t2"), "attributes": scope.attributes()},
         }
     )

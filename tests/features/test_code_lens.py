@@ -323,16 +323,16 @@ def _elapsed_s(seen: Project) -> float:
 
 
 def test_an_approval_is_worked_out_once_for_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    from mplp_runtime import approvals
+    from mplp_runtime import approval_judgement
 
     counted: list[object] = []
-    real = approvals.approval_of
+    real = approval_judgement.approval_of
 
-    def counting(*args: Any, **more: Any) -> approvals.ApprovalState:
+    def counting(*args: Any, **more: Any) -> approval_judgement.ApprovalState:
         counted.append(args)
         return real(*args, **more)
 
-    monkeypatch.setattr(approvals, "approval_of", counting)
+    monkeypatch.setattr(approval_judgement, "approval_of", counting)
     seen = with_confirm("approved")
     assert titles(seen) == titles(seen)
     assert len(counted) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,9 +43,10 @@ class StartRequest:
 
     `anew` gives up an interrupted run of the plan, which is refused otherwise: it may do things twice.
     `approve` proposes and approves first, as the person's own act. `trusted` says that the folder is trusted.
-    `unsaved` is kept with the run, because the text is then in no file. `carried` are steps that count as
-    done, with the status they have, because the run `continues` an earlier one; `skipped` are those that a
-    person leaves out, and why.
+    `confirms` are Confirms that this person has open and perhaps not saved; the others are read from disk.
+    `unsaved` is kept with the run, because the text is then in no file.
+    `carried` are steps that count as done, with the status they have, because the run `continues` an earlier
+    one; `skipped` are those that a person leaves out, and why.
     """
 
     plan_path: Path
@@ -59,6 +60,7 @@ class StartRequest:
     continues: str | None = None
     carried: Mapping[str, str] | None = None
     skipped: Mapping[str, str] | None = None
+    confirms: Sequence[Any] = ()
 
 
 class ContextUnusable(RunRefused):
@@ -192,7 +194,7 @@ def refuse_unapproved(word: str, changed: tuple[str, ...]) -> None:
     if word == "approved":
         return
     if word == "void":
-        raise PlanNotApproved(f"The plan was approved, but then {'; '.join(changed)}. Approve it again.")
+        raise PlanNotApproved(f"The plan was approved, but {'; '.join(changed)}. Approve it again.")
     if word == "rejected":
         raise PlanNotApproved("The plan was rejected. Rework it, then propose and approve it again.")
     if word == "pending":

@@ -7,6 +7,9 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mplp_runtime.approval_judgement import as_they_stand
+from mplp_runtime.approvals import confirm_path
+from mplp_runtime.confirm_files import confirm_paths
 from mplp_runtime.errors import (
     MplpError,
     RunInProgress,
@@ -145,7 +148,7 @@ class RunManager:
             raise RunRefused(f"The run is {view.status}, and that is final. Run the plan again instead.")
         if not view.simulated and not trusted:
             raise WorkspaceNotTrusted("This folder is not trusted, so nothing in it is run. Trust it first.")
-        self._refuse_if_rejected(view)
+        await asyncio.to_thread(self._refuse_if_rejected, view)
         await to_the_end(self._carrying.take_up(run_id, repeat))
         return self.view(run_id)
 
@@ -340,16 +343,26 @@ class RunManager:
         """The id of the Confirm that covers the plan; None where none is needed. Raises PlanNotApproved."""
         if request.simulate:
             return None
-        approvals = self._runtime.approvals
-        state = approvals.state(request.plan_path, plan.plan, plan.settings)
+        approvals, path = self._runtime.approvals, request.plan_path
+        confirms = await asyncio.to_thread(self._confirms, request, plan)
+        state = approvals.state(path, plan.plan, plan.settings, confirms=confirms)
         is_asked_for = needs_approval(plan.plan, plan.settings) or state.word in OPEN_WORDS
         if request.approve and not state.is_approved and is_asked_for:
-            await approvals.propose(request.plan_path, plan.plan)
-            await approvals.approve(request.plan_path, plan.plan)
-            state = approvals.state(request.plan_path, plan.plan, plan.settings)
+            await approvals.propose(path, plan.plan)
+            await approvals.approve(path, plan.plan)
+            own = self._runtime.confirm_files.known(confirm_path(path))
+            confirms = as_they_stand(confirms, (value for _, value in own))
+            state = approvals.state(path, plan.plan, plan.settings, confirms=confirms)
         if is_asked_for:
             refuse_unapproved(state.word, state.changed)
         return state.confirm_id if state.is_approved else None
+
+    def _confirms(self, request: StartRequest, plan: Admitted) -> list[Mapping[str, Any]]:
+        """Those about the plan; the files of those about its steps are known from now on, too."""
+        steps = [step["step_id"] for step in plan.plan["steps"]]
+        files = confirm_paths(request.world, [plan.plan["plan_id"], *steps])
+        found = self._runtime.confirm_files.known(confirm_path(request.plan_path), *files)
+        return as_they_stand((value for _, value in found), request.confirms)
 
     def _refuse_if_rejected(self, view: RunView) -> None:
         """A plan that was rejected since its run began does not go on; its own later edits do not matter."""

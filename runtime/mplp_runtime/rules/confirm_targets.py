@@ -74,6 +74,8 @@ def approval_findings(plan: DocumentFacts, world: World) -> Iterator[Finding]:
         if (target := reference_at(confirm, _TARGET)) is not None
         and target.kind == "plan"
         and target.id == plan.id
+        # Who withdrew the question has said nothing.
+        and confirm.status != "cancelled"
     ]
     newest = max(about, key=_latest_word, default=None)
     if newest is None or newest.status not in ("pending", "rejected"):

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from mplp_runtime import approval_scope as approval_scope_module
+from mplp_runtime.approval_judgement import ApprovalState, approval_of
 from mplp_runtime.approval_scope import StepDigests, approval_scope, changes
-from mplp_runtime.approvals import ApprovalState, approval_of, confirm_path
+from mplp_runtime.approvals import confirm_path
 from mplp_runtime.errors import DocumentInvalid, PlanNotApproved
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.settings import Settings
 from tests.runtime.orchestrator.projects import (
+    META,
     PLAN_ID,
     Project,
     errors,
@@ -35,6 +37,29 @@ def confirm_of(project: Project) -> dict[str, Any]:
     confirm: dict[str, Any] = json.loads((project.root / "release.confirm.json").read_text())
     assert errors("confirm", confirm) == []
     return confirm
+
+
+def confirm_value(status: str, *decisions: str, **members: object) -> dict[str, Any]:
+    """A Confirm of the plan whose decisions follow each other by an hour, the first at nine."""
+    made = [
+        {
+            "decision_id": step_id(f"d{place}"),
+            "status": word,
+            "decided_by_role": "human",
+            "decided_at": f"2026-01-01T{9 + place:02}:00:00Z",
+        }
+        for place, word in enumerate(decisions)
+    ]
+    return {
+        "meta": META,
+        "confirm_id": step_id("confirm"),
+        "target_type": "plan",
+        "target_id": PLAN_ID,
+        "status": status,
+        "requested_by_role": "human",
+        "requested_at": "2026-01-01T08:00:00Z",
+        "decisions": made,
+    } | members
 
 
 def state(runtime: Runtime, project: Project) -> ApprovalState:
@@ -242,7 +267,7 @@ async def test_an_invalid_plan_cannot_be_approved(tmp_path: Path) -> None:
 
 
 def test_an_approval_that_does_not_say_what_it_covers_is_worth_nothing() -> None:
-    confirm = {"target_type": "plan", "target_id": PLAN_ID, "status": "approved", "confirm_id": "x"}
+    confirm = confirm_value("approved", "approved")
     found = approval_of(DRAFT, [confirm], Settings())
     assert (found.word, found.changed) == ("void", ("the approval does not say what it covers",))
 
@@ -254,13 +279,8 @@ def test_confirms_of_other_targets_are_ignored() -> None:
 
 @pytest.mark.parametrize("broken", [{}, {"steps": 7}, {"steps": [7]}, {"steps": [{}]}, {"meta": 3}])
 def test_a_plan_of_any_shape_gets_an_answer(broken: dict[str, object]) -> None:
-    confirm = {
-        "target_type": "plan",
-        "target_id": PLAN_ID,
-        "status": "approved",
-        "confirm_id": "x",
-        "trace": {"attributes": {"plan_hash": "0", "bindings_hash": "0", "parts": {}}},
-    }
+    covers = {"attributes": {"plan_hash": "0", "bindings_hash": "0", "parts": {}}}
+    confirm = confirm_value("approved", "approved", trace=covers)
     value = {**DRAFT, **broken} if broken else {"plan_id": PLAN_ID}
     assert approval_of(value, [confirm], None).word == "void"
 
@@ -309,3 +329,75 @@ def test_an_edit_of_one_step_digests_that_step_only(monkeypatch: pytest.MonkeyPa
     ]
     assert after.plan_hash == approval_scope(edited, {}).plan_hash != before.plan_hash
     assert changes(before.attributes(), after, edited) == ("step “else”: description changed",)
+
+
+async def test_a_plan_does_not_run_where_a_newer_decision_rejects_it(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, DRAFT)
+        confirm = confirm_of(project)
+        later = confirm_value("approved", "rejected")["decisions"][0] | {"decided_at": "2027-01-01T00:00:00Z"}
+        # The order in the list says nothing: the times do.
+        confirm["decisions"].insert(0, later)
+        confirm_path(project.path).write_text(json.dumps(confirm))
+        assert state(runtime, project).word == "rejected"
+        with pytest.raises(PlanNotApproved, match="rejected"):
+            await runtime.runs.start(project.request())
+        # A decision that a clock ahead of ours has dated can be overruled all the same.
+        await runtime.approvals.approve(project.path, DRAFT)
+        assert state(runtime, project).word == "approved"
+
+
+async def test_an_approval_that_nobody_decided_does_not_let_a_plan_run(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("build")), OK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, project.plan)
+        confirm = confirm_of(project) | {"decisions": []}
+        confirm_path(project.path).write_text(json.dumps(confirm))
+        with pytest.raises(PlanNotApproved, match="has no decision"):
+            await runtime.runs.start(project.request())
+
+
+@pytest.mark.parametrize(
+    ("status", "decisions", "word"),
+    [
+        ("pending", ["approved"], "pending"),
+        ("pending", [], "pending"),
+        ("rejected", [], "rejected"),
+        ("rejected", ["approved"], "rejected"),
+        ("approved", ["approved", "cancelled"], "rejected"),
+        ("approved", [], "void"),
+        ("cancelled", ["approved", "cancelled"], "none"),
+        ("typing", [], "none"),
+    ],
+)
+def test_status_and_newest_decision_must_agree(status: str, decisions: list[str], word: str) -> None:
+    assert approval_of(DRAFT, [confirm_value(status, *decisions)], None).word == word
+
+
+def test_of_several_confirms_the_newest_decides_and_one_that_was_withdrawn_says_nothing() -> None:
+    older = confirm_value("rejected", "rejected")
+    newer = confirm_value("pending", requested_at="2026-01-01T12:00:00+01:00")
+    assert approval_of(DRAFT, [newer, older], None).word == "pending"
+    withdrawn = confirm_value("cancelled", "approved", "approved", "cancelled")
+    assert approval_of(DRAFT, [older, withdrawn], None).word == "rejected"
+
+
+@pytest.mark.parametrize("status", ["pending", "rejected"])
+async def test_a_confirm_of_the_plan_blocks_wherever_in_the_project_it_lies(
+    tmp_path: Path, status: str
+) -> None:
+    project = Project(tmp_path, plan(step("build")), OK)
+    (tmp_path / "board").mkdir()
+    elsewhere = tmp_path / "board/vote.json"
+    decisions = [] if status == "pending" else [status]
+    elsewhere.write_text(json.dumps(confirm_value(status, *decisions)))
+    async with project.runtime() as runtime:
+        assert state(runtime, project).word == status
+        with pytest.raises(PlanNotApproved):
+            await runtime.start(project.path, trusted=True)
+        view = await runtime.start(project.path, trusted=True, approve=True)
+        assert (await runtime.runs.wait(view.run_id)).status == "completed"
+        assert state(runtime, project).word == "approved"

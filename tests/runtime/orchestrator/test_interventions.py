@@ -141,7 +141,7 @@ async def test_a_retry_needs_the_approval_and_the_trust_that_every_start_needs(t
         with pytest.raises(WorkspaceNotTrusted):
             await runtime.runs.interventions.retry(first.run_id, step_id("b"), project.request(trusted=False))
         (tmp_path / "mplp.toml").write_text(role("worker", "print(1)") + table("run", require_confirm=True))
-        with pytest.raises(PlanNotApproved, match="was approved, but then"):
+        with pytest.raises(PlanNotApproved, match="was approved, but"):
             await runtime.runs.interventions.retry(first.run_id, step_id("b"), project.request())
         with pytest.raises(PlanNotApproved):
             await runtime.runs.interventions.skip(first.run_id, step_id("b"), project.request())
