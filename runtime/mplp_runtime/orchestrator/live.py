@@ -12,6 +12,7 @@ from typing import Any
 from mplp_runtime.errors import StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
+from mplp_runtime.events.whole_stream import WholeStream
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.attempt_table import EndedAttempt
 from mplp_runtime.orchestrator.run import RunLoop
@@ -23,7 +24,6 @@ from mplp_runtime.trace.recorder import TraceRecorder
 from mplp_runtime.trace.writer import TraceParts, TraceWriter
 from mplp_runtime.vsl.file_protection import PLAIN, SEALED_SUFFIX, Protection
 from mplp_runtime.vsl.interface import Reading, StoredEvent, ValueStateLayer
-from mplp_runtime.vsl.ready import events_of
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,8 @@ class RunFiles:
         self._sink: NdjsonSink | None = None
         self._writer: TraceWriter | None = None
         self._is_sealed = bool(store.file_protection.suffix)
-        store.read(lambda reading: replay(reading, state, self._recorder))
+        known_until = store.read(lambda reading: replay(reading, state, self._recorder))
+        self._stream = WholeStream(state.run_id, store, after=known_until)
         if folder is not None:
             trace_id = state.run["trace_id"]
             self._sink = NdjsonSink(timeline_file(folder, trace_id), store, state.run_id)
@@ -106,17 +107,33 @@ class RunFiles:
         )
 
     async def close(self) -> None:
-        """Writes what is left; both files are complete afterwards."""
+        """Writes what is left; both files are complete afterwards. Raises StoreError."""
         self._unsubscribe()
-        if self._writer is not None:
-            await self._writer.close()
+        try:
+            self._take_last_words()
+        finally:
+            if self._writer is not None:
+                await self._writer.close()
+            if self._sink is not None:
+                self._sink.close()
+
+    def _take_last_words(self) -> None:
+        """What another process has put into the stream after the last event of ours."""
+        rest = self._stream.rest()
+        if not rest:
+            return
+        self._recorder.events(rest)
         if self._sink is not None:
-            self._sink.close()
+            self._sink.take(rest)
+        if self._writer is not None:
+            self._writer.changed()
 
     def _take(self, events: Sequence[StoredEvent]) -> None:
         if self._sink is not None:
             self._sink.take(events)
-        self._recorder.events(events_of(self._state.run_id, events))
+        ours = self._stream.with_others(events)
+        if ours:
+            self._recorder.events(ours)
 
     def _parts(self) -> TraceParts:
         _show_live(self._recorder, self._state, self._state.live_output)
@@ -168,8 +185,8 @@ def trace_head(state: RunState, clock: Clock) -> TraceHead:
     )
 
 
-def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> None:
-    """Tells a fresh recorder everything that the store knows about a run."""
+def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> int:
+    """Tells a fresh recorder everything that the store knows about a run; the time of its last event (0)."""
     after = 0
     while events := reading.events(state.run_id, after=after, limit=_EVENTS_AT_ONCE):
         recorder.events(events)
@@ -181,6 +198,7 @@ def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> None:
     ]
     for attempt in sorted(attempts, key=lambda attempt: (attempt["started_at"], attempt["attempt"])):
         recorder.attempt(attempt, state.steps[attempt["step_id"]])
+    return after
 
 
 def _show_live(recorder: TraceRecorder, state: RunState, live_output: Mapping[str, str]) -> None:

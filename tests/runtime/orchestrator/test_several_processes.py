@@ -13,7 +13,18 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.sources import timestamp
-from tests.runtime.orchestrator.projects import Project, plan, role, statuses, step, step_id, table
+from tests.runtime.orchestrator.projects import (
+    Project,
+    plan,
+    role,
+    statuses,
+    step,
+    step_id,
+    table,
+    timeline_of,
+    trace_of,
+)
+from tests.runtime.orchestrator.waiting import asked
 
 PERSON = table("roles.worker", action="agent_handoff", to="human")
 
@@ -120,3 +131,24 @@ async def test_only_one_of_two_starts_at_the_same_moment_wins(tmp_path: Path, nu
         assert [type(result).__name__ for result in results if not isinstance(result, RunView)] == [
             "RunInProgress"
         ]
+
+
+async def test_the_trace_has_what_another_process_put_into_the_runs_stream(tmp_path: Path) -> None:
+    steps = (step("a", role="person"), step("b", "a"))
+    project = Project(tmp_path, plan(*steps), PERSON.replace("worker", "person") + role("worker", "pass"))
+    file = {"change_type": "created", "timestamp": "2026-01-01T00:00:00Z"}
+    async with project.runtime() as editor, project.runtime() as terminal:
+        run_id = (await terminal.runs.start(project.request())).run_id
+        await asked(terminal, run_id)
+        for name in ("a.txt", "b.txt"):
+            editor.intake.offer({**file, "file_path": name}, source="test")
+            await editor.intake.settle()
+        await terminal.runs.answer(run_id, step_id("a"), success=True)
+        view = await terminal.runs.wait(run_id)
+    timeline, trace = timeline_of(tmp_path, view), trace_of(tmp_path, view)
+    assert [event["payload"]["file_path"] for event in timeline if event["event_type"] == "file_update"] == [
+        "a.txt",
+        "b.txt",
+    ]
+    assert [event["event_id"] for event in trace["events"]] == [event["event_id"] for event in timeline]
+    assert trace["root_span"]["attributes"]["events_total"] == len(timeline)
