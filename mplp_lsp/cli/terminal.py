@@ -48,7 +48,7 @@ class AtTerminal:
         self._root = root
         self._trusted = is_trusted
         self._is_paused = False
-        self._asked: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._asked: dict[Question, asyncio.Task[None]] = {}
         self._one_question = asyncio.Lock()
         self._unanswerable = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,15 +114,14 @@ class AtTerminal:
             self._is_paused = view.is_paused
             on = f"Paused: nothing more begins. Go on with it: mplp-lsp resume {view.run_id[:8]}"
             self._live.line(self._style.paint(on if view.is_paused else "Going on.", "yellow"))
-        open_now = {(question.step_id, question.kind): question for question in view.questions}
-        for mark, task in list(self._asked.items()):
-            if mark not in open_now:
+        for question, task in list(self._asked.items()):
+            if question not in view.questions:
                 # Answered, perhaps in an editor: nobody needs to answer it here any more.
-                del self._asked[mark]
+                del self._asked[question]
                 task.cancel()
-        for mark, question in open_now.items():
-            if mark not in self._asked:
-                self._asked[mark] = self._spawn(self._ask(runtime, question))
+        for question in view.questions:
+            if question not in self._asked:
+                self._asked[question] = self._spawn(self._ask(runtime, question))
 
     async def _ask(self, runtime: Runtime, question: Question) -> None:
         """Asks the person at the terminal; without one the run is left, to be answered when it is resumed."""

@@ -22,7 +22,7 @@ from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.orchestrator.uncancelled import to_the_end
 from mplp_runtime.orchestrator.views import Answer
 from mplp_runtime.sources import Clock, NewId, timestamp
-from mplp_runtime.vsl.interface import ValueStateLayer
+from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
 
 SHOWN_CHARACTERS = 8_000
 """How much of a step's output a view holds at most; it is cut at the front."""
@@ -85,6 +85,18 @@ class AttemptRecords:
             Entry(record, lambda inputs: waiting.set_result((record, inputs)), waiting.set_exception)
         )
         return waiting
+
+    async def taken_up(self, attempt: Record) -> tuple[Record, Mapping[str, Any]]:
+        """The same for an attempt that was under way when its process ended, and goes on as it stood."""
+
+        def work(transaction: Transaction) -> tuple[Record, Mapping[str, Any]]:
+            record = records.change_attempt(transaction, attempt, interrupted=False)
+            return record, self.ledger.inputs_of(transaction, attempt["step_id"], {})
+
+        record, inputs = await self._services.store.transact(work)
+        self._state.take_attempt(record)
+        self._services.changed(self._state)
+        return record, inputs
 
     async def process(self, attempt: Record, process: ProcessIdentity) -> None:
         changes = {"pid": process.pid, "start_ticks": process.start_ticks}

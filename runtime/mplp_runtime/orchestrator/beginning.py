@@ -125,8 +125,11 @@ async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:
         claim = records.own_claim(run_id, instance, since)
         transaction.set(state.run["owner_key"], claim)
         transaction.set(records.files_key(run_id), claim)
-        _chronicle(runtime, state.run, state.plan).run_resumed(transaction)
-        # Whoever goes on with it has it go on, also where it was paused before.
+        chronicle = _chronicle(runtime, state.run, state.plan)
+        chronicle.run_resumed(transaction)
+        if state.run.get("paused"):
+            # Whoever goes on with it has it go on, also where it was paused before.
+            chronicle.run_paused(transaction, paused=False)
         records.change_run(transaction, run_id, status="running", error=None, questions={}, paused=False)
 
     await runtime.vsl.transact(work)

@@ -16,7 +16,7 @@ from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.page import PageWriter
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState
-from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 
 Inputs = Mapping[str, Any]
 
@@ -178,10 +178,11 @@ class Ledger:
         for record in page.played_starts:
             written.begun(record)
         written.write()
-        return [self._inputs_of(transaction, entry.record["step_id"], ended) for entry in page.starts]
+        # Here, because a read of its own would cost the event loop more.
+        return [self.inputs_of(transaction, entry.record["step_id"], ended) for entry in page.starts]
 
-    def _inputs_of(self, transaction: Transaction, step_id: str, ended: Mapping[str, Record]) -> Inputs:
-        """What the dependencies returned; here, because a read of its own would cost the event loop more."""
+    def inputs_of(self, reading: Reading, step_id: str, ended: Mapping[str, Record]) -> Inputs:
+        """What a step's dependencies returned, by their ids; `ended` holds those that are being written."""
         state = self._state
         inputs: dict[str, Any] = {}
         for each in state.steps[step_id].get("dependencies", ()):
@@ -189,5 +190,5 @@ class Ledger:
             if record is not None and records.is_output_in_tail(record):
                 inputs[each] = record["tail"]
             else:
-                inputs[each] = transaction.get(records.output_key(state.run_id, each))
+                inputs[each] = reading.get(records.output_key(state.run_id, each))
         return inputs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 from mplp_runtime.errors import StoreError
@@ -10,25 +11,40 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.attempts import RunServices
 from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.outside import Outside, why_blocked, why_not_complete
+from mplp_runtime.orchestrator.places import Places
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState
+from mplp_runtime.orchestrator.uncancelled import to_the_end
 from mplp_runtime.orchestrator.views import Answer, QuestionKind
 from mplp_runtime.vsl.interface import Transaction
 
-Waiter = Callable[[Awaitable[Answer]], Awaitable[Answer]]
-"""Waits for an answer; the run lets others have the step's place meanwhile."""
+_Waiter = Callable[[asyncio.Future[Answer]], Awaitable[Answer]]
+"""Waits for a person's answer, or for what counts as one."""
 
 
 class Questions:
-    """The questions of one run that are open. They are in the state before anybody is asked."""
+    """The questions of one run that are open. They are in the state before anybody is asked.
 
-    def __init__(self, services: RunServices, state: RunState, chronicle: Chronicle) -> None:
+    A step asks one question at a time: further ones, of an agent that asks several, wait for their turn.
+    While any is open, others have the step's place.
+    """
+
+    def __init__(self, services: RunServices, state: RunState, chronicle: Chronicle, places: Places) -> None:
         self._services = services
         self._state = state
         self._chronicle = chronicle
         self._outside = Outside(services.store, state)
+        self._places = places
         self._answers: dict[str, asyncio.Future[Answer]] = {}
+        self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._completing: asyncio.Task[None] | None = None
+        numbers = state.run.get("question_numbers", {})
+        # Where something else was asked since, nobody has answered that.
+        self._before: dict[str, Record] = {
+            step_id: answer
+            for step_id, answer in state.run.get("answered", {}).items()
+            if answer.get("number") == numbers.get(step_id)
+        }
 
     def answer(self, step_id: str, answer: Answer) -> bool:
         """Hands a person's answer to what waits for it at this step; False if nothing does."""
@@ -49,7 +65,7 @@ class Questions:
             return False
         return step_id in self._state.gates or bool(self._outside.failing_tools())
 
-    async def about_start(self, step_id: str, waited_for: Waiter) -> Answer:
+    async def about_start(self, step_id: str) -> Answer:
         """May the step start? A gate of a person is opened by a person, one of a tool by its success too."""
         before = self.answered(step_id, "gate")
         if before is not None:
@@ -60,25 +76,36 @@ class Questions:
 
         def waited(waiting: asyncio.Future[Answer]) -> Awaitable[Answer]:
             if not opens_itself:
-                return waited_for(waiting)
-            return waited_for(
-                self._outside.answered(waiting, self._no_tool_fails, "the tool has succeeded since")
-            )
+                return waiting
+            return self._outside.answered(waiting, self._no_tool_fails, "the tool has succeeded since")
 
-        return await self._asked(step_id, "gate", text, waited)
+        async with self._places.left(step_id):
+            return await self._asked(step_id, "gate", text, waited)
 
-    async def ask(
-        self, step_id: str, kind: QuestionKind, waited_for: Waiter, text: str | None = None
-    ) -> Answer:
-        """A person's answer, however long it takes."""
-        return await self._asked(step_id, kind, text, waited_for)
+    async def ask(self, step_id: str, kind: QuestionKind, text: str | None = None) -> Answer:
+        """A person's answer, however long it takes; it is on disk before the step has its place again."""
+        before = self.answered(step_id, kind)
+        if before is not None:
+            del self._before[step_id]
+            return before
+        async with self._places.left(step_id):
+            return await self._asked(step_id, kind, text, lambda waiting: waiting)
+
+    async def withdraw(self, step_id: str) -> None:
+        """Nobody is asked any more what the step's action asked, which is over."""
+        if step_id not in self._one_at_a_time:
+            return
+        # What was being written when the action ended is written first.
+        async with self._one_at_a_time[step_id]:
+            if self._state.question_kind(step_id) is not None:
+                await self._change(step_id, None)
 
     def answered(self, step_id: str, kind: QuestionKind) -> Answer | None:
         """What a person has answered about the latest attempt before the process ended; None if nothing.
 
         An answer that was acknowledged is not asked for again, even if nothing came of it any more.
         """
-        known = self._state.run.get("answered", {}).get(step_id)
+        known = self._before.get(step_id)
         if known is None or (known["kind"], known["attempt"]) != (kind, self._attempt(step_id)):
             return None
         return Answer(known["success"], known["output"], known["repeat"])
@@ -107,22 +134,17 @@ class Questions:
 
         state.take_run(await self._services.store.transact(work))
 
-    async def _asked(
-        self,
-        step_id: str,
-        kind: QuestionKind,
-        text: str | None,
-        waited_for: Callable[[asyncio.Future[Answer]], Awaitable[Answer]],
-    ) -> Answer:
-        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._answers[step_id] = waiting
-        try:
-            await self._change(step_id, kind, text)
-            answer = await waited_for(waiting)
-            await self._change(step_id, None, answer=(kind, answer))
-        finally:
-            del self._answers[step_id]
-        return answer
+    async def _asked(self, step_id: str, kind: QuestionKind, text: str | None, waited: _Waiter) -> Answer:
+        async with self._one_at_a_time[step_id]:
+            waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            self._answers[step_id] = waiting
+            try:
+                await to_the_end(self._change(step_id, kind, text))
+                answer = await waited(waiting)
+                await to_the_end(self._change(step_id, None, answer=(kind, answer)))
+            finally:
+                del self._answers[step_id]
+            return answer
 
     def _attempt(self, step_id: str) -> int:
         return int(self._state.attempts.get(step_id, {}).get("attempt", 0))
@@ -141,6 +163,11 @@ class Questions:
             run = records.read_run(transaction, state.run_id) or {}
             questions = {**run.get("questions", {}), step_id: kind}
             texts = {**run.get("question_texts", {}), step_id: text}
+            numbers = run.get("question_numbers", {})
+            number = numbers.get(step_id, 0)
+            if kind is not None:
+                # An agent may ask the same again in the same words.
+                numbers = {**numbers, step_id: number + 1}
             if kind == "gate":
                 self._chronicle.step_blocked(transaction, step_id, text or "waiting for a person")
             return records.change_run(
@@ -148,7 +175,12 @@ class Questions:
                 state.run_id,
                 questions={each: word for each, word in questions.items() if word},
                 question_texts={each: words for each, words in texts.items() if words},
-                **({} if answer is None else {"answered": _with_answer(run, step_id, attempt, *answer)}),
+                question_numbers=numbers,
+                **(
+                    {}
+                    if answer is None
+                    else {"answered": _with_answer(run, step_id, (attempt, number), *answer)}
+                ),
             )
 
         state.take_run(await self._services.store.transact(work))
@@ -161,11 +193,15 @@ class Questions:
         return not self._outside.failing_pipelines()
 
 
-def _with_answer(run: Record, step_id: str, attempt: int, kind: QuestionKind, answer: Answer) -> Record:
+def _with_answer(
+    run: Record, step_id: str, asked: tuple[int, int], kind: QuestionKind, answer: Answer
+) -> Record:
     """The run's answers with one more; of each step the last one is kept."""
+    attempt, number = asked
     told = {
         "kind": kind,
         "attempt": attempt,
+        "number": number,
         "success": answer.success,
         "output": answer.output,
         "repeat": answer.repeat,
@@ -173,10 +209,11 @@ def _with_answer(run: Record, step_id: str, attempt: int, kind: QuestionKind, an
     return {**run.get("answered", {}), step_id: told}
 
 
-def refuse_if_unwritten(state: RunState, step_id: str, asked: tuple[QuestionKind, int, str]) -> None:
+def refuse_if_unwritten(state: RunState, step_id: str, asked: tuple[QuestionKind, int, str, int]) -> None:
     """Raises StoreError where the run stopped before the answer to that question was on disk."""
     known = state.run.get("answered", {}).get(step_id, {})
-    is_written = (known.get("kind"), known.get("attempt")) == asked[:2]
+    kind, attempt, _, number = asked
+    is_written = (known.get("kind"), known.get("attempt"), known.get("number")) == (kind, attempt, number)
     if state.run["status"] == "interrupted" and not is_written:
         why = state.error or "The run was interrupted."
         raise StoreError(f"The answer could not be written, so it does not count. {why}")

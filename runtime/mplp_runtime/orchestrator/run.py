@@ -7,7 +7,7 @@ shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 
 from mplp_runtime.ael.action import Action, ActionResult, EventMaker
 from mplp_runtime.errors import StoreError
@@ -17,6 +17,7 @@ from mplp_runtime.orchestrator.bindings import Bound
 from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.ending import end_run
 from mplp_runtime.orchestrator.ledger import Inputs
+from mplp_runtime.orchestrator.places import Places
 from mplp_runtime.orchestrator.played import AT_ONCE, PlayedSteps
 from mplp_runtime.orchestrator.questions import Questions
 from mplp_runtime.orchestrator.records import Record
@@ -49,9 +50,8 @@ class RunLoop:
         # Filled by callbacks, because waiting for all tasks anew at each end costs their number each time.
         self._ended: list[asyncio.Task[bool]] = []
         self._cancelled: set[asyncio.Task[bool]] = set()
-        self._active = 0
-        self._returning: list[asyncio.Future[None]] = []
-        self._questions = Questions(services, state, chronicle)
+        self._places = Places(self._wake.set)
+        self._questions = Questions(services, state, chronicle, self._places)
         self._stop_starting = False
         self._ending: str | None = None
         self._is_finishing = False
@@ -158,17 +158,15 @@ class RunLoop:
                 task.cancel()
 
     def _start_what_may_start(self) -> None:
-        limit = int(self._state.run["max_parallel"])
-        while self._active < limit and not self._ending:
-            if self._returning:
-                self._active += 1
-                self._returning.pop(0).set_result(None)
+        limit, places = int(self._state.run["max_parallel"]), self._places
+        while places.taken < limit and not self._ending:
+            if places.give_back():
                 continue
             if self._stop_starting or self._is_paused or (step_id := self._frontier.take()) is None:
                 return
             if step_id in self._undecided:
                 continue
-            self._active += 1
+            places.taken += 1
             if self._is_played(step_id):
                 self._played.begin(step_id, self._bound(step_id).kind)
                 continue
@@ -215,7 +213,7 @@ class RunLoop:
                     # It raises where the end could not be written.
                     task.result()
             elif task.cancelled():
-                self._active -= 1
+                self._places.taken -= 1
                 self._withdrawn.add(step_id)
             else:
                 self._free_place(step_id, succeeded=task.result())
@@ -235,7 +233,7 @@ class RunLoop:
         self._start_what_may_start()
 
     def _free_place(self, step_id: str, *, succeeded: bool) -> None:
-        self._active -= 1
+        self._places.taken -= 1
         if succeeded:
             self._frontier.finish(step_id)
         elif self._state.run["on_failure"] != "continue-independent":
@@ -286,14 +284,19 @@ class RunLoop:
             if record["step_status"] != "pending":
                 return bool(record["step_status"] == "completed")
 
-    async def _attempt(self, step_id: str, bound: Bound, *, may_retry: bool) -> Record:
+    async def _attempt(
+        self, step_id: str, bound: Bound, *, may_retry: bool, left: Record | None = None
+    ) -> Record:
+        """A new attempt at a step, or the one that was `left` when its process ended, to its end."""
+        begun = self._attempts.start(step_id, bound) if left is None else self._attempts.taken_up(left)
         try:
-            attempt, inputs = await to_the_end(self._attempts.start(step_id, bound))
+            attempt, inputs = await to_the_end(begun)
             result = await self._carried_out(attempt, self._action_of(attempt, inputs))
+            await self._questions.withdraw(step_id)
         except asyncio.CancelledError:
-            begun = self._state.attempts.get(step_id)
-            if self._ending == "cancelled" and begun is not None and begun["step_status"] == "in_progress":
-                await self._attempts.cancelled(begun)
+            known = self._state.attempts.get(step_id)
+            if self._ending == "cancelled" and known is not None and known["step_status"] == "in_progress":
+                await self._attempts.cancelled(known)
             raise
         will_retry = not result.success and (may_retry or self._may_rework(attempt))
         written = self._attempts.result(
@@ -318,7 +321,7 @@ class RunLoop:
     async def _is_opened(self, step_id: str) -> bool:
         # What it waited for ended first, and is written first.
         await self._attempts.ledger.written()
-        answer = await self._questions.about_start(step_id, self._without_slot)
+        answer = await self._questions.about_start(step_id)
         state = self._state
 
         def work(transaction: Transaction) -> Record:
@@ -336,9 +339,14 @@ class RunLoop:
 
     async def _settle_interrupted(self, attempt: Record, bound: Bound) -> bool | None:
         """Decides about a step whose outcome nobody knows: None if it shall run again (with consent only)."""
-        is_free = bound.idempotent or bound.kind == "simulated" or self._is_handed_to_person(bound)
+        is_free = bound.idempotent or bound.kind == "simulated"
         step_id = attempt["step_id"]
-        known = self._questions.answered(step_id, "handoff" if self._is_handed_to_person(bound) else "repeat")
+        if self._is_handed_to_person(bound):
+            # Nothing was cut off: the person still has it, and what the same attempt asks is asked again.
+            may_retry = attempt["attempt"] <= bound.retries
+            record = await self._attempt(step_id, bound, may_retry=may_retry, left=attempt)
+            return None if record["step_status"] == "pending" else record["step_status"] == "completed"
+        known = self._questions.answered(step_id, "repeat")
         if known is not None:
             # A person has said so already, right before the process ended.
             answer, is_free = known, False
@@ -347,7 +355,7 @@ class RunLoop:
         elif self.repeat_interrupted is False:
             answer = Answer(False, "It was under way when the process ended, and was not to be repeated.")
         else:
-            answer = await self._questions.ask(step_id, "repeat", self._without_slot)
+            answer = await self._questions.ask(step_id, "repeat")
         record = await self._attempts.settle(attempt, answer, answered_by=None if is_free else "human")
         return None if record["step_status"] == "pending" else answer.success
 
@@ -382,19 +390,5 @@ class RunLoop:
 
     async def _ask_person(self, step_id: str, text: str) -> tuple[bool, str]:
         own = None if text == self._state.steps[step_id]["description"] else text
-        answer = await self._questions.ask(step_id, "handoff", self._without_slot, own)
+        answer = await self._questions.ask(step_id, "handoff", own)
         return answer.success, answer.output
-
-    async def _without_slot(self, waiting: Awaitable[Answer]) -> Answer:
-        self._active -= 1
-        self._wake.set()
-        try:
-            answer = await waiting
-            slot: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._returning.append(slot)
-            self._wake.set()
-            await slot
-        except asyncio.CancelledError:
-            self._active += 1
-            raise
-        return answer

@@ -182,6 +182,7 @@ class RunState:
         if self.run["status"] not in {"pending", "running"}:
             return ()
         asked, texts = self.run.get("questions", {}), self.run.get("question_texts", {})
+        numbers = self.run.get("question_numbers", {})
         return tuple(
             Question(
                 self.run_id,
@@ -189,6 +190,7 @@ class RunState:
                 asked[step_id],
                 texts.get(step_id) or question_text(asked[step_id], self.steps[step_id]),
                 tuple(self.run["conflict_between"]) if asked[step_id] == "conflict" else (),
+                numbers.get(step_id, 0),
             )
             for step_id in sorted(asked, key=lambda step_id: self.positions[step_id])
         )

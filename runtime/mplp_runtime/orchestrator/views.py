@@ -22,7 +22,7 @@ class Question:
     `handoff`: the step itself is done by a person. `gate`: may this step start? `repeat`: the step was under
     way when the process ended; did it succeed, and if not, may it run again? `completion`, at the last step:
     may the plan complete although CI failed? `conflict`: two participants wrote the same differently; whose
-    holds? The answer's text names one of the `choices`.
+    holds? The answer's text names one of the `choices`. `number` counts what the run has asked at this step.
     """
 
     run_id: str
@@ -30,6 +30,7 @@ class Question:
     kind: QuestionKind
     text: str
     choices: tuple[str, ...] = ()
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +125,15 @@ class RunView:
     def is_live(self) -> bool:
         return self.status in {"pending", "running"}
 
-    def question_at(self, step_id: str) -> tuple[QuestionKind, int, str] | None:
-        """Kind and text of the open question at a step and the attempt it is about; None if nothing is asked.
+    def question_at(self, step_id: str) -> tuple[QuestionKind, int, str, int] | None:
+        """The open question at a step: kind, the attempt it is about, text, number; None if nothing is asked.
 
-        Two questions at one step differ in it: a gate is about attempt 0, each retry is a new attempt, and an
-        agent asks in its own words.
+        Two questions at one step differ in it: a gate is about attempt 0, each retry is a new attempt, and of
+        what one attempt asks each question has its own number.
         """
         for question in self.questions:
             if question.step_id == step_id:
-                return question.kind, self.steps[step_id].attempt, question.text
+                return question.kind, self.steps[step_id].attempt, question.text, question.number
         return None
 
     @property

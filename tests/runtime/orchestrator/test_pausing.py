@@ -108,6 +108,34 @@ async def test_a_paused_run_whose_process_ended_goes_on_when_it_is_resumed(tmp_p
         assert (await runtime.runs.wait(run_id)).status == "completed"
 
 
+async def test_a_paused_session_whose_process_ended_is_told_as_active_again(tmp_path: Path) -> None:
+    project = SharedProject(tmp_path, STEPS, TOML, collab=collab("round_robin"))
+    async with project.runtime() as runtime:
+        run_id = (await runtime.runs.start(project.request())).run_id
+        await until(runtime, run_id, a="in_progress")
+        await runtime.runs.pause(run_id)
+        (tmp_path / "go").touch()
+        await until(runtime, run_id, a="completed")
+        (tmp_path / "go").unlink()
+    async with project.runtime() as runtime:
+        await runtime.runs.resume(run_id, trusted=True)
+        await until(runtime, run_id, b="in_progress")
+        node = runtime.vsl.read(lambda reading: reading.read_node("Session", run_id))
+        (tmp_path / "go").touch()
+        view = await runtime.runs.wait(run_id)
+    assert node is not None
+    assert (node.data["status"], view.status) == ("active", "completed")
+    session_events(tmp_path, view)
+    events = timeline_of(tmp_path, view)
+    stages = [each["event_type"] for each in events if each.get("stage_id") == "session"]
+    assert stages == ["session_started", "session_suspended", "session_resumed", "session_completed"]
+    told = [each["event_type"] for each in events]
+    wanted = ["paused", "interrupted", "resumed", "unpaused"]
+    assert [word for word in told if word.removeprefix("plan_execution_") in wanted] == [
+        f"plan_execution_{word}" for word in wanted
+    ]
+
+
 async def test_only_a_run_that_is_under_way_is_paused(tmp_path: Path) -> None:
     project = Project(tmp_path)
     async with project.runtime() as runtime:

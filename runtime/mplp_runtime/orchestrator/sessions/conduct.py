@@ -65,6 +65,8 @@ class Conduct:
         self.source = source_for(session.mode, standing)
         turns = [turn for attempt in state.attempts.values() for turn in attempt["turns"]]
         self._last_turn = max((turn["turn"] for turn in turns), default=0)
+        self._turns_before = self._last_turn
+        """Turns up to this one were given before this process took the run up."""
         # Steps by their wave, of the waves that are not merged yet.
         self._members: dict[int, set[str]] = {}
         for step_id, attempt in state.attempts.items():
@@ -133,8 +135,13 @@ class Conduct:
 
     # Handing over: another participant does the step within the same attempt.
 
-    def hand_over(self, attempt: Record, action: Action) -> Callable[[str], Awaitable[Outcome]]:
-        """How an action of this attempt gives its step to another role."""
+    def hand_over(
+        self, attempt: Record, action: Action, after: int = 0
+    ) -> Callable[[str], Awaitable[Outcome]]:
+        """How an action of this attempt gives its step to another role; `after` is the turn it has, or 0.
+
+        Whoever had the turn already when an earlier process ended keeps it.
+        """
 
         async def handed(role: str) -> Outcome:
             receiver = self._state.run["session"]["receivers"].get(role)
@@ -145,10 +152,12 @@ class Conduct:
                     f"The step is handed to the role `{role}`, and when this run began nobody was found who "
                     "has it. Run the plan again."
                 )
-            turn = self._turn(receiver, HANDOFF, attempt["turns"][0].get("token_id"))
-            turn["from"] = attempt["turns"][-1]["participant"]
-            await self._dispatch(attempt, turn)
-            result = await self._layer.execute(self._for(attempt, action, bound))
+            turn = self._left_open(attempt, receiver, after)
+            if turn is None:
+                turn = self._turn(receiver, HANDOFF, attempt["turns"][0].get("token_id"))
+                turn["from"] = attempt["turns"][-1]["participant"]
+                await self._dispatch(attempt, turn)
+            result = await self._layer.execute(self._for(attempt, action, bound, turn["turn"]))
             status = "completed" if result.success else "failed"
             await self._complete(attempt, turn, status, result)
             return Outcome(
@@ -163,9 +172,16 @@ class Conduct:
 
         return handed
 
-    def _for(self, attempt: Record, action: Action, bound: Bound) -> Action:
+    def _left_open(self, attempt: Record, receiver: int, after: int) -> Record | None:
+        for turn in attempt["turns"]:
+            is_left = after < turn["turn"] <= self._turns_before and "ended" not in turn
+            if is_left and turn["duty"] == HANDOFF and turn["participant"] == receiver:
+                return dict(turn)
+        return None
+
+    def _for(self, attempt: Record, action: Action, bound: Bound, turn: int = 0) -> Action:
         made = replace(action, kind=bound.kind, settings=bound.settings, limits=bound.limits)
-        return replace(made, hand_over=self.hand_over(attempt, made))
+        return replace(made, hand_over=self.hand_over(attempt, made, turn))
 
     # Reviewing: in a pair, one does a step and the other says whether it is right.
 
@@ -223,21 +239,28 @@ class Conduct:
         last = _judging(attempt)
         if last["duty"] == REVIEW and last.get("ended") in {APPROVED, CHANGES_REQUESTED}:
             return self._judged(result, last, str(last.get("said") or ""), now)
+        is_open = last["duty"] == REVIEW and "ended" not in last
+        if is_open and _is_person(self._reviewing(last["participant"])):
+            # The person still has the turn, and is asked the same.
+            return await self._review(attempt, action, result, last)
         for turn in reversed(attempt["turns"][1:]):
             # Also that of whoever the review was handed to.
             if "ended" not in turn:
                 await self._complete(attempt, turn, "cancelled", None)
         return await self._review(attempt, action, result)
 
-    async def _review(self, attempt: Record, action: Action, result: ActionResult) -> ActionResult:
+    async def _review(
+        self, attempt: Record, action: Action, result: ActionResult, turn: Record | None = None
+    ) -> ActionResult:
         step_id = attempt["step_id"]
         reviewer = self._state.assigned[step_id][1]
-        turn = self._turn(reviewer, REVIEW, attempt["turns"][0].get("token_id"))
-        turn["from"] = attempt["turns"][0]["participant"]
-        await self._dispatch(attempt, turn)
+        if turn is None:
+            turn = self._turn(reviewer, REVIEW, attempt["turns"][0].get("token_id"))
+            turn["from"] = attempt["turns"][0]["participant"]
+            await self._dispatch(attempt, turn)
         bound = self._reviewing(reviewer)
         who = self.session.participants[reviewer].name
-        if bound is None or bound.is_handoff_to_person:
+        if bound is None or _is_person(bound):
             text = f"{who}, is this right? {action.step['description']}"
             answer = await self._ask(step_id, "handoff", text)
             success, said = answer.success, answer.output
@@ -333,6 +356,10 @@ class Conduct:
 
         await self._store.transact(work)
         self._state.forget([attempt["step_id"]])
+
+
+def _is_person(bound: Bound | None) -> bool:
+    return bound is None or bound.is_handoff_to_person
 
 
 def _judging(attempt: Mapping[str, Any]) -> Record:

@@ -57,7 +57,7 @@ class SessionLoop(RunLoop):
         source = self._source
         if source.is_last_of_wave(step_id) and source.hold_for(step_id):
             # Nobody of the wave is left to merge what the others wrote.
-            self._active += 1
+            self._places.taken += 1
             self._begin(step_id, self._conduct.after(step_id, succeeded=True))
             return
         super()._pass_by(step_id)
@@ -111,7 +111,7 @@ class SessionLoop(RunLoop):
             await self._conduct.refuse(attempt, "The review was under way when the process ended.")
             return
         text = _REVIEW_UNKNOWN.format(self._state.steps[attempt["step_id"]]["description"])
-        answer = await self._questions.ask(attempt["step_id"], "repeat", self._without_slot, text)
+        answer = await self._questions.ask(attempt["step_id"], "repeat", text)
         if answer.repeat:
             return
         if answer.success:
@@ -120,7 +120,7 @@ class SessionLoop(RunLoop):
             await self._conduct.refuse(attempt, answer.output)
 
     async def _ask(self, step_id: str, kind: QuestionKind, text: str) -> Answer:
-        return await self._questions.ask(step_id, kind, self._without_slot, text)
+        return await self._questions.ask(step_id, kind, text)
 
     async def _ask_about_conflict(self, step_id: str, text: str) -> Answer:
         return await self._ask(step_id, "conflict", text)

@@ -1,0 +1,140 @@
+"""What a person was asked is asked again after a restart, and nothing of it is told as a failure."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.runtime import Runtime
+from tests.runtime.orchestrator.projects import (
+    PLAN_ID,
+    Project,
+    plan,
+    role,
+    step,
+    step_id,
+    table,
+    timeline_of,
+    trace_of,
+)
+from tests.runtime.orchestrator.sessions.collabs import SharedProject, collab, participant, session_told
+from tests.runtime.orchestrator.waiting import asked
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+PERSON = table("roles.worker", action="agent_handoff", to="human")
+WRITER, EDITOR = participant("ana", "writer"), participant("ben", "editor")
+
+
+async def killed_while_it_asks(project: Project) -> str:
+    """Runs the plan in a process of its own, which is killed as soon as a person is asked; the run's id."""
+    async with project.runtime() as runtime:
+        # Another process sees the question as soon as it is durable.
+        child = _running(project)
+        try:
+            while (view := runtime.runs.latest(PLAN_ID)) is None or not view.questions:
+                assert child.poll() is None
+                await runtime.runs.notices.changed_within(0.02)
+        finally:
+            child.kill()
+            child.wait(60)
+    return view.run_id
+
+
+def _running(project: Project) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.runtime.orchestrator.sessions.child", str(project.root)]
+    return subprocess.Popen(command, cwd=REPOSITORY, env=dict(os.environ), stdout=subprocess.DEVNULL)
+
+
+async def resumed_and_asked(runtime: Runtime, run_id: str) -> RunView:
+    await runtime.runs.resume(run_id, trusted=True)
+    return await asked(runtime, run_id, "handoff")
+
+
+def failures(events: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+    return [each for each in events if "ail" in each["event_type"] or each.get("stage_status") == "failed"]
+
+
+async def test_a_question_to_a_person_survives_restarts_as_the_same_attempt(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a")), PERSON)
+    async with project.runtime() as runtime:
+        run_id = (await runtime.runs.start(project.request())).run_id
+        await asked(runtime, run_id)
+    for _ in range(2):
+        async with project.runtime() as runtime:
+            view = await resumed_and_asked(runtime, run_id)
+            assert (view.steps[step_id("a")].attempt, view.steps[step_id("a")].interrupted) == (1, False)
+    async with project.runtime() as runtime:
+        await resumed_and_asked(runtime, run_id)
+        await runtime.runs.answer(run_id, step_id("a"), success=True, output="signed")
+        view = await runtime.runs.wait(run_id)
+    events = timeline_of(tmp_path, view)
+    (segment,) = trace_of(tmp_path, view)["segments"]
+    assert (view.status, view.steps[step_id("a")].output) == ("completed", "signed")
+    assert (segment["status"], segment["attributes"]["answered_by"]) == ("completed", "human")
+    assert "interrupted" not in segment["attributes"]
+    assert failures(events) == []
+    told = [each["event_type"] for each in events]
+    assert (told.count("SAStepStarted"), told.count("SAStepCompleted")) == (1, 1)
+
+
+async def test_the_turn_of_a_person_in_a_session_lasts_across_a_restart(tmp_path: Path) -> None:
+    toml = table("roles.writer", action="agent_handoff", to="editor")
+    toml += table("roles.editor", action="agent_handoff", to="human")
+    steps = plan(step("draft", role="writer"))
+    project = SharedProject(tmp_path, steps, toml, collab=collab("orchestrated", WRITER, EDITOR))
+    run_id = await killed_while_it_asks(project)
+    async with project.runtime() as runtime:
+        view = await resumed_and_asked(runtime, run_id)
+        assert view.steps[step_id("draft")].participant == "Ben (editor)"
+        await runtime.runs.answer(run_id, step_id("draft"), success=True, output="fine")
+        view = await runtime.runs.wait(run_id)
+    assert (view.status, failures(timeline_of(tmp_path, view))) == ("completed", [])
+    assert session_told(tmp_path, view) == [
+        "MAPSessionStarted",
+        "MAPRolesAssigned",
+        "MAPTurnDispatched 1 ana draft",
+        "MAPTurnDispatched 2 ben draft handoff",
+        "MAPTurnCompleted 2 ben draft handoff completed",
+        "MAPTurnCompleted 1 ana draft completed",
+        "MAPSessionCompleted completed",
+    ]
+
+
+async def test_the_review_of_a_person_lasts_across_a_restart(tmp_path: Path) -> None:
+    toml = role("writer", "print('draft')") + table("roles.editor", action="agent_handoff", to="human")
+    steps = plan(step("draft", role="writer"), step("skip", role="editor", status="completed"))
+    project = SharedProject(tmp_path, steps, toml, collab=collab("pair", WRITER, EDITOR))
+    run_id = await killed_while_it_asks(project)
+    async with project.runtime() as runtime:
+        await resumed_and_asked(runtime, run_id)
+        await runtime.runs.answer(run_id, step_id("draft"), success=True)
+        view = await runtime.runs.wait(run_id)
+    assert view.status == "completed"
+    assert session_told(tmp_path, view)[2:-1] == [
+        "MAPTurnDispatched 1 ana draft",
+        "MAPTurnCompleted 1 ana draft completed",
+        "MAPTurnDispatched 2 ben draft review",
+        "MAPTurnCompleted 2 ben draft review approved",
+    ]
+
+
+async def test_a_person_who_did_a_step_of_a_pair_across_a_restart_is_still_reviewed(tmp_path: Path) -> None:
+    toml = table("roles.writer", action="agent_handoff", to="human") + role("editor", "print('right')")
+    steps = plan(step("draft", role="writer"), step("skip", role="editor", status="completed"))
+    project = SharedProject(tmp_path, steps, toml, collab=collab("pair", WRITER, EDITOR))
+    run_id = await killed_while_it_asks(project)
+    async with project.runtime() as runtime:
+        await resumed_and_asked(runtime, run_id)
+        await runtime.runs.answer(run_id, step_id("draft"), success=True)
+        view = await runtime.runs.wait(run_id)
+    assert session_told(tmp_path, view)[2:-1] == [
+        "MAPTurnDispatched 1 ana draft",
+        "MAPTurnCompleted 1 ana draft completed",
+        "MAPTurnDispatched 2 ben draft review",
+        "MAPTurnCompleted 2 ben draft review approved",
+    ]
