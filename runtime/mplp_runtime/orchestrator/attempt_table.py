@@ -11,8 +11,7 @@ from operator import itemgetter
 from typing import Any, TypeVar, overload
 
 from mplp_runtime.orchestrator.records import Record
-from mplp_runtime.trace.document import item_text
-from mplp_runtime.trace.recorder import segment_of
+from mplp_runtime.trace.recorder import segment_text
 from mplp_runtime.vsl.values import compact, decoded
 
 _COMMON = frozenset(
@@ -74,7 +73,7 @@ class EndedAttempt:
 
     def text(self, *, readable: bool) -> str:
         """The attempt's segment as it stands in a trace document."""
-        return item_text(segment_of(self.record(), self.step), readable=readable)
+        return segment_text(self.record(), self.step, readable=readable)
 
 
 class AttemptTable(MutableMapping[str, Record]):

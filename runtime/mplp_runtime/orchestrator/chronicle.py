@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 from mplp_runtime.events.bus import EventBus
@@ -32,6 +33,19 @@ SIMULATED_STEP = "SimulatedStep"
 def simulated_step_id(run_id: str, position: int) -> str:
     """Id of the node of a step in a simulated run; by its position for the same reason as an attempt's."""
     return f"{run_id}/{records.place(position)}"
+
+
+def simulated_step(step_id: str, status: str, plan_id: str, position: int) -> dict[str, Any]:
+    """Its data: how far the simulation is. What the step says stands at the plan's own node."""
+    return {"step_id": step_id, "status": status, "plan_id": plan_id, "position": position}
+
+
+def simulated_step_text(step_id: str, status: str, plan_id: str, position: int) -> str:
+    """The same as it is stored; a simulation of 10,000 steps writes as many."""
+    return (
+        f'{{"step_id":{quoted(step_id)},"status":{quoted(status)}'
+        f',"plan_id":{quoted(plan_id)},"position":{position}}}'
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,13 +275,13 @@ class Chronicle:
         """The graph's node of a step; a simulation has nodes of its own, because it changes no plan."""
         if not self.is_newest:
             return []
-        step_id = step["step_id"]
-        data = {**step, "status": status, "plan_id": self.run["plan_id"], "position": position}
-        kind, identity = (
-            (SIMULATED_STEP, simulated_step_id(self.stream, position))
-            if self.run["simulated"]
-            else ("Step", step_id)
-        )
+        step_id, plan_id = step["step_id"], self.run["plan_id"]
+        if self.run["simulated"]:
+            kind, identity = SIMULATED_STEP, simulated_step_id(self.stream, position)
+            data = simulated_step(step_id, status, plan_id, position)
+        else:
+            kind, identity = "Step", step_id
+            data = {**step, "status": status, "plan_id": plan_id, "position": position}
         before = transaction.read_node(kind, identity)
         if before is not None and before.data == data:
             return []

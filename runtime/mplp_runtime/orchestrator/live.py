@@ -70,7 +70,10 @@ class RunFiles:
                 # The database is the record; the file is caught up on when it can be written.
                 logger.warning("%s", problem)
             self._writer = TraceWriter(
-                trace_file(folder, trace_id), self._parts, protection=store.file_protection
+                trace_file(folder, trace_id),
+                self._parts,
+                size=lambda: self._recorder.size,
+                protection=store.file_protection,
             )
         self._unsubscribe = bus.follow(self._take)
 

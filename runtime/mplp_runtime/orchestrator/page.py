@@ -11,13 +11,18 @@ from itertools import islice
 from typing import Any
 
 from mplp_runtime.orchestrator import records
-from mplp_runtime.orchestrator.chronicle import SIMULATED_STEP, Chronicle, simulated_step_id
+from mplp_runtime.orchestrator.attempt_texts import record_text
+from mplp_runtime.orchestrator.chronicle import (
+    SIMULATED_STEP,
+    Chronicle,
+    simulated_step_id,
+    simulated_step_text,
+)
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.step_events import EVENTS_AFTER, EVENTS_BEFORE
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Transaction
 from mplp_runtime.vsl.texts import TextRow, put_texts
-from mplp_runtime.vsl.values import compact
 
 
 class PageWriter:
@@ -48,7 +53,7 @@ class PageWriter:
         if "turns" in record:
             for event in self._chronicle.turns_begun(record):
                 self._events.append(event.text_at(self._next_lamport))
-        self._begun.append((records.attempt_id(record), compact(record)))
+        self._begun.append((records.attempt_id(record), record_text(record)))
         self._events += make.started(
             islice(self._ids, EVENTS_BEFORE),
             self.at,
@@ -60,7 +65,7 @@ class PageWriter:
 
     def ended(self, record: Record) -> None:
         """An attempt that has ended, in whatever way."""
-        self._ended.append((records.attempt_id(record), compact(record)))
+        self._ended.append((records.attempt_id(record), record_text(record)))
         lamport = self._next_lamport
         for event in self._chronicle.finished(self._transaction, record):
             self._events.append(event.text_at(lamport))
@@ -76,9 +81,8 @@ class PageWriter:
         step: Mapping[str, Any] = self._steps[position]
         node_id = simulated_step_id(run["run_id"], position)
         make = self._chronicle.step_events
-        self._ended.append((records.attempt_id(record), compact(record)))
-        node = {**step, "status": "completed", "plan_id": run["plan_id"], "position": position}
-        self._nodes.append((node_id, compact(node)))
+        self._ended.append((records.attempt_id(record), record_text(record)))
+        self._nodes.append((node_id, simulated_step_text(step_id, "completed", run["plan_id"], position)))
         self._events += make.completed(
             islice(self._ids, EVENTS_AFTER),
             self.at,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -61,12 +61,22 @@ class RunState:
     @property
     def done_steps(self) -> frozenset[str]:
         """Steps that count as done: by the text that runs (D20), or completed since."""
-        return frozenset(filter(self._is_done, self.steps))
+        return frozenset(self._done())
 
     @property
     def is_done(self) -> bool:
         """Whether that is so of all steps."""
-        return all(map(self._is_done, self.steps))
+        return sum(1 for _ in self._done()) == len(self.steps)
+
+    def _done(self) -> Iterator[str]:
+        if self.run.get("declined") or self.run.get("skipped"):
+            yield from filter(self._is_done, self.steps)
+            return
+        # Asked about every step of a large run.
+        step_status = self.attempts.step_status
+        for step_id, step in self.steps.items():
+            if (step_status(step_id) or step["status"]) in _DONE:
+                yield step_id
 
     def _is_done(self, step_id: str) -> bool:
         if self.status_of(step_id) not in _DONE:
@@ -227,17 +237,19 @@ class RunState:
         self._blocked = blocked
 
     def _step_view(self, step_id: str) -> StepView:
-        step = self.steps[step_id]
+        step, run = self.steps[step_id], self.run
         attempt = self.attempts.get(step_id)
-        if attempt is None and not self.run.get("declined") and not self.run.get("skipped"):
+        error = None
+        if run.get("declined") or run.get("skipped"):
+            if self.is_declined(step_id):
+                error = "A person said that this step shall not start."
+            if self.is_skipped(step_id):
+                error = f"Skipped: {run['skipped'][step_id]}"
+        elif attempt is None:
             # As nearly all steps of a large run are when it begins.
             return StepView(step_id, step["description"], self.status_of(step_id), step.get("agent_role"))
         attempt = attempt or {}
-        error, run = attempt.get("error"), self.run
-        if run.get("declined") and self.is_declined(step_id):
-            error = "A person said that this step shall not start."
-        if run.get("skipped") and self.is_skipped(step_id):
-            error = f"Skipped: {self.run['skipped'][step_id]}"
+        error = error or attempt.get("error")
         return StepView(
             step_id=step_id,
             description=step["description"],

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring_ascii as quoted
+from math import isfinite
 from typing import Any
 
 from mplp_runtime.errors import EventRejected
@@ -156,8 +157,7 @@ class StepEvents:
         first, second, third, fourth, fifth = ids
         step_id, description = quoted(step["step_id"]), quoted(step["description"])
         number, action, role = attempt["attempt"], attempt["action"], step.get("agent_role")
-        known = _members({name: attempt[name] for name in TOLD if attempt.get(name) is not None})
-        facts = _members({name: attempt[name] for name in FACTS if attempt.get(name) is not None})
+        known, facts = _known(attempt, TOLD), _known(attempt, FACTS)
         output = attempt.get("tail", "")
         return [
             (
@@ -206,12 +206,21 @@ class StepEvents:
         return f'{{"event_id":"{event_id}","event_type":"{word}","timestamp":"{at}",'
 
 
+def _known(attempt: Record, names: tuple[str, ...]) -> str:
+    """Those of these members of an attempt that are known, as `_members` has them."""
+    return "".join(
+        [f',"{name}":{_text(value)}' for name in names if (value := attempt.get(name)) is not None]
+    )
+
+
 def _members(payload: Mapping[str, Json]) -> str:
     """The members of an object as they stand in its text, each behind a comma."""
-    # By hand, because nearly all of them are two or three words and numbers.
-    parts = []
-    for name, value in payload.items():
-        kind = type(value)
-        text = quoted(value) if kind is str else value if kind is int else compact(value)
-        parts.append(f',"{name}":{text}')
-    return "".join(parts)
+    return "".join([f',"{name}":{_text(value)}' for name, value in payload.items()])
+
+
+def _text(value: Json) -> str:
+    # By hand, because nearly all of them are words and numbers.
+    kind = type(value)
+    if kind is str:
+        return quoted(value)
+    return repr(value) if kind is int or (kind is float and isfinite(value)) else compact(value)

@@ -12,7 +12,8 @@ from mplp_runtime.vsl.values import encoder
 PROTOCOL_VERSION = "1.0.0"
 SCHEMA_VERSION = "1.0.0"
 _READABLE_ITEMS = 200
-_one_line = encoder(ascii_only=False, spaced=True)
+one_line = encoder(ascii_only=False, spaced=True)
+"""A value as it stands on one line of a document."""
 
 
 class Line(Protocol):
@@ -72,7 +73,7 @@ def item_text(item: Mapping[str, Any], *, readable: bool) -> str:
     """One segment or event as it stands in the document."""
     if readable:
         return indented(dict(item), "\n    ")
-    return _one_line(dict(item))
+    return one_line(dict(item))
 
 
 def indented(value: Any, line_end: str = "\n") -> str:
@@ -91,7 +92,7 @@ def indented(value: Any, line_end: str = "\n") -> str:
     if isinstance(value, list | tuple):
         entries = [indented(each, deeper) for each in value]
         return "[" + deeper + f",{deeper}".join(entries) + line_end + "]" if entries else "[]"
-    return str(value) if kind is int else _one_line(value)
+    return str(value) if kind is int else one_line(value)
 
 
 def trace_text(head: Mapping[str, Any], segments: Iterable[Item], events: Iterable[Item]) -> Iterator[str]:

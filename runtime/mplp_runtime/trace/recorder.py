@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import chain, islice
+from json.encoder import encode_basestring as quoted
 from threading import Lock
 from typing import Any
 
 from mplp_runtime.events.embedded import embedded_event
-from mplp_runtime.trace.document import Item, Line, TraceHead, item_text
-from mplp_runtime.vsl.interface import StoredEvent
+from mplp_runtime.trace.document import Item, Line, TraceHead, item_text, one_line
+from mplp_runtime.vsl.interface import Json, StoredEvent
 
 EMBEDDED_EVENTS = 1_000
 """How many events a trace document holds; the timeline beside it has all of them."""
@@ -49,6 +50,11 @@ class TraceRecorder:
         self._last: deque[Sequence[StoredEvent]] = deque()
         self._in_last = 0
         self._events = 0
+
+    @property
+    def size(self) -> int:
+        """How many segments and events the document has."""
+        return len(self._segments) + len(self._first) + min(self._in_last, self._last_limit)
 
     def segment(self, segment: Mapping[str, Any]) -> None:
         """Adds a segment, or moves one forward that is there already (same `segment_id`, same place)."""
@@ -108,6 +114,32 @@ class TraceRecorder:
         return document, list(self._segments), events
 
 
+def segment_line(attempt: Mapping[str, Any], step: Mapping[str, Any]) -> str:
+    """What `item_text` makes of `segment_of` on one line; a large trace has a hundred thousand of them."""
+    attributes = [f'"step_id": {quoted(step["step_id"])}, "attempt": {attempt["attempt"]}']
+    if step.get("agent_role"):
+        attributes.append(f'"agent_role": {quoted(step["agent_role"])}')
+    for name in _ATTRIBUTES:
+        value = attempt.get(name)
+        if value is not None and value is not False:
+            attributes.append(f'"{name}": {_text(value)}')
+    if attempt.get("tail"):
+        attributes.append(f'"output": {quoted(attempt["tail"][-_TAIL_CHARACTERS:])}')
+    finished_at = attempt.get("finished_at")
+    finished = f'"finished_at": {quoted(finished_at)}, ' if finished_at else ""
+    return (
+        f'{{"segment_id": {quoted(attempt["segment_id"])}, "label": {quoted(step["description"])}'
+        f', "status": {quoted(attempt["segment_status"])}, "started_at": {quoted(attempt["started_at"])}'
+        f', {finished}"attributes": {{{", ".join(attributes)}}}}}'
+    )
+
+
+def _text(value: Json) -> str:
+    if type(value) is str:
+        return quoted(value)
+    return "true" if value is True else one_line(value)
+
+
 class _AttemptLine:
     """The segment of one attempt, made anew each time: kept, it would take as much as all else of a step."""
 
@@ -118,7 +150,14 @@ class _AttemptLine:
         self._step = step
 
     def text(self, *, readable: bool) -> str:
-        return item_text(segment_of(self._attempt, self._step), readable=readable)
+        return segment_text(self._attempt, self._step, readable=readable)
+
+
+def segment_text(attempt: Mapping[str, Any], step: Mapping[str, Any], *, readable: bool) -> str:
+    """The segment of one attempt as it stands in a trace document."""
+    if readable:
+        return item_text(segment_of(attempt, step), readable=True)
+    return segment_line(attempt, step)
 
 
 def segment_of(attempt: Mapping[str, Any], step: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ TraceParts = tuple[Mapping[str, Any], Iterable[Item], Iterable[Item]]
 
 _INTERVAL_S = 1.0
 _SHARE = 20
+_LONGEST_S = 10.0
 
 
 class TraceWriter:
     """Writes what `parts` returns. Belongs to one event loop; the file work happens in a thread.
 
-    A write that takes long makes the pause after it longer, so that a huge trace costs at most a twentieth of
-    the time.
+    A write that takes long makes the pause after it longer, and so does one that is going to take long
+    because the document has grown: a huge trace costs at most a twentieth of the time, but is never more than
+    ten seconds behind. `size` says how many items the document has by now.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class TraceWriter:
         path: Path,
         parts: Callable[[], TraceParts],
         *,
+        size: Callable[[], int] = lambda: 1,
         interval_s: float = _INTERVAL_S,
         protection: Protection = PLAIN,
     ) -> None:
@@ -40,6 +44,7 @@ class TraceWriter:
         self._protection = protection
         self.problem: str | None = None
         self._parts = parts
+        self._size = size
         self._interval_s = interval_s
         self._changed = asyncio.Event()
         self._closing = asyncio.Event()
@@ -66,15 +71,19 @@ class TraceWriter:
             await self._changed.wait()
             is_last = self._closing.is_set()
             self._changed.clear()
-            began = loop.time()
+            began, size = loop.time(), max(self._size(), 1)
             await self._write()
             if is_last:
                 return
-            pause_s = max(self._interval_s, _SHARE * (loop.time() - began))
-            try:
-                await asyncio.wait_for(self._closing.wait(), pause_s)
-            except TimeoutError:
-                continue
+            took_s = loop.time() - began
+            await self._pause(max(self._interval_s, _SHARE * took_s))
+            await self._pause(further_pause_s(took_s, self._size() / size))
+
+    async def _pause(self, seconds: float) -> None:
+        """Ends early when there is nothing to wait for any more."""
+        if seconds > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), seconds)
 
     async def _write(self) -> None:
         try:
@@ -88,3 +97,12 @@ class TraceWriter:
             if self.problem is None:
                 logger.warning("%s", problem)
             self.problem = str(problem)
+
+
+def further_pause_s(took_s: float, growth: float) -> float:
+    """How much longer to wait before a document is written again that is by now `growth` times as large.
+
+    >>> further_pause_s(0.01, 1.0), further_pause_s(0.01, 11.0), further_pause_s(0.01, 1000.0)
+    (0.0, 2.0, 10.0)
+    """
+    return min(_SHARE * took_s * max(growth - 1.0, 0.0), _LONGEST_S)
