@@ -117,19 +117,19 @@ class RunState:
     def take_attempt(self, record: Record) -> None:
         """A newer record of an attempt at a step."""
         step_id = record["step_id"]
-        known = self.attempts.number(step_id)
-        if record["attempt"] >= known:
+        before = self.attempts.number(step_id)
+        if record["attempt"] >= before:
             # What a trace says of an attempt is settled when it ends; its step may still be tried once more.
-            is_settled = record["attempt"] == known and self.attempts.is_over(step_id)
+            is_settled = record["attempt"] == before and self.attempts.is_over(step_id)
             kept = self.attempts.put(record, self.steps[step_id])
             if not is_settled:
                 self.moved.append(kept)
             if record["step_status"] == "failed":
                 self._failed_attempts.add(step_id)
-            else:
+            elif self._failed_attempts:
                 self._failed_attempts.discard(step_id)
             self._stale.add(step_id)
-            if record["step_status"] != "in_progress":
+            if self.live_output and record["step_status"] != "in_progress":
                 self.live_output.pop(step_id, None)
 
     def take_attempts(self, records: Iterable[Record]) -> None:

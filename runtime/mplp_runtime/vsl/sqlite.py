@@ -26,6 +26,8 @@ from mplp_runtime.vsl.writer_thread import WriterThread
 Journal = Literal["wal", "delete"]
 _PAGE_BYTES = 4096
 _JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
+_PAGES_IN_JOURNAL = 4000
+"""What a run writes again and again goes into the file once for so many."""
 _PAGES_KEPT_FOR_ONE_COMMIT = 4000
 """A plan with a hundred thousand steps comes into the graph in one transaction, and an index is written in
 the order of its random ids: without room for it, each page would go to disk and come back a dozen times."""
@@ -136,6 +138,7 @@ class SqliteStore(StoreOperations):
                 connection.execute(f"PRAGMA synchronous = {'FULL' if chosen == 'wal' else 'EXTRA'}")
                 # On macOS an ordinary fsync may leave the data in the drive's own cache.
                 connection.execute("PRAGMA fullfsync = ON")
+                connection.execute(f"PRAGMA wal_autocheckpoint = {_PAGES_IN_JOURNAL}")
                 connection.execute(f"PRAGMA cache_spill = {_PAGES_KEPT_FOR_ONE_COMMIT}")
                 connection.execute(f"PRAGMA journal_size_limit = {_JOURNAL_BYTES_KEPT}")
                 if self._limits.file_bytes is not None:
