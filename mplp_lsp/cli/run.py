@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -90,6 +91,9 @@ async def _run(path: Path, text: str, options: RunOptions, out: TextIO, clock: C
         async with opened_to_look(root) as looking:
             _interrupted(looking, plan_id)
         raise WorkspaceNotTrusted("This folder is not trusted, so nothing in it is run. Trust it first.")
+    if is_trusted and not options.simulate:
+        for sentence in await asyncio.to_thread(_narrowed, root):
+            complain(sentence)
     runtime = opened(root, in_memory=not is_trusted)
 
     async def begin() -> RunView:
@@ -113,6 +117,17 @@ async def _run(path: Path, text: str, options: RunOptions, out: TextIO, clock: C
 
     terminal = AtTerminal(root, out, clock, is_trusted=is_trusted)
     return await terminal.follow(runtime, begin, is_going_on=options.resume)
+
+
+def _narrowed(root: Path) -> list[str]:
+    """What mplp.toml asks for and no step gets; of a file that cannot be used the start says why."""
+    from mplp_runtime.runtime import SETTINGS_FILE
+    from mplp_runtime.settings import wider_limits
+
+    path = root / SETTINGS_FILE
+    with suppress(MplpError):
+        return wider_limits(read_text(path)) if path.exists() else []
+    return []
 
 
 def _interrupted(runtime: Runtime, plan_id: str | None) -> RunView:

@@ -66,6 +66,25 @@ def test_nothing_runs_in_a_folder_that_is_not_trusted(tmp_path: Path) -> None:
     assert not (tmp_path / "p" / "effect.txt").exists()
 
 
+def test_a_limit_that_a_role_asks_for_and_does_not_get_is_told_before_the_run_and_where_it_counts(
+    tmp_path: Path,
+) -> None:
+    waits = runs_python("import time; time.sleep(600)")
+    asks = 'timeout_s = 900\nenv_allow = ["PATH", "TOKEN"]\n[limits]\ntimeout_s = 0.5'
+    plan = write_project(tmp_path / "p", {"waiter": f"{waits}\n{asks}"})
+    done = mplp(tmp_path, "run", plan, "--yes", "--trust")
+    assert done.code == 1
+    of_time, of_token = done.err.splitlines()[:2]
+    assert of_time == (
+        "mplp-lsp: mplp.toml, roles.waiter: `timeout_s` = 900 is more than [limits] gives; 0.5 counts."
+    )
+    assert "roles.waiter: `TOKEN` is not in `env_allow` of [limits]" in of_token
+    assert (
+        "Stopped after 0.5 s, the time limit: that is what [limits] in mplp.toml gives, and the 900 s of the "
+        "role or step do not widen it."
+    ) in done.out
+
+
 def test_trust_is_kept_for_the_user_and_can_be_taken_back(tmp_path: Path) -> None:
     plan = write_project(tmp_path / "p", {"greeter": GREET})
     assert "is trusted" in mplp(tmp_path, "trust", "p").out

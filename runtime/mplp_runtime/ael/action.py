@@ -60,6 +60,16 @@ class Action:
     def step_id(self) -> str:
         return str(self.step["step_id"])
 
+    def out_of_time(self) -> str:
+        """The sentence for an action that did not end within its time limit."""
+        limit_s, wanted_s = self.limits.timeout_s, self.settings.get("timeout_s")
+        if not isinstance(wanted_s, int | float) or wanted_s <= limit_s:
+            return f"Stopped after {limit_s:g} s, the time limit."
+        return (
+            f"Stopped after {limit_s:g} s, the time limit: that is what [limits] in mplp.toml gives, and the "
+            f"{wanted_s:g} s of the role or step do not widen it."
+        )
+
     async def tell(self, event: EventMaker) -> None:
         """Records an event, if anybody keeps events."""
         if self.on_event is not None:

@@ -129,7 +129,7 @@ class _Agent:
         if self._result is None:
             ended = exit_problem(
                 exit_code or 0,
-                self._action.limits,
+                self._action,
                 timed_out=timed_out,
                 memory_problem=self._process.memory_problem,
             )

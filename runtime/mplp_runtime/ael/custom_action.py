@@ -43,9 +43,7 @@ async def custom_action(action: Action, handlers: Handlers) -> Outcome:
         if not limit.expired():
             name = type(problem).__name__
             return Outcome(False, error=f"{name}: {problem}", error_type=name)
-        return Outcome(
-            False, error=f"Stopped after {action.limits.timeout_s:g} s, the time limit.", timed_out=True
-        )
+        return Outcome(False, error=action.out_of_time(), timed_out=True)
     return _outcome(result)
 
 

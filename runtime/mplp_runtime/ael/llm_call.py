@@ -51,8 +51,7 @@ async def llm_call(action: Action) -> Outcome:
     except TimeoutError:
         if not limit.expired():
             raise
-        error = f"Stopped after {action.limits.timeout_s:g} s, the time limit."
-        return Outcome(False, error=error, tail=call.tail.text(), timed_out=True)
+        return Outcome(False, error=action.out_of_time(), tail=call.tail.text(), timed_out=True)
     finally:
         if call.usage is not None:
             await action.tell(usage_event(action, call.usage))

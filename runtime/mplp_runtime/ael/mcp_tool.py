@@ -44,8 +44,7 @@ async def _called(action: Action, servers: McpServers, tool: str) -> Outcome:
     except TimeoutError:
         if not limit.expired():
             raise
-        error = f"Stopped after {action.limits.timeout_s:g} s, the time limit."
-        return Outcome(False, error=error, timed_out=True)
+        return Outcome(False, error=action.out_of_time(), timed_out=True)
 
 
 async def _answered(action: Action, server: McpServer, tool: str) -> Outcome:

@@ -12,7 +12,6 @@ from mplp_runtime.ael.action import Action, Outcome
 from mplp_runtime.ael.process import child_environment, run_process
 from mplp_runtime.ael.project_paths import inside_project
 from mplp_runtime.ael.tool_events import ToolInvocation, invoked, program_name
-from mplp_runtime.settings.model import Limits
 
 _DESCRIPTION_BYTES = 64 * 1024
 """Linux takes at most 128 KiB for one variable; standard input has the whole description."""
@@ -63,7 +62,7 @@ async def _finished(action: Action, command: list[str], cwd: Path) -> Outcome:
     )
     error = exit_problem(
         finished.exit_code,
-        action.limits,
+        action,
         timed_out=finished.timed_out,
         memory_problem=finished.memory_problem,
     )
@@ -78,15 +77,15 @@ async def _finished(action: Action, command: list[str], cwd: Path) -> Outcome:
 
 
 def exit_problem(
-    exit_code: int, limits: Limits, *, timed_out: bool, memory_problem: str | None = None
+    exit_code: int, action: Action, *, timed_out: bool, memory_problem: str | None = None
 ) -> str | None:
     """Why the end of a process is a failure, as a sentence; None for exit code 0 in time."""
     if memory_problem is not None:
         return memory_problem
     if timed_out:
-        return f"Stopped after {limits.timeout_s:g} s, the time limit."
+        return action.out_of_time()
     if -exit_code == _OUT_OF_PROCESSOR_TIME:
-        return f"Stopped after {limits.cpu_s:g} s of processor time, the limit `cpu_s`."
+        return f"Stopped after {action.limits.cpu_s:g} s of processor time, the limit `cpu_s`."
     if exit_code < 0:
         return f"Ended by signal {-exit_code}."
     return f"Ended with exit code {exit_code}." if exit_code else None

@@ -70,7 +70,9 @@ def settings_findings(
             findings += _bindings(name, value, known)
         else:
             findings.append(_unknown((name,), name, TOP_LEVEL, "mplp.toml has no"))
-    findings += _wider_limits(data)
+    idle = [finding for finding in findings if finding.code == "settings-not-in-effect"]
+    nowhere = {finding.place.pointer for finding in idle}
+    findings += [each for each in _wider_limits(data) if each.place.pointer not in nowhere]
     findings += _not_in_effect(data)
     if world is not None:
         findings += _unused(data, world)
@@ -217,7 +219,8 @@ def _wider(
         given, wanted = limits.get(key, default), binding.get(key)
         is_limit = _is_number(given) and given > 0  # type: ignore[operator]
         if is_limit and _is_number(wanted) and wanted > given:  # type: ignore[operator]
-            message = f"`{key}` = {wanted} is more than [limits] gives; {given} counts."
+            shown = f"{given:.15g}" if isinstance(given, float) else given
+            message = f"`{key}` = {wanted} is more than [limits] gives; {shown} counts."
             yield setting_finding("settings-limit-wider", message, (*pointer, key))
     for key, strict in (("network", False), ("hardened", True)):
         if limits.get(key) is strict and binding.get(key) is (not strict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mplp_runtime.settings.load import load_settings, parse_settings
+from mplp_runtime.settings.load import load_settings, parse_settings, wider_limits
 from mplp_runtime.settings.model import (
     AgentExecutionBinding,
     AgentHandoffBinding,
@@ -41,4 +41,5 @@ __all__ = [
     "ToolCallBinding",
     "load_settings",
     "parse_settings",
+    "wider_limits",
 ]

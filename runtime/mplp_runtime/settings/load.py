@@ -46,6 +46,27 @@ def load_settings(text: str) -> Settings:
     return settings
 
 
+def wider_limits(text: str) -> list[str]:
+    """Sentences about the roles and steps that ask for more than `[limits]` gives, and so do not get it.
+
+    None of a text that `load_settings` refuses.
+
+    >>> wider_limits('[roles.a]\\naction = "tool_call"\\ncommand = ["true"]\\ntimeout_s = 900')
+    ['mplp.toml, roles.a: `timeout_s` = 900 is more than [limits] gives; 600 counts.']
+    """
+    try:
+        settings, findings = parse_settings(tomllib.loads(text))
+    except (ValueError, RecursionError):
+        return []
+    if settings is None:
+        return []
+    return [
+        f"mplp.toml, {'.'.join(map(str, finding.place.pointer[:2]))}: {finding.message}"
+        for finding in findings
+        if finding.code == "settings-limit-wider"
+    ]
+
+
 def _finding(error: Mapping[str, object]) -> Finding:
     location = error["loc"]
     pointer = tuple(location) if isinstance(location, tuple) else ()

@@ -19,6 +19,7 @@ from tests.runtime.ael.told import Told
 from tests.runtime.orchestrator.projects import Project, plan, statuses, step
 
 PAGE = (Path(__file__).parents[3] / "docs/actions.md").read_text(encoding="utf-8")
+AGENTS = (Path(__file__).parents[3] / "docs/agents.md").read_text(encoding="utf-8")
 EXAMPLES = [tomllib.loads(text) for text in re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)]
 BINDINGS = {role: binding for example in EXAMPLES for role, binding in example["roles"].items()}
 
@@ -29,6 +30,14 @@ def test_each_example_is_sound(role: str) -> None:
     handlers = {"json:dumps"}
     assert settings_findings(data, handlers=handlers) == []
     assert Settings.model_validate(data).binding({"agent_role": role}) is not None
+
+
+def test_the_example_of_an_agent_gets_the_time_that_it_asks_for() -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", AGENTS, re.DOTALL)
+    data = tomllib.loads(text)
+    assert settings_findings(data) == []
+    settings = Settings.model_validate(data)
+    assert settings.limits_for(settings.roles["reviewer"]).timeout_s == 900
 
 
 def test_every_action_and_every_placeholder_is_on_the_page() -> None:
