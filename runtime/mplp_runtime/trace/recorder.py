@@ -123,6 +123,8 @@ def segment_line(attempt: Mapping[str, Any], step: Mapping[str, Any]) -> str:
         value = attempt.get(name)
         if value is not None and value is not False:
             attributes.append(f'"{name}": {_text(value)}')
+    if attempt["segment_status"] == "failed":
+        attributes.append(f'"retry_count": {attempt["attempt"] - 1}')
     if attempt.get("tail"):
         attributes.append(f'"output": {quoted(attempt["tail"][-_TAIL_CHARACTERS:])}')
     finished_at = attempt.get("finished_at")

@@ -53,10 +53,18 @@ def test_the_node_of_a_simulated_step_is_stored_as_the_encoder_would(
 
 
 ATTEMPTS = st.fixed_dictionaries(
-    {"attempt": numbers, "segment_id": texts, "segment_status": texts, "started_at": texts},
+    {
+        "attempt": numbers,
+        "segment_id": texts,
+        "segment_status": st.just("failed") | texts,
+        "started_at": texts,
+    },
     optional={
         "finished_at": texts | st.none(),
         "action": texts,
+        "tool": texts,
+        "model": texts,
+        "error_type": texts,
         "participant": texts | st.none(),
         "exit_code": st.none() | st.integers(-20, 255),
         "error": st.none() | texts,
