@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from mplp_runtime.errors import NodeExists
 from mplp_runtime.vsl import sql_edges, sql_events, sql_snapshots
 from mplp_runtime.vsl.interface import Edge, Json, Node, Snapshot, StoredEvent, StoredForm
+from mplp_runtime.vsl.one_transaction import OneTransaction
 from mplp_runtime.vsl.ready import WrittenNode
 from mplp_runtime.vsl.sql_events import EVENT_COLUMNS, Stretches
 from mplp_runtime.vsl.texts import EdgeRow, TextRow
@@ -37,7 +38,9 @@ _REPLACING = (
 class SqliteReading:
     """The Reading of one connection: whatever its current transaction sees."""
 
-    def __init__(self, connection: sqlite3.Connection, *, shows_sealed: bool = False) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection | OneTransaction, *, shows_sealed: bool = False
+    ) -> None:
         self._connection = connection
         self._shows_sealed = shows_sealed
 
@@ -117,7 +120,7 @@ class SqliteTransaction(SqliteReading):
     def __init__(
         self, connection: sqlite3.Connection, limits: StoreLimits, *, shows_sealed: bool = False
     ) -> None:
-        super().__init__(connection, shows_sealed=shows_sealed)
+        super().__init__(OneTransaction(connection), shows_sealed=shows_sealed)
         self.connection = connection
         self._limits = limits
         self.clock: int

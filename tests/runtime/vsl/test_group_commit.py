@@ -23,6 +23,13 @@ def keeps_a_full_disk_to_itself(transaction: Any) -> str:
         transaction.set("large", "x" * 1_000_000)
     assert not transaction.connection.in_transaction, "the disk is full"
     transaction.append_event("project", {"event_type": "after"})
+    for write in (
+        lambda: transaction.set("written after", 1),
+        lambda: transaction.create_node("Step", "written after", {}),
+        lambda: transaction.put_texts("Step", [("written after", "{}")], are_new=True),
+    ):
+        with suppress(sqlite3.Error):
+            write()
     return "done"
 
 
@@ -44,6 +51,7 @@ def test_work_that_keeps_a_full_disk_to_itself_is_not_acknowledged(tmp_path: Pat
             f"The disk reported an error for {path}: nothing was saved."
         }
         assert connection.execute("SELECT key FROM entries").fetchall() == [("kept",)]
+        assert connection.execute("SELECT count(*) FROM nodes").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
         assert connection.execute("SELECT lamport FROM clock").fetchone() == clock
         commit_together(
