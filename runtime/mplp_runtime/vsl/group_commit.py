@@ -58,7 +58,6 @@ def commit_together(
     try:
         connection.execute("BEGIN IMMEDIATE")
         transaction = SqliteTransaction(connection, limits, shows_sealed=shows_sealed)
-        clock = transaction.clock
         if len(units) > 1:
             for unit in units:
                 _run(unit, transaction, path)
@@ -66,8 +65,6 @@ def commit_together(
             _roll_back(connection)
             return units
         callbacks = transaction.callbacks
-        if transaction.clock != clock:
-            connection.execute("UPDATE clock SET lamport = ?", (transaction.clock,))
         connection.execute("COMMIT")
     except Exception as error:
         _roll_back(connection)

@@ -28,6 +28,8 @@ from mplp_runtime.vsl.values import (
 )
 
 _ADD_LINKS = "INSERT INTO links (kind, source, target) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+# The newest event tells the time; the row of the clock does for states that came from elsewhere.
+_CLOCK = "SELECT max(lamport, (SELECT coalesce(max(lamport), 0) FROM events)), key_id FROM clock"
 _ADD_EVENTS = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
 _REPLACING = (
     "ON CONFLICT (type, id) DO UPDATE SET data = excluded.data, key_id = excluded.key_id,"
@@ -59,7 +61,7 @@ class SqliteReading:
         return [key for (key,) in rows]
 
     def lamport(self) -> int:
-        return int(self._connection.execute("SELECT lamport FROM clock").fetchone()[0])
+        return int(self._connection.execute(_CLOCK).fetchone()[0])
 
     def read_node(self, type: str, id: str, *, deleted: bool = False) -> Node | None:
         row = self._connection.execute(
@@ -111,8 +113,7 @@ class SqliteReading:
 class SqliteTransaction(SqliteReading):
     """The Transaction of the writer's connection, inside a BEGIN IMMEDIATE that the store manages.
 
-    The Lamport clock is read once per commit and kept here; the store writes it back before COMMIT, so that
-    no other process can have advanced it in between.
+    The Lamport clock is read once per commit and kept here; until COMMIT no other process can advance it.
     """
 
     TAKES_TEXTS = True
@@ -125,7 +126,7 @@ class SqliteTransaction(SqliteReading):
         self._limits = limits
         self.clock: int
         self._key_id: str | None
-        self.clock, self._key_id = connection.execute("SELECT lamport, key_id FROM clock").fetchone()
+        self.clock, self._key_id = connection.execute(_CLOCK).fetchone()
         self.callbacks: list[Callable[[], None]] = []
         # Events of one unit of work that are still to be inserted.
         self._pending = Stretches()
