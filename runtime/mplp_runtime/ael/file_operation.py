@@ -147,26 +147,40 @@ def _copy(action: Action, undo: UndoWriter) -> str:
         for path in sorted(source.rglob("*")):
             place = target / path.relative_to(source)
             (undo.makes_folder if path.is_dir() and not path.is_symlink() else undo.replaces)(place)
-        # Not into what is there: a file that is kept under a second name would be changed in place.
-        shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=_copied)
+        _copy_folder(source, target)
     else:
-
-        def fill(path: Path) -> None:
-            shutil.copy2(source, path)
-
         place = target / source.name if target.is_dir() else target
         _file(source).stat()
         undo.replaces(place)
         place.parent.mkdir(parents=True, exist_ok=True)
-        _replace(place, fill)
+        _copy_file(source, place)
     return f"copied to {target.relative_to(action.root.resolve())}"
 
 
-def _copied(source: str, target: str) -> None:
+def _copy_folder(source: Path, target: Path) -> None:
+    """Not `shutil.copytree`: that gives a folder which is there already the permissions of the other one."""
+    is_new = not target.is_dir()
+    if is_new:
+        target.mkdir(parents=True)
+    for path in sorted(source.iterdir()):
+        place = target / path.name
+        if path.is_symlink():
+            place.symlink_to(path.readlink())
+        elif path.is_dir():
+            _copy_folder(path, place)
+        else:
+            _copy_file(path, place)
+    if is_new:
+        # At the end: a folder may be one that nothing can be put into.
+        shutil.copystat(source, target)
+
+
+def _copy_file(source: Path, target: Path) -> None:
     def fill(path: Path) -> None:
         shutil.copy2(source, path)
 
-    _replace(Path(target), fill)
+    # Not into what is there: a file that is kept under a second name would be changed in place.
+    _replace(target, fill)
 
 
 def _move(action: Action, undo: UndoWriter) -> str:

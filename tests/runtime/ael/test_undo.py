@@ -30,19 +30,23 @@ async def files(root: Path, operation: str, told: Told | None = None, **members:
 
 
 def seen(root: Path) -> dict[str, str]:
-    """Everything in the project but the state: folders, links and contents."""
+    """Everything in the project but the state: folders, links, contents and permissions."""
     found = {}
     for path in sorted(root.rglob("*")):
         name = path.relative_to(root).as_posix()
         if name.split("/")[0] == ".mplp":
             continue
-        kind = "link " + str(path.readlink()) if path.is_symlink() else "folder" if path.is_dir() else ""
-        found[name] = kind or f"{path.stat().st_mode & 0o777:o} {path.read_text()}"
+        if path.is_symlink():
+            found[name] = f"link {path.readlink()}"
+            continue
+        mode = f"{path.stat().st_mode & 0o777:o}"
+        found[name] = f"{mode} folder" if path.is_dir() else f"{mode} {path.read_text()}"
     return found
 
 
 def filled(root: Path) -> None:
     (root / "a").mkdir()
+    (root / "a").chmod(0o750)
     (root / "a/one").write_text("1")
     (root / "a/tool").write_text("#!")
     (root / "a/tool").chmod(0o750)
@@ -86,6 +90,20 @@ async def test_an_operation_is_taken_back_to_the_byte(root: Path, settings: dict
     assert seen(root) == before
     take_back(root, note)
     assert seen(root) == before, "once is enough, and twice does no harm"
+
+
+async def test_a_folder_that_is_copied_into_keeps_its_permissions_and_a_new_one_gets_those_of_its_source(
+    root: Path,
+) -> None:
+    filled(root)
+    (root / "a/locked").mkdir()
+    (root / "a/locked/one").write_text("1")
+    (root / "a/locked").chmod(0o550)
+    (root / "b").chmod(0o755)
+    assert (await files(root, "copy", source="a", target="b")).success
+    modes = {name: (root / name).stat().st_mode & 0o777 for name in ("b", "b/locked")}
+    assert modes == {"b": 0o755, "b/locked": 0o550}
+    assert (root / "b/locked/one").read_text() == "1"
 
 
 async def test_what_somebody_changed_since_is_left_alone(root: Path) -> None:
