@@ -34,6 +34,7 @@ class Figures:
     invalid: list[str] = field(default_factory=list)
     torn: list[str] = field(default_factory=list)
     untrue: list[str] = field(default_factory=list)
+    backwards: list[str] = field(default_factory=list)
     by_hand: list[str] = field(default_factory=list)
     two_owners: list[str] = field(default_factory=list)
     left_running: list[str] = field(default_factory=list)
@@ -125,6 +126,7 @@ _PROMISES = {
     "invalid": "R4 documents and events invalid",
     "torn": "R4 timelines and traces torn",
     "untrue": "R4 histories that differ from what happened",
+    "backwards": "R4 events before the one they follow",
     "two_owners": "R5 runs with two owners",
     "left_running": "R7 processes left running",
     "left_files": "   temporary files left behind",

@@ -123,11 +123,18 @@ def history_problems(
 ) -> Iterator[Finding]:
     """The events of a run against its attempts: each begins once and ends once, in order."""
     times: list[int] = []
+    last: Mapping[str, Any] = {"timestamp": ""}
     told: Counter[tuple[str, str, int]] = Counter()
     for event in events:
         payload = event.get("payload") or {}
         times.append(event.get("lamport_timestamp") or payload.get("lamport_timestamp") or 0)
         kind = event.get("event_type")
+        if event["timestamp"] < last["timestamp"]:
+            yield (
+                "backwards",
+                f"{kind} at {event['timestamp']} after {last['event_type']} at {last['timestamp']}",
+            )
+        last = event
         if kind in {"SAStepStarted", "SAStepCompleted", "SAStepFailed"}:
             told[(str(kind), payload["step_id"], payload["attempt"])] += 1
         for problem in errors("event", dict(event)):

@@ -9,6 +9,7 @@ import pytest
 from tests.chaos import shim
 from tests.chaos.figures import Figures, table
 from tests.chaos.kills import run
+from tests.chaos.looks import history_problems
 from tests.chaos.mutations import Mutation
 from tests.chaos.worker import Campaign
 
@@ -57,6 +58,14 @@ def test_a_full_or_broken_disk_is_told_in_a_sentence_and_loses_nothing(tmp_path:
     found = figures_of(Campaign("disk", "", 11, scenario="a waiting handoff", first=9, stride=90), tmp_path)
     assert found.broken() == {}
     assert found.bad_disks >= 2
+
+
+def test_the_harness_sees_when_times_go_back() -> None:
+    one, two = (
+        {"event_type": word, "timestamp": f"2026-01-01T00:00:0{at}Z"} for word, at in (("a", 1), ("b", 0))
+    )
+    assert [name for name, _ in history_problems([one, two], []) if name == "backwards"] == ["backwards"]
+    assert [name for name, _ in history_problems([two, one], []) if name == "backwards"] == []
 
 
 def test_the_harness_sees_when_started_steps_are_forgotten(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TypeVar
 from mplp_runtime.errors import EventRejected
 from mplp_runtime.events.families import Stamper
 from mplp_runtime.events.validate import event_errors
-from mplp_runtime.sources import Clock, NewId
+from mplp_runtime.sources import Clock, NewId, timestamp
 from mplp_runtime.vsl.interface import Json, StoredEvent, Transaction, ValueStateLayer
 from mplp_runtime.vsl.ready import WrittenEvents
 from mplp_runtime.vsl.texts import append_texts
@@ -71,6 +71,30 @@ class EventBus:
             stored = WrittenEvents(transaction.lamport() + 1, stream, texts)
             append_texts(transaction, stream, texts)
             transaction.after_commit(lambda: self._deliver(stored))
+
+    def record_in(
+        self, transaction: Transaction, streams: Sequence[str], event: Mapping[str, Json]
+    ) -> list[int]:
+        """The same in several streams, the project's first; the Lamport times.
+
+        What happened outside may come late. In a run it stands at the instant at which it came there, so that
+        the times of a run never go back; when it happened is in its payload.
+        """
+        first, *others = streams
+        lamports = [self.record(transaction, first, event)]
+        if others:
+            here = {**event, "timestamp": timestamp(self.stamper.clock())}
+            lamports += [self.record(transaction, stream, here) for stream in others]
+        return lamports
+
+    async def tell(self, stream: str, make: Callable[[Stamper], Mapping[str, Json]]) -> int:
+        """Records what `make` makes, as `emit` does; it is made in its transaction.
+
+        So its instant is not before those of events that were stored while it waited for its turn.
+        """
+        return await self._store.transact(
+            lambda transaction: self.record(transaction, stream, make(self.stamper))
+        )
 
     async def emit(self, stream: str, event: Mapping[str, Json]) -> int:
         """Records `event` in a transaction of its own; returns its Lamport time once it is durable."""

@@ -134,7 +134,7 @@ class FileIngest:
         if envelope.get("event_type") != "file_update":
             raise EventRejected(f"{envelope.get('event_type')!r} is no file update.")
         self._steps.begin(transaction)
-        lamports = [self._bus.record(transaction, stream, envelope) for stream in streams]
+        lamports = self._bus.record_in(transaction, streams, envelope)
         payload = envelope["payload"]
         path = inside(payload["file_path"], self._root)
         change: str = payload["change_type"]

@@ -257,7 +257,7 @@ class Intake:
             if envelope["event_type"] == "file_update":
                 lamport = self._files.ingest_in(transaction, envelope, streams=streams).lamports[0]
             else:
-                lamport, *_ = [self._bus.record(transaction, stream, envelope) for stream in streams]
+                lamport, *_ = self._bus.record_in(transaction, streams, envelope)
                 learn(self._graph, transaction, envelope, lamport, streams[0])
                 if self._on_merge is not None and _is_merge(envelope):
                     transaction.set(f"{_OPEN_MERGES}{lamport:020}", envelope)

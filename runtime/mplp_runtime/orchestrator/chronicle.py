@@ -6,13 +6,14 @@ Each method writes into the transaction that also holds the change of state it t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import (
     Event,
+    Stamper,
     event_core,
     pipeline_stage,
     sa_event,
@@ -46,6 +47,14 @@ def simulated_step_text(step_id: str, status: str, plan_id: str, position: int) 
         f'{{"step_id":{quoted(step_id)},"status":{quoted(status)}'
         f',"plan_id":{quoted(plan_id)},"position":{position}}}'
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One instant, as text, and what makes the events of a session at it; None for a single agent's run."""
+
+    at: str
+    session: SessionEvents | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +178,14 @@ class Chronicle:
 
     def step_finished(self, transaction: Transaction, attempt: Record) -> None:
         """After the action: execution, graph, stage, SAStepCompleted or SAStepFailed, SATraceEmitted."""
-        self.tell(transaction, self.finished(transaction, attempt))
+        self.tell(transaction, self.finished(transaction, attempt, self.moment()))
+
+    def moment(self) -> Moment:
+        """Now, for all that is told together; asked for in the transaction, so that times never go back."""
+        now, session = self.bus.stamper.clock(), self._session
+        if session is not None:
+            session = replace(session, stamper=Stamper(lambda: now, self.bus.stamper.new_id))
+        return Moment(timestamp(now), session)
 
     def tell(self, transaction: Transaction, events: Sequence[ReadyEvent]) -> None:
         """Records what `finished` and its like made; many events together cost less than one by one."""
@@ -177,9 +193,9 @@ class Chronicle:
         texts = [event.text_at(lamport) for lamport, event in enumerate(events, first)]
         self.bus.record_texts(transaction, self.stream, texts)
 
-    def finished(self, transaction: Transaction, attempt: Record) -> list[ReadyEvent]:
+    def finished(self, transaction: Transaction, attempt: Record, moment: Moment) -> list[ReadyEvent]:
         """The events that come after the action, not recorded yet; the step's node is written."""
-        step, make, at = self._step(attempt["step_id"]), self.step_events, self._now()
+        step, make, at = self._step(attempt["step_id"]), self.step_events, moment.at
         step_id, position = step["step_id"], self.positions[step["step_id"]]
         execution = attempt["status"]
         outcome = "completed" if execution == "completed" else "failed"
@@ -198,8 +214,8 @@ class Chronicle:
             make.profile(at, f"SAStep{outcome.title()}", told),
             make.profile(at, "SATraceEmitted", {"segment_ids": [attempt["segment_id"]]}),
         ]
-        if self._session is not None:
-            events += self._turns_over(attempt, self._session)
+        if moment.session is not None:
+            events += self._turns_over(attempt, moment.session)
         if attempt["step_status"] == "pending":
             events += self._retried(transaction, at, step, attempt["attempt"])
         return events
@@ -217,11 +233,11 @@ class Chronicle:
         after = {"after_attempt": attempt}
         return [*events, self.step_events.stage(at, "step_retried", step, position, "pending", after)]
 
-    def turns_begun(self, attempt: Record) -> list[ReadyEvent]:
+    def turns_begun(self, attempt: Record, moment: Moment) -> list[ReadyEvent]:
         """In a session a new attempt is somebody's turn, and that comes first."""
-        if self._session is None:
+        if moment.session is None:
             return []
-        return self._session.dispatched(attempt["step_id"], attempt["turns"][0])
+        return moment.session.dispatched(attempt["step_id"], attempt["turns"][0])
 
     def _turns_over(self, attempt: Record, session: SessionEvents) -> list[ReadyEvent]:
         """What is still somebody's turn ends with the attempt, the turn that was given last first."""

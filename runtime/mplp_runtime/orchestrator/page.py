@@ -20,7 +20,6 @@ from mplp_runtime.orchestrator.chronicle import (
 )
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.step_events import EVENTS_AFTER, EVENTS_BEFORE
-from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Transaction
 from mplp_runtime.vsl.texts import TextRow, put_texts
 
@@ -43,7 +42,8 @@ class PageWriter:
         self._nodes: list[TextRow] = []
         count = begins * EVENTS_BEFORE + plays * EVENTS_AFTER
         self._ids = iter(chronicle.step_events.fresh_ids(count))
-        self.at = timestamp(chronicle.bus.stamper.clock())
+        self._moment = chronicle.moment()
+        self.at = self._moment.at
 
     def begun(self, record: Record) -> None:
         """A new attempt, whose action has not begun yet."""
@@ -51,7 +51,7 @@ class PageWriter:
         position = self._positions[step_id]
         make = self._chronicle.step_events
         if "turns" in record:
-            for event in self._chronicle.turns_begun(record):
+            for event in self._chronicle.turns_begun(record, self._moment):
                 self._events.append(event.text_at(self._next_lamport))
         self._begun.append((records.attempt_id(record), record_text(record)))
         self._events += make.started(
@@ -67,7 +67,7 @@ class PageWriter:
         """An attempt that has ended, in whatever way."""
         self._ended.append((records.attempt_id(record), record_text(record)))
         lamport = self._next_lamport
-        for event in self._chronicle.finished(self._transaction, record):
+        for event in self._chronicle.finished(self._transaction, record, self._moment):
             self._events.append(event.text_at(lamport))
             lamport += 1
 

@@ -74,8 +74,9 @@ class Rollback:
         notes = await asyncio.to_thread(undo_notes, self.root, state.run_id)
         snapshots = tuple(self._snapshots(state))
         planned = {"run_id": state.run_id, "operations": len(notes), "paths": named(_paths(notes))}
-        event = compensation(self.bus.stamper, "rollback_planned", state.run, planned)
-        await self.bus.emit(state.run_id, event)
+        await self.bus.tell(
+            state.run_id, lambda stamper: compensation(stamper, "rollback_planned", state.run, planned)
+        )
         done, steps = await asyncio.to_thread(self._taken_back, notes)
         done = replace(done, snapshots=snapshots)
         observed = await asyncio.to_thread(own_writes, self.root, touched_by(notes, done.restored))

@@ -379,8 +379,7 @@ class RunLoop:
         )
 
     async def _tell(self, make: EventMaker) -> None:
-        bus = self._chronicle.bus
-        await bus.emit(self._chronicle.stream, make(bus.stamper))
+        await self._chronicle.bus.tell(self._chronicle.stream, make)
 
     def _show_output(self, step_id: str, piece: str) -> None:
         shown = self._state.live_output

@@ -32,10 +32,10 @@ async def snapshot_before(
         return
     made = await snapshots.create(await asyncio.to_thread(list_files), f"before “{step['description']}”")
     payload = {"snapshot_id": made.snapshot_id, "step_id": step_id, "files": len(made.files)}
-    await bus.emit(
+    await bus.tell(
         state.run_id,
-        event_core(
-            bus.stamper,
+        lambda stamper: event_core(
+            stamper,
             "snapshot_created",
             "compensation_plan",
             project_id=state.plan.get("context_id"),

@@ -143,10 +143,7 @@ async def test_every_event_of_a_step_that_is_interrupted_resumed_and_cancelled(t
         "plan_execution_interrupted pending",
         "plan_execution_resumed running",
         "plan_status_changed plan running",
-        *ends("a", "failed"),
-        "step_updated a pending",
-        "step_retried a pending",
-        *starts("a"),
+        # The person had the step all the time: it is the same attempt.
         *ends("a", "failed", "cancelled"),
         *is_over("cancelled"),
     ]

@@ -330,11 +330,11 @@ class Conduct:
     async def _dispatch(self, attempt: Record, turn: Record) -> None:
         """Hands the turn, and the token with it, to another participant; durable before anything is done."""
         attempt["turns"] = [*attempt["turns"], turn]
-        events = self._chronicle.session.dispatched(attempt["step_id"], turn)
 
         def work(transaction: Transaction) -> None:
             records.change_attempt(transaction, attempt)
-            self._chronicle.tell(transaction, events)
+            told = self._chronicle.session.dispatched(attempt["step_id"], turn)
+            self._chronicle.tell(transaction, told)
 
         await self._store.transact(work)
         self._state.forget([attempt["step_id"]])
@@ -346,13 +346,13 @@ class Conduct:
         error = None if result is None else result.error
         ended = {**turn, "ended": status, **({"said": said} if said else {})}
         attempt["turns"] = [ended if each["turn"] == turn["turn"] else each for each in attempt["turns"]]
-        events = self._chronicle.session.completed(
-            attempt["step_id"], turn, status, output=output, error=error
-        )
 
         def work(transaction: Transaction) -> None:
             records.change_attempt(transaction, attempt)
-            self._chronicle.tell(transaction, events)
+            told = self._chronicle.session.completed(
+                attempt["step_id"], turn, status, output=output, error=error
+            )
+            self._chronicle.tell(transaction, told)
 
         await self._store.transact(work)
         self._state.forget([attempt["step_id"]])
