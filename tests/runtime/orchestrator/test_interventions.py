@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from mplp_runtime.errors import (
     RunRefused,
     WorkspaceNotTrusted,
 )
+from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.families import Stamper
 from mplp_runtime.orchestrator.interventions import StepNotOpen
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
@@ -428,15 +431,15 @@ async def test_a_rollback_that_was_cut_off_is_finished_when_the_run_goes_on(tmp_
     before = contents(tmp_path)
 
     async with project.runtime() as runtime:
-        real = runtime.runs.interventions.rollback.bus.emit
+        real = EventBus.tell
 
-        async def cut(stream: str, event: Any) -> int:
-            if event.get("event_type") == "rollback_planned":
+        async def cut(bus: EventBus, stream: str, make: Callable[[Stamper], Mapping[str, Any]]) -> int:
+            if make(bus.stamper)["event_type"] == "rollback_planned":
                 raise MemoryError
-            return await real(stream, event)
+            return await real(bus, stream, make)
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(type(runtime.bus), "emit", lambda self, stream, event: cut(stream, event))
+            patch.setattr(EventBus, "tell", cut)
             view = await runtime.runs.start(project.request())
             view = await runtime.runs.wait(view.run_id)
         assert view.status == "interrupted"
