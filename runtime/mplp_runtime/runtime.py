@@ -138,7 +138,7 @@ class Runtime(ProgramInterface):
             look_at_files=lambda: self.drift.look(lambda: self.list_files(self.root)),
         )
         self.settling = Settling(self.intake)
-        self.drift = DriftCheck(root, self.vsl, self.bus, self.graph, clock)
+        self.drift = DriftCheck(root, self.vsl, self.bus, self.graph, clock, self._live_streams)
         self.snapshots = Snapshots(
             root,
             self.vsl,

@@ -12,17 +12,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from mplp_runtime.drift.looks import Drift, Drifted, drifted_files
+from mplp_runtime.drift.looks import LOOK, Drift, Drifted, drifted_files
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import Event
 from mplp_runtime.integration.files import FileIngest, file_update_event
 from mplp_runtime.psg.bulk import Growth
-from mplp_runtime.psg.files import FILE, file_nodes
+from mplp_runtime.psg.files import FILE, file_nodes, missing_file_data
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import Clock, timestamp
 from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
 
-SOURCE = "drift_scan"
 MOST_EVENTS = 500
 """Changed files that get an event each; beyond, one event tells of all."""
 
@@ -51,6 +50,8 @@ class DriftCheck:
     bus: EventBus
     graph: Graph
     clock: Clock
+    live_streams: Callable[[], tuple[str, ...]] = tuple
+    """The streams of runs under way, whose traces carry what has changed too."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def look(self, list_files: Callable[[], Iterable[str]]) -> DriftReport:
@@ -62,26 +63,27 @@ class DriftCheck:
             known = {node.id: dict(node.data) for node in self.store.read(file_nodes)}
             found = await asyncio.to_thread(lambda: drifted_files(self.root, list_files(), known))
             if found:
-                await self.store.transact(lambda transaction: self._reconcile(transaction, found))
+                streams = ("project", *self.live_streams())
+                await self.store.transact(lambda transaction: self._reconcile(transaction, found, streams))
 
         def paths(drift: Drift) -> tuple[str, ...]:
             return tuple(each.path for each in found if each.drift == drift)
 
         return DriftReport(paths("added"), paths("modified"), paths("deleted"), is_first=not known)
 
-    def _reconcile(self, transaction: Transaction, found: list[Drifted]) -> None:
+    def _reconcile(self, transaction: Transaction, found: list[Drifted], streams: tuple[str, ...]) -> None:
         modified = [each for each in found if each.drift == "modified"]
         if len(modified) <= MOST_EVENTS:
             files = FileIngest(self.store, self.bus, self.graph, root=self.root)
             for each in modified:
-                files.ingest_in(transaction, self._event(each))
+                files.ingest_in(transaction, self._event(each), streams=streams)
         else:
             self._put_all(transaction, modified, "files_reconciled")
         self._put_all(transaction, [each for each in found if each.drift == "added"], "files_found")
         for each in found:
             node = transaction.read_node(FILE, each.path) if each.drift == "deleted" else None
             if node is not None:
-                missing = {**node.data, "missing_since": timestamp(self.clock())}
+                missing = missing_file_data(node.data, timestamp(self.clock()))
                 self.graph.put(transaction, FILE, each.path, missing, event_type="file_missing")
 
     def _event(self, each: Drifted) -> Event:
@@ -89,7 +91,7 @@ class DriftCheck:
             self.bus.stamper,
             file_path=each.path,
             change_type="modified",
-            source=SOURCE,
+            source=LOOK,
             changed_at=_instant(each),
             workspace_root=str(self.root),
             content_hash=each.content_hash,
@@ -105,7 +107,7 @@ class DriftCheck:
                 "last_modified": each.changed_at,
                 "size_bytes": each.size_bytes,
                 "content_hash": each.content_hash,
-                "source": SOURCE,
+                "source": LOOK,
             }
             transaction.write_node(
                 FILE, each.path, {name: value for name, value in data.items() if value is not None}

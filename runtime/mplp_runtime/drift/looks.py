@@ -13,6 +13,8 @@ from typing import Literal
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Json
 
+LOOK = "drift_scan"
+"""The source of what a look has found, in events and File nodes."""
 LARGEST_HASHED_BYTES = 64 * 1024 * 1024
 _PIECE_BYTES = 1_048_576
 

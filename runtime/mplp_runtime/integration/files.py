@@ -7,7 +7,7 @@ graph_update. All of it is one transaction.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePath, PurePosixPath
@@ -16,12 +16,12 @@ from typing import Literal
 from mplp_runtime.errors import EventRejected, PathOutsideProject
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import Event, Stamper, external_integration
-from mplp_runtime.psg.files import FILE, drift_between, file_data
+from mplp_runtime.psg.files import FILE, drift_between, file_data, missing_file_data
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.psg.mentions import StepTexts, file_edges
 from mplp_runtime.rules.validators import without_lone_surrogates
 from mplp_runtime.sources import timestamp
-from mplp_runtime.vsl.interface import Json, Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import Edge, Json, Transaction, ValueStateLayer
 
 # `C:\x`; a name such as `12:30.log` is one like any other outside Windows.
 _DRIVE = re.compile(r"[A-Za-z]:(?:[/\\]|$)")
@@ -32,6 +32,8 @@ ChangeType = Literal["created", "modified", "deleted", "renamed"]
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """What one file event did. `drift` says why the graph was behind the file; None if it was not.
+
+    The graph_update says the same: it is `file_reconciled` then, or `file_missing` of a file that is gone.
 
     `lamports` are the logical times of all events recorded, the integration event first.
     """
@@ -129,8 +131,13 @@ class FileIngest:
         envelope: Mapping[str, Json],
         *,
         streams: tuple[str, ...] = ("project",),
+        is_ours: bool = False,
     ) -> Ingested:
-        """The same as part of a transaction of the caller's."""
+        """The same as part of a transaction of the caller's.
+
+        `is_ours` where the runtime itself has changed the file: that is no drift, and what it deleted is
+        meant to be gone.
+        """
         if envelope.get("event_type") != "file_update":
             raise EventRejected(f"{envelope.get('event_type')!r} is no file update.")
         self._steps.begin(transaction)
@@ -139,21 +146,48 @@ class FileIngest:
         path = inside(payload["file_path"], self._root)
         change: str = payload["change_type"]
         before = transaction.read_node(FILE, path)
-        drift = None if before is None else drift_between(before.data, envelope)
+        drift = None if before is None or is_ours else drift_between(before.data, envelope)
         if change == "renamed" and payload.get("previous_path"):
             lamports += self._forget(transaction, inside(payload["previous_path"], self._root), streams)
-        if change == "deleted":
+        if change == "deleted" and is_ours:
             lamports += self._forget(transaction, path, streams)
+        elif change == "deleted":
+            if before is not None:
+                missing = missing_file_data(before.data, payload["timestamp"])
+                lamports += self._put(transaction, path, missing, (), streams, drift, "file_missing")
         else:
             data = file_data(envelope, before.data if before else None)
             lacking, outdated = file_edges(transaction, self._steps, path)
-            if self._graph.put(transaction, FILE, path, data, edges=lacking, stream=streams[0]):
-                lamports.append(transaction.lamport())
+            word = None if drift is None else "file_reconciled"
+            lamports += self._put(transaction, path, data, lacking, streams, drift, word)
             for edge in outdated:
                 self._graph.disconnect(transaction, edge, stream=streams[0])
                 lamports.append(transaction.lamport())
         self._steps.end(transaction)
         return Ingested(tuple(lamports), drift, streams)
+
+    def _put(
+        self,
+        transaction: Transaction,
+        path: str,
+        data: Mapping[str, Json],
+        edges: Iterable[Edge],
+        streams: tuple[str, ...],
+        drift: str | None,
+        event_type: str | None,
+    ) -> list[int]:
+        told = None if drift is None else {"drift": drift}
+        events = self._graph.put(
+            transaction,
+            FILE,
+            path,
+            data,
+            edges=edges,
+            stream=streams[0],
+            event_type=event_type,
+            told=told,
+        )
+        return [transaction.lamport()] if events else []
 
     def _forget(self, transaction: Transaction, path: str, streams: tuple[str, ...]) -> list[int]:
         events = self._graph.delete(transaction, FILE, path, stream=streams[0])

@@ -15,7 +15,8 @@ from typing import Any
 
 from mplp_runtime.ael.undo import UndoNote, take_back, undo_notes
 from mplp_runtime.drift.dependence import EXPECTS, expectations, written_by
-from mplp_runtime.drift.own_writes import own_writes, take_over
+from mplp_runtime.drift.looks import Drifted
+from mplp_runtime.drift.own_writes import own_writes, take_over, tell_again
 from mplp_runtime.errors import MplpError, RunBuiltUpon, StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.orchestrator import records
@@ -82,7 +83,7 @@ class Rollback:
         observed = await asyncio.to_thread(own_writes, self.root, touched_by(notes, done.restored))
 
         def work(transaction: Transaction) -> Record:
-            take_over(transaction, self.store, self.bus, self.graph, self.root, observed, source=SOURCE)
+            self._take_over(transaction, observed, state, source=SOURCE)
             segments = [
                 attempt["segment_id"] for step_id, attempt in state.attempts.items() if step_id in steps
             ]
@@ -114,13 +115,41 @@ class Rollback:
             return
         observed, writer = await asyncio.to_thread(written_by, self.root, notes)
 
+        standing = set(touched_by(note for note in notes if not note.is_taken_back))
+        written = [each for each in observed if each.path in standing]
+
         def work(transaction: Transaction) -> Record:
-            take_over(transaction, self.store, self.bus, self.graph, self.root, observed, source="run")
+            tell_again(
+                transaction,
+                self.bus,
+                self.root,
+                written,
+                source="run",
+                stream=state.run_id,
+                since=state.run["started_at"],
+            )
+            self._take_over(transaction, observed, state, source="run")
             run = records.read_run(transaction, state.run_id) or {}
             expects = {**run.get(EXPECTS, {}), **expectations(observed, writer)}
             return records.change_run(transaction, state.run_id, **{EXPECTS: expects})
 
         state.take_run(await self.store.transact(work))
+
+    def _take_over(
+        self, transaction: Transaction, observed: Iterable[Drifted], state: RunState, *, source: str
+    ) -> None:
+        """What the run has done to files belongs to its own trace, too (seed 2, 4.1)."""
+        streams = ("project", state.run_id)
+        take_over(
+            transaction,
+            self.store,
+            self.bus,
+            self.graph,
+            self.root,
+            observed,
+            source=source,
+            streams=streams,
+        )
 
     def _taken_back(self, notes: Iterable[UndoNote]) -> tuple[RolledBack, set[str]]:
         restored: dict[str, None] = {}

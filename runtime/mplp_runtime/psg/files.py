@@ -1,6 +1,8 @@
 """File nodes: what the graph last knew of each file of the project (`/psg/files`).
 
-A node's id is the path relative to the project root, with `/`. A deleted file leaves a tombstone.
+A node's id is the path relative to the project root, with `/`. A file that is gone
+keeps its node, with `missing_since`, and its edges: nobody has said that it should go (seed 1, 5.1). One that
+was renamed, or that the runtime itself has deleted, leaves a tombstone.
 """
 
 from __future__ import annotations
@@ -47,6 +49,15 @@ def drift_between(
         return "content" if old != new else None
     before, after = _instant(known.get("last_modified")), _instant(envelope["payload"].get("timestamp"))
     return "time" if before is not None and after is not None and before < after else None
+
+
+def missing_file_data(before: Mapping[str, Json], since: str) -> dict[str, Json]:
+    """What is kept of a file that is gone; `since` is when that was first heard.
+
+    >>> missing_file_data({"language": "python"}, "2026-01-01T00:00:00Z")
+    {'language': 'python', 'missing_since': '2026-01-01T00:00:00Z'}
+    """
+    return {**before, "missing_since": before.get("missing_since", since)}
 
 
 def file_nodes(reading: Reading) -> list[Node]:

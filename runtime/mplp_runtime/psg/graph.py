@@ -71,10 +71,12 @@ class Graph:
         stream: str = "project",
         source_module: str | None = None,
         event_type: str | None = None,
+        told: Mapping[str, Json] | None = None,
     ) -> list[Event]:
         """Creates or replaces a node and adds edges; returns the events recorded, [] if nothing changed.
 
-        `event_type` is `<type>_created` or `<type>_updated` unless given. Raises DocumentInvalid if a
+        `event_type` is `<type>_created` or `<type>_updated` unless given; `told` goes into the event's
+        payload. Raises DocumentInvalid if a
         `dependency` edge would close a cycle, and TransitionIllegal where history would be told differently:
         a Trace or a Segment that has ended, or was deleted, stays as it was.
         """
@@ -91,6 +93,7 @@ class Graph:
         if added:
             kind = "bulk" if is_changed else "edge_add"
         word = f"{type.lower()}_{'created' if before is None else 'updated'}"
+        members = {"status": data["status"]} if isinstance(data.get("status"), str) else {}
         return self._record(
             transaction,
             event_type or word,
@@ -100,7 +103,7 @@ class Graph:
             edge_delta=added,
             stream=stream,
             source_module=source_module,
-            members={"status": data["status"]} if isinstance(data.get("status"), str) else None,
+            members={**members, **told} if told else members,
         )
 
     def put_plan(

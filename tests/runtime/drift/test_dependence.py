@@ -9,6 +9,7 @@ from mplp_runtime.drift.dependence import RunDrift
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
 from tests.runtime.orchestrator.projects import Project, plan, role, step, step_id, table
+from tests.runtime.orchestrator.waiting import asked
 
 LATER = (4_000_000_000, 4_000_000_000)
 WRITER = table("roles.worker", action="file_operation", operation="write", target="out.txt", content="new")
@@ -44,6 +45,69 @@ async def test_what_the_run_wrote_is_no_drift_and_what_somebody_else_writes_is(t
         assert await looked(runtime, run_id) == (), "it is as it was"
         (tmp_path / "out.txt").unlink()
         assert await looked(runtime, run_id) == (RunDrift("out.txt", "deleted", step_id("a")),)
+
+
+def told_of_files(runtime: Runtime, run_id: str) -> list[tuple[str, str, str]]:
+    """Who says in the run's trace that which file changed, and how."""
+    return [
+        (event["source"], event["payload"]["file_path"], event["payload"]["change_type"])
+        for event in runtime.timeline(run_id)
+        if event["event_type"] == "file_update"
+    ]
+
+
+async def test_a_run_tells_in_its_own_trace_what_it_wrote(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a")), WRITER)
+    async with project.runtime() as runtime:
+        first = await ended(runtime, project)
+        assert told_of_files(runtime, first.run_id) == [("run", "out.txt", "created")]
+        put(tmp_path / "out.txt", "mine")
+        second = await ended(runtime, project)
+        assert told_of_files(runtime, second.run_id) == [("run", "out.txt", "modified")]
+        words = [
+            event["event_type"] for event in runtime.timeline() if event["event_type"].startswith("file")
+        ]
+        assert words == ["file_update", "file_created"], "to the graph it is no news"
+        await runtime.roll_back(second.run_id, trusted=True)
+        assert told_of_files(runtime, second.run_id)[1:] == [("rollback", "out.txt", "modified")]
+
+
+async def test_a_file_that_a_look_found_before_the_run_ended_is_in_the_runs_trace_all_the_same(
+    tmp_path: Path,
+) -> None:
+    person = table("roles.person", action="agent_handoff", to="human")
+    project = Project(tmp_path, plan(step("a"), step("b", "a", role="person")), WRITER + person)
+    async with project.runtime() as runtime:
+        run_id = (await runtime.runs.start(project.request())).run_id
+        await asked(runtime, run_id)
+        await looked(runtime, run_id)
+        await runtime.runs.answer(run_id, step_id("b"), success=True)
+        await runtime.runs.wait(run_id)
+        assert told_of_files(runtime, run_id) == [("run", "out.txt", "modified")]
+
+
+async def test_a_context_that_is_deleted_in_the_editor_is_told_and_the_graph_keeps_its_file(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, plan(step("a")), WRITER)
+    async with project.runtime() as runtime:
+        run_id = (await ended(runtime, project)).run_id
+        await looked(runtime, run_id)
+        for name in ("shop.context.json", "out.txt"):
+            (tmp_path / name).unlink()
+            deleted = {"file_path": name, "change_type": "deleted", "timestamp": "2099-01-01T00:00:00Z"}
+            runtime.intake.offer(deleted, source="editor")
+        await runtime.intake.settle()
+        by_event = runtime.runs.view(run_id).drift
+        assert by_event == (
+            RunDrift("out.txt", "deleted", step_id("a")),
+            RunDrift("shop.context.json", "deleted"),
+        )
+        count = len(runtime.timeline())
+        assert await looked(runtime, run_id) == by_event
+        assert len(runtime.timeline()) == count, "a look finds what the event has told"
+        again = await ended(runtime, Project(tmp_path, project.plan, WRITER))
+        assert again.drift == (), "what is there again is not missing"
 
 
 async def test_a_tool_that_writes_the_file_again_later_in_the_run_is_no_drift(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ async def test_a_file_that_changed_is_found_and_the_file_is_right(scene: Scene) 
     scene.write("a.py", "another", at=LATER)
     report = await scene.look()
     assert (report.modified, report.is_clean) == (("a.py",), False)
-    assert scene.told()[1:] == [("file_update", 0), ("file_updated", 0)]
+    assert scene.told()[1:] == [("file_update", 0), ("file_reconciled", 0)]
     assert scene.node("a.py").data["size_bytes"] == 7
     assert (await scene.look()).is_clean
 

@@ -70,7 +70,7 @@ async def test_a_first_sighting_adds_a_node_and_a_change_updates_it(store: Value
     taking = Taking(store)
     first = await taking.event("a.py", "created", content_hash="sha256:1", size_bytes=5, language="python")
     second = await taking.event("a.py", content_hash="sha256:2")
-    assert taking.types() == ["file_update", "file_created", "file_update", "file_updated"]
+    assert taking.types() == ["file_update", "file_created", "file_update", "file_reconciled"]
     assert (first.drift, first.lamports, second.drift, second.lamports) == (None, (1, 2), "content", (3, 4))
     node = taking.graph.read("File", "a.py")
     assert node is not None
@@ -82,6 +82,8 @@ async def test_a_first_sighting_adds_a_node_and_a_change_updates_it(store: Value
         ("node_add", 1),
         ("node_update", 0),
     ]
+    assert ["drift" in event["payload"] for event in updates] == [False, True]
+    assert updates[1]["payload"]["drift"] == "content"
 
 
 async def test_a_touch_without_a_change_is_no_drift(store: ValueStateLayer) -> None:
@@ -97,7 +99,7 @@ async def test_an_older_event_is_no_drift(store: ValueStateLayer) -> None:
     assert (await taking.event("a.py", changed_at=datetime(2025, 12, 5, tzinfo=UTC))).drift is None
 
 
-async def test_a_deleted_file_leaves_a_tombstone_and_a_renamed_one_its_new_place(
+async def test_a_deleted_file_stays_as_missing_and_a_renamed_one_has_its_new_place(
     store: ValueStateLayer,
 ) -> None:
     taking = Taking(store)
@@ -105,8 +107,14 @@ async def test_a_deleted_file_leaves_a_tombstone_and_a_renamed_one_its_new_place
     await taking.event("b.py", "created")
     await taking.event("a.py", "deleted")
     await taking.event("c.py", "renamed", previous_path="b.py")
-    assert [node.id for node in store.read(file_nodes)] == ["c.py"]
-    assert taking.graph.read("File", "a.py", deleted=True) is not None
+    assert [node.id for node in store.read(file_nodes)] == ["a.py", "c.py"]
+    missing = taking.graph.read("File", "a.py")
+    assert missing is not None
+    assert "missing_since" in missing.data
+    assert taking.graph.read("File", "b.py", deleted=True) is not None
+    count = len(taking.types())
+    await taking.event("a.py", "deleted")
+    assert taking.types()[count:] == ["file_update"], "that it is gone is told once"
     await taking.event("never seen.py", "deleted")
     assert taking.types()[-1] == "file_update", "nothing in the graph changed"
 
@@ -199,7 +207,7 @@ async def test_a_change_of_a_file_reaches_the_steps_that_name_it(store: ValueSta
     ]
     assert (update["update_kind"], update["node_delta"], update["edge_delta"]) == ("bulk", 1, 1)
     await taking.event("src/a.py")
-    assert taking.types().count("file_updated") == 1, "known edges are not added again"
+    assert taking.types().count("file_reconciled") == 1, "known edges are not added again"
     assert taking.graph.dangling() == []
 
 
