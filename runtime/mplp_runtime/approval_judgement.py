@@ -6,7 +6,7 @@ read or written here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,17 +75,16 @@ def approval_of(
     return ApprovalState("void" if changed else "approved", changed, path, confirm_id)
 
 
-def step_approvals(step_ids: Iterable[str], confirms: Iterable[Any]) -> dict[str, StepApproval]:
+def step_approvals(step_ids: Container[str], confirms: Iterable[Any]) -> dict[str, StepApproval]:
     """How those of the steps stand that a Confirm is about: its `target_id` is the step's id.
 
     No document kind is named for steps, so `target_type` does not matter. Somebody must have decided: an
     approved Confirm without a decision is still pending.
     """
-    wanted = frozenset(step_ids)
     about: dict[str, list[Mapping[str, Any]]] = {}
     for confirm in confirms:
         target = confirm.get("target_id") if isinstance(confirm, Mapping) else None
-        if isinstance(target, str) and target in wanted:
+        if isinstance(target, str) and target in step_ids:
             about.setdefault(target, []).append(confirm)
     found: dict[str, StepApproval] = {}
     for step_id, each in about.items():

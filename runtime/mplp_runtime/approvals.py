@@ -8,7 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mplp_runtime.approval_judgement import ApprovalState, approval_of, is_about, newest_decision
+from mplp_runtime.approval_judgement import (
+    ApprovalState,
+    approval_of,
+    is_about,
+    newest_decision,
+    step_approvals,
+)
 from mplp_runtime.approval_scope import ApprovalScope, approval_scope
 from mplp_runtime.confirm_files import ConfirmFiles
 from mplp_runtime.disk import MAX_DOCUMENT_BYTES
@@ -131,6 +137,43 @@ class Approvals:
         path, confirm = self._known(plan_path, plan)
         if confirm is None:
             confirm = self._fresh(plan, role)
+        self._add_decision(confirm, word, reason, role)
+        await self._write(path, confirm, plan, "confirm_resolved")
+        return path
+
+    async def decide_step(
+        self, path: Path, plan: Mapping[str, Any], step_id: str, may_start: bool, reason: str = ""
+    ) -> None:
+        """Appends a person's decision to the Confirm at `path`, which is about a step of `plan`.
+
+        One that somebody has decided meanwhile stays as it is. The graph knows of it in either case. Raises
+        DocumentInvalid where the file is no valid Confirm of the step, OSError and StoreError.
+        """
+        confirm = _read_json(path)
+        known = step_approvals({step_id}, [confirm]).get(step_id)
+        if confirm is None or known is None or not _is_valid("confirm", confirm):
+            raise DocumentInvalid(f"{path.name} is no valid Confirm of this step any more.")
+        if known.word == "pending":
+            self._add_decision(confirm, "approved" if may_start else "rejected", reason, "human")
+            self._save(path, confirm)
+
+        def work(transaction: Transaction) -> None:
+            ends = [] if transaction.read_node("Step", step_id) is None else [("Step", step_id)]
+            edges = [Edge("target", "Confirm", confirm["confirm_id"], *end) for end in ends]
+            told = self._graph.put(
+                transaction,
+                "Confirm",
+                confirm["confirm_id"],
+                confirm,
+                edges=edges,
+                event_type="decision_added",
+            )
+            if told:
+                self._stage(transaction, confirm, plan, "confirm_resolved", "confirm", confirm["status"])
+
+        await self._store.transact(work)
+
+    def _add_decision(self, confirm: Document, word: str, reason: str, role: str) -> None:
         decision: Document = {
             "decision_id": self._new_id(),
             "status": word,
@@ -141,8 +184,6 @@ class Approvals:
             decision["reason"] = reason.strip()
         confirm["decisions"] = [*confirm.get("decisions", ()), decision]
         confirm["status"] = word
-        await self._write(path, confirm, plan, "confirm_resolved")
-        return path
 
     def _known(self, plan_path: Path, plan: Mapping[str, Any]) -> tuple[Path, Document | None]:
         path = confirm_path(plan_path)
@@ -184,14 +225,7 @@ class Approvals:
     async def _write(self, path: Path, confirm: Document, plan: Mapping[str, Any], word: str) -> None:
         trace = confirm.setdefault("trace", {"trace_id": self._new_id(), "span_id": self._new_id()})
         trace["attributes"] = {**_mapping(trace.get("attributes")), **self._scope(plan).attributes()}
-        confirm["meta"] = {
-            **confirm["meta"],
-            "updated_at": timestamp(self._clock()),
-            "updated_by": "mplp-lsp",
-        }
-        _refuse_invalid("confirm", confirm)
-        self._before_write()
-        write_atomically(path, [json.dumps(confirm, ensure_ascii=False, indent=2), "\n"])
+        self._save(path, confirm)
 
         def work(transaction: Transaction) -> None:
             self._graph.put_plan(transaction, dict(plan), source_module="plan")
@@ -209,6 +243,16 @@ class Approvals:
             )
 
         await self._store.transact(work)
+
+    def _save(self, path: Path, confirm: Document) -> None:
+        confirm["meta"] = {
+            **confirm["meta"],
+            "updated_at": timestamp(self._clock()),
+            "updated_by": "mplp-lsp",
+        }
+        _refuse_invalid("confirm", confirm)
+        self._before_write()
+        write_atomically(path, [json.dumps(confirm, ensure_ascii=False, indent=2), "\n"])
 
     def _stage(
         self,

@@ -19,6 +19,7 @@ from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.ledger import Entry, Ledger
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState
+from mplp_runtime.orchestrator.step_confirms import StepConfirms
 from mplp_runtime.orchestrator.uncancelled import to_the_end
 from mplp_runtime.orchestrator.views import Answer
 from mplp_runtime.sources import Clock, NewId, timestamp
@@ -43,6 +44,8 @@ class RunServices:
     """What is done before the first attempt at a step; where it raises StoreError the step does not start."""
     before_end: Callable[[RunState, str], Awaitable[str]]
     """What is done before a run's end is written; a sentence about it, or "". It may raise StoreError."""
+    confirms: StepConfirms
+    """The Confirms about the steps of the run."""
 
 
 class AttemptRecords:

@@ -20,6 +20,7 @@ from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.run import RunLoop
 from mplp_runtime.orchestrator.sessions.loop import SessionLoop
 from mplp_runtime.orchestrator.state import RunState, load_state
+from mplp_runtime.orchestrator.step_confirms import StepConfirms
 
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.manager import RunManager
@@ -132,6 +133,8 @@ class Carrying:
     async def _carry(self, state: RunState, *, repeat: bool | None = None) -> None:
         runtime = self._runtime
         self._manager.others.forget(state.run_id)
+        confirm_files = None if state.run["simulated"] else runtime.confirm_files
+        confirms = StepConfirms(confirm_files, state, runtime.approvals.decide_step)
         services = RunServices(
             root=runtime.root,
             store=runtime.vsl,
@@ -142,17 +145,19 @@ class Carrying:
             output=self._output,
             prepare=runtime.prepare_step,
             before_end=self._manager.interventions.before_end,
+            confirms=confirms,
         )
         made = SessionLoop if state.run.get("session") else RunLoop
         loop = made(services, state, self._manager.recovery.chronicle(state))
         loop.repeat_interrupted = repeat
-        # In a thread, because it reads all that happened before.
+        # In threads, because they read files, and all that happened before.
+        await asyncio.to_thread(confirms.look)
         files = await asyncio.to_thread(
             RunFiles, runtime.folder, state, runtime.bus, runtime.vsl, runtime.clock
         )
         live = LiveRun(state, loop, files)
         self.live[state.run_id] = live
-        live.task = asyncio.create_task(self._driven(live), name=f"run {state.run_id}")
+        live.task = asyncio.create_task(self._driven(live, confirms), name=f"run {state.run_id}")
         files.changed([])
         if not state.run["simulated"]:
             runtime.active_drift.wake()
@@ -164,14 +169,17 @@ class Carrying:
         if live is not None:
             live.files.shown()
 
-    async def _driven(self, live: LiveRun) -> None:
+    async def _driven(self, live: LiveRun, confirms: StepConfirms) -> None:
         error: str | None = None
+        watching = asyncio.create_task(confirms.watch(), name=f"confirms of run {live.state.run_id}")
         try:
             await live.loop.drive()
             error = live.state.error
         except Exception:
             logger.exception("A bug in the control loop of run %s.", live.state.run_id)
             error = "The run stopped because of an internal error; the log says more."
+        finally:
+            watching.cancel()
         run_id = live.state.run_id
         if live.state.run["status"] == "running":
             try:

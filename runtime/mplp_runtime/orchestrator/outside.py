@@ -40,23 +40,21 @@ class Outside:
         is_asked_for = self._state.run.get("ci_blocks_completion")
         return self._store.read(failing_pipelines) if is_asked_for else ()
 
-    async def answered(
-        self, waiting: asyncio.Future[Answer], is_open: Callable[[], bool], output: str
-    ) -> Answer:
-        """A person's answer, or yes as soon as nothing fails any more."""
+    async def answered(self, waiting: asyncio.Future[Answer], verdict: Callable[[], Answer | None]) -> Answer:
+        """A person's answer, or that of `verdict` as soon as it has one."""
         while not waiting.done():
             await asyncio.wait({waiting}, timeout=LOOK_S)
-            if not waiting.done() and _is_open_now(is_open):
-                waiting.set_result(Answer(True, output))
+            if not waiting.done() and (answer := _now(verdict)) is not None:
+                waiting.set_result(answer)
         return waiting.result()
 
 
-def _is_open_now(is_open: Callable[[], bool]) -> bool:
+def _now(verdict: Callable[[], Answer | None]) -> Answer | None:
     try:
-        return is_open()
+        return verdict()
     except StoreError:
         # A run may wait for days; a state that is locked for a moment is asked again, and ends nothing.
-        return False
+        return None
 
 
 def why_blocked(failures: Sequence[Failure]) -> str:

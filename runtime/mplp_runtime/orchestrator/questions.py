@@ -10,7 +10,7 @@ from mplp_runtime.errors import StoreError
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.attempts import RunServices
 from mplp_runtime.orchestrator.chronicle import Chronicle
-from mplp_runtime.orchestrator.outside import Outside, why_blocked, why_not_complete
+from mplp_runtime.orchestrator.outside import Outside, why_not_complete
 from mplp_runtime.orchestrator.places import Places
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState
@@ -18,7 +18,7 @@ from mplp_runtime.orchestrator.uncancelled import to_the_end
 from mplp_runtime.orchestrator.views import Answer, QuestionKind
 from mplp_runtime.vsl.interface import Transaction
 
-_Waiter = Callable[[asyncio.Future[Answer]], Awaitable[Answer]]
+Waiter = Callable[[asyncio.Future[Answer]], Awaitable[Answer]]
 """Waits for a person's answer, or for what counts as one."""
 
 
@@ -59,28 +59,15 @@ class Questions:
         if self._completing is not None:
             self._completing.cancel()
 
-    def is_gated(self, step_id: str) -> bool:
-        """Whether the step may start only after an answer, or after a tool that failed has succeeded."""
-        if step_id in self._state.run.get("opened", ()):
-            return False
-        return step_id in self._state.gates or bool(self._outside.failing_tools())
+    async def ask_gate(
+        self, step_id: str, text: str | None, waited: Waiter, told: Callable[[Transaction], None]
+    ) -> Answer:
+        """May the step start? `waited` waits for a person, or for what counts as an answer.
 
-    async def about_start(self, step_id: str) -> Answer:
-        """May the step start? A gate of a person is opened by a person, one of a tool by its success too."""
-        before = self.answered(step_id, "gate")
-        if before is not None:
-            return before
-        failing = self._outside.failing_tools()
-        text = why_blocked(failing) if failing else None
-        opens_itself = bool(failing) and step_id not in self._state.gates
-
-        def waited(waiting: asyncio.Future[Answer]) -> Awaitable[Answer]:
-            if not opens_itself:
-                return waiting
-            return self._outside.answered(waiting, self._no_tool_fails, "the tool has succeeded since")
-
+        `told` records what belongs into the same commit as the question.
+        """
         async with self._places.left(step_id):
-            return await self._asked(step_id, "gate", text, waited)
+            return await self._asked(step_id, "gate", text, waited, told)
 
     async def ask(self, step_id: str, kind: QuestionKind, text: str | None = None) -> Answer:
         """A person's answer, however long it takes; it is on disk before the step has its place again."""
@@ -121,7 +108,9 @@ class Questions:
 
     async def _decide_about_completion(self, text: str) -> None:
         def waited(waiting: asyncio.Future[Answer]) -> Awaitable[Answer]:
-            return self._outside.answered(waiting, self._no_pipeline_fails, "CI succeeded.")
+            return self._outside.answered(
+                waiting, lambda: None if self._outside.failing_pipelines() else Answer(True, "CI succeeded.")
+            )
 
         state = self._state
         answer = await self._asked(state.plan["steps"][-1]["step_id"], "completion", text, waited)
@@ -134,12 +123,19 @@ class Questions:
 
         state.take_run(await self._services.store.transact(work))
 
-    async def _asked(self, step_id: str, kind: QuestionKind, text: str | None, waited: _Waiter) -> Answer:
+    async def _asked(
+        self,
+        step_id: str,
+        kind: QuestionKind,
+        text: str | None,
+        waited: Waiter,
+        told: Callable[[Transaction], None] = lambda _: None,
+    ) -> Answer:
         async with self._one_at_a_time[step_id]:
             waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
             self._answers[step_id] = waiting
             try:
-                await to_the_end(self._change(step_id, kind, text))
+                await to_the_end(self._change(step_id, kind, text, told=told))
                 answer = await waited(waiting)
                 await to_the_end(self._change(step_id, None, answer=(kind, answer)))
             finally:
@@ -155,6 +151,7 @@ class Questions:
         kind: QuestionKind | None,
         text: str | None = None,
         answer: tuple[QuestionKind, Answer] | None = None,
+        told: Callable[[Transaction], None] = lambda _: None,
     ) -> None:
         state = self._state
         attempt = self._attempt(step_id)
@@ -170,6 +167,7 @@ class Questions:
                 numbers = {**numbers, step_id: number + 1}
             if kind == "gate":
                 self._chronicle.step_blocked(transaction, step_id, text or "waiting for a person")
+            told(transaction)
             return records.change_run(
                 transaction,
                 state.run_id,
@@ -185,12 +183,6 @@ class Questions:
 
         state.take_run(await self._services.store.transact(work))
         self._services.changed(state)
-
-    def _no_tool_fails(self) -> bool:
-        return not self._outside.failing_tools()
-
-    def _no_pipeline_fails(self) -> bool:
-        return not self._outside.failing_pipelines()
 
 
 def _with_answer(

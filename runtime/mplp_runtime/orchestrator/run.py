@@ -11,11 +11,11 @@ from collections.abc import Coroutine, Sequence
 
 from mplp_runtime.ael.action import Action, ActionResult, EventMaker
 from mplp_runtime.errors import StoreError
-from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.attempts import SHOWN_CHARACTERS, AttemptRecords, RunServices
 from mplp_runtime.orchestrator.bindings import Bound
 from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.ending import end_run
+from mplp_runtime.orchestrator.gates import Gates
 from mplp_runtime.orchestrator.ledger import Inputs
 from mplp_runtime.orchestrator.places import Places
 from mplp_runtime.orchestrator.played import AT_ONCE, PlayedSteps
@@ -26,7 +26,6 @@ from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.orchestrator.step_decisions import StepDecisions
 from mplp_runtime.orchestrator.uncancelled import to_the_end
 from mplp_runtime.orchestrator.views import Answer
-from mplp_runtime.vsl.interface import Transaction
 
 
 class RunLoop:
@@ -52,6 +51,7 @@ class RunLoop:
         self._cancelled: set[asyncio.Task[bool]] = set()
         self._places = Places(self._wake.set)
         self._questions = Questions(services, state, chronicle, self._places)
+        self._gates = Gates(services, state, chronicle, self._questions)
         self._stop_starting = False
         self._ending: str | None = None
         self._is_finishing = False
@@ -186,7 +186,7 @@ class RunLoop:
             self._bound(step_id).kind in AT_ONCE
             and step_id not in state.attempts
             and not state.is_declined(step_id)
-            and not self._questions.is_gated(step_id)
+            and not self._gates.has(step_id)
         )
 
     def _bound(self, step_id: str) -> Bound:
@@ -273,7 +273,7 @@ class RunLoop:
             settled = await self._settle_interrupted(known, bound)
             if settled is not None:
                 return settled
-        if self._questions.is_gated(step_id) and known is None and not await self._is_opened(step_id):
+        if self._gates.has(step_id) and known is None and not await self._is_opened(step_id):
             return False
         if known is None:
             await self._services.prepare(self._state, step_id)
@@ -321,21 +321,7 @@ class RunLoop:
     async def _is_opened(self, step_id: str) -> bool:
         # What it waited for ended first, and is written first.
         await self._attempts.ledger.written()
-        answer = await self._questions.about_start(step_id)
-        state = self._state
-
-        def work(transaction: Transaction) -> Record:
-            run = records.read_run(transaction, state.run_id) or {}
-            if answer.success:
-                why = answer.output or "approved by a person"
-                self._chronicle.step_blocked(transaction, step_id, why, opened=True)
-                return records.change_run(transaction, state.run_id, opened=[*run.get("opened", ()), step_id])
-            self._chronicle.step_skipped(transaction, step_id, answer.output or "declined by a person")
-            return records.change_run(transaction, state.run_id, declined=[*run.get("declined", ()), step_id])
-
-        state.take_run(await self._services.store.transact(work))
-        self._services.changed(state)
-        return answer.success
+        return await self._gates.opened(step_id)
 
     async def _settle_interrupted(self, attempt: Record, bound: Bound) -> bool | None:
         """Decides about a step whose outcome nobody knows: None if it shall run again (with consent only)."""

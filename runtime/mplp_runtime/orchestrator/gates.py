@@ -1,0 +1,135 @@
+"""Which steps may not start yet, and what lets them: a person, a Confirm, a tool that has succeeded since."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from mplp_runtime.approval_judgement import StepApproval
+from mplp_runtime.events.families import pipeline_stage
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.attempts import RunServices
+from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.outside import Outside, why_blocked
+from mplp_runtime.orchestrator.questions import Questions
+from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.state import RunState
+from mplp_runtime.orchestrator.step_confirms import why_pending, why_rejected
+from mplp_runtime.orchestrator.views import Answer
+from mplp_runtime.vsl.interface import Transaction
+
+_Word = Literal["requested", "approved", "rejected"]
+_STAGE: Mapping[_Word, str] = MappingProxyType(
+    {"requested": "pending", "approved": "completed", "rejected": "failed"}
+)
+
+
+class Gates:
+    """The gates of one run. Whether a step has one is only a look into memory, unless tools may block."""
+
+    def __init__(
+        self, services: RunServices, state: RunState, chronicle: Chronicle, questions: Questions
+    ) -> None:
+        self._services = services
+        self._state = state
+        self._chronicle = chronicle
+        self._questions = questions
+        self._outside = Outside(services.store, state)
+        self._confirms = services.confirms
+
+    def has(self, step_id: str) -> bool:
+        """Whether the step starts only after an answer or a decision, or once a failed tool succeeds."""
+        if step_id in self._state.run.get("opened", ()):
+            return False
+        if step_id in self._state.gates or self._confirms.is_gated(step_id):
+            return True
+        return bool(self._outside.failing_tools())
+
+    async def opened(self, step_id: str) -> bool:
+        """Whether the step may start; waits until that is decided, and writes what was."""
+        answer, confirm = await self._decision(step_id)
+        state, chronicle = self._state, self._chronicle
+
+        def work(transaction: Transaction) -> Record:
+            run = records.read_run(transaction, state.run_id) or {}
+            if confirm is not None:
+                self._tell(transaction, step_id, confirm, "approved" if answer.success else "rejected")
+            if answer.success:
+                why = answer.output or "approved by a person"
+                chronicle.step_blocked(transaction, step_id, why, opened=True)
+                return records.change_run(transaction, state.run_id, opened=[*run.get("opened", ()), step_id])
+            chronicle.step_skipped(transaction, step_id, answer.output or "declined by a person")
+            return records.change_run(transaction, state.run_id, declined=[*run.get("declined", ()), step_id])
+
+        state.take_run(await self._services.store.transact(work))
+        self._services.changed(state)
+        return answer.success
+
+    async def _decision(self, step_id: str) -> tuple[Answer, StepApproval | None]:
+        """May the step start? With the Confirm by which that is decided, where it is by one."""
+        asked = self._confirms.of(step_id)
+        before = self._questions.answered(step_id, "gate")
+        if before is not None:
+            is_open = asked is not None and asked.word == "pending"
+            return before, await self._written(step_id, None if is_open else asked, before)
+        if asked is not None and asked.word == "rejected":
+            answer = Answer(False, why_rejected(asked))
+            return answer, await self._written(step_id, None, answer)
+
+        def waited(waiting: asyncio.Future[Answer]) -> Awaitable[Answer]:
+            return self._outside.answered(waiting, lambda: self._decided_elsewhere(step_id, asked))
+
+        def told(transaction: Transaction) -> None:
+            if asked is not None and asked.word == "pending":
+                self._tell(transaction, step_id, asked, "requested")
+
+        answer = await self._questions.ask_gate(step_id, self._text(step_id, asked), waited, told)
+        return answer, await self._written(step_id, asked, answer)
+
+    def _text(self, step_id: str, confirm: StepApproval | None) -> str | None:
+        """What a person is asked; None where no more is to be said than that it is about the step."""
+        failing = self._outside.failing_tools()
+        text = why_blocked(failing) if failing else None
+        if confirm is None or confirm.word != "pending":
+            return text
+        told = f"{text.partition(' May ')[0]} " if text is not None else ""
+        return told + why_pending(self._state.steps[step_id]["description"])
+
+    def _decided_elsewhere(self, step_id: str, asked: StepApproval | None) -> Answer | None:
+        """What has been decided since a person was asked; `asked` is how a Confirm stood then."""
+        now = self._confirms.of(step_id)
+        if now is not None and now.word == "rejected":
+            return Answer(False, why_rejected(now))
+        if now is not None and now.word == "pending":
+            return None
+        is_approved = now is not None and now != asked
+        # A gate that the settings ask for is opened by a person alone: this one, or who approved meanwhile.
+        if (step_id in self._state.gates and not is_approved) or self._outside.failing_tools():
+            return None
+        return Answer(True, "its Confirm is approved" if is_approved else "nothing holds it up any more")
+
+    async def _written(self, step_id: str, asked: StepApproval | None, answer: Answer) -> StepApproval | None:
+        """The Confirm that the decision is about, which now has it; None where it is about none."""
+        confirm = self._confirms.of(step_id)
+        if confirm is None or (confirm == asked and confirm.word != "pending"):
+            return None
+        await self._confirms.answered(step_id, answer)
+        return confirm
+
+    def _tell(self, transaction: Transaction, step_id: str, confirm: StepApproval, word: _Word) -> None:
+        """A Confirm keeps a step from starting, or has decided whether it starts (runtime.md 4)."""
+        run, chronicle = self._state.run, self._chronicle
+        event = pipeline_stage(
+            chronicle.bus.stamper,
+            f"confirm_{word}",
+            pipeline_id=run["plan_id"],
+            # A stage of its own: what becomes of the step is told by the step's.
+            stage_id=confirm.confirm_id,
+            stage_name=self._state.steps[step_id]["description"],
+            status=_STAGE[word],
+            project_id=run["context_id"],
+            payload={"confirm_id": confirm.confirm_id, "step_id": step_id},
+        )
+        chronicle.bus.record(transaction, chronicle.stream, event)
