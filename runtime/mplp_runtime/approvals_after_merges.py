@@ -1,26 +1,29 @@
 """A merge may bring in what nobody looked at when a plan was approved (seed 2, 11).
 
-With `[gates] git_merge_reapproval` approved plans are proposed again: their Confirm becomes `pending`,
-and a person decides. Nothing else about them changes.
+With `[gates] git_merge_reapproval` approved plans are proposed again, those too that are approved by their
+own word alone: their Confirm becomes `pending`, and a person decides. Nothing else about them changes.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mplp_runtime.approvals import Approvals
 from mplp_runtime.errors import MplpError, StoreError
+from mplp_runtime.orchestrator.admission import is_authors_word
+from mplp_runtime.project_documents import document_at
 from mplp_runtime.project_roots import of_one_project
 from mplp_runtime.rules.lifecycle import is_terminal
+from mplp_runtime.settings import Settings
 from mplp_runtime.vsl.interface import Json
 
 ROLE = "git"
 
 
 async def propose_again(
-    approvals: Approvals, root: Path, files: Iterable[str], event: Mapping[str, Json]
+    approvals: Approvals, root: Path, files: Iterable[str], settings: Settings, event: Mapping[str, Json]
 ) -> list[Path]:
     """Proposes the approved plans among `files` again; returns their Confirm documents.
 
@@ -30,16 +33,15 @@ async def propose_again(
     payload = event["payload"]
     reason = f"Merge {str(payload['commit_id'])[:12]} into {payload['ref_name']} came after the approval."
     proposed: list[Path] = []
-    for file in of_one_project(root, files):
-        if not (file.endswith(".plan.json") or file.rpartition("/")[2] == "plan.json"):
+    plans, confirms = await asyncio.to_thread(_read, root, files)
+    for path, plan in plans:
+        if is_terminal("plan", str(plan.get("status"))):
             continue
-        path = root / file
-        plan = _plan(path)
-        if plan is None or is_terminal("plan", str(plan.get("status"))):
+        word = approvals.state(path, plan, settings, confirms=confirms).word
+        if word != "approved" and not (word == "none" and is_authors_word(plan, settings)):
             continue
         try:
-            if approvals.state(path, plan).word == "approved":
-                proposed.append(await approvals.propose(path, plan, role=ROLE, reason=reason))
+            proposed.append(await approvals.propose(path, plan, role=ROLE, reason=reason))
         except StoreError:
             raise
         except MplpError:
@@ -48,9 +50,16 @@ async def propose_again(
     return proposed
 
 
-def _plan(path: Path) -> Mapping[str, Json] | None:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) and "plan_id" in value else None
+def _read(
+    root: Path, files: Iterable[str]
+) -> tuple[list[tuple[Path, dict[str, Json]]], list[dict[str, Json]]]:
+    """The plans of the project with their paths, and its Confirms, whatever their names."""
+    plans: list[tuple[Path, dict[str, Json]]] = []
+    confirms: list[dict[str, Json]] = []
+    for file in of_one_project(root, (each for each in files if each.endswith(".json"))):
+        kind, value = document_at(root / file) or (None, None)
+        if kind == "plan" and isinstance(value, dict) and "plan_id" in value:
+            plans.append((root / file, value))
+        elif kind == "confirm" and isinstance(value, dict):
+            confirms.append(value)
+    return plans, confirms

@@ -288,7 +288,7 @@ class Runtime(ProgramInterface):
         settings = self.settings()
         if settings.gates.git_merge_reapproval:
             files = await asyncio.to_thread(lambda: list(self.list_files(self.root)))
-            await propose_again(self.approvals, self.root, files, event)
+            await propose_again(self.approvals, self.root, files, settings, event)
 
     def _snapshots_kept(self) -> int:
         try:

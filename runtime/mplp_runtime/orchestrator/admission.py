@@ -189,6 +189,11 @@ def needs_approval(plan: Mapping[str, Any], settings: Settings) -> bool:
     return settings.run.require_approval and plan["status"] not in _AUTHORS_WORD
 
 
+def is_authors_word(plan: Mapping[str, Any], settings: Settings) -> bool:
+    """Whether the plan's own text says that it is approved, and that counts."""
+    return plan.get("status") in _AUTHORS_WORD and not settings.run.require_confirm
+
+
 def refuse_unapproved(word: str, changed: tuple[str, ...]) -> None:
     """Raises PlanNotApproved unless the approval holds, and says what to do about it."""
     if word == "approved":

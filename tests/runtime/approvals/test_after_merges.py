@@ -104,3 +104,35 @@ async def test_a_merge_during_a_slip_in_the_settings_asks_again_once_they_are_me
         assert runtime.approvals.state(project.path, project.plan).word == "approved"
         await runtime.intake.settle()
         assert runtime.approvals.state(project.path, project.plan).word == "pending"
+
+
+@pytest.mark.parametrize("name", ["release.plan.json", "release.json"])
+async def test_a_plan_that_is_approved_by_its_own_word_waits_for_a_person_too_whatever_its_name(
+    tmp_path: Path, name: str
+) -> None:
+    project = Project(tmp_path, plan(step("a")), ASKS_AGAIN)
+    path = project.path.rename(tmp_path / name)
+    async with project.runtime() as runtime:
+        await told(runtime)
+        assert runtime.approvals.state(path, project.plan).word == "pending"
+        with pytest.raises(PlanNotApproved, match="waits for an approval"):
+            await runtime.start(path, trusted=True)
+        await runtime.approvals.approve(path, project.plan)
+        assert (await runtime.run(path, trusted=True)).status == "completed"
+
+
+@pytest.mark.parametrize(
+    ("status", "settings"),
+    [
+        ("draft", ASKS_AGAIN),
+        ("completed", ASKS_AGAIN),
+        ("approved", ASKS_AGAIN + table("run", require_confirm=True)),
+    ],
+)
+async def test_a_plan_that_was_not_approved_is_not_proposed_by_a_merge(
+    tmp_path: Path, status: str, settings: str
+) -> None:
+    project = Project(tmp_path, plan(step("a"), status=status), settings)
+    async with project.runtime() as runtime:
+        await told(runtime)
+        assert not confirm_path(project.path).exists()
