@@ -119,6 +119,11 @@ def _value(path: Path, verdict: ByName) -> Any:
         head = read_head(path, HEAD_BYTES, follow_links=False)
         if head is None or not may_be_ours(head[0]):
             return None
+    return json_value(path)
+
+
+def json_value(path: Path) -> Any:
+    """The JSON value in a document's file, {} for an empty one; None where nothing can be read there."""
     found = read_head(path, MAX_DOCUMENT_BYTES + 1, follow_links=False)
     if found is None or len(found[0]) > MAX_DOCUMENT_BYTES:
         return None

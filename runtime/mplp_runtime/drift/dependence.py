@@ -37,7 +37,7 @@ class RunDrift:
 
 def relied_on(root: Path, world: World, context_id: str) -> list[Drifted]:
     """The context and the bindings that a run begins with, as they are now."""
-    documents = [_path_of(facts.uri, root) for facts in world.declarations("context", context_id)]
+    documents = [path_within(facts.uri, root) for facts in world.declarations("context", context_id)]
     paths = [path for path in (*documents, _SETTINGS) if path is not None]
     return own_writes(root, paths)
 
@@ -95,6 +95,7 @@ def run_drift(reading: Reading, run: Mapping[str, Any]) -> tuple[RunDrift, ...]:
     return tuple(found)
 
 
-def _path_of(uri: str, root: Path) -> str | None:
+def path_within(uri: str, root: Path) -> str | None:
+    """The path of a document below `root`, with `/`; None for one that lies elsewhere."""
     path = Path(unquote(urlsplit(uri).path))
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else None

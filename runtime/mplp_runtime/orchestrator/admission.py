@@ -79,10 +79,11 @@ class PlanTerminal(RunRefused):
 class Admitted:
     """A plan that may run: its value, the order of what is left to do, and what each step does.
 
-    `scheduled` is what that order depends on.
+    `scheduled` is what that order depends on; `context` is the document that the plan belongs to.
     """
 
     plan: Mapping[str, Any]
+    context: DocumentFacts
     order: tuple[str, ...]
     scheduled: tuple[ScheduledStep, ...]
     bindings: Mapping[str, Any]
@@ -153,7 +154,7 @@ def admitted(request: StartRequest, settings: Settings, handlers: Handlers | Non
             f"The plan is {plan['status']}, and that is final. To run it again, set its status back to "
             "`draft`, and the steps that shall run to `pending`."
         )
-    _refuse_context(plan, facts, request)
+    context = _usable_context(plan, facts, request)
     plan = with_statuses(plan, request.carried)
     done = [step["step_id"] for step in plan["steps"] if step["status"] in _DONE]
     scheduled = scheduled_steps(plan)
@@ -172,6 +173,7 @@ def admitted(request: StartRequest, settings: Settings, handlers: Handlers | Non
     gates = () if request.simulate else tuple(s["step_id"] for s in plan["steps"] if settings.asks_before(s))
     return Admitted(
         plan=plan,
+        context=context,
         order=tuple(order),
         scheduled=scheduled,
         bindings=frozen_bindings(plan["steps"], bound, simulate=request.simulate, roles=cast.bound_roles),
@@ -224,7 +226,7 @@ def _refuse_findings(plan: Mapping[str, Any], facts: DocumentFacts, world: World
     _refuse_errors(first_voice([*_own_findings(plan), *world_findings(facts, world)]))
 
 
-def _refuse_context(plan: Mapping[str, Any], facts: DocumentFacts, request: StartRequest) -> None:
+def _usable_context(plan: Mapping[str, Any], facts: DocumentFacts, request: StartRequest) -> DocumentFacts:
     context = context_of(facts, request.world)
     if context is None:
         raise ContextUnusable(
@@ -238,6 +240,7 @@ def _refuse_context(plan: Mapping[str, Any], facts: DocumentFacts, request: Star
     # The rules about a run (D13): what follows for the plan from the context it is going to run in.
     known = {"context_id": context.id, "status": context.status}
     _refuse_errors(further_invariant_findings("plan", plan, {"context": known}, "run"))
+    return context
 
 
 def _refuse_errors(findings: list[Finding]) -> None:

@@ -16,6 +16,8 @@ from mplp_runtime.orchestrator.admission import Admitted, StartRequest
 from mplp_runtime.orchestrator.chronicle import Chronicle
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import load_state, step_positions
+from mplp_runtime.orchestrator.surroundings import documents_around
+from mplp_runtime.psg.document_nodes import put_document
 from mplp_runtime.sources import timestamp
 from mplp_runtime.version import runtime_version
 from mplp_runtime.vsl.interface import Reading, Transaction
@@ -41,6 +43,9 @@ async def begin_run(
     if not request.simulate:
         observed = await asyncio.to_thread(relied_on, runtime.root, request.world, value["context_id"])
         run[EXPECTS] = expectations(observed)
+    around = await asyncio.to_thread(
+        documents_around, runtime.root, request.world, value, plan.context, plan.session
+    )
     # As text alone, from which it is read again: a large plan need not lie there twice.
     frozen = {
         "text": request.plan_text,
@@ -77,6 +82,8 @@ async def begin_run(
             source="run",
             only_known=True,
         )
+        for kind, document in around:
+            put_document(runtime.graph, transaction, kind, document)
         chronicle = _chronicle(runtime, begun, value)
         chronicle.run_started(transaction, list(plan.order), runtime_version())
         if plan.session is not None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 from mplp_runtime.events.bus import EventBus
@@ -19,6 +18,7 @@ from mplp_runtime.events.families import (
     sa_event,
 )
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.plan_in_graph import PlanInGraph, step_node
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.sessions.session import Cast, Session
 from mplp_runtime.orchestrator.sessions.session_events import SessionEvents, turns_of
@@ -28,25 +28,8 @@ from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Edge, Transaction
 from mplp_runtime.vsl.ready import ReadyEvent
 
-SIMULATED_STEP = "SimulatedStep"
-
-
-def simulated_step_id(run_id: str, position: int) -> str:
-    """Id of the node of a step in a simulated run; by its position for the same reason as an attempt's."""
-    return f"{run_id}/{records.place(position)}"
-
-
-def simulated_step(step_id: str, status: str, plan_id: str, position: int) -> dict[str, Any]:
-    """Its data: how far the simulation is. What the step says stands at the plan's own node."""
-    return {"step_id": step_id, "status": status, "plan_id": plan_id, "position": position}
-
-
-def simulated_step_text(step_id: str, status: str, plan_id: str, position: int) -> str:
-    """The same as it is stored; a simulation of 10,000 steps writes as many."""
-    return (
-        f'{{"step_id":{quoted(step_id)},"status":{quoted(status)}'
-        f',"plan_id":{quoted(plan_id)},"position":{position}}}'
-    )
+_AT_ONCE = 500
+"""Events that are recorded together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +55,11 @@ class Chronicle:
     step_events: StepEvents = field(init=False)
     """Makes the events of this run's steps."""
 
+    _in_graph: PlanInGraph = field(init=False)
     _session: SessionEvents | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_in_graph", PlanInGraph(self.graph, self.run, self.plan))
         object.__setattr__(self, "step_events", StepEvents(self.bus.stamper, self.run, self.graph.graph_id))
         if (known := self.run.get("session")) is not None:
             events = SessionEvents(self.bus.stamper, Session.of(known), self.run)
@@ -102,7 +87,8 @@ class Chronicle:
         )
         self._sa(transaction, "SAContextLoaded", None, with_ids=("context_id",))
         # The causal rule: a plan is executed after it was created, so the graph learns of it first.
-        self.graph.put_plan(transaction, dict(self.plan), stream=self.stream, source_module="plan")
+        if (generation := self._in_graph.begin(transaction)) is not None:
+            self.plan_status(transaction, "approved", generation)
         payload = {"step_order": order, "simulated": run["simulated"], "generation": run["generation"]}
         self._sa(transaction, "SAPlanEvaluated", payload, with_ids=("context_id", "plan_id"))
         self._plan_execution(transaction, "plan_execution_started", "in_progress")
@@ -135,9 +121,19 @@ class Chronicle:
         self._plan_execution(transaction, "plan_execution_interrupted", "pending")
 
     def run_finished(
-        self, transaction: Transaction, status: str, counts: Mapping[str, int], error: str | None
+        self,
+        transaction: Transaction,
+        status: str,
+        counts: Mapping[str, int],
+        error: str | None,
+        blocked: Mapping[str, str],
     ) -> None:
-        """The plan's last transition, then SATraceEmitted and SACompleted; a failed run ends the same way."""
+        """The plan's last transition, then SATraceEmitted and SACompleted; a failed run ends the same way.
+
+        `blocked` are the steps that cannot run because of others, in plan order, and why.
+        """
+        if blocked:
+            self._steps_blocked(transaction, blocked)
         self._put_plan_status(transaction, status)
         self._put_trace(transaction, status)
         self.plan_status(transaction, status)
@@ -276,6 +272,23 @@ class Chronicle:
             [self.step_events.stage(self._now(), word, step, position, status, {"because": because})],
         )
 
+    def _steps_blocked(self, transaction: Transaction, blocked: Mapping[str, str]) -> None:
+        """What waits for a step that failed: told once, when nothing can change it any more."""
+        steps = [(self.positions[step_id], self._step(step_id)) for step_id in blocked]
+        if self.is_newest:
+            self._in_graph.blocked(transaction, steps)
+        at, stage = self._now(), self.step_events.stage
+        for first in range(0, len(steps), _AT_ONCE):
+            self.tell(
+                transaction,
+                [
+                    stage(
+                        at, "step_blocked", step, position, "blocked", {"because": blocked[step["step_id"]]}
+                    )
+                    for position, step in steps[first : first + _AT_ONCE]
+                ],
+            )
+
     def step_skipped(self, transaction: Transaction, step_id: str, because: str) -> None:
         """A step is not going to run."""
         step, position, at = self._step(step_id), self.positions[step_id], self._now()
@@ -291,13 +304,7 @@ class Chronicle:
         """The graph's node of a step; a simulation has nodes of its own, because it changes no plan."""
         if not self.is_newest:
             return []
-        step_id, plan_id = step["step_id"], self.run["plan_id"]
-        if self.run["simulated"]:
-            kind, identity = SIMULATED_STEP, simulated_step_id(self.stream, position)
-            data = simulated_step(step_id, status, plan_id, position)
-        else:
-            kind, identity = "Step", step_id
-            data = {**step, "status": status, "plan_id": plan_id, "position": position}
+        kind, identity, data = step_node(self.run, step, position, status)
         before = transaction.read_node(kind, identity)
         if before is not None and before.data == data:
             return []
@@ -305,19 +312,8 @@ class Chronicle:
         return [self.step_events.node_changed(at, kind, identity, status, is_new=before is None)]
 
     def _put_plan_status(self, transaction: Transaction, status: str) -> None:
-        plan_id = self.run["plan_id"]
-        if not self.is_newest:
-            return
-        if self.run["simulated"]:
-            data = {"plan_id": plan_id, "status": status}
-            self.graph.put(
-                transaction, "SimulatedPlan", self.stream, data, stream=self.stream, source_module="plan"
-            )
-            return
-        node = transaction.read_node("Plan", plan_id)
-        if node is not None:
-            data = {**node.data, "status": status}
-            self.graph.put(transaction, "Plan", plan_id, data, stream=self.stream, source_module="plan")
+        if self.is_newest:
+            self._in_graph.status(transaction, status)
 
     def _put_trace(self, transaction: Transaction, status: str) -> None:
         run = self.run
@@ -328,6 +324,8 @@ class Chronicle:
             "status": status,
         }
         edges = [Edge("plan", "Trace", run["trace_id"], "Plan", run["plan_id"])]
+        if transaction.read_node("Context", run["context_id"]) is not None:
+            edges.append(Edge("context", "Trace", run["trace_id"], "Context", run["context_id"]))
         self.graph.put(transaction, "Trace", run["trace_id"], data, edges=edges, stream=self.stream)
 
     def _put_session(self, transaction: Transaction, status: str) -> None:

@@ -19,6 +19,7 @@ async def end_run(services: RunServices, state: RunState, chronicle: Chronicle, 
 
     Raises StoreError; then the run is still under way.
     """
+    blocked = state.blocked_steps()
     counts: Mapping[str, int] = Counter(state.status_of(step_id) for step_id in state.steps)
     succeeded = state.is_done and not state.run.get("not_completed_because")
     status = word or ("completed" if succeeded else "failed")
@@ -28,7 +29,7 @@ async def end_run(services: RunServices, state: RunState, chronicle: Chronicle, 
     finished_at = timestamp(services.clock())
 
     def work(transaction: Transaction) -> Record:
-        chronicle.run_finished(transaction, status, counts, error)
+        chronicle.run_finished(transaction, status, counts, error, blocked)
         transaction.delete(state.run["owner_key"])
         return records.change_run(
             transaction, state.run_id, status=status, finished_at=finished_at, error=error, questions={}

@@ -12,12 +12,8 @@ from typing import Any
 
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.attempt_texts import record_text
-from mplp_runtime.orchestrator.chronicle import (
-    SIMULATED_STEP,
-    Chronicle,
-    simulated_step_id,
-    simulated_step_text,
-)
+from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.plan_in_graph import SIMULATED_STEP, simulated_step_id, simulated_step_text
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.step_events import EVENTS_AFTER, EVENTS_BEFORE
 from mplp_runtime.vsl.interface import Transaction

@@ -97,13 +97,14 @@ class Recovery:
         if state is None:
             return False
         now = timestamp(self.clock())
+        under_way = _under_way(state)
 
         def work(transaction: Transaction) -> bool:
             run = records.read_run(transaction, run_id)
             if run is None or run["status"] != "interrupted":
                 return False
             chronicle = replace(self.chronicle(state), is_newest=is_newest)
-            for attempt in _under_way(state):
+            for attempt in under_way:
                 ended: dict[str, Any] = {
                     "status": "cancelled",
                     "step_status": "failed",
@@ -113,7 +114,8 @@ class Recovery:
                     "interrupted": True,
                 }
                 chronicle.step_finished(transaction, records.change_attempt(transaction, attempt, **ended))
-            chronicle.run_finished(transaction, "cancelled", {}, why)
+            blocked = state.blocked_steps(attempt["step_id"] for attempt in under_way)
+            chronicle.run_finished(transaction, "cancelled", {}, why, blocked)
             records.change_run(transaction, run_id, status="cancelled", finished_at=now, error=why)
             self._files_fall_behind(transaction, run_id)
             return True

@@ -187,6 +187,24 @@ class RunState:
             is_sealed=is_sealed,
         )
 
+    def blocked_steps(self, failing: Iterable[str] = ()) -> dict[str, str]:
+        """The steps that cannot run because of one that failed or was declined, in plan order, and why.
+
+        `failing` are steps that count as failed besides.
+        """
+        self._find_blocked()
+        blocked, failed = self._blocked, self._failed
+        if fresh := frozenset(failing):
+            failed |= fresh
+            blocked = dependants(self.scheduled, failed)
+        waiting = [step_id for step_id in self.steps if step_id in blocked] if blocked else ()
+        told, without = {}, failed | blocked
+        for step_id in waiting:
+            if self.status_of(step_id) in {"pending", "blocked"}:
+                cause = next(each for each in self.steps[step_id]["dependencies"] if each in without)
+                told[step_id] = f"“{self.steps[cause]['description']}” did not succeed"
+        return told
+
     def questions(self) -> tuple[Question, ...]:
         """What a person must answer, in plan order; nobody is asked while the run is not under way."""
         if self.run["status"] not in {"pending", "running"}:

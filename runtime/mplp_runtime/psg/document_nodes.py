@@ -42,7 +42,11 @@ def write_document(
     return write_nodes(
         transaction,
         {(TYPES[kind], document_id): header, **parts},
-        [*_references(kind, document_id, facts, transaction), *_part_edges(kind, document_id, parts)],
+        [
+            *_references(kind, document_id, facts, transaction),
+            *(_owner(document_id, value, transaction) if kind == "context" else ()),
+            *_part_edges(kind, document_id, parts),
+        ],
         gone=[key for key in part_keys(kind, known) if key not in parts],
     )
 
@@ -96,3 +100,16 @@ def _references(kind: str, id: str, facts: DocumentFacts, reading: Reading) -> I
             # Named for what it leads to, except where the document says something else about it.
             word = "target" if reference.pointer == ("target_id",) else target[0].lower()
             yield Edge(word, TYPES[kind], id, *target)
+    # Participants, and the nodes of a network, have roles. They are edges of the whole document.
+    named = {entry.role for entries in facts.entries.values() for entry in entries if entry.role}
+    for role_id in sorted(named):
+        if (role := target_of(reading, "role", role_id)) is not None:
+            yield Edge("role", TYPES[kind], id, *role)
+
+
+def _owner(id: str, context: Mapping[str, Json], reading: Reading) -> Iterator[Edge]:
+    """A context names the role that owns it by id or by name."""
+    word = context.get("owner_role")
+    for role in reading.nodes(TYPES["role"]) if word else ():
+        if word in {role.id, role.data.get("name")}:
+            yield Edge("owner_role", TYPES["context"], id, role.type, role.id)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
 
@@ -12,7 +12,7 @@ from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import Event, Stamper, UpdateKind, graph_update
 from mplp_runtime.psg.acyclic import path_between
 from mplp_runtime.psg.bulk import Growth
-from mplp_runtime.psg.plans import write_plan
+from mplp_runtime.psg.plans import PlanChange, write_plan
 from mplp_runtime.psg.properties import HISTORY, refuse_named, refuse_rewriting
 from mplp_runtime.sources import Clock, NewId
 from mplp_runtime.vsl.interface import Edge, Json, Node, Reading, Transaction, ValueStateLayer
@@ -113,14 +113,17 @@ class Graph:
         *,
         stream: str = "project",
         source_module: str | None = None,
+        keeps_statuses: bool = False,
+        told: Callable[[PlanChange], Mapping[str, Json] | None] = lambda _: None,
     ) -> list[Event]:
         """Makes the graph say what a valid Plan document says: its node, its steps, and their edges.
 
         One `bulk` event: `plan_created` the first time, `plan_updated` later; [] if nothing changed. Steps
-        that are gone become tombstones. The edge to the Context is added once the Context is known. Raises
-        DocumentInvalid if the steps are no directed acyclic graph.
+        that are gone become tombstones. The edge to the Context is added once the Context is known. With
+        `keeps_statuses` the statuses that the graph knows stay. `told` says what more the event tells of the
+        change. Raises DocumentInvalid if the steps are no directed acyclic graph.
         """
-        change = write_plan(transaction, plan)
+        change = write_plan(transaction, plan, keeps_statuses=keeps_statuses)
         if change is None:
             return []
         return self._record(
@@ -132,6 +135,7 @@ class Graph:
             edge_delta=change.edge_delta,
             stream=stream,
             source_module=source_module,
+            members=told(change),
         )
 
     def delete(
@@ -175,7 +179,15 @@ class Graph:
         return self._record_edge(transaction, edge, "edge_delete", -1, stream)
 
     def record_growth(
-        self, transaction: Transaction, event_type: str, node: tuple[str, str], growth: Growth, *, stream: str
+        self,
+        transaction: Transaction,
+        event_type: str,
+        node: tuple[str, str],
+        growth: Growth,
+        *,
+        stream: str,
+        source_module: str | None = None,
+        members: Mapping[str, Json] | None = None,
     ) -> list[Event]:
         """Records what `write_nodes` did as one event about `node`; [] if it changed nothing."""
         if not growth.is_changed:
@@ -188,6 +200,8 @@ class Graph:
             node_delta=growth.node_delta,
             edge_delta=growth.edge_delta,
             stream=stream,
+            source_module=source_module,
+            members=members,
         )
 
     def read(self, type: str, id: str, *, deleted: bool = False) -> Node | None:

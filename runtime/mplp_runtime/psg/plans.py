@@ -18,21 +18,30 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class PlanChange:
-    """By how much the graph grew or shrank, and whether the plan was unknown before."""
+    """By how much the graph grew or shrank; `status_before` is None where the plan was unknown before."""
 
     is_new: bool
     node_delta: int
     edge_delta: int
+    status_before: str | None = None
 
 
-def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange | None:
-    """Brings nodes and edges in line with `plan`; None if they already are. Records no event itself."""
+def write_plan(
+    transaction: Transaction, plan: Mapping[str, Json], *, keeps_statuses: bool = False
+) -> PlanChange | None:
+    """Brings nodes and edges in line with `plan`; None if they already are. Records no event itself.
+
+    With `keeps_statuses` plan and steps that are known stay as far as they are.
+    """
     plan_id: str = plan["plan_id"]
     steps: list[Mapping[str, Json]] = list(plan["steps"])
     _refuse_unsound(plan_id, steps)
     known = transaction.read_node("Plan", plan_id)
     ids = [step["step_id"] for step in steps]
     header = {name: value for name, value in plan.items() if name != "steps"}
+    status_before = None if known is None else known.data.get("status")
+    if keeps_statuses and status_before is not None:
+        header["status"] = status_before
     # Piece by piece, because a plan may have a hundred thousand steps; edges last, because both their ends
     # must be there.
     is_changed = _put_header(transaction, known, plan_id, {**header, "step_ids": ids})
@@ -48,6 +57,8 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
             before = present.get(step_id)
             if before is None:
                 fresh.add(step_id)
+            elif keeps_statuses and before.data.get("plan_id") == plan_id:
+                data["status"] = before.data["status"]
             if before is None or before.data != data:
                 rows.append((step_id, encoded(data, _LIMITS)))
         is_changed = is_changed or bool(rows)
@@ -88,7 +99,9 @@ def write_plan(transaction: Transaction, plan: Mapping[str, Json]) -> PlanChange
         ]
         edge_delta, is_changed = _matched(transaction, ("Step", step_id), edges, edge_delta, is_changed)
     edge_delta += add_edges(transaction, new)
-    return PlanChange(known is None, node_delta, edge_delta) if is_changed else None
+    if not is_changed:
+        return None
+    return PlanChange(known is None, node_delta, edge_delta, status_before)
 
 
 def _put_header(

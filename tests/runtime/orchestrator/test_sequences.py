@@ -106,6 +106,8 @@ async def test_every_event_of_a_step_that_fails_and_stops_the_next_one(tmp_path:
         *starts("a"),
         *calls("failed"),
         *ends("a", "failed"),
+        "steps_blocked blocked",
+        "step_blocked b pending",
         *is_over("failed"),
     ]
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mplp_runtime.orchestrator import attempt_texts
 from mplp_runtime.orchestrator.attempt_texts import record_text
-from mplp_runtime.orchestrator.chronicle import simulated_step, simulated_step_text
+from mplp_runtime.orchestrator.plan_in_graph import simulated_step, simulated_step_text
 from mplp_runtime.trace.document import item_text
 from mplp_runtime.trace.recorder import segment_line, segment_of
 from mplp_runtime.vsl.values import compact

@@ -1,0 +1,216 @@
+"""What a run leaves in the project's graph: the documents around its plan, its trace, how statuses moved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mplp_runtime.errors import DocumentInvalid, TransitionIllegal
+from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.psg.graph import PSG_PATHS
+from mplp_runtime.psg.requests import answer
+from mplp_runtime.runtime import Runtime
+from tests.runtime.orchestrator.projects import (
+    CONTEXT_ID,
+    META,
+    PLAN_ID,
+    Project,
+    context,
+    errors,
+    plan,
+    role,
+    statuses,
+    step,
+    step_id,
+    timeline_of,
+)
+
+OK = role("worker", "print('ok')")
+FAILS = role("worker", "raise SystemExit(1)")
+WORKER = "d0000000-0000-4000-8000-000000000001"
+COLLAB = "d0000000-0000-4000-8000-000000000002"
+
+
+def write(root: Path, file: str, /, **document: Any) -> dict[str, Any]:
+    value = {"meta": META, **document}
+    (root / file).write_text(json.dumps(value))
+    return value
+
+
+def node_status(runtime: Runtime, kind: str, identity: str) -> str:
+    node = runtime.graph.read(kind, identity)
+    assert node is not None
+    return str(node.data["status"])
+
+
+def stages(root: Path, view: RunView, word: str) -> list[Mapping[str, Any]]:
+    return [event for event in timeline_of(root, view) if event["event_type"] == word]
+
+
+def deltas_are_true(runtime: Runtime) -> bool:
+    events = [each.event for each in runtime.vsl.read(lambda reading: reading.events())]
+    updates = [event for event in events if event.get("event_family") == "graph_update"]
+    told = tuple(sum(event[name] for event in updates) for name in ("node_delta", "edge_delta"))
+    nodes = runtime.vsl.read(lambda reading: sum(len(reading.nodes(type_)) for type_ in PSG_PATHS))
+    return told == (nodes, len(runtime.vsl.read(lambda reading: reading.edges())))
+
+
+async def test_after_a_run_the_graph_has_the_context_the_roles_and_the_collab_of_its_plan(
+    tmp_path: Path,
+) -> None:
+    owned = context(owner_role="builder")
+    project = Project(tmp_path, plan(step("a", role="builder")), role("builder", "print('ok')"), owned)
+    named = write(tmp_path, "builder.role.json", role_id=WORKER, name="builder")
+    write(tmp_path, "other.role.json", role_id="d0000000-0000-4000-8000-000000000009", name="nobody")
+    participants = [
+        {"participant_id": name, "kind": "agent", "role_id": WORKER, "display_name": name}
+        for name in ("ann", "bob")
+    ]
+    team = write(
+        tmp_path,
+        "team.collab.json",
+        collab_id=COLLAB,
+        context_id=CONTEXT_ID,
+        title="Team",
+        purpose="Build",
+        mode="round_robin",
+        status="active",
+        participants=participants,
+        created_at="2026-01-01T00:00:00Z",
+    )
+    async with project.runtime() as runtime:
+        view = await runtime.run(project.path, trusted=True)
+        assert view.status == "completed", view.error
+        assert runtime.documents.all("context") == [owned]
+        assert runtime.documents.all("role") == [named]
+        assert runtime.documents.all("collab") == [team]
+        of_plan = runtime.graph.neighbours("Plan", PLAN_ID)
+        of_team = runtime.graph.neighbours("Collab", COLLAB)
+        of_trace = runtime.graph.neighbours("Trace", view.trace_id)
+        assert [(each.type, each.id) for each in of_plan] == [("Context", CONTEXT_ID)]
+        assert {(each.type, each.id) for each in of_team} == {("Context", CONTEXT_ID), ("Role", WORKER)}
+        assert {each.type for each in of_trace} == {"Plan", "Context"}
+        assert [each.id for each in runtime.graph.neighbours("Context", CONTEXT_ID)] == [WORKER]
+        touched = [(each.node.type, each.node.id) for each in runtime.impact("Context", CONTEXT_ID)]
+        assert {("Plan", PLAN_ID), ("Step", step_id("a")), ("Collab", COLLAB)} < set(touched)
+        assert runtime.graph.dangling() == []
+        told = [event["event_type"] for event in runtime.timeline()]
+        assert told[:3] == ["role_created", "context_created", "collab_created"]
+        again = await runtime.run(project.path, trusted=True)
+        assert again.status == "completed"
+        assert [event["event_type"] for event in runtime.timeline()] == told, "nothing of them has changed"
+
+
+async def test_a_document_that_has_errors_does_not_get_into_the_graph_and_no_edge_leads_to_it(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, plan(step("a")), OK, context=context(root={"domain": 7}))
+    async with project.runtime() as runtime:
+        view = await runtime.run(project.path, trusted=True)
+        assert view.status == "completed", view.error
+        assert runtime.documents.all("context") == []
+        assert runtime.graph.neighbours("Plan", PLAN_ID) == []
+        assert deltas_are_true(runtime)
+
+
+async def test_trace_and_segments_of_a_run_are_read_from_the_graph_as_valid_documents(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, plan(step("a"), step("b", "a")), OK)
+    async with project.runtime() as runtime:
+        view = await runtime.run(project.path, trusted=True)
+        [trace] = await answer(runtime.documents, "GET", "/psg/traces")
+        assert errors("trace", trace) == []
+        known = runtime.trace(view.run_id)
+        # The instant at which it was composed.
+        trace["meta"]["updated_at"] = known["meta"]["updated_at"]
+        assert trace == known
+        segments = await answer(runtime.documents, "GET", "/psg/segments")
+        assert [each["label"] for each in segments] == ["a", "b"]
+        assert {each["trace_id"] for each in segments} == {view.trace_id}
+        path = f"/psg/segments/{segments[1]['segment_id']}"
+        assert await answer(runtime.documents, "GET", path) == segments[1]
+        assert errors("plan", runtime.documents.read("plan", PLAN_ID)) == []
+
+
+async def test_the_trace_of_a_run_is_changed_by_nobody_else(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a")), OK)
+    async with project.runtime() as runtime:
+        view = await runtime.run(project.path, trusted=True)
+        path = f"/psg/traces/{view.trace_id}"
+        with pytest.raises(TransitionIllegal, match=f"is that of run {view.run_id}"):
+            await answer(runtime.documents, "PATCH", f"{path}/status", {"status": "failed"})
+        with pytest.raises(TransitionIllegal):
+            await answer(runtime.documents, "PUT", path, runtime.trace(view.run_id))
+        with pytest.raises(TransitionIllegal):
+            await answer(runtime.documents, "DELETE", path)
+        with pytest.raises(DocumentInvalid, match="names Context"):
+            await answer(runtime.documents, "DELETE", f"/psg/contexts/{CONTEXT_ID}")
+
+
+async def test_the_steps_that_wait_for_one_that_failed_are_blocked_in_the_graph_as_in_the_view(
+    tmp_path: Path,
+) -> None:
+    toml = FAILS + role("fine", "print('ok')") + '[run]\non_failure = "continue-independent"\n'
+    steps = [step("a"), step("b", "a"), step("c", "b"), step("d", role="fine")]
+    project = Project(tmp_path, plan(*steps), toml)
+    async with project.runtime() as runtime:
+        view = await runtime.run(project.path, trusted=True)
+        expected = {"a": "failed", "b": "blocked", "c": "blocked", "d": "completed"}
+        assert (view.status, statuses(view)) == ("failed", expected)
+        assert {name: node_status(runtime, "Step", step_id(name)) for name in "abcd"} == expected
+        assert deltas_are_true(runtime)
+    [update] = stages(tmp_path, view, "steps_blocked")
+    assert (update["update_kind"], update["node_delta"], update["payload"]["steps"]) == ("bulk", 0, 2)
+    told = [(each["stage_id"], each["payload"]["because"]) for each in stages(tmp_path, view, "step_blocked")]
+    assert told == [(step_id("b"), "“a” did not succeed"), (step_id("c"), "“b” did not succeed")]
+
+
+async def test_a_run_that_is_given_up_blocks_what_waited_for_the_step_that_was_under_way(
+    tmp_path: Path,
+) -> None:
+    project = Project(
+        tmp_path, plan(step("a"), step("b", "a")), '[roles.worker]\naction = "agent_handoff"\nto = "human"\n'
+    )
+    async with project.runtime() as runtime:
+        run_id = (await runtime.runs.start(project.request())).run_id
+        assert await runtime.runs.notices.until(lambda: bool(runtime.runs.view(run_id).questions), 20)
+    async with project.runtime() as runtime:
+        view = await runtime.runs.cancel(run_id)
+        assert statuses(view) == {"a": "failed", "b": "blocked"}
+        assert node_status(runtime, "Step", step_id("b")) == "blocked"
+    assert len(stages(tmp_path, view, "step_blocked")) == 1
+
+
+async def test_a_failed_plan_that_runs_again_is_told_as_another_generation_of_it(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a"), step("b", "a"), status="draft"), FAILS)
+    (tmp_path / "mplp.toml").write_text(f"{FAILS}[run]\nrequire_approval = false\n")
+    async with project.runtime() as runtime:
+        first = await runtime.run(project.path, trusted=True)
+        assert (first.status, node_status(runtime, "Plan", PLAN_ID)) == ("failed", "failed")
+        second = await runtime.run(project.path, trusted=True)
+    whole = [event for event in timeline_of(tmp_path, second) if event["event_type"] == "plan_updated"]
+    told = [each["payload"] for each in whole]
+    assert [each["status"] for each in told] == ["approved", "in_progress", "failed"]
+    assert (told[0]["generation"], told[0]["status_before"]) == (2, "failed")
+    changes = [each["payload"] for each in stages(tmp_path, second, "plan_status_changed")]
+    assert [each["status"] for each in changes] == ["approved", "in_progress", "failed"]
+    assert (changes[0]["generation"], changes[0]["status_before"]) == (2, "failed")
+    # The first time a plan simply begins, as approved as it is: a draft that may run without an approval.
+    began = [each["payload"]["status"] for each in stages(tmp_path, first, "plan_status_changed")]
+    assert began == ["in_progress", "failed"]
+
+
+async def test_a_dry_run_changes_no_status_in_the_graph(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(step("a")), OK)
+    async with project.runtime() as runtime:
+        await runtime.run(project.path, trusted=True)
+        before = [runtime.graph.read("Plan", PLAN_ID), runtime.graph.read("Step", step_id("a"))]
+        view = await runtime.run(project.path, simulate=True)
+        assert view.status == "completed"
+        assert [runtime.graph.read("Plan", PLAN_ID), runtime.graph.read("Step", step_id("a"))] == before
+        assert node_status(runtime, "Step", step_id("a")) == "completed"
