@@ -21,6 +21,7 @@ from mplp_runtime.disk import MAX_DOCUMENT_BYTES
 from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import pipeline_stage
+from mplp_runtime.learning.occasions import tell_of_plan
 from mplp_runtime.orchestrator.bindings import resolved_bindings
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.rules.findings import Severity
@@ -225,9 +226,12 @@ class Approvals:
     async def _write(self, path: Path, confirm: Document, plan: Mapping[str, Any], word: str) -> None:
         trace = confirm.setdefault("trace", {"trace_id": self._new_id(), "span_id": self._new_id()})
         trace["attributes"] = {**_mapping(trace.get("attributes")), **self._scope(plan).attributes()}
+        learns = self._settings().learning.collect
         self._save(path, confirm)
 
         def work(transaction: Transaction) -> None:
+            if learns:
+                tell_of_plan(transaction, self._bus, plan)
             self._graph.put_plan(transaction, dict(plan), source_module="plan")
             self._graph.put(
                 transaction,

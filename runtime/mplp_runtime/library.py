@@ -45,6 +45,10 @@ class ProgramInterface(ABC):
         """Begins to keep state where that is wanted. Raises StoreError."""
 
     @abstractmethod
+    def told_of_impact(self, node_type: str, node_id: str, touched: Sequence[Touched]) -> None:
+        """Records what somebody was told about a change, where that is wanted."""
+
+    @abstractmethod
     async def close(self) -> None:
         """Ends what was started here."""
 
@@ -162,8 +166,13 @@ class ProgramInterface(ABC):
         return [each.event for each in self.vsl.read(lambda reading: reading.events("project"))]
 
     def impact(self, node_type: str, node_id: str) -> Sequence[Touched]:
-        """What in the graph hangs on a node, the nearest first; of a file: the steps that name it."""
-        return self.vsl.read(lambda reading: impact(reading, node_type, node_id))
+        """What in the graph hangs on a node, the nearest first; of a file: the steps that name it.
+
+        Where learning samples are kept, this is one of their occasions.
+        """
+        touched = self.vsl.read(lambda reading: impact(reading, node_type, node_id))
+        self.told_of_impact(node_type, node_id, touched)
+        return touched
 
     async def take_snapshot(self, label: str = "") -> SnapshotRecord:
         """Keeps state, graph and the project's files. Raises StoreError where no state may be written."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from mplp_runtime.approvals_after_merges import propose_again
 from mplp_runtime.confirm_files import ConfirmFiles
 from mplp_runtime.drift.active import ActiveDrift
 from mplp_runtime.drift.check import DriftCheck
-from mplp_runtime.errors import SettingsInvalid
+from mplp_runtime.errors import SettingsInvalid, StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
 from mplp_runtime.following import trace_of
@@ -22,6 +23,7 @@ from mplp_runtime.integration.settling import Settling
 from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.lazy_store import LazyStore
 from mplp_runtime.learning.collector import Collector
+from mplp_runtime.learning.occasions import STREAM, impact_event
 from mplp_runtime.library import ListFiles, ProgramInterface
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.manager import RunManager
@@ -45,6 +47,7 @@ from mplp_runtime.vsl.read_only import only_read
 
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.state import RunState
+    from mplp_runtime.psg.impact import Touched
 
 SETTINGS_FILE = "mplp.toml"
 MOST_SNAPSHOTS_UNSAID = 1_000
@@ -233,6 +236,16 @@ class Runtime(ProgramInterface):
         elif not wanted and self._collector is not None:
             self._collector.close()
             self._collector = None
+
+    def told_of_impact(self, node_type: str, node_id: str, touched: Sequence[Touched]) -> None:
+        """Records an `impact_assessed` where learning samples are kept; who asked is never kept from it."""
+        with suppress(SettingsInvalid, StoreError):
+            self.settings()
+            if self._collector is not None:
+                event = impact_event(
+                    self.bus.stamper, (node_type, node_id), touched, project_id=self.graph.graph_id
+                )
+                self.bus.emit_sync(STREAM, event)
 
     def persist(self) -> bool:
         """Moves the state into `.mplp/`, also if it was opened in memory; False in a read-only folder.

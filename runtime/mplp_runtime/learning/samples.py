@@ -22,6 +22,7 @@ SIGNIFICANT_CHANGES = 5
 
 _DECISIONS = {"approved": "approve", "rejected": "reject", "cancelled": "reject"}
 _OUTCOMES = {"completed": "success", "failed": "failed", "cancelled": "failed"}
+_DELTA_TYPES = frozenset({"refinement", "correction", "expansion", "reduction", "pivot"})
 _LONGEST_TEXT = 500
 
 
@@ -110,6 +111,7 @@ def _delta(event: Mapping[str, Any], reading: Reading) -> dict[str, Any]:
             "delta_id": str(said.get("delta_id") or event["event_id"]),
             "intent_id": str(said.get("intent_id") or said.get("plan_id") or event["event_id"]),
             "change_summary": changed,
+            **({"delta_type": said["delta_type"]} if said.get("delta_type") in _DELTA_TYPES else {}),
         },
         "state": {"affected_artifact_count": int(said.get("affected") or 0)},
         "output": {

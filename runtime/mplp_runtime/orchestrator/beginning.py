@@ -11,6 +11,7 @@ from mplp_runtime.drift.dependence import EXPECTS, expectations, relied_on
 from mplp_runtime.drift.looks import Drifted
 from mplp_runtime.drift.own_writes import take_over
 from mplp_runtime.errors import RunInProgress, RunLeftOpen, RunRefused
+from mplp_runtime.learning.occasions import tell_of_plan
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import Admitted, StartRequest
 from mplp_runtime.orchestrator.chronicle import Chronicle
@@ -84,6 +85,8 @@ async def begin_run(
         )
         for kind, document in around:
             put_document(runtime.graph, transaction, kind, document)
+        if plan.settings.learning.collect:
+            tell_of_plan(transaction, runtime.bus, value, is_first_run=begun["generation"] == 1)
         chronicle = _chronicle(runtime, begun, value)
         chronicle.run_started(transaction, list(plan.order), runtime_version())
         if plan.session is not None:
