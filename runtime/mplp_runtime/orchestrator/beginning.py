@@ -93,7 +93,8 @@ async def begin_run(
             chronicle.session_started(transaction, plan.cast)
         if request.continues is not None:
             _carry_over(transaction, request.continues, begun, chronicle)
-        return begun
+        # Steps that are skipped have been added to it.
+        return records.read_run(transaction, run["run_id"]) or begun
 
     return await runtime.vsl.transact(work)
 

@@ -18,6 +18,7 @@ from mplp_runtime.events.families import (
     sa_event,
 )
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.passed_by import pass_by
 from mplp_runtime.orchestrator.plan_in_graph import PlanInGraph, step_node
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.sessions.session import Cast, Session
@@ -290,12 +291,14 @@ class Chronicle:
             )
 
     def step_skipped(self, transaction: Transaction, step_id: str, because: str) -> None:
-        """A step is not going to run."""
+        """A step is not going to run; the trace has a segment that says so."""
         step, position, at = self._step(step_id), self.positions[step_id], self._now()
+        told, make = {"because": because}, self.step_events
         events = self._put_step(transaction, at, step, position, "skipped")
-        events.append(
-            self.step_events.stage(at, "step_skipped", step, position, "skipped", {"because": because})
-        )
+        events.append(make.stage(at, "step_skipped", step, position, "skipped", told))
+        segment_id = pass_by(transaction, self.stream, step, because, at, self.bus.stamper.new_id)
+        if segment_id is not None:
+            events.append(make.profile(at, "SATraceEmitted", {"segment_ids": [segment_id]}))
         self.tell(transaction, events)
 
     def _put_step(

@@ -15,6 +15,7 @@ from mplp_runtime.events.sinks import NdjsonSink
 from mplp_runtime.events.whole_stream import WholeStream
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.attempt_table import EndedAttempt
+from mplp_runtime.orchestrator.passed_by import segments_of
 from mplp_runtime.orchestrator.run import RunLoop
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.sources import Clock, timestamp
@@ -59,6 +60,7 @@ class RunFiles:
         self._sink: NdjsonSink | None = None
         self._writer: TraceWriter | None = None
         self._is_sealed = bool(store.file_protection.suffix)
+        self._passed: Mapping[str, Mapping[str, Any]] = {}
         known_until = store.read(lambda reading: replay(reading, state, self._recorder))
         self._stream = WholeStream(state.run_id, store, after=known_until)
         if folder is not None:
@@ -78,7 +80,12 @@ class RunFiles:
         self._unsubscribe = bus.follow(self._take)
 
     def changed(self, attempts: Sequence[records.Record | EndedAttempt]) -> None:
-        """Says which attempts have moved on."""
+        """Says which attempts have moved on; steps that were passed by meanwhile come before them."""
+        passed = segments_of(self._state.run)
+        if passed is not self._passed:
+            self._passed = passed
+            for segment in passed.values():
+                self._recorder.segment(segment)
         for attempt in attempts:
             if isinstance(attempt, EndedAttempt):
                 self._recorder.ended(attempt.step["step_id"], attempt.number, attempt)
@@ -199,8 +206,12 @@ def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> int:
         for step_id in state.attempts
         for attempt in records.read_attempts(reading, state.run_id, step_id, state.positions[step_id])
     ]
-    for attempt in sorted(attempts, key=lambda attempt: (attempt["started_at"], attempt["attempt"])):
-        recorder.attempt(attempt, state.steps[attempt["step_id"]])
+    passed = segments_of(state.run).values()
+    for each in sorted((*passed, *attempts), key=lambda each: (each["started_at"], each.get("attempt", 0))):
+        if "attempt" in each:
+            recorder.attempt(each, state.steps[each["step_id"]])
+        else:
+            recorder.segment(each)
     return after
 
 

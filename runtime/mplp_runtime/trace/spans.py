@@ -99,6 +99,8 @@ def _step_spans(
     usage: Mapping[tuple[str, int], Mapping[str, Any]],
 ) -> list[Span]:
     newest, own_id = attempts[-1], _span_id(f"{trace_id:032x}/{step_id}")
+    # A step that was passed by has a segment in which nothing was done.
+    carried_out = [attempt for attempt in attempts if attempt["status"] != "skipped"]
     said = newest.get("attributes", {})
     step = Span(
         f"step {newest['label']}",
@@ -111,7 +113,7 @@ def _step_spans(
             {
                 "mplp.step.id": step_id,
                 "mplp.step.role": said.get("agent_role"),
-                "mplp.step.attempts": len(attempts),
+                "mplp.step.attempts": len(carried_out),
                 "mplp.status": newest["status"],
                 "error.type": _error_type(newest["status"], said),
             }
@@ -119,7 +121,7 @@ def _step_spans(
         _error(newest["status"], said.get("error")),
     )
     found = [step]
-    for attempt in attempts:
+    for attempt in carried_out:
         spent = usage.get((step_id, attempt.get("attributes", {}).get("attempt", 1)), {})
         found.append(_attempt_span(trace_id, own_id, step_id, attempt, last, spent))
     return found

@@ -361,6 +361,7 @@ async def test_a_step_whose_process_ended_while_it_waited_is_skipped_before_the_
     segments = trace_of(tmp_path, view)["segments"]
     assert [(each["label"], each["status"]) for each in segments] == [
         ("slow", "cancelled"),
+        ("slow", "skipped"),
         ("y", "completed"),
     ]
 
