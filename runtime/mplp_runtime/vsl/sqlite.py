@@ -28,7 +28,7 @@ _PAGE_BYTES = 4096
 _JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
 _PAGES_IN_JOURNAL = 4000
 """What a run writes again and again goes into the file once for so many."""
-_PAGES_KEPT_FOR_ONE_COMMIT = 4000
+_PAGES_KEPT_FOR_ONE_COMMIT = 2000
 """A plan with a hundred thousand steps comes into the graph in one transaction, and an index is written in
 the order of its random ids: without room for it, each page would go to disk and come back a dozen times."""
 

@@ -31,6 +31,10 @@ _ADD_LINKS = "INSERT INTO links (kind, source, target) VALUES (?, ?, ?) ON CONFL
 # The newest event tells the time; the row of the clock does for states that came from elsewhere.
 _CLOCK = "SELECT max(lamport, (SELECT coalesce(max(lamport), 0) FROM events)), key_id FROM clock"
 _ADD_EVENTS = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608
+_CREATE_NODE = (
+    "INSERT INTO nodes (type, id, data, key_id, version) VALUES (?, ?, ?, ?, 1) ON CONFLICT DO NOTHING"
+)
+_LARGE = 1024 * 1024
 _REPLACING = (
     "ON CONFLICT (type, id) DO UPDATE SET data = excluded.data, key_id = excluded.key_id,"
     " version = version + 1, deleted = 0"
@@ -150,13 +154,11 @@ class SqliteTransaction(SqliteReading):
 
     def create_node(self, type: str, id: str, data: Mapping[str, Json]) -> Node:
         text, key_id = stored_form(mapping_of(data), self._limits, self._key_id)
-        added = self._connection.execute(
-            "INSERT INTO nodes (type, id, data, key_id, version) VALUES (?, ?, ?, ?, 1)"
-            " ON CONFLICT DO NOTHING",
-            (type, id, text, key_id),
-        ).rowcount
-        if not added:
+        if not self._connection.execute(_CREATE_NODE, (type, id, text, key_id)).rowcount:
             raise NodeExists(f"{type} {id} is already in the graph.")
+        if len(text) > _LARGE:
+            # A prepared statement keeps a copy of what it was last given, which may be all that a run needs.
+            self._connection.execute(_CREATE_NODE, (type, id, "", None))
         return self._written(type, id, text, key_id, 1)
 
     def write_node(

@@ -86,3 +86,6 @@ class WriterThread:
                     break
             is_open = unit is not None
             settle(self._commit(units))
+            # What they hold must not wait here until somebody else writes.
+            unit = None
+            units.clear()
