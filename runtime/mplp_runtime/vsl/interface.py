@@ -66,10 +66,16 @@ class GraphQuery:
 
     `where` holds members of the data that must be equal. `source` and `target` are (type, id): the node is
     one that an edge leads to from `source`, or from which one leads to `target`; `kind` is that edge's.
+    `ids` are the nodes' own. `path` is a file of the project, or a folder with all that is below it, relative
+    and with `/`. `changed_since` is a Lamport time: meant is what a `graph_update` after it tells of; of
+    several nodes that were written as one (`bulk`) all those count that belong to what it is about.
     """
 
     type: str | None = None
     where: Mapping[str, Json] = field(default_factory=dict)
+    ids: Collection[str] | None = None
+    path: str | None = None
+    changed_since: int | None = None
     source: tuple[str, str] | None = None
     target: tuple[str, str] | None = None
     kind: str | None = None

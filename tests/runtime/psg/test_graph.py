@@ -14,7 +14,8 @@ from mplp_runtime.psg.acyclic import cycle_in
 from mplp_runtime.psg.baselines import baseline, record_baseline
 from mplp_runtime.psg.graph import PSG_PATHS
 from mplp_runtime.rules.world import Baseline
-from mplp_runtime.vsl.interface import Edge, ValueStateLayer
+from mplp_runtime.vsl.graph_queries import matching_nodes
+from mplp_runtime.vsl.interface import Edge, GraphQuery, ValueStateLayer
 from mplp_runtime.vsl.memory import MemoryStore
 from mplp_runtime.vsl.sqlite import SqliteStore
 from tests.runtime.official import needs_official, official_errors
@@ -193,6 +194,29 @@ async def test_a_trace_that_has_ended_or_was_deleted_is_not_told_differently(sto
     with pytest.raises(TransitionIllegal, match="was deleted, and history is not told again"):
         await put(status="running")
     assert graph.read("Trace", uuid(3)) is None
+
+
+async def test_what_has_changed_since_a_moment_is_found(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+    await store.transact(lambda tx: graph.put(tx, "File", "a.md", {"n": 1}))
+    await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), (2, (1,)))))
+    before = store.read(lambda reading: reading.lamport())
+    other = {**plan_of((3, ()), plan_id=uuid(910)), "title": "Another"}
+    await store.transact(lambda tx: graph.put_plan(tx, other))
+    await store.transact(lambda tx: graph.put(tx, "File", "b.md", {"n": 1}))
+    await store.transact(lambda tx: graph.put(tx, "Step", uuid(1), {"plan_id": uuid(900)}))
+    await store.transact(lambda tx: graph.delete(tx, "File", "a.md"))
+
+    def found(since: int, **query: Any) -> set[tuple[str, str]]:
+        meant = GraphQuery(changed_since=since, **query)
+        return {(node.type, node.id) for node in store.read(lambda reading: matching_nodes(reading, meant))}
+
+    new = {("Plan", uuid(910)), ("Step", uuid(3)), ("File", "b.md"), ("Step", uuid(1))}
+    assert found(before) == new
+    assert found(before, type="File") == {("File", "b.md")}
+    assert found(before, type="File", deleted=True) == {("File", "a.md"), ("File", "b.md")}
+    assert len(found(0)) == 6
+    assert found(store.read(lambda reading: reading.lamport())) == set()
 
 
 @needs_official

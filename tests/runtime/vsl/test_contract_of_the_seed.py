@@ -174,6 +174,26 @@ async def test_nodes_are_found_by_type_content_and_edges(seed: StoreOperations) 
     assert await found(source=("Step", "2"), target=("Plan", "p")) == ["1"]
     assert await found(limit=1) == ["p"]
     assert await found(limit=0) == []
+    assert await found(type="Step", ids=["2", "p", "9", "2"]) == ["2"]
+    assert await found(ids=("q", "1")) == ["q", "1"]
+    assert await found(ids=("3", "1")) == ["1"]
+    assert await found(ids=("3", "1"), deleted=True) == ["3", "1"]
+    assert await found(source=("Step", "2"), ids=["2"]) == []
+
+
+async def test_files_are_found_by_their_path_and_by_their_folder(seed: StoreOperations) -> None:
+    for path in ("docs/a.md", "docs/old/b.md", "docsx", "n.md"):
+        await seed.write_node("File", path, {})
+    await seed.write_node("Step", "docs/a.md", {})
+
+    async def found(path: str) -> list[str]:
+        return [node.id for node in await seed.query_graph(GraphQuery(path=path))]
+
+    assert await found("n.md") == ["n.md"]
+    assert await found("docs") == await found("./docs/") == ["docs/a.md", "docs/old/b.md"]
+    assert await found("docs/old") == ["docs/old/b.md"]
+    assert await found("o") == []
+    assert await found(".") == ["docs/a.md", "docs/old/b.md", "docsx", "n.md"]
 
 
 async def test_nodes_are_written_read_and_deleted_one_by_one(seed: StoreOperations) -> None:
