@@ -93,7 +93,7 @@ class Chronicle:
         payload = {"step_order": order, "simulated": run["simulated"], "generation": run["generation"]}
         self._sa(transaction, "SAPlanEvaluated", payload, with_ids=("context_id", "plan_id"))
         self._plan_execution(transaction, "plan_execution_started", "in_progress")
-        self.plan_status(transaction, "in_progress")
+        self.plan_status(transaction, "in_progress", {"generation": run["generation"]})
         self._put_trace(transaction, "running")
 
     def session_started(self, transaction: Transaction, cast: Cast) -> None:

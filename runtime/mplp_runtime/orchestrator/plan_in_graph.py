@@ -80,7 +80,7 @@ class PlanInGraph:
             if change.status_before in _NOT_BEGUN:
                 return None
             found.append({"generation": self.run["generation"], "status_before": change.status_before})
-            return {"status": "approved", "run_id": self.run["run_id"], **found[0]}
+            return {"run_id": self.run["run_id"], **found[0]}
 
         left = [step["step_id"] for step in self.plan["steps"] if step["status"] not in _AS_IT_BEGINS]
         plan = with_statuses({**self.plan, "status": "approved"}, dict.fromkeys(left, "pending"))

@@ -120,8 +120,9 @@ class Graph:
 
         One `bulk` event: `plan_created` the first time, `plan_updated` later; [] if nothing changed. Steps
         that are gone become tombstones. The edge to the Context is added once the Context is known. With
-        `keeps_statuses` the statuses that the graph knows stay. `told` says what more the event tells of the
-        change. Raises DocumentInvalid if the steps are no directed acyclic graph.
+        `keeps_statuses` the statuses that the graph knows stay. The event says where the plan's own status
+        changed, and what more `told` says of the change. Raises DocumentInvalid if the steps are no directed
+        acyclic graph.
         """
         change = write_plan(transaction, plan, keeps_statuses=keeps_statuses)
         if change is None:
@@ -135,7 +136,7 @@ class Graph:
             edge_delta=change.edge_delta,
             stream=stream,
             source_module=source_module,
-            members=told(change),
+            members={**_moved(change), **(told(change) or {})},
         )
 
     def delete(
@@ -295,3 +296,8 @@ class Graph:
         )
         self._bus.record(transaction, stream, event)
         return [event]
+
+
+def _moved(change: PlanChange) -> Mapping[str, Json]:
+    before, now = change.status_before, change.status
+    return {} if before is None or before == now else {"status_before": before, "status": now}

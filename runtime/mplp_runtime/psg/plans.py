@@ -23,6 +23,7 @@ class PlanChange:
     is_new: bool
     node_delta: int
     edge_delta: int
+    status: str | None = None
     status_before: str | None = None
 
 
@@ -101,7 +102,7 @@ def write_plan(
     edge_delta += add_edges(transaction, new)
     if not is_changed:
         return None
-    return PlanChange(known is None, node_delta, edge_delta, status_before)
+    return PlanChange(known is None, node_delta, edge_delta, header.get("status"), status_before)
 
 
 def _put_header(

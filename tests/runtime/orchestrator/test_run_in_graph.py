@@ -200,6 +200,7 @@ async def test_a_failed_plan_that_runs_again_is_told_as_another_generation_of_it
     changes = [each["payload"] for each in stages(tmp_path, second, "plan_status_changed")]
     assert [each["status"] for each in changes] == ["approved", "in_progress", "failed"]
     assert (changes[0]["generation"], changes[0]["status_before"]) == (2, "failed")
+    assert [each.get("generation") for each in changes] == [2, 2, None]
     # The first time a plan simply begins, as approved as it is: a draft that may run without an approval.
     began = [each["payload"]["status"] for each in stages(tmp_path, first, "plan_status_changed")]
     assert began == ["in_progress", "failed"]

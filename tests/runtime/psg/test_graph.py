@@ -219,6 +219,14 @@ async def test_what_has_changed_since_a_moment_is_found(store: ValueStateLayer) 
     assert found(store.read(lambda reading: reading.lamport())) == set()
 
 
+async def test_a_plan_whose_status_is_written_anew_says_what_it_was(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+    [made] = await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), status="failed")))
+    [told] = await store.transact(lambda tx: graph.put_plan(tx, plan_of((1, ()), status="proposed")))
+    assert "status" not in made["payload"]
+    assert (told["payload"]["status_before"], told["payload"]["status"]) == ("failed", "proposed")
+
+
 @needs_official
 async def test_every_graph_event_is_valid_for_the_official_schema(store: ValueStateLayer) -> None:
     graph = graph_of(store)
