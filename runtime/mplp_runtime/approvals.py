@@ -30,10 +30,11 @@ from mplp_runtime.rules.schema import schema_findings
 from mplp_runtime.settings import Settings
 from mplp_runtime.sources import Clock, NewId, timestamp
 from mplp_runtime.trace.files import write_atomically
-from mplp_runtime.vsl.interface import Edge, Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import Edge, Reading, Transaction, ValueStateLayer
 
 Document = dict[str, Any]
 
+_BEFORE_A_RUN = frozenset({"draft", "proposed", "approved"})
 _PLAN_WORD = {"pending": "proposed", "approved": "approved", "rejected": "draft"}
 
 
@@ -232,19 +233,24 @@ class Approvals:
         def work(transaction: Transaction) -> None:
             if learns:
                 tell_of_plan(transaction, self._bus, plan)
-            self._graph.put_plan(transaction, dict(plan), source_module="plan")
+            plan_id, plan_word = plan["plan_id"], _PLAN_WORD[confirm["status"]]
+            status = _status_after(transaction, plan, plan_word)
+            # Statuses are those of the graph, where it has any: a run of the plan may be under way.
+            said = {**plan, "status": status}
+            self._graph.put_plan(transaction, said, source_module="plan", keeps_statuses=True)
             self._graph.put(
                 transaction,
                 "Confirm",
                 confirm["confirm_id"],
                 confirm,
-                edges=[Edge("target", "Confirm", confirm["confirm_id"], "Plan", plan["plan_id"])],
+                edges=[Edge("target", "Confirm", confirm["confirm_id"], "Plan", plan_id)],
                 event_type=None if word == "confirm_pending" else "decision_added",
             )
+            node = transaction.read_node("Plan", plan_id)
+            decided = {**({} if node is None else node.data), "status": status}
+            self._graph.put(transaction, "Plan", plan_id, decided, source_module="plan")
             self._stage(transaction, confirm, plan, word, "confirm", confirm["status"])
-            self._stage(
-                transaction, confirm, plan, "plan_status_changed", "plan", _PLAN_WORD[confirm["status"]]
-            )
+            self._stage(transaction, confirm, plan, "plan_status_changed", "plan", plan_word)
 
         await self._store.transact(work)
 
@@ -278,6 +284,17 @@ class Approvals:
             payload={"confirm_id": confirm["confirm_id"], "confirm_status": confirm["status"]},
         )
         self._bus.record(transaction, "project", event)
+
+
+def _status_after(reading: Reading, plan: Mapping[str, Any], word: str) -> str:
+    """What the graph says of a plan of which a Confirm has made `word`.
+
+    A plan that runs or has run stays what it is: what is decided is its next generation, which the next run
+    tells of (nothing leads from `failed` to `approved`).
+    """
+    node = reading.read_node("Plan", plan["plan_id"])
+    known = str((plan if node is None else node.data)["status"])
+    return word if known in _BEFORE_A_RUN else known
 
 
 def _after(confirm: Mapping[str, Any], now: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from mplp_runtime.approvals import confirm_path
 from mplp_runtime.errors import DocumentInvalid, PlanNotApproved
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.settings import Settings
+from mplp_runtime.vsl.interface import StoredEvent
 from tests.runtime.orchestrator.projects import (
     META,
     PLAN_ID,
@@ -28,6 +29,7 @@ from tests.runtime.orchestrator.projects import (
     step_id,
     table,
 )
+from tests.runtime.orchestrator.waiting import asked
 
 OK = role("worker", "print('ok')")
 DRAFT = plan(step("build"), step("pack", "build"), status="draft")
@@ -243,6 +245,7 @@ async def test_approvals_are_events_and_nodes_of_the_graph(tmp_path: Path) -> No
         "confirm_pending",
         "plan_status_changed",
         "decision_added",
+        "plan_updated",
         "confirm_resolved",
         "plan_status_changed",
     ]
@@ -401,3 +404,47 @@ async def test_a_confirm_of_the_plan_blocks_wherever_in_the_project_it_lies(
         view = await runtime.start(project.path, trusted=True, approve=True)
         assert (await runtime.runs.wait(view.run_id)).status == "completed"
         assert state(runtime, project).word == "approved"
+
+
+async def test_the_graph_says_of_a_plan_what_its_approval_made_of_it(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+
+        def status() -> str:
+            node = runtime.graph.read("Plan", PLAN_ID)
+            assert node is not None
+            return str(node.data["status"])
+
+        changes_seen: list[str] = []
+
+        def note(events: Sequence[StoredEvent]) -> None:
+            kinds = {event.event.get("event_family") for event in events}
+            now = status()
+            if "graph_update" in kinds and changes_seen[-1:] != [now]:
+                changes_seen.append(now)
+
+        runtime.bus.follow(note)
+        await runtime.approvals.propose(project.path, DRAFT)
+        await runtime.approvals.reject(project.path, DRAFT, reason="not yet")
+        await runtime.approvals.propose(project.path, DRAFT)
+        await runtime.approvals.approve(project.path, DRAFT)
+        await runtime.run(project.path, simulate=True)
+        assert status() == "approved"
+        await runtime.run(project.path, trusted=True)
+        assert changes_seen == ["proposed", "draft", "proposed", "approved", "in_progress", "completed"]
+        # What is over stays so; the next run tells of another generation of the plan.
+        await runtime.approvals.propose(project.path, DRAFT)
+        assert status() == "completed"
+
+
+async def test_a_proposal_while_the_plan_runs_does_not_take_it_back_in_the_graph(tmp_path: Path) -> None:
+    person = table("roles.worker", action="agent_handoff", to="human")
+    project = Project(tmp_path, plan(step("a")), person)
+    async with project.runtime() as runtime:
+        run = await runtime.start(project.path, trusted=True)
+        await asked(runtime, run.run_id, "handoff")
+        await runtime.approvals.propose(project.path, project.plan)
+        node = runtime.graph.read("Plan", PLAN_ID)
+        assert node is not None
+        assert node.data["status"] == "in_progress"
+        await runtime.runs.cancel(run.run_id)
