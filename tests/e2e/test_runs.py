@@ -412,3 +412,38 @@ def test_a_plan_offers_what_its_approval_allows_also_while_the_project_is_being_
         begun(server.client, folder, uri)
         lenses = server.client.request("textDocument/codeLens", {"textDocument": {"uri": uri}})
         assert lenses[0]["command"]["title"] == "Rejected: approve after all and run"
+
+
+def test_a_step_starts_when_its_confirm_is_approved_and_saved_in_the_editor(tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    uri = project(folder, "pass")
+    confirm = {
+        "meta": plan()["meta"],
+        "confirm_id": STEPS[50],
+        "target_type": "other",
+        "target_id": STEPS[0],
+        "status": "pending",
+        "requested_by_role": "human",
+        "requested_at": "2026-01-01T00:00:00Z",
+    }
+    decision = {
+        "decision_id": STEPS[51],
+        "status": "approved",
+        "decided_by_role": "board",
+        "decided_at": "2026-01-01T01:00:00Z",
+    }
+    confirm_uri = written(folder, "vote.confirm.json", confirm)
+    with running_server(tmp_path) as server:
+        client = server.client
+        begun(client, folder, uri)
+        client.open(confirm_uri, text(confirm))
+        command(client, "runPlan", uri=uri)
+        client.notification("mplp/run", lambda run: bool(run["questions"]))
+        approved = {**confirm, "status": "approved", "decisions": [decision]}
+        client.change(confirm_uri, 2, {"text": text(approved)})
+        # What is only typed has decided nothing.
+        client.take_all(1.5)
+        assert "completed" not in statuses(client)
+        written(folder, "vote.confirm.json", approved)
+        client.notify("textDocument/didSave", {"textDocument": {"uri": confirm_uri}})
+        assert run_with(client, "completed", "failed")["status"] == "completed"

@@ -18,7 +18,8 @@ from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.orchestrator.step_confirms import why_pending, why_rejected
 from mplp_runtime.orchestrator.views import Answer
-from mplp_runtime.vsl.interface import Transaction
+from mplp_runtime.sources import timestamp
+from mplp_runtime.vsl.interface import Edge, Transaction
 
 _Word = Literal["requested", "approved", "rejected"]
 _STAGE: Mapping[_Word, str] = MappingProxyType(
@@ -38,6 +39,8 @@ class Gates:
         self._questions = questions
         self._outside = Outside(services.store, state)
         self._confirms = services.confirms
+        self._own: dict[str, str] = {}
+        self._asked_at: dict[str, str] = {}
 
     def has(self, step_id: str) -> bool:
         """Whether the step starts only after an answer or a decision, or once a failed tool succeeds."""
@@ -55,7 +58,9 @@ class Gates:
         def work(transaction: Transaction) -> Record:
             run = records.read_run(transaction, state.run_id) or {}
             if confirm is not None:
-                self._tell(transaction, step_id, confirm, "approved" if answer.success else "rejected")
+                self._tell(transaction, step_id, confirm.confirm_id, _word_of(answer))
+            elif step_id in state.gates:
+                self._keep(transaction, step_id, answer)
             if answer.success:
                 why = answer.output or "approved by a person"
                 chronicle.step_blocked(transaction, step_id, why, opened=True)
@@ -83,8 +88,11 @@ class Gates:
 
         def told(transaction: Transaction) -> None:
             if asked is not None and asked.word == "pending":
-                self._tell(transaction, step_id, asked, "requested")
+                self._tell(transaction, step_id, asked.confirm_id, "requested")
+            elif step_id in self._state.gates:
+                self._tell(transaction, step_id, self._own_confirm(step_id), "requested")
 
+        self._asked_at[step_id] = timestamp(self._services.clock())
         answer = await self._questions.ask_gate(step_id, self._text(step_id, asked), waited, told)
         return answer, await self._written(step_id, asked, answer)
 
@@ -118,7 +126,48 @@ class Gates:
         await self._confirms.answered(step_id, answer)
         return confirm
 
-    def _tell(self, transaction: Transaction, step_id: str, confirm: StepApproval, word: _Word) -> None:
+    def _own_confirm(self, step_id: str) -> str:
+        """The id of what a person is asked for by the settings, of which there is no document."""
+        return self._own.setdefault(step_id, self._services.new_id())
+
+    def _keep(self, transaction: Transaction, step_id: str, answer: Answer) -> None:
+        """A decision that no document has is a Confirm in the graph alone (runtime.md 4)."""
+        confirm_id, now = self._own_confirm(step_id), timestamp(self._services.clock())
+        decision = {
+            "decision_id": self._services.new_id(),
+            "status": _word_of(answer),
+            "decided_by_role": "human",
+            "decided_at": now,
+        }
+        if answer.output.strip():
+            decision["reason"] = answer.output.strip()
+        run = self._state.run
+        value = {
+            "meta": {"protocol_version": "1.0.0", "schema_version": "1.0.0", "created_by": "mplp-lsp"},
+            "confirm_id": confirm_id,
+            "target_type": "other",
+            "target_id": step_id,
+            "status": _word_of(answer),
+            "requested_by_role": "mplp-lsp",
+            "requested_at": self._asked_at.get(step_id, now),
+            "reason": "[gates] confirm_steps",
+            "decisions": [decision],
+            "trace": {name: run[name] for name in ("trace_id", "span_id", "context_id")},
+        }
+        self._tell(transaction, step_id, confirm_id, _word_of(answer))
+        edge = Edge("target", "Confirm", confirm_id, "Step", step_id)
+        stream = self._chronicle.stream
+        self._chronicle.graph.put(
+            transaction,
+            "Confirm",
+            confirm_id,
+            value,
+            edges=[edge],
+            stream=stream,
+            event_type="decision_added",
+        )
+
+    def _tell(self, transaction: Transaction, step_id: str, confirm_id: str, word: _Word) -> None:
         """A Confirm keeps a step from starting, or has decided whether it starts (runtime.md 4)."""
         run, chronicle = self._state.run, self._chronicle
         event = pipeline_stage(
@@ -126,10 +175,14 @@ class Gates:
             f"confirm_{word}",
             pipeline_id=run["plan_id"],
             # A stage of its own: what becomes of the step is told by the step's.
-            stage_id=confirm.confirm_id,
+            stage_id=confirm_id,
             stage_name=self._state.steps[step_id]["description"],
             status=_STAGE[word],
             project_id=run["context_id"],
-            payload={"confirm_id": confirm.confirm_id, "step_id": step_id},
+            payload={"confirm_id": confirm_id, "step_id": step_id},
         )
         chronicle.bus.record(transaction, chronicle.stream, event)
+
+
+def _word_of(answer: Answer) -> Literal["approved", "rejected"]:
+    return "approved" if answer.success else "rejected"

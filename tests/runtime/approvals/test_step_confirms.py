@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.orchestrator.views import Answer, RunView
 from mplp_runtime.runtime import Runtime
 from tests.runtime.orchestrator.projects import (
     META,
@@ -238,3 +238,21 @@ async def test_a_dry_run_is_held_up_by_no_confirm(tmp_path: Path) -> None:
     async with project_in(tmp_path).runtime() as runtime:
         final = await runtime.run("release.plan.json", simulate=True, answer=pytest.fail)
         assert final.status == "completed"
+
+
+async def test_the_answer_to_a_step_that_the_settings_ask_about_is_a_decision_too(tmp_path: Path) -> None:
+    toml = WORK + table("gates", confirm_steps=[step_id("b")]) + "[learning]\ncollect = true\n"
+    async with project_in(tmp_path, toml).runtime() as runtime:
+        final = await runtime.run(
+            "release.plan.json", trusted=True, answer=lambda _: Answer(False, "not on a Friday")
+        )
+        assert statuses(final) == {"a": "completed", "b": "skipped"}
+        assert told(tmp_path, final) == ["confirm.requested", "confirm.rejected"]
+        [confirm] = runtime.documents.all("confirm")
+        assert errors("confirm", confirm) == []
+        assert (confirm["target_id"], confirm["status"]) == (step_id("b"), "rejected")
+        assert confirm["decisions"][0]["reason"] == "not on a Friday"
+        assert runtime.graph.dangling() == []
+    lines = (tmp_path / ".mplp/learning/samples.ndjson").read_text().splitlines()
+    families = [json.loads(line)["sample_family"] for line in lines]
+    assert families.count("confirm_decision") == 1
