@@ -84,8 +84,7 @@ class Approvals:
 
         Raises DocumentInvalid where the plan is not valid, or the file is a Confirm of something else.
         """
-        _refuse_invalid("plan", plan)
-        path, confirm = self._known(plan_path, plan)
+        path, confirm = await self._begin(plan_path, plan)
         if confirm is None:
             confirm = self._fresh(plan, role)
         else:
@@ -135,8 +134,7 @@ class Approvals:
     async def _decide(
         self, plan_path: Path, plan: Mapping[str, Any], word: str, reason: str, role: str
     ) -> Path:
-        _refuse_invalid("plan", plan)
-        path, confirm = self._known(plan_path, plan)
+        path, confirm = await self._begin(plan_path, plan)
         if confirm is None:
             confirm = self._fresh(plan, role)
         self._add_decision(confirm, word, reason, role)
@@ -187,6 +185,13 @@ class Approvals:
         confirm["decisions"] = [*confirm.get("decisions", ()), decision]
         confirm["status"] = word
 
+    async def _begin(self, plan_path: Path, plan: Mapping[str, Any]) -> tuple[Path, Document | None]:
+        _refuse_invalid("plan", plan)
+        path, confirm = self._known(plan_path, plan)
+        if confirm is not None:
+            await self.catch_up(plan, [confirm])
+        return path, confirm
+
     def _known(self, plan_path: Path, plan: Mapping[str, Any]) -> tuple[Path, Document | None]:
         path = confirm_path(plan_path)
         if not path.exists():
@@ -227,32 +232,59 @@ class Approvals:
     async def _write(self, path: Path, confirm: Document, plan: Mapping[str, Any], word: str) -> None:
         trace = confirm.setdefault("trace", {"trace_id": self._new_id(), "span_id": self._new_id()})
         trace["attributes"] = {**_mapping(trace.get("attributes")), **self._scope(plan).attributes()}
-        learns = self._settings().learning.collect
         self._save(path, confirm)
+        await self._store.transact(lambda transaction: self._tell(transaction, confirm, plan, word))
+
+    async def catch_up(self, plan: Mapping[str, Any], confirms: Iterable[Mapping[str, Any]]) -> None:
+        """Tells of what Confirms of the plan say on disk and nobody told yet.
+
+        Their file is written first: a process may have been killed right after that, or a person has written
+        it.
+        """
+        unknown = [
+            confirm
+            for confirm in confirms
+            if is_about(confirm, plan)
+            and _is_valid("confirm", confirm)
+            and confirm["status"] in _PLAN_WORD
+            and not self._is_known(confirm)
+        ]
 
         def work(transaction: Transaction) -> None:
-            if learns:
-                tell_of_plan(transaction, self._bus, plan)
-            plan_id, plan_word = plan["plan_id"], _PLAN_WORD[confirm["status"]]
-            status = _status_after(transaction, plan, plan_word)
-            # Statuses are those of the graph, where it has any: a run of the plan may be under way.
-            said = {**plan, "status": status}
-            self._graph.put_plan(transaction, said, source_module="plan", keeps_statuses=True)
-            self._graph.put(
-                transaction,
-                "Confirm",
-                confirm["confirm_id"],
-                confirm,
-                edges=[Edge("target", "Confirm", confirm["confirm_id"], "Plan", plan_id)],
-                event_type=None if word == "confirm_pending" else "decision_added",
-            )
-            node = transaction.read_node("Plan", plan_id)
-            decided = {**({} if node is None else node.data), "status": status}
-            self._graph.put(transaction, "Plan", plan_id, decided, source_module="plan")
-            self._stage(transaction, confirm, plan, word, "confirm", confirm["status"])
-            self._stage(transaction, confirm, plan, "plan_status_changed", "plan", plan_word)
+            for confirm in unknown:
+                word = "confirm_pending" if confirm["status"] == "pending" else "confirm_resolved"
+                self._tell(transaction, dict(confirm), plan, word)
 
-        await self._store.transact(work)
+        if unknown:
+            await self._store.transact(work)
+
+    def _is_known(self, confirm: Mapping[str, Any]) -> bool:
+        node = self._graph.read("Confirm", confirm["confirm_id"], deleted=True)
+        # One that was taken out of the graph is not brought back by a run.
+        return node is not None and (node.deleted or node.data == confirm)
+
+    def _tell(self, transaction: Transaction, confirm: Document, plan: Mapping[str, Any], word: str) -> None:
+        """The graph and the events learn what the Confirm makes of the plan."""
+        if self._settings().learning.collect:
+            tell_of_plan(transaction, self._bus, plan)
+        plan_id, plan_word = plan["plan_id"], _PLAN_WORD[confirm["status"]]
+        status = _status_after(transaction, plan, plan_word)
+        # Statuses are those of the graph, where it has any: a run of the plan may be under way.
+        said = {**plan, "status": status}
+        self._graph.put_plan(transaction, said, source_module="plan", keeps_statuses=True)
+        self._graph.put(
+            transaction,
+            "Confirm",
+            confirm["confirm_id"],
+            confirm,
+            edges=[Edge("target", "Confirm", confirm["confirm_id"], "Plan", plan_id)],
+            event_type=None if word == "confirm_pending" else "decision_added",
+        )
+        node = transaction.read_node("Plan", plan_id)
+        decided = {**({} if node is None else node.data), "status": status}
+        self._graph.put(transaction, "Plan", plan_id, decided, source_module="plan")
+        self._stage(transaction, confirm, plan, word, "confirm", confirm["status"])
+        self._stage(transaction, confirm, plan, "plan_status_changed", "plan", plan_word)
 
     def _save(self, path: Path, confirm: Document) -> None:
         confirm["meta"] = {

@@ -347,6 +347,8 @@ class RunManager:
         confirms = await asyncio.to_thread(self._confirms, request, plan)
         state = approvals.state(path, plan.plan, plan.settings, confirms=confirms)
         is_asked_for = needs_approval(plan.plan, plan.settings) or state.word in OPEN_WORDS
+        on_disk = self._runtime.confirm_files.known(confirm_path(path))
+        await approvals.catch_up(plan.plan, [value for _, value in on_disk])
         if request.approve and not state.is_approved and is_asked_for:
             await approvals.propose(path, plan.plan)
             await approvals.approve(path, plan.plan)

@@ -1,0 +1,110 @@
+"""What a Confirm says on disk reaches the graph and the events, also where nobody could tell it at once."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mplp_runtime.runtime import Runtime
+from mplp_runtime.settings import Settings
+from tests.runtime.orchestrator.projects import Project, plan, role, step
+
+OK = role("worker", "print('ok')")
+DRAFT = plan(step("build"), status="draft")
+
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from mplp_runtime import approvals
+from mplp_runtime.runtime import Runtime
+from tests.runtime.orchestrator.projects import Project
+
+write = approvals.write_atomically
+
+def written_and_killed(path, texts):
+    write(path, texts)
+    if '"approved"' in Path(path).read_text():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+approvals.write_atomically = written_and_killed
+
+async def main():
+    project = Project.existing(Path(sys.argv[1]))
+    async with project.runtime() as runtime:
+        await runtime.approvals.propose(project.path, project.plan)
+        await runtime.approvals.approve(project.path, project.plan)
+
+asyncio.run(main())
+"""
+
+
+def told(runtime: Runtime) -> list[str]:
+    return [
+        f"{event['event_type']} {event['payload'].get('confirm_status', '')}".strip()
+        for event in (each.event for each in runtime.vsl.read(lambda reading: reading.events()))
+        if "confirm" in event["event_type"] or event["event_type"] == "decision_added"
+    ]
+
+
+def in_graph(runtime: Runtime) -> list[str]:
+    return [str(node.data["status"]) for node in runtime.vsl.read(lambda reading: reading.nodes("Confirm"))]
+
+
+def killed_between_file_and_state(root: Path) -> Project:
+    project = Project(root, DRAFT, OK)
+    done = subprocess.run([sys.executable, "-c", KILLED, str(root)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    return project
+
+
+async def test_an_approval_whose_process_was_killed_before_it_told_of_it_is_told_at_the_run(
+    tmp_path: Path,
+) -> None:
+    project = killed_between_file_and_state(tmp_path)
+    async with project.runtime() as runtime:
+        assert in_graph(runtime) == ["pending"]
+        view = await runtime.runs.start(project.request())
+        assert (await runtime.runs.wait(view.run_id)).status == "completed"
+        assert in_graph(runtime) == ["approved"]
+        once = ["confirm_created", "confirm_pending pending", "decision_added", "confirm_resolved approved"]
+        assert told(runtime) == once
+        view = await runtime.runs.start(project.request())
+        await runtime.runs.wait(view.run_id)
+        assert told(runtime) == once
+
+
+async def test_an_approval_that_was_never_told_is_told_before_it_is_asked_for_again(tmp_path: Path) -> None:
+    project = killed_between_file_and_state(tmp_path)
+    async with project.runtime() as runtime:
+        await runtime.approvals.propose(project.path, project.plan)
+        assert in_graph(runtime) == ["pending"]
+        assert told(runtime)[2:] == [
+            "decision_added",
+            "confirm_resolved approved",
+            "confirm_updated",
+            "confirm_pending pending",
+        ]
+
+
+@pytest.mark.parametrize("is_simulated", [False, True])
+async def test_a_decision_that_a_person_wrote_into_the_file_is_told_at_the_run(
+    tmp_path: Path, is_simulated: bool
+) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        path = await runtime.approvals.propose(project.path, project.plan)
+        confirm: dict[str, Any] = json.loads(path.read_text())
+        confirm["status"] = "approved"
+        decision = {"decision_id": confirm["confirm_id"], "status": "approved", "decided_by_role": "human"}
+        confirm["decisions"] = [{**decision, "decided_at": confirm["requested_at"]}]
+        path.write_text(json.dumps(confirm))
+        assert runtime.approvals.state(project.path, project.plan, Settings()).confirm_id is not None
+        view = await runtime.runs.start(project.request(simulate=is_simulated))
+        await runtime.runs.wait(view.run_id)
+        assert in_graph(runtime) == ["pending" if is_simulated else "approved"]
