@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.psg.acyclic import cycle_in
 from mplp_runtime.vsl.interface import Edge, Json, Node, Transaction
-from mplp_runtime.vsl.texts import EdgeRow, TextRow, add_edges, nodes_by_id, put_texts
+from mplp_runtime.vsl.texts import EdgeRow, TextRow, add_edges, edges_from, nodes_by_id, put_texts
 from mplp_runtime.vsl.values import StoreLimits, encoded
 
 _LIMITS = StoreLimits()
+_OF_A_PLAN = frozenset({"context", "plan", "dependency"})
 _AT_ONCE = 500
 """Rows that are handed to the store together."""
 
@@ -83,26 +84,42 @@ def write_plan(
     else:
         edge_delta, is_changed = _matched(transaction, ("Plan", plan_id), of_plan, edge_delta, is_changed)
     new: list[EdgeRow] = []
-    for step in steps:
-        step_id = step["step_id"]
-        # A dependency that is named twice is one edge.
-        needed = dict.fromkeys(step.get("dependencies", ()))
-        if step_id in fresh:
-            new.append(("plan", "Step", step_id, "Plan", plan_id))
-            new += [("dependency", "Step", step_id, "Step", each) for each in needed]
-            if len(new) >= _AT_ONCE:
-                edge_delta += add_edges(transaction, new)
-                new.clear()
-            continue
-        edges = [
-            Edge("plan", "Step", step_id, "Plan", plan_id),
-            *(Edge("dependency", "Step", step_id, "Step", each) for each in needed),
-        ]
-        edge_delta, is_changed = _matched(transaction, ("Step", step_id), edges, edge_delta, is_changed)
-    edge_delta += add_edges(transaction, new)
+    for first in range(0, len(steps), _AT_ONCE):
+        piece = steps[first : first + _AT_ONCE]
+        wanted = {step["step_id"]: _edges_of_step(step, plan_id) for step in piece}
+        present_edges = _edges_from(transaction, [each for each in wanted if each not in fresh])
+        for step_id, rows_of_step in wanted.items():
+            leaving = present_edges.get(step_id, {})
+            for row in leaving.keys() - rows_of_step.keys():
+                edge_delta -= transaction.remove_edge(Edge(*row))
+                is_changed = True
+            new += [row for row in rows_of_step if row not in leaving]
+        is_changed = is_changed or bool(new)
+        edge_delta += add_edges(transaction, new)
+        new.clear()
     if not is_changed:
         return None
     return PlanChange(known is None, node_delta, edge_delta, header.get("status"), status_before)
+
+
+def _edges_of_step(step: Mapping[str, Json], plan_id: str) -> dict[EdgeRow, None]:
+    """What leaves from a step; a dependency that is named twice is one edge."""
+    step_id = step["step_id"]
+    rows: dict[EdgeRow, None] = {("plan", "Step", step_id, "Plan", plan_id): None}
+    for each in step.get("dependencies", ()):
+        rows["dependency", "Step", step_id, "Step", each] = None
+    return rows
+
+
+def _edges_from(transaction: Transaction, step_ids: list[str]) -> Mapping[str, dict[EdgeRow, None]]:
+    """What leaves from these steps now, of what a plan decides about."""
+    found: dict[str, dict[EdgeRow, None]] = {}
+    for edge in edges_from(transaction, "Step", step_ids) if step_ids else ():
+        if edge.kind in _OF_A_PLAN:
+            found.setdefault(edge.source_id, {})[
+                edge.kind, edge.source_type, edge.source_id, edge.target_type, edge.target_id
+            ] = None
+    return found
 
 
 def _put_header(
@@ -119,9 +136,7 @@ def _matched(
     transaction: Transaction, owner: tuple[str, str], edges: list[Edge], delta: int, is_changed: bool
 ) -> tuple[int, bool]:
     """Brings what leaves from a node in line with `edges`; the delta, and whether anything has changed."""
-    ours = {
-        edge for edge in transaction.edges(source=owner) if edge.kind in {"context", "plan", "dependency"}
-    }
+    ours = {edge for edge in transaction.edges(source=owner) if edge.kind in _OF_A_PLAN}
     for edge in ours.difference(edges):
         delta -= transaction.remove_edge(edge)
     for edge in edges:

@@ -83,6 +83,16 @@ def remove_all_at(execute: Execute, type: str, id: str) -> None:
         )
 
 
+def edges_from(execute: Execute, type: str, ids_as_json: str) -> list[Edge]:
+    """What leaves from the nodes with these ids, in the order it was added. SQLite only: it reads JSON."""
+    rows = execute(
+        f"SELECT {EDGE_COLUMNS} FROM edges"
+        " WHERE source_type = ? AND source_id IN (SELECT value FROM json_each(?)) ORDER BY place",
+        (type, ids_as_json),
+    )
+    return [Edge(*row) for row in rows]
+
+
 def places(execute: Execute, type: str, ids_as_json: str) -> Mapping[str, int]:
     """Where the nodes with these ids stand, of those that are there. SQLite only: it reads JSON."""
     rows = execute(

@@ -224,6 +224,9 @@ class SqliteTransaction(SqliteReading):
         )
         return {id: self._written(type, id, text, key_id, version) for id, text, version, key_id in rows}
 
+    def edges_from(self, type: str, ids: Sequence[str]) -> Sequence[Edge]:
+        return sql_edges.edges_from(self._connection.execute, type, compact(list(ids)))
+
     def remove_edge(self, edge: Edge) -> bool:
         return sql_edges.remove(self._connection.execute, edge)
 

@@ -30,6 +30,7 @@ class TakesTexts(Protocol):
     def put_texts(self, type: str, rows: Sequence[TextRow], *, are_new: bool) -> None: ...
     def add_edges(self, rows: Sequence[EdgeRow]) -> int: ...
     def nodes_by_id(self, type: str, ids: Sequence[str]) -> Mapping[str, Node]: ...
+    def edges_from(self, type: str, ids: Sequence[str]) -> Sequence[Edge]: ...
 
 
 def takes_texts(transaction: Transaction) -> TypeGuard[TakesTexts]:
@@ -71,3 +72,10 @@ def nodes_by_id(transaction: Transaction, type: str, ids: Sequence[str]) -> Mapp
         return transaction.nodes_by_id(type, ids)
     found = {id: transaction.read_node(type, id) for id in ids}
     return {id: node for id, node in found.items() if node is not None}
+
+
+def edges_from(transaction: Transaction, type: str, ids: Sequence[str]) -> Sequence[Edge]:
+    """What leaves from these nodes; the edges of one node are in the order they were added."""
+    if takes_texts(transaction):
+        return transaction.edges_from(type, ids)
+    return [edge for id in ids for edge in transaction.edges(source=(type, id))]

@@ -12,7 +12,7 @@ from mplp_runtime.events.bus import EventBus
 from mplp_runtime.sources import new_uuid, system_clock
 from mplp_runtime.vsl.interface import Edge, Transaction, ValueStateLayer
 from mplp_runtime.vsl.ready import WrittenEvents
-from mplp_runtime.vsl.texts import add_edges, append_texts, nodes_by_id, put_texts
+from mplp_runtime.vsl.texts import add_edges, append_texts, edges_from, nodes_by_id, put_texts
 from mplp_runtime.vsl.values import compact, stamped
 
 CORE: dict[str, Any] = {"event_id": "e", "event_type": "t", "event_family": "intent", "text": "half \ud83d"}
@@ -62,6 +62,20 @@ def test_nodes_and_edges_are_written_and_replaced(store: ValueStateLayer) -> Non
         ("c", {"n": 3}, 3),
     ]
     assert store.read(lambda reading: list(reading.edges(source=("Step", "a")))) == EDGES
+
+
+def test_what_leaves_from_many_nodes_is_found_at_once(store: ValueStateLayer) -> None:
+    def work(transaction: Transaction) -> list[Edge]:
+        for name in ("a", "b", "c"):
+            transaction.create_node("Step", name, {})
+        transaction.create_node("Plan", "a", {})
+        back = Edge("dependency", "Step", "b", "Step", "a")
+        for edge in (*EDGES, back, Edge("plan", "Plan", "a", "Step", "a")):
+            transaction.add_edge(edge)
+        return [edge for edge in edges_from(transaction, "Step", ["b", "nobody", "a"]) if edge != back]
+
+    assert store.transact_sync(work) == EDGES
+    assert store.transact_sync(lambda transaction: list(edges_from(transaction, "Step", ["c"]))) == []
 
 
 def test_nodes_are_found_by_many_ids_unless_they_are_deleted(store: ValueStateLayer) -> None:
