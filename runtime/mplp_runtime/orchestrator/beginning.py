@@ -137,7 +137,7 @@ async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:
         transaction.set(state.run["owner_key"], claim)
         transaction.set(records.files_key(run_id), claim)
         chronicle = _chronicle(runtime, state.run, state.plan)
-        chronicle.run_resumed(transaction)
+        chronicle.run_resumed(transaction, {each: state.status_of(each) for each in state.steps})
         if state.run.get("paused"):
             # Whoever goes on with it has it go on, also where it was paused before.
             chronicle.run_paused(transaction, paused=False)

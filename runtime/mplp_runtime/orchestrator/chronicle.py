@@ -19,7 +19,7 @@ from mplp_runtime.events.families import (
 )
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.passed_by import pass_by
-from mplp_runtime.orchestrator.plan_in_graph import PlanInGraph, step_node
+from mplp_runtime.orchestrator.plan_in_graph import PlanInGraph, edges_to_plan, step_node
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.sessions.session import Cast, Session
 from mplp_runtime.orchestrator.sessions.session_events import SessionEvents, turns_of
@@ -112,8 +112,9 @@ class Chronicle:
             word, status = ("session_suspended", "blocked") if paused else ("session_resumed", "in_progress")
             self.tell(transaction, [self._session.stage(word, status)])
 
-    def run_resumed(self, transaction: Transaction) -> None:
-        """An interrupted run goes on."""
+    def run_resumed(self, transaction: Transaction, statuses: Mapping[str, str]) -> None:
+        """An interrupted run goes on; `statuses` says how far its steps are."""
+        self._in_graph.again(transaction, statuses)
         self._plan_execution(transaction, "plan_execution_resumed", "in_progress")
         self.plan_status(transaction, "in_progress", {"resumed": True})
 
@@ -326,7 +327,7 @@ class Chronicle:
             "run_id": run["run_id"],
             "status": status,
         }
-        edges = [Edge("plan", "Trace", run["trace_id"], "Plan", run["plan_id"])]
+        edges = edges_to_plan(transaction, "Trace", run["trace_id"], run)
         if transaction.read_node("Context", run["context_id"]) is not None:
             edges.append(Edge("context", "Trace", run["trace_id"], "Context", run["context_id"]))
         self.graph.put(transaction, "Trace", run["trace_id"], data, edges=edges, stream=self.stream)
@@ -342,7 +343,7 @@ class Chronicle:
             "plan_id": run["plan_id"],
             "run_id": run["run_id"],
         }
-        edges = [Edge("plan", "Session", run["run_id"], "Plan", run["plan_id"])]
+        edges = edges_to_plan(transaction, "Session", run["run_id"], run)
         self.graph.put(
             transaction,
             "Session",

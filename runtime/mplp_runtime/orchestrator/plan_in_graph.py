@@ -16,7 +16,7 @@ from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.psg.bulk import Growth
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.psg.plans import PlanChange
-from mplp_runtime.vsl.interface import Transaction
+from mplp_runtime.vsl.interface import Edge, Transaction
 from mplp_runtime.vsl.texts import nodes_by_id, put_texts
 from mplp_runtime.vsl.values import compact
 
@@ -57,6 +57,13 @@ def step_node(
     return "Step", step_id, {**step, "status": status, "plan_id": plan_id, "position": position}
 
 
+def edges_to_plan(transaction: Transaction, type_: str, identity: str, run: Record) -> list[Edge]:
+    """The edge from a node to the plan of the run; none where a restore took the plan out of the graph."""
+    if transaction.read_node("Plan", run["plan_id"]) is None:
+        return []
+    return [Edge("plan", type_, identity, "Plan", run["plan_id"])]
+
+
 @dataclass(frozen=True, slots=True)
 class PlanInGraph:
     """The plan of one run. A simulation has nodes of its own, because it changes no plan."""
@@ -86,6 +93,17 @@ class PlanInGraph:
         plan = with_statuses({**self.plan, "status": "approved"}, dict.fromkeys(left, "pending"))
         self._put_plan(transaction, plan, told=told)
         return found[0] if found else None
+
+    def again(self, transaction: Transaction, statuses: Mapping[str, str]) -> None:
+        """The run goes on: where a restore took the plan out of the graph since, it is there again.
+
+        `statuses` says how far its steps are.
+        """
+        if transaction.read_node("Plan", self.run["plan_id"]) is None:
+            plan: Mapping[str, Any] = self.plan
+            if not self.run["simulated"]:
+                plan = with_statuses({**self.plan, "status": "approved"}, statuses)
+            self._put_plan(transaction, plan)
 
     def status(self, transaction: Transaction, status: str) -> None:
         """The plan's own status moves."""

@@ -55,7 +55,7 @@ def attempt_id(record: Mapping[str, Any]) -> str:
 
 
 def place(position: int) -> str:
-    """The position of a step as a part of ids, which sort as positions do.
+    """The position of a step as a part of ids, which sort as positions below a million do.
 
     >>> place(12)
     '000012'

@@ -26,9 +26,9 @@ _LONGEST_S = 10.0
 class TraceWriter:
     """Writes what `parts` returns. Belongs to one event loop; the file work happens in a thread.
 
-    A write that takes long makes the pause after it longer, and so does one that is going to take long
-    because the document has grown: a huge trace costs at most a twentieth of the time, but is never more than
-    ten seconds behind. `size` says how many items the document has by now.
+    A write that takes long makes the pause after it longer: a huge trace costs at most a twentieth of the
+    time. One that is going to take long because the document has grown waits up to ten seconds more.
+    `size` says how many items the document has by now.
     """
 
     def __init__(

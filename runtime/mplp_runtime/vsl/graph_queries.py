@@ -50,7 +50,8 @@ def _by_edges(reading: Reading, query: GraphQuery) -> Iterator[Node]:
         found = reading.edges(kind=query.kind, target=query.target)
         before = dict.fromkeys((edge.source_type, edge.source_id) for edge in found)
         ends = {end: None for end in ends if end in before} if query.source is not None else before
-    for end in ends:
+    wanted = None if query.ids is None else frozenset(query.ids)
+    for end in ends if wanted is None else (end for end in ends if end[1] in wanted):
         node = reading.read_node(*end, deleted=query.deleted)
         if node is not None:
             yield node
@@ -58,8 +59,6 @@ def _by_edges(reading: Reading, query: GraphQuery) -> Iterator[Node]:
 
 def _is_meant(node: Node, query: GraphQuery) -> bool:
     if query.type is not None and node.type != query.type:
-        return False
-    if query.ids is not None and node.id not in query.ids:
         return False
     if query.path is not None and not (node.type == _FILE and _is_at(node.id, query.path)):
         return False

@@ -288,3 +288,28 @@ async def test_a_rollback_does_the_rest_of_a_restore_that_was_killed(
     async with project.runtime() as runtime:
         assert (await runtime.roll_back(view.run_id, trusted=True)).left == ()
         assert contents(project.root) == {"notes.txt": "old"}
+
+
+@pytest.mark.parametrize("decision", ["resume", "cancel"])
+async def test_a_run_whose_plan_was_taken_out_of_the_graph_by_a_restore_goes_on_and_ends(
+    tmp_path: Path, decision: str
+) -> None:
+    project = Project(tmp_path, plan(step("a"), step("b", "a")), WAITS)
+    async with project.runtime() as runtime:
+        made = await runtime.take_snapshot("before the plan")
+        view = await runtime.runs.start(project.request())
+        await seen(runtime, view.run_id, lambda _view: (tmp_path / "begun").exists())
+    async with project.runtime() as runtime:
+        assert runtime.runs.view(view.run_id).status == "interrupted"
+        await runtime.restore_snapshot(made.snapshot_id)
+        assert runtime.graph.read("Plan", view.plan_id) is None
+        (tmp_path / "go").touch()
+        if decision == "cancel":
+            assert (await runtime.runs.cancel(view.run_id)).status == "cancelled"
+            return
+        await runtime.runs.resume(view.run_id, trusted=True)
+        after = await runtime.wait(view.run_id)
+        assert (after.status, after.error) == ("completed", None)
+        nodes = runtime.vsl.read(lambda reading: [*reading.nodes("Plan"), *reading.nodes("Step")])
+        assert [node.data["status"] for node in nodes] == ["completed"] * 3
+        assert runtime.vsl.read(lambda reading: reading.edges(kind="plan", target=("Plan", view.plan_id)))

@@ -13,6 +13,7 @@ import pytest
 from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.group_commit import Unit, commit_together
 from mplp_runtime.vsl.sqlite import SqliteStore
+from mplp_runtime.vsl.sqlite_transaction import SqliteReading, SqliteTransaction
 from mplp_runtime.vsl.values import StoreLimits
 
 
@@ -33,6 +34,11 @@ def keeps_a_full_disk_to_itself(transaction: Any) -> str:
     return "done"
 
 
+def sets_and_tells(transaction: SqliteTransaction) -> int:
+    transaction.set("next", 1)
+    return transaction.append_event("project", {"event_type": "next"})
+
+
 @pytest.mark.parametrize("others", [0, 1, 2])
 def test_work_that_keeps_a_full_disk_to_itself_is_not_acknowledged(tmp_path: Path, others: int) -> None:
     path = tmp_path / "state.db"
@@ -44,7 +50,7 @@ def test_work_that_keeps_a_full_disk_to_itself_is_not_acknowledged(tmp_path: Pat
         connection.execute(f"PRAGMA max_page_count = {pages + 20}")
         units = [Unit(keeps_a_full_disk_to_itself, Future())]
         units += [Unit(lambda transaction: transaction.set("other", 1), Future()) for _ in range(others)]
-        clock = connection.execute("SELECT lamport FROM clock").fetchone()
+        clock = SqliteReading(connection).lamport()
         commit_together(connection, units, StoreLimits(), path)
         assert all(isinstance(unit.error, StoreError) for unit in units)
         assert {str(unit.error) for unit in units} == {
@@ -53,8 +59,7 @@ def test_work_that_keeps_a_full_disk_to_itself_is_not_acknowledged(tmp_path: Pat
         assert connection.execute("SELECT key FROM entries").fetchall() == [("kept",)]
         assert connection.execute("SELECT count(*) FROM nodes").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
-        assert connection.execute("SELECT lamport FROM clock").fetchone() == clock
-        commit_together(
-            connection, [Unit(lambda transaction: transaction.set("next", 1), Future())], StoreLimits(), path
-        )
+        assert SqliteReading(connection).lamport() == clock
+        [following] = commit_together(connection, [Unit(sets_and_tells, Future())], StoreLimits(), path)
+        assert following.result == clock + 1
         assert connection.execute("SELECT count(*) FROM entries").fetchone() == (2,)

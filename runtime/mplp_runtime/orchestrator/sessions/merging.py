@@ -22,6 +22,7 @@ from mplp_runtime.errors import MplpError
 from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.plan_in_graph import edges_to_plan
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import dependants
 from mplp_runtime.orchestrator.sessions.conflicts import (
@@ -35,7 +36,7 @@ from mplp_runtime.orchestrator.sessions.conflicts import (
 from mplp_runtime.orchestrator.sessions.session import Session
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.orchestrator.views import Answer
-from mplp_runtime.vsl.interface import Edge, Reading, Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 from mplp_runtime.vsl.values import compact
 
 SHARED_VALUE = "SharedValue"
@@ -249,7 +250,7 @@ class Merging:
             "step_id": write.step_id,
             "wave": wave,
         }
-        edges = [Edge("plan", SHARED_VALUE, write.name, "Plan", self._state.run["plan_id"])]
+        edges = edges_to_plan(transaction, SHARED_VALUE, write.name, self._state.run)
         self._chronicle.graph.put(
             transaction, SHARED_VALUE, write.name, data, edges=edges, stream=self._chronicle.stream
         )
