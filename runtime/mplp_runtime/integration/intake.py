@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal
 
-from mplp_runtime.errors import EventRejected, MplpError, StoreError
+from mplp_runtime.errors import EventRejected, MplpError, NodeMissing, StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import Event, IntegrationKind
 from mplp_runtime.integration.backlog import MOST_WAITING, Backlog, Delivered, Priority
@@ -200,6 +200,10 @@ class Intake:
                 taken_in = await self._store.transact(
                     lambda transaction: self._take_in(transaction, events, streams)  # noqa: B023
                 )
+            except NodeMissing as problem:
+                # That is no trouble of the store, and would be the same the next time.
+                await self._one_by_one(events, problem)
+                return
             except StoreError as problem:
                 if attempt == _RETRIES or self._hurry.is_set():
                     self.errors.add("mplp-lsp", f"{len(events)} events wait: {problem}", {})
@@ -207,18 +211,21 @@ class Intake:
                 await self.pause(pause_s)
                 pause_s *= 2
             except MplpError as problem:
-                # One that the checks at the door let through does not hold up those that wait with it.
-                if len(events) > 1:
-                    for event in events:
-                        await self._store_patiently([event])
-                else:
-                    envelope = events[0].envelope
-                    self._rejected(str(problem), str(envelope["source"]), envelope)
+                await self._one_by_one(events, problem)
                 return
             else:
                 self.counts.taken_in += len(taken_in)
                 self.counts.known += len(events) - len(taken_in)
                 return
+
+    async def _one_by_one(self, events: list[Delivered], problem: MplpError) -> None:
+        """One that the checks at the door let through does not hold up those that wait with it."""
+        if len(events) > 1:
+            for event in events:
+                await self._store_patiently([event])
+        else:
+            envelope = events[0].envelope
+            self._rejected(str(problem), str(envelope["source"]), envelope)
 
     async def pause(self, seconds: float) -> None:
         """Sleeps, but not longer than until somebody is in a hurry."""

@@ -131,7 +131,12 @@ class StepTexts:
 
 def file_edges(transaction: Transaction, texts: StepTexts, path: str) -> tuple[list[Edge], list[Edge]]:
     """The edges that a file's node should have and lacks, and those it has and should not."""
-    wanted = [Edge(FILE_EDGE, "Step", step_id, FILE, path) for step_id in texts.naming(transaction, path)]
+    # Of many steps the texts may be those of a few seconds ago, and a step may be gone by now.
+    wanted = [
+        Edge(FILE_EDGE, "Step", step_id, FILE, path)
+        for step_id in texts.naming(transaction, path)
+        if transaction.read_node("Step", step_id) is not None
+    ]
     present = transaction.edges(kind=FILE_EDGE, target=(FILE, path))
     return (
         [edge for edge in wanted if edge not in set(present)],

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from mplp_runtime.drift.check import DriftCheck
-from mplp_runtime.errors import StoreError
+from mplp_runtime.errors import NodeMissing, StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.integration.error_log import ERROR_LOG, ErrorLog
+from mplp_runtime.integration.files import FileIngest
 from mplp_runtime.integration.intake import LARGEST_EVENT_BYTES, Intake
 from mplp_runtime.integration.knowledge import CI_RUN, failing_pipelines, failing_tools
 from mplp_runtime.integration.rates import RateLimit
@@ -23,7 +24,7 @@ from mplp_runtime.sources import new_uuid, system_clock
 from mplp_runtime.vsl.file_protection import Redacting
 from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
 from mplp_runtime.vsl.memory import MemoryStore
-from tests.runtime.samples import bus_of, graph_of
+from tests.runtime.samples import bus_of, graph_of, plan_of, uuid
 
 FILE_EVENT = {"file_path": "src/a.py", "change_type": "modified", "timestamp": "2026-01-01T00:00:00Z"}
 GIT_EVENT = {
@@ -376,3 +377,43 @@ async def test_a_commit_belongs_to_the_steps_that_its_message_names(store: Value
     (commit,) = graph.neighbours("Step", step_id, kind="commit")
     assert (commit.type, commit.data["commit_id"]) == ("Commit", "1a2b")
     assert graph.dangling() == []
+
+
+async def test_a_file_that_a_step_named_is_taken_in_after_the_step_was_taken_out_of_a_large_plan(
+    store: ValueStateLayer,
+) -> None:
+    """Of more than 2,000 steps the texts may be those of a moment ago, and the step's node was gone."""
+    intake, graph = intake_of(store), graph_of(store)
+    plan = plan_of(*((number, ()) for number in range(1, 2_003)))
+    plan["steps"][5]["description"] = "Format src/a.py."
+    await store.transact(lambda tx: graph.put_plan(tx, plan))
+    intake.offer({**FILE_EVENT, "file_path": "other.py"}, source="editor")
+    await intake.settle()
+    less = {**plan, "steps": [step for step in plan["steps"] if step["step_id"] != uuid(6)]}
+    await store.transact(lambda tx: graph.put_plan(tx, less))
+    intake.offer(FILE_EVENT, source="editor")
+    await intake.settle()
+    assert (intake.depth, intake.counts.taken_in, intake.counts.rejected) == (0, 2, 0)
+    assert store.read(lambda reading: reading.read_node(FILE, "src/a.py")) is not None
+
+
+async def test_an_event_about_what_is_gone_does_not_hold_up_the_events_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock, taken_in = Clockwork(), FileIngest.ingest_in
+
+    def ingest_in(self: FileIngest, transaction: Transaction, envelope: Any, **more: Any) -> Any:
+        if envelope["payload"]["file_path"] == "gone.py":
+            raise NodeMissing("there is no Step s in the graph")
+        return taken_in(self, transaction, envelope, **more)
+
+    monkeypatch.setattr(FileIngest, "ingest_in", ingest_in)
+    store = MemoryStore()
+    intake = intake_of(store, monotonic=clock, sleep=clock.sleep)
+    for path in ("gone.py", "src/a.py"):
+        intake.offer({**FILE_EVENT, "file_path": path}, source="test")
+    await intake.settle()
+    assert types(store) == ["file_update", "file_created"]
+    assert (intake.depth, intake.counts.rejected) == (0, 1)
+    # Another try could not help, and none was made.
+    assert clock.now_s == 0
