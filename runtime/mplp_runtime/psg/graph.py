@@ -196,7 +196,7 @@ class Graph:
         return self._record(
             transaction,
             event_type,
-            growth.kind,
+            growth.kind(node),
             node,
             node_delta=growth.node_delta,
             edge_delta=growth.edge_delta,

@@ -14,11 +14,13 @@ from mplp_runtime.errors import (
     NodeExists,
     TransitionIllegal,
 )
+from mplp_runtime.psg.bulk import Growth, write_nodes
 from mplp_runtime.psg.documents import Documents
 from mplp_runtime.psg.graph import PSG_PATHS
 from mplp_runtime.psg.impact import impact
 from mplp_runtime.psg.requests import answer
-from mplp_runtime.vsl.interface import Edge, ValueStateLayer
+from mplp_runtime.vsl.graph_queries import matching_nodes
+from mplp_runtime.vsl.interface import Edge, GraphQuery, Transaction, ValueStateLayer
 from tests.runtime.samples import graph_of, plan_of, uuid
 
 META = {"protocol_version": "1.0.0", "schema_version": "1.0.0"}
@@ -83,6 +85,12 @@ def growth(store: ValueStateLayer) -> tuple[tuple[int, int], tuple[int, int]]:
     return told, (nodes, edges)
 
 
+def changed_since(store: ValueStateLayer, moment: int, type_: str) -> list[str]:
+    """Ids of the nodes of one type that were changed after a Lamport time."""
+    query = GraphQuery(type=type_, changed_since=moment)
+    return [node.id for node in store.read(lambda reading: matching_nodes(reading, query))]
+
+
 async def test_what_was_created_is_read_as_it_was_written(project: Documents) -> None:
     recorded = trace(segment(10, "completed", "2026-01-01T00:00:01Z", finished_at="2026-01-01T00:00:02Z"))
     await project.create("confirm", confirm())
@@ -126,6 +134,41 @@ async def test_a_change_of_a_single_node_is_told_as_such_and_not_as_bulk(
     ]
     told, there = growth(store)
     assert told == there
+
+
+async def test_whoever_asks_what_changed_hears_of_the_only_step_that_did(
+    project: Documents, store: ValueStateLayer
+) -> None:
+    """The one event is about the plan, whose own node is as it was: it told of that node alone."""
+    before = store.read(lambda reading: reading.lamport())
+    first, second, third = DRAFT["steps"]
+    await project.replace("plan", {**DRAFT, "steps": [first, {**second, "description": "Anew"}, third]})
+    (event,) = (stored.event for stored in store.read(lambda reading: reading.events(after=before)))
+    assert (event["update_kind"], event["node_delta"], event["edge_delta"]) == ("bulk", 0, 0)
+    assert uuid(2) in changed_since(store, before, "Step")
+
+
+async def test_whoever_asks_what_changed_hears_of_the_only_segment_that_did(
+    project: Documents, store: ValueStateLayer
+) -> None:
+    await project.create("trace", trace(segment(10, "running", "2026-01-01T00:00:01Z")))
+    before = store.read(lambda reading: reading.lamport())
+    ended = segment(10, "completed", "2026-01-01T00:00:01Z", finished_at="2026-01-01T00:00:02Z")
+    await project.replace("trace", trace(ended))
+    assert changed_since(store, before, "Segment") == [uuid(10)]
+
+
+async def test_an_edge_of_a_step_alone_is_not_told_as_one_of_the_plan(store: ValueStateLayer) -> None:
+    node = ("Plan", uuid(900))
+
+    def work(transaction: Transaction) -> Growth:
+        transaction.write_node(*node, {})
+        transaction.write_node("Step", uuid(1), {"plan_id": uuid(900)})
+        edge = Edge("plan", "Step", uuid(1), *node)
+        return write_nodes(transaction, {("Step", uuid(1)): {"plan_id": uuid(900)}}, [edge])
+
+    grown = await store.transact(work)
+    assert (grown.kind(("Step", uuid(1))), grown.kind(node)) == ("edge_add", "bulk")
 
 
 async def test_steps_segments_and_files_have_paths_too(project: Documents, store: ValueStateLayer) -> None:
