@@ -10,6 +10,7 @@ from mplp_runtime.vsl.interface import GraphQuery, Json, Node, Reading
 _FILE = "File"
 _OWNERS = {"Step": ("Plan", "plan_id"), "Segment": ("Trace", "trace_id")}
 """Types whose nodes are written with another one: its type, and the member that has its id."""
+_SIMULATED_STEP, _SIMULATED_PLAN = "SimulatedStep", "SimulatedPlan"
 _EVERY = "*"
 """Stands for the id where an event is about many nodes of a type."""
 _RESTORED = "graph_restored"
@@ -85,8 +86,7 @@ class _Changes:
     def has(self, node: Node) -> bool:
         if self._is_all or (node.type, node.id) in self._nodes or (node.type, _EVERY) in self._nodes:
             return True
-        owner = _OWNERS.get(node.type)
-        return owner is not None and (owner[0], node.data.get(owner[1])) in self._owners
+        return _owner(node) in self._owners
 
     def _take(self, event: Mapping[str, Json]) -> None:
         if event.get("event_family") != "graph_update":
@@ -97,3 +97,12 @@ class _Changes:
         if event["update_kind"] == "bulk":
             self._owners.add(key)
             self._is_all |= event["event_type"] == _RESTORED
+
+
+def _owner(node: Node) -> tuple[str, Json] | None:
+    """Type and id of the node that another one is written with; None where it stands for itself."""
+    if node.type == _SIMULATED_STEP:
+        # Named by its run, which is the id of the simulated plan, and its place in it.
+        return _SIMULATED_PLAN, node.id.partition("/")[0]
+    owner = _OWNERS.get(node.type)
+    return None if owner is None else (owner[0], node.data.get(owner[1]))

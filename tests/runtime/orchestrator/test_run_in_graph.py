@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from mplp_runtime.ael import layer
+from mplp_runtime.ael.action import Action, Outcome
 from mplp_runtime.errors import DocumentInvalid, TransitionIllegal
+from mplp_runtime.orchestrator import run
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.psg.graph import PSG_PATHS
 from mplp_runtime.psg.requests import answer
 from mplp_runtime.runtime import Runtime
+from mplp_runtime.vsl.interface import GraphQuery
 from tests.runtime.orchestrator.projects import (
     CONTEXT_ID,
     META,
@@ -215,3 +219,30 @@ async def test_a_dry_run_changes_no_status_in_the_graph(tmp_path: Path) -> None:
         assert view.status == "completed"
         assert [runtime.graph.read("Plan", PLAN_ID), runtime.graph.read("Step", step_id("a"))] == before
         assert node_status(runtime, "Step", step_id("a")) == "completed"
+
+
+async def test_whoever_asks_what_changed_hears_of_steps_that_a_dry_run_could_not_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(_: Action) -> Outcome:
+        return Outcome(False, error="no host")
+
+    # Their actions always succeed; what fails is a step that was begun when the run was cancelled.
+    monkeypatch.setattr(run, "AT_ONCE", frozenset())
+    monkeypatch.setattr(layer, "simulated", fails)
+    project = Project(tmp_path, plan(step("a"), step("b", "a"), step("c", "b")), OK)
+    async with project.runtime() as runtime:
+        run_id = (await runtime.runs.start(project.request(simulate=True))).run_id
+        assert (await runtime.runs.wait(run_id)).status == "failed"
+        (told,) = runtime.vsl.read(
+            lambda reading: [
+                each for each in reading.events(run_id) if each.event["event_type"] == "steps_blocked"
+            ]
+        )
+        # Whoever asks knows everything up to the event that comes before.
+        since = GraphQuery(type="SimulatedStep", changed_since=told.lamport - 1)
+        other = GraphQuery(type="SimulatedStep", changed_since=told.lamport)
+        found = {node.data["step_id"]: node.data["status"] for node in await runtime.vsl.query_graph(since)}
+        assert runtime.graph.read("SimulatedPlan", run_id) is not None
+        later = await runtime.vsl.query_graph(other)
+    assert (found[step_id("b")], found[step_id("c")], list(later)) == ("blocked", "blocked", [])
