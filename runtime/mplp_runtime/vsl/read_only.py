@@ -10,10 +10,11 @@ from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mplp_runtime.errors import StoreError, StoreKeyWrong, StoreLocked, StoreTooNew
+from mplp_runtime.errors import StoreError, StoreKeyWrong, StoreLocked
 from mplp_runtime.vsl.cipher import Cipher
 from mplp_runtime.vsl.decorator import StoreDecorator
 from mplp_runtime.vsl.encrypted import EncryptedStore
+from mplp_runtime.vsl.foreign_state import refuse_special_files, version_of_ours
 from mplp_runtime.vsl.interface import Reading, T, Transaction, ValueStateLayer
 from mplp_runtime.vsl.operations import StoreOperations
 from mplp_runtime.vsl.schema import VERSION, database_uri
@@ -36,14 +37,10 @@ def read_only_store(path: Path) -> ValueStateLayer:
 
     The state of an older version, and one that a process left half-way without its index, are read from a
     copy in the system's folder for such, which goes when the store is closed. Raises StoreTooNew for a later
-    version, and StoreError for what is no state.
+    version, and StoreError for what is no state of ours (`foreign_state`).
     """
     path = path.absolute()
-    for each in (path, _log(path), _index(path)):
-        if each.is_symlink():
-            raise StoreError(f"The state {each} is a symbolic link; it is not followed.")
-    if not path.is_file():
-        raise StoreError(f"The state {path} is not a regular file.")
+    refuse_special_files(path)
     if _size(_log(path)) and not _index(path).exists():
         return _copied(path, lambda target: _copy_files(path, target))
     store = ReadOnlyStore(path)
@@ -78,14 +75,8 @@ class ReadOnlyStore(StoreOperations):
         self._is_closed = False
 
     def is_of_this_version(self) -> bool:
-        """False for an older one. Raises StoreTooNew."""
-        version = self._look(lambda connection: _number(connection, "PRAGMA user_version"))
-        if version > VERSION:
-            raise StoreTooNew(
-                f"The state {self.path} was written by a newer mplp-lsp (version {version}; "
-                f"known: {VERSION}); look at it with the newer one."
-            )
-        return version == VERSION
+        """False for an older one. Raises StoreError as `version_of_ours`."""
+        return self._look(lambda connection: version_of_ours(connection, self.path), is_one=True) == VERSION
 
     def copy_to(self, target: Path) -> None:
         """Makes a copy that may be changed."""
@@ -154,6 +145,7 @@ class ReadOnlyStore(StoreOperations):
         if self._is_closed:
             raise StoreError("The state is closed.")
         if self._connection is None:
+            refuse_special_files(self._file)
             stamp, has_writers = _stamp(self._file), _log(self._file).exists() and _index(self._file).exists()
             is_still = _is_log_kept(self._file) and not has_writers
             how = "&immutable=1" if is_still else "&readonly_shm=1"
@@ -207,6 +199,9 @@ def _copied(path: Path, copy_to: Callable[[Path], None]) -> ValueStateLayer:
     try:
         target = Path(folder.name) / _COPY
         copy_to(target)
+        with closing(sqlite3.connect(target)) as connection:
+            connection.execute("PRAGMA trusted_schema = OFF")
+            version_of_ours(connection, path)
         # Brought to this version, and its log folded in.
         SqliteStore(target).close()
         return ReadOnlyStore(path, folder)
