@@ -282,7 +282,8 @@ class Runtime(ProgramInterface):
         if self._timeline is not None:
             self._timeline.close()
         if self._given_store is None:
-            self.vsl.close()
+            # In a thread: it waits for what is still being written, and other projects share this loop.
+            await asyncio.to_thread(self.vsl.close)
 
     def _live_streams(self) -> tuple[str, ...]:
         """The streams of runs under way: what happens outside meanwhile belongs to their traces."""

@@ -149,11 +149,12 @@ class OtherRuns:
         version = self._runtime.vsl.data_version()
         if version == self._version:
             return
-        self._version = version
         for run_id in self._runtime.vsl.read(self._touched):
             if not self._manager.is_own(run_id):
                 self._look_at(run_id)
-        self._take_requests()
+        await self._take_requests()
+        # Last: what a locked state has kept from happening is done at the next look.
+        self._version = version
 
     def _note_files(self, news: Sequence[StoredEvent]) -> None:
         if any(_is_about_files(stored.event) for stored in events_of("project", news)):
@@ -187,7 +188,7 @@ class OtherRuns:
 
         return self._runtime.vsl.read(read)
 
-    def _take_requests(self) -> None:
+    async def _take_requests(self) -> None:
         requests = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN_REQUEST))
         taken = [node for node in requests if self._manager.is_own(str(node.data["run_id"]))]
         if not taken:
@@ -197,7 +198,7 @@ class OtherRuns:
             for node in taken:
                 transaction.delete_node(records.RUN_REQUEST, node.id)
 
-        self._runtime.vsl.transact_sync(work)
+        await self._runtime.vsl.transact(work)
         for node in taken:
             self._manager.obey(str(node.data["run_id"]), dict(node.data))
 

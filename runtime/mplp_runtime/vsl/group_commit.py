@@ -13,6 +13,7 @@ from typing import Any
 
 from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.callbacks import run_callback
+from mplp_runtime.vsl.patience import execute_patiently
 from mplp_runtime.vsl.sqlite_errors import store_error
 from mplp_runtime.vsl.sqlite_transaction import SqliteTransaction
 from mplp_runtime.vsl.values import StoreLimits
@@ -39,10 +40,12 @@ def commit_together(
     refusal: BaseException | None = None,
     *,
     shows_sealed: bool = False,
+    patience_s: float = 0.0,
 ) -> Sequence[Unit]:
     """Runs all units in one transaction and returns them with their results or errors.
 
-    With a `refusal`, none is run, and that is the error of each.
+    With a `refusal`, none is run, and that is the error of each. Locks of others are waited for up to
+    `patience_s`, and no longer than somebody waits for one of the units.
 
     A unit that raises is undone alone. If the whole transaction is lost (full disk, locked file), every unit
     of it fails: nothing is acknowledged that is not on disk. A unit whose caller has given up is left out.
@@ -51,12 +54,16 @@ def commit_together(
     if not units:
         return units
     callbacks: list[Callable[[], None]] = []
+
+    def is_given_up() -> bool:
+        return all(unit.future.cancelled() for unit in units)
+
     if refusal is not None:
         for unit in units:
             unit.error = refusal
         return units
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        execute_patiently(connection, "BEGIN IMMEDIATE", patience_s, is_given_up)
         transaction = SqliteTransaction(connection, limits, shows_sealed=shows_sealed)
         if len(units) > 1:
             for unit in units:
@@ -65,7 +72,8 @@ def commit_together(
             _roll_back(connection)
             return units
         callbacks = transaction.callbacks
-        connection.execute("COMMIT")
+        # Without a write-ahead log, a commit waits until nobody reads.
+        execute_patiently(connection, "COMMIT", patience_s, is_given_up)
     except Exception as error:
         _roll_back(connection)
         reason = _reason(error, path)

@@ -16,6 +16,7 @@ from mplp_runtime.vsl.filesystems import supports_write_ahead_log
 from mplp_runtime.vsl.group_commit import Unit, commit_together
 from mplp_runtime.vsl.interface import Json, Reading, T, Transaction
 from mplp_runtime.vsl.operations import StoreOperations
+from mplp_runtime.vsl.patience import is_busy
 from mplp_runtime.vsl.schema import database_uri, migrate, refuse_newer
 from mplp_runtime.vsl.sqlite_errors import store_error
 from mplp_runtime.vsl.sqlite_transaction import SqliteReading
@@ -72,6 +73,7 @@ class SqliteStore(StoreOperations):
         self._readers: deque[sqlite3.Connection] = deque()
         self._reads = threading.local()
         self._version_lock = threading.Lock()
+        self._seen_version = 0
         self._shows_sealed = False
         self._thread = WriterThread(self._commit, self._limits)
 
@@ -102,11 +104,19 @@ class SqliteStore(StoreOperations):
                 connection.execute("ROLLBACK")
 
     def data_version(self) -> int:
-        # On the writer's own connection, which does not count its own commits.
+        # On the writer's own connection, which does not count its own commits and never waits for a lock.
         # A lock of its own: it may wait for a commit to end, and nobody who submits work should.
         with self._errors(), self._version_lock:
             self._refuse_if_closed()
-            return int(self._writer.execute("PRAGMA data_version").fetchone()[0])
+            try:
+                [version] = self._writer.execute("PRAGMA data_version").fetchone()
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+                # Somebody is committing, without a write-ahead log: what they did is seen at the next look.
+                return self._seen_version
+            self._seen_version = int(version)
+            return self._seen_version
 
     def show_sealed(self) -> None:
         self._shows_sealed = True
@@ -144,6 +154,8 @@ class SqliteStore(StoreOperations):
                 if self._limits.file_bytes is not None:
                     connection.execute(f"PRAGMA max_page_count = {self._limits.file_bytes // _PAGE_BYTES}")
                 migrate(connection, self.path)
+                # From now on `commit_together` waits: in SQLite's own wait nobody could ask `data_version`.
+                connection.execute("PRAGMA busy_timeout = 0")
             except BaseException:
                 connection.close()
                 raise
@@ -158,8 +170,7 @@ class SqliteStore(StoreOperations):
                     return journal
                 chosen = connection.execute(f"PRAGMA journal_mode = {journal}").fetchone()[0]
             except sqlite3.OperationalError as error:
-                is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not is_busy or time.monotonic() > deadline:
+                if not is_busy(error) or time.monotonic() > deadline:
                     raise
                 time.sleep(0.005)
                 continue
@@ -214,7 +225,13 @@ class SqliteStore(StoreOperations):
 
     def _commit(self, units: Sequence[Unit]) -> Sequence[Unit]:
         return commit_together(
-            self._writer, units, self._limits, self.path, self._loss(), shows_sealed=self._shows_sealed
+            self._writer,
+            units,
+            self._limits,
+            self.path,
+            self._loss(),
+            shows_sealed=self._shows_sealed,
+            patience_s=self._busy_timeout_s,
         )
 
     def _loss(self) -> StoreError | None:

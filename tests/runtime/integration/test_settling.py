@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +103,53 @@ async def test_an_end_with_a_locked_state_does_not_hang(
     assert [record.getMessage() for record in caplog.records] == ["1 events from outside were not taken in."]
     monkeypatch.undo()
     await runtime.close()
+
+
+class Heart:
+    """How long a loop was kept from everything else, at worst."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self._task = asyncio.create_task(self._beat())
+
+    async def _beat(self) -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.01)
+            self.longest_s = max(self.longest_s, time.monotonic() - before)
+
+    async def stop(self) -> None:
+        self._task.cancel()
+        await asyncio.wait({self._task})
+
+
+async def test_while_the_state_of_one_project_is_locked_the_loop_answers_about_others_and_its_end_is_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "LONGEST_CLOSE_S", 0.2)
+    (tmp_path / "mplp.toml").write_text("")
+    runtime = Runtime.open(tmp_path, follow_interval_s=0.01)
+    runtime.runs.subscribe(lambda _view: None)
+    looks = asyncio.Semaphore(0)
+    data_version = runtime.vsl.data_version
+
+    def looked() -> int:
+        looks.release()
+        return data_version()
+
+    monkeypatch.setattr(runtime.vsl, "data_version", looked)
+    other = sqlite3.connect(runtime.vsl.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    heart = Heart()
+    await told(runtime, "a.txt")
+    for _ in range(5):
+        await looks.acquire()
+    started = time.monotonic()
+    await runtime.close()
+    took_s = time.monotonic() - started
+    await heart.stop()
+    other.execute("ROLLBACK")
+    other.close()
+    # A commit waits ten seconds for a lock.
+    assert heart.longest_s < 5
+    assert took_s < 5

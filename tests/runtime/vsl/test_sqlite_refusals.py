@@ -224,6 +224,64 @@ async def test_a_caller_that_gave_up_before_its_turn_changes_nothing(tmp_path: P
     store.close()
 
 
+@pytest.mark.parametrize("journal", ["wal", "delete"])
+async def test_a_question_for_changes_of_others_does_not_wait_behind_a_writer_that_waits_for_a_lock(
+    tmp_path: Path, journal: Literal["wal", "delete"]
+) -> None:
+    store = SqliteStore(tmp_path / "state.db", busy_timeout_s=600, journal=journal)
+    before = store.data_version()
+    other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    writing = asyncio.create_task(store.set("key", 1))
+    await asyncio.sleep(0)
+    while store._thread._waiting.qsize():
+        await asyncio.sleep(0.001)
+    # With SQLite's own wait each of these would take the ten minutes.
+    assert {store.data_version() for _ in range(100)} == {before}
+    other.execute("ROLLBACK")
+    await writing
+    other.execute("UPDATE clock SET lamport = lamport + 1")
+    assert store.data_version() != before
+    other.close()
+    store.close()
+
+
+async def test_a_state_that_stays_locked_closes_at_once_when_nobody_waits_for_it_any_more(
+    tmp_path: Path,
+) -> None:
+    store = SqliteStore(tmp_path / "state.db", busy_timeout_s=600)
+    other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    writing = asyncio.create_task(store.set("key", 1))
+    await asyncio.sleep(0)
+    while store._thread._waiting.qsize():
+        await asyncio.sleep(0.001)
+    writing.cancel()
+    await asyncio.wait({writing})
+    store.close()
+    other.execute("ROLLBACK")
+    assert other.execute("SELECT count(*) FROM entries").fetchone() == (0,)
+    other.close()
+
+
+@pytest.mark.parametrize("journal", ["wal", "delete"])
+def test_a_commit_waits_until_whoever_reads_has_read(
+    tmp_path: Path, journal: Literal["wal", "delete"]
+) -> None:
+    path = tmp_path / "state.db"
+    store = SqliteStore(path, busy_timeout_s=600, journal=journal)
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN")
+    other.execute("SELECT * FROM clock").fetchone()
+    reading = threading.Timer(0.1, other.execute, ["ROLLBACK"])
+    reading.start()
+    store.transact_sync(lambda transaction: transaction.set("key", 1))
+    reading.join()
+    assert store.read(lambda reading: reading.get("key")) == 1
+    other.close()
+    store.close()
+
+
 def test_closing_writes_what_is_waiting(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
 
