@@ -113,8 +113,7 @@ def _carry_over(transaction: Transaction, earlier: str, begun: Record, chronicle
                 output = attempts[-1]["tail"]
         if output is not None:
             transaction.set(records.output_key(begun["run_id"], step_id), output)
-    for step_id, because in begun.get("skipped", {}).items():
-        chronicle.step_skipped(transaction, step_id, because)
+    chronicle.steps_skipped(transaction, begun.get("skipped", {}))
 
 
 async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:

@@ -293,14 +293,23 @@ class Chronicle:
 
     def step_skipped(self, transaction: Transaction, step_id: str, because: str) -> None:
         """A step is not going to run; the trace has a segment that says so."""
-        step, position, at = self._step(step_id), self.positions[step_id], self._now()
-        told, make = {"because": because}, self.step_events
-        events = self._put_step(transaction, at, step, position, "skipped")
-        events.append(make.stage(at, "step_skipped", step, position, "skipped", told))
-        segment_id = pass_by(transaction, self.stream, step, because, at, self.bus.stamper.new_id)
-        if segment_id is not None:
-            events.append(make.profile(at, "SATraceEmitted", {"segment_ids": [segment_id]}))
-        self.tell(transaction, events)
+        self.steps_skipped(transaction, {step_id: because})
+
+    def steps_skipped(self, transaction: Transaction, words: Mapping[str, str]) -> None:
+        """The same for several steps; `words` says why, by their ids."""
+        at, make, new_id = self._now(), self.step_events, self.bus.stamper.new_id
+        steps = [(self._step(step_id), because) for step_id, because in words.items()]
+        segment_ids = pass_by(transaction, self.stream, steps, at, new_id)
+        for first in range(0, len(steps), _AT_ONCE):
+            events: list[ReadyEvent] = []
+            for step, because in steps[first : first + _AT_ONCE]:
+                step_id, position = step["step_id"], self.positions[step["step_id"]]
+                events += self._put_step(transaction, at, step, position, "skipped")
+                events.append(make.stage(at, "step_skipped", step, position, "skipped", {"because": because}))
+                if step_id in segment_ids:
+                    told = {"segment_ids": [segment_ids[step_id]]}
+                    events.append(make.profile(at, "SATraceEmitted", told))
+            self.tell(transaction, events)
 
     def _put_step(
         self, transaction: Transaction, at: str, step: Mapping[str, Any], position: int, status: str

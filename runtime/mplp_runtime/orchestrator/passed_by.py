@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mplp_runtime.orchestrator import records
@@ -15,29 +15,43 @@ _NONE: Mapping[str, Mapping[str, Any]] = {}
 
 
 def pass_by(
-    transaction: Transaction, run_id: str, step: Mapping[str, Any], because: str, at: str, new_id: NewId
-) -> str | None:
-    """Keeps the segment of a step that is skipped at the instant `at`; its id, None where it has one."""
+    transaction: Transaction,
+    run_id: str,
+    steps: Iterable[tuple[Mapping[str, Any], str]],
+    at: str,
+    new_id: NewId,
+) -> Mapping[str, str]:
+    """Keeps the segments of steps that are skipped at the instant `at`, each with why.
+
+    What comes back are the ids of the new segments by those of the steps; some may have had one before.
+    """
     known = segments_of(records.read_run(transaction, run_id) or {})
-    step_id = step["step_id"]
-    if step_id in known:
-        return None
-    attributes = {"step_id": step_id, "because": because}
-    if step.get("agent_role"):
-        attributes["agent_role"] = step["agent_role"]
-    segment = {
-        "segment_id": new_id(),
-        "label": step["description"],
-        "status": "skipped",
-        "started_at": at,
-        "finished_at": at,
-        "attributes": attributes,
+    new = {
+        step["step_id"]: _segment(step, because, at, new_id())
+        for step, because in steps
+        if step["step_id"] not in known
     }
-    records.change_run(transaction, run_id, **{_SEGMENTS: {**known, step_id: segment}})
-    return str(segment["segment_id"])
+    if new:
+        # All at once: the run's record, which holds them, is read and written as a whole.
+        records.change_run(transaction, run_id, **{_SEGMENTS: {**known, **new}})
+    return {step_id: segment["segment_id"] for step_id, segment in new.items()}
 
 
 def segments_of(run: Record) -> Mapping[str, Mapping[str, Any]]:
     """The segments of the steps that a run has passed by, by the ids of steps, the first one first."""
     found: Mapping[str, Mapping[str, Any]] = run.get(_SEGMENTS, _NONE)
     return found
+
+
+def _segment(step: Mapping[str, Any], because: str, at: str, segment_id: str) -> dict[str, Any]:
+    attributes = {"step_id": step["step_id"], "because": because}
+    if step.get("agent_role"):
+        attributes["agent_role"] = step["agent_role"]
+    return {
+        "segment_id": segment_id,
+        "label": step["description"],
+        "status": "skipped",
+        "started_at": at,
+        "finished_at": at,
+        "attributes": attributes,
+    }

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from mplp_runtime.orchestrator import records
 from mplp_runtime.trace.spans import spans_of
+from mplp_runtime.vsl.interface import Transaction
 from tests.runtime.orchestrator.projects import (
     Project,
     plan,
@@ -21,6 +26,7 @@ from tests.runtime.orchestrator.waiting import asked
 
 PERSON = table("roles.person", action="agent_handoff", to="human")
 STEPS = plan(step("a"), step("b", "a", role="person"), step("c", "b"))
+FAILS = role("worker", "raise SystemExit(1)")
 WORKS = role("worker", "print('done')")
 
 
@@ -95,3 +101,33 @@ async def test_a_step_skipped_after_its_process_ended_keeps_its_segment_when_the
         ("b", "skipped", "nobody is there"),
         ("c", "completed", None),
     ]
+
+
+async def test_a_run_that_goes_on_without_many_steps_writes_their_segments_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its whole record was read and written for each: 2,000 steps took half a minute before anything ran."""
+    written, change_run = [], records.change_run
+
+    def counted(transaction: Transaction, run_id: str, **changes: Any) -> Any:
+        if "skipped_segments" in changes:
+            written.append(run_id)
+        return change_run(transaction, run_id, **changes)
+
+    monkeypatch.setattr(records, "change_run", counted)
+    names = [f"n{number}" for number in range(40)]
+    project = Project(tmp_path, plan(step("a"), *(step(name, "a") for name in names)), FAILS)
+    async with project.runtime() as runtime:
+        first = await runtime.runs.start(project.request())
+        await runtime.runs.wait(first.run_id)
+        words = {step_id(name): f"no {name}" for name in ("a", *names)}
+        on = replace(
+            project.request(),
+            continues=first.run_id,
+            carried=dict.fromkeys(words, "skipped"),
+            skipped=words,
+        )
+        view = await runtime.runs.wait((await runtime.runs.start(on)).run_id)
+    assert view.status == "completed"
+    assert written == [view.run_id]
+    assert told(trace_of(tmp_path, view)) == [(name, "skipped", f"no {name}") for name in ("a", *names)]
