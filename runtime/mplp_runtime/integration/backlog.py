@@ -1,4 +1,8 @@
-"""Events that wait: bounded, the urgent first, and no source before its turn (seed 2, 7.2 and 8.3)."""
+"""Events that wait: bounded, the urgent first, and no source before its turn (seed 2, 7.2 and 8.3).
+
+What an editor and a watcher of files say of one file comes out in the order in which it came: otherwise a
+file that was changed and then deleted would be there again.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from types import MappingProxyType
 from typing import Literal
 
 from mplp_runtime.events.families import Event
-from mplp_runtime.integration.coalescing import Subject, joined, paths_of, subject_of
+from mplp_runtime.integration.coalescing import Subject, joined, subject_of
+from mplp_runtime.integration.path_order import PathOrder
 from mplp_runtime.integration.rates import RateLimit, Rates
 from mplp_runtime.vsl.interface import Json
 
@@ -62,7 +67,9 @@ class Backlog:
         self._queues: dict[Priority, OrderedDict[str, _Waiting]] = {
             priority: OrderedDict() for priority in PRIORITIES
         }
+        self._paths = PathOrder()
         self._number = 0
+        self._first_number = 0
         self._depth = 0
         self._deliveries: set[str] = set()
         self.lost = 0
@@ -92,11 +99,23 @@ class Backlog:
         subject = subject_of(envelope)
         known = waiting.by_subject.get(subject) if subject is not None else None
         older = waiting.events[known] if known is not None else None
-        if known is not None and older is not None and len(older.deliveries) < MOST_JOINED:
+        # A change that comes after a rename, of whatever source, must not be told before it.
+        is_parted = subject is not None and known is not None and self._paths.is_renamed_after(subject, known)
+        if (
+            subject is not None
+            and known is not None
+            and older is not None
+            and not is_parted
+            and len(older.deliveries) < MOST_JOINED
+        ):
+            both = Delivered(joined(older.envelope, envelope), (*older.deliveries, *event.deliveries))
+            if not self._paths.is_newest(subject, known):
+                # Another source has said something of this file in between.
+                del waiting.events[known]
+                self._paths.remove(older.envelope, known)
+                known = self._append(waiting, both)
+            waiting.events[known] = both
             self._deliveries.update(event.deliveries)
-            waiting.events[known] = Delivered(
-                joined(older.envelope, envelope), (*older.deliveries, *event.deliveries)
-            )
             return "joined"
         if self._depth >= self._most_waiting:
             if envelope["event_type"] == "file_update":
@@ -104,33 +123,35 @@ class Backlog:
                 return "lost"
             if not self._give_up_one() and self._depth >= self._most_waiting * _ROOM_FOR_OTHERS:
                 return "full"
-        self._number += 1
-        waiting.events[self._number] = event
+        self._append(waiting, event)
         self._depth += 1
         self._deliveries.update(event.deliveries)
-        if subject is not None:
-            waiting.by_subject[subject] = self._number
-        else:
-            # A change that comes after a rename must not be told before it.
-            for path in paths_of(envelope):
-                waiting.by_subject.pop(path, None)
         return "waiting"
 
     def take(self, most: int, now_s: float, *, at_once: bool = False) -> list[Delivered]:
         """Up to `most` events whose sources may pass now, the urgent first, sources in turn.
 
-        With `at_once` every source may.
+        With `at_once` every source may. What is said of a file waits for what was said of it before, also
+        where that came from a source that must wait.
         """
         taken: list[Delivered] = []
         for sources in self._queues.values():
-            for source in list(sources):
-                waiting = sources[source]
-                while waiting.events and len(taken) < most and (at_once or self._rates.take(source, now_s)):
-                    taken.append(self._pop(waiting))
-                if not waiting.events:
-                    del sources[source]
-                elif len(taken) < most:
-                    sources.move_to_end(source)
+            before = -1
+            while before < len(taken) < most:
+                before = len(taken)
+                for source in list(sources):
+                    waiting = sources[source]
+                    while (
+                        waiting.events
+                        and len(taken) < most
+                        and not self._is_behind_another(waiting)
+                        and (at_once or self._rates.take(source, now_s))
+                    ):
+                        taken.append(self._pop(waiting))
+                    if not waiting.events:
+                        del sources[source]
+                    elif len(taken) < most:
+                        sources.move_to_end(source)
         return taken
 
     def put_back(self, events: list[Delivered]) -> None:
@@ -138,19 +159,40 @@ class Backlog:
         for event in reversed(events):
             queue = self._queues[priority_of(event.envelope)]
             waiting = queue.setdefault(str(event.envelope["source"]), _Waiting())
-            self._number += 1
-            waiting.events[self._number] = event
-            waiting.events.move_to_end(self._number, last=False)
+            self._first_number -= 1
+            waiting.events[self._first_number] = event
+            waiting.events.move_to_end(self._first_number, last=False)
+            self._paths.add_first(event.envelope, self._first_number)
             self._depth += 1
             self._deliveries.update(event.deliveries)
 
     def wait_s(self, now_s: float) -> float | None:
         """Seconds until something can be taken; None if nothing waits."""
-        waits = [self._rates.wait_s(source, now_s) for sources in self._queues.values() for source in sources]
+        waits = [
+            self._rates.wait_s(source, now_s)
+            for sources in self._queues.values()
+            for source, waiting in sources.items()
+            if not self._is_behind_another(waiting)
+        ]
         return min(waits) if waits else None
+
+    def _append(self, waiting: _Waiting, event: Delivered) -> int:
+        self._number += 1
+        waiting.events[self._number] = event
+        self._paths.add(event.envelope, self._number)
+        subject = subject_of(event.envelope)
+        if subject is not None:
+            waiting.by_subject[subject] = self._number
+        return self._number
+
+    def _is_behind_another(self, waiting: _Waiting) -> bool:
+        """Whether something older about the same file waits, in another queue."""
+        number, event = next(iter(waiting.events.items()))
+        return not self._paths.is_oldest(event.envelope, number)
 
     def _pop(self, waiting: _Waiting) -> Delivered:
         number, event = waiting.events.popitem(last=False)
+        self._paths.remove(event.envelope, number)
         subject = subject_of(event.envelope)
         if subject is not None and waiting.by_subject.get(subject) == number:
             del waiting.by_subject[subject]
@@ -170,6 +212,7 @@ class Backlog:
             )
             if oldest is not None:
                 given_up = waiting.events.pop(oldest)
+                self._paths.remove(given_up.envelope, oldest)
                 subject = subject_of(given_up.envelope)
                 if subject is not None and waiting.by_subject.get(subject) == oldest:
                     del waiting.by_subject[subject]

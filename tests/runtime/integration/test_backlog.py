@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from mplp_runtime.integration.backlog import MOST_JOINED, Backlog, Delivered, priority_of
 from mplp_runtime.integration.coalescing import joined
 from mplp_runtime.integration.rates import RateLimit, Rates
@@ -68,6 +71,119 @@ def test_a_change_after_a_rename_is_not_told_before_it() -> None:
         "renamed",
         "deleted",
     ]
+
+
+def told(backlog: Backlog, **how: Any) -> list[tuple[str, str, str]]:
+    """(path, change, source) of what is taken."""
+    events = [each.envelope for each in backlog.take(how.get("most", 1_000), how.get("now_s", 0.0))]
+    return [
+        (event["payload"]["file_path"], event["payload"]["change_type"], event["source"]) for event in events
+    ]
+
+
+def test_a_file_that_the_editor_saved_and_the_watcher_saw_deleted_ends_deleted_however_many_wait() -> None:
+    backlog = backlog_of(
+        *(file_event(f"{number}.py") for number in range(5)),
+        file_event("4.py", "deleted", "file_watcher"),
+        file_event("else.py", "created", "file_watcher"),
+        limit=RateLimit(3, 100),
+    )
+    assert told(backlog) == [(f"{number}.py", "modified", "editor") for number in range(3)]
+    assert backlog.wait_s(0.25) == 0.75, "the watcher may pass, but has nothing whose turn it is"
+    assert told(backlog, now_s=1.0) == [
+        ("3.py", "modified", "editor"),
+        ("4.py", "modified", "editor"),
+        ("4.py", "deleted", "file_watcher"),
+        ("else.py", "created", "file_watcher"),
+    ]
+    assert backlog.wait_s(1.0) is None
+
+
+def test_what_editor_and_watcher_say_of_one_file_in_turn_is_joined_and_ends_as_it_did() -> None:
+    backlog = backlog_of(
+        file_event("n.py", "created", "file_watcher"),
+        file_event("n.py", "modified", "editor"),
+        file_event("n.py", "deleted", "file_watcher"),
+        file_event("m.py", "created", "file_watcher"),
+        file_event("m.py", "modified", "editor"),
+    )
+    assert told(backlog) == [
+        ("n.py", "modified", "editor"),
+        ("n.py", "deleted", "file_watcher"),
+        ("m.py", "created", "file_watcher"),
+        ("m.py", "modified", "editor"),
+    ]
+    saves = backlog_of(*(file_event(source=source) for _ in range(50) for source in ("editor", "watcher")))
+    assert [event["coalesced"] for event in taken(saves)] == [50, 50]
+
+
+def test_a_change_after_a_rename_by_another_source_is_not_told_before_it() -> None:
+    events = [
+        file_event("b.py", "modified", "editor"),
+        file_event("b.py", "renamed", "git", previous_path="a.py"),
+        file_event("b.py", "deleted", "editor"),
+        file_event("a.py", "created", "file_watcher"),
+    ]
+    found = [event["payload"]["change_type"] for event in taken(backlog_of(*events))]
+    assert found[:2] == ["modified", "renamed"]
+    assert sorted(found[2:]) == ["created", "deleted"]
+
+
+def test_what_could_not_be_stored_keeps_the_order_of_its_file_among_the_sources() -> None:
+    events = [
+        file_event("a.py", "created", "editor"),
+        file_event("a.py", "modified", "file_watcher"),
+        file_event("a.py", "deleted", "git"),
+    ]
+    backlog = backlog_of(*events)
+    backlog.put_back(backlog.take(2, 0.0))
+    backlog.put(Delivered(file_event("a.py", "created", "editor")))
+    assert [change for _, change, _ in told(backlog)] == ["created", "modified", "deleted", "created"]
+    assert len(backlog) == 0
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["modified", "deleted", "created", "renamed", "take", "put back"]),
+            st.sampled_from("abc"),
+            st.sampled_from(["editor", "file_watcher", "git"]),
+        ),
+        max_size=60,
+    ),
+    st.integers(2, 6),
+)
+def test_the_last_that_is_told_of_a_file_is_the_last_that_came(
+    steps: list[tuple[str, str, str]], most: int
+) -> None:
+    backlog = Backlog(RateLimit(2, 1_000), most * 5)
+    came: dict[str, str] = {}
+    last: dict[str, str] = {}
+
+    def take(events: list[Delivered]) -> None:
+        for event in events:
+            payload = event.envelope["payload"]
+            last[payload["file_path"]] = payload["word"]
+
+    for number, (what, path, source) in enumerate(steps):
+        if what == "take":
+            take(backlog.take(most, number / 10))
+        elif what == "put back":
+            backlog.put_back(backlog.take(most, number / 10))
+        else:
+            more = {"previous_path": "c"} if what == "renamed" else {}
+            event = file_event(path, what, source, word=str(number), **more)
+            if backlog.put(Delivered(event)) != "lost":
+                came[path] = str(number)
+    time_s = 100.0
+    while (wait_s := backlog.wait_s(time_s)) is not None:
+        time_s += wait_s
+        events = backlog.take(most, time_s)
+        assert events, "whoever need not wait finds something"
+        take(events)
+    assert last == came
+    assert len(backlog) == 0
+    assert backlog._paths._numbers == backlog._paths._renames == {}
 
 
 def test_a_deleted_file_that_comes_back_was_modified() -> None:

@@ -105,6 +105,22 @@ async def test_an_end_with_a_locked_state_does_not_hang(
     await runtime.close()
 
 
+async def test_a_file_that_was_edited_and_then_deleted_by_somebody_else_is_gone_in_the_graph(
+    tmp_path: Path,
+) -> None:
+    async with project(tmp_path) as runtime:
+        # More than the editor may bring in a second; the watcher has its own rate.
+        edits = [FileChange(tmp_path / f"{number:03}.txt", "modified", "editor") for number in range(120)]
+        deleted = FileChange(tmp_path / "119.txt", "deleted", "file_watcher")
+        await ingest_changes(runtime, tmp_path, [*edits, deleted], editor="vi", is_trusted=True)
+        await runtime.settling.until_settled()
+        found = [event for event in updates(runtime) if event["payload"]["file_path"] == "119.txt"]
+        assert [event["payload"]["change_type"] for event in found] == ["modified", "deleted"]
+        node = runtime.graph.read("File", "119.txt")
+        assert node is not None
+        assert "missing_since" in node.data
+
+
 class Heart:
     """How long a loop was kept from everything else, at worst."""
 
