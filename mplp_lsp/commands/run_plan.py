@@ -38,6 +38,7 @@ async def _start(
 
     source = plan_source(services, uri)
     snapshot = services.snapshot(uri)
+    confirms = open_confirms(snapshot, uri)
     request = StartRequest(
         plan_path=source.path,
         plan_text=source.text,
@@ -46,7 +47,9 @@ async def _start(
         approve=approve,
         trusted=services.is_trusted(source.root),
         unsaved=source.unsaved,
-        confirms=open_confirms(snapshot, uri),
+        confirms=confirms.values,
+        shown=confirms.paths,
+        unreadable=confirms.unreadable,
         anew=anew,
     )
     view = await services.on_runtime(source.root, lambda runtime: runtime.runs.start(request))

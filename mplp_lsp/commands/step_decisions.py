@@ -91,6 +91,7 @@ async def _asked(services: Services, arguments: Mapping[str, Any]) -> tuple[Path
         source = plan_source(services, uri)
         text, unsaved = source.text, source.unsaved
     snapshot = services.snapshot(uri)
+    confirms = open_confirms(snapshot, uri)
     request = StartRequest(
         plan_path=path,
         plan_text=text,
@@ -98,7 +99,9 @@ async def _asked(services: Services, arguments: Mapping[str, Any]) -> tuple[Path
         approve=bool(arguments.get("approve")),
         trusted=services.is_trusted(root),
         unsaved=unsaved,
-        confirms=open_confirms(snapshot, uri),
+        confirms=confirms.values,
+        shown=confirms.paths,
+        unreadable=confirms.unreadable,
     )
     return root, request
 

@@ -170,6 +170,9 @@ def _start_doors(state: PlanState, uri: str) -> Iterator[Door]:
         yield Door("Trust this workspace to run plans", "mplp.trustWorkspace", target)
         return
     word = state.approval.word if state.approval is not None else "none"
+    if word == "unreadable":
+        yield Door(f"Not ready to run: {_changed(state)}", "mplp.dryRunPlan", target)
+        return
     if word == "approved" or (word not in {"pending", "rejected", "void"} and not state.needs_approval):
         again = state.run is not None and state.run.status in TERMINAL and not state.run.simulated
         yield Door("Run plan again" if again else "Run plan", "mplp.runPlan", target)

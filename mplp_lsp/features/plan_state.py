@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mplp_lsp.analysis.cross import all_findings
 from mplp_lsp.analysis.document import analyse
+from mplp_lsp.text.uris import uri_of
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.orchestrator.views import RunView
@@ -90,7 +92,7 @@ def _needs_approval(snapshot: Snapshot, plan: Mapping[str, Any]) -> bool:
 
 def _approval(snapshot: Snapshot, document: Document, plan_id: str) -> ApprovalState | None:
     """Kept with the document: a plan is hashed again only if it, a Confirm or the settings have changed."""
-    confirms = _confirms(snapshot, plan_id)
+    confirms = _confirms(snapshot, document, plan_id)
     if not confirms or document.tree is None:
         return None
     made_from: tuple[object, ...] = (snapshot.settings, *confirms)
@@ -104,9 +106,9 @@ def _approval(snapshot: Snapshot, document: Document, plan_id: str) -> ApprovalS
     digests = document.lineage.get("step-digests")
     if not isinstance(digests, StepDigests):
         digests = document.lineage["step-digests"] = StepDigests()
-    plan = document.tree.value
+    plan, (values, unreadable) = document.tree.value, _read(confirms)
     state = (
-        approval_of(plan, _values(confirms), snapshot.settings, digests=digests)
+        approval_of(plan, values, snapshot.settings, digests=digests, unreadable=unreadable)
         if isinstance(plan, dict)
         else None
     )
@@ -114,25 +116,53 @@ def _approval(snapshot: Snapshot, document: Document, plan_id: str) -> ApprovalS
     return state
 
 
-def open_confirms(snapshot: Snapshot, uri: str) -> list[Any]:
+@dataclass(frozen=True, slots=True)
+class OpenConfirms:
+    """Confirms about a plan that the user has open: what they say, which are no JSON, and where they lie."""
+
+    values: tuple[Any, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    paths: frozenset[Path] = frozenset()
+
+
+def open_confirms(snapshot: Snapshot, uri: str) -> OpenConfirms:
     """The Confirms about the plan at `uri` that the user has open, as the lens judges them."""
     document = snapshot.document(uri)
     plan = None if document is None else plan_header(document)
-    if plan is None:
-        return []
-    return _values(each for each in _confirms(snapshot, plan["plan_id"]) if each.is_open)
+    if document is None or plan is None:
+        return OpenConfirms()
+    confirms = [each for each in _confirms(snapshot, document, plan["plan_id"]) if each.is_open]
+    values, unreadable = _read(confirms)
+    paths = frozenset(each.path for each in confirms if each.path is not None)
+    return OpenConfirms(tuple(values), tuple(unreadable), paths)
 
 
-def _confirms(snapshot: Snapshot, plan_id: str) -> list[Document]:
-    return [
+def _confirms(snapshot: Snapshot, document: Document, plan_id: str) -> list[Document]:
+    """Those that say that they are about the plan, and the one beside it, whatever it says."""
+    from mplp_runtime.confirm_files import confirm_path
+
+    beside = None if document.path is None else snapshot.document(uri_of(confirm_path(document.path)))
+    found = [
         confirm
         for facts in snapshot.index.referring(plan_id)
         if facts.kind == "confirm" and (confirm := snapshot.document(facts.uri)) is not None
     ]
+    is_new = beside is not None and beside.kind == "confirm" and all(each is not beside for each in found)
+    return [*found, beside] if beside is not None and is_new else found
 
 
-def _values(confirms: Iterable[Document]) -> list[Any]:
-    return [confirm.tree.value for confirm in confirms if confirm.tree is not None]
+def _read(confirms: Iterable[Document]) -> tuple[list[Any], list[str]]:
+    """What the Confirms say, read as a run reads them, and the names of those of which nobody knows."""
+    from mplp_runtime.confirm_files import confirm_in
+
+    values, unreadable = [], []
+    for confirm in confirms:
+        value = confirm_in(confirm.text.text)
+        if value is not None:
+            values.append(value)
+        else:
+            unreadable.append(confirm.uri.rpartition("/")[2] if confirm.path is None else confirm.path.name)
+    return values, unreadable
 
 
 def _are_same(old: tuple[object, ...], new: tuple[object, ...]) -> bool:

@@ -17,7 +17,9 @@ from mplp_runtime.orchestrator.bindings import resolved_bindings
 from mplp_runtime.rules.instants import instant_of
 from mplp_runtime.settings import Settings
 
-Word = Literal["none", "pending", "approved", "rejected", "void"]
+Word = Literal["none", "pending", "approved", "rejected", "void", "unreadable"]
+
+_Said = Literal["none", "pending", "approved", "rejected", "void"]
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _UNDECIDED = "its Confirm has no decision of anybody"
@@ -25,7 +27,10 @@ _UNDECIDED = "its Confirm has no decision of anybody"
 
 @dataclass(frozen=True, slots=True)
 class ApprovalState:
-    """How a plan stands. `void`: it was approved, and then what was approved changed; `changed` says what."""
+    """How a plan stands. `void`: it was approved, and then what was approved changed; `changed` says what.
+
+    `unreadable`: there is a Confirm of which nobody knows what it says; `changed` says which.
+    """
 
     word: Word
     changed: tuple[str, ...] = ()
@@ -53,12 +58,17 @@ def approval_of(
     *,
     path: Path | None = None,
     digests: StepDigests | None = None,
+    unreadable: Iterable[str] = (),
 ) -> ApprovalState:
     """How `plan` stands by the newest of these Confirm documents; those of other targets are ignored.
 
-    A Confirm that is broken counts as none, and so does one that was cancelled. `digests` are kept from one
-    version of the plan to the next.
+    One that was cancelled counts as none; one whose status is no word of the protocol still waits.
+    `unreadable` are the files of Confirms about the plan of which nobody knows what they say. `digests` are
+    kept from one version of the plan to the next.
     """
+    broken = tuple(f"{name} cannot be read" for name in sorted(unreadable))
+    if broken:
+        return ApprovalState("unreadable", broken, path)
     newest = _newest(confirm for confirm in confirms if is_about(confirm, plan))
     if newest is None:
         return ApprovalState("none")
@@ -129,7 +139,7 @@ def newest_decision(confirm: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return known[max(dated)[1]] if dated else None
 
 
-def _word(confirm: Mapping[str, Any]) -> Word:
+def _word(confirm: Mapping[str, Any]) -> _Said:
     """What status and decisions say together; `void` where it is approved and nobody decided so."""
     status = confirm.get("status")
     if status == "approved":
@@ -137,9 +147,10 @@ def _word(confirm: Mapping[str, Any]) -> Word:
         if decision is None:
             return "void"
         return "approved" if decision.get("status") == "approved" else "rejected"
-    if status == "pending":
-        return "pending"
-    return "rejected" if status == "rejected" else "none"
+    if status == "cancelled":
+        return "none"
+    # A word that is being typed has decided nothing.
+    return "rejected" if status == "rejected" else "pending"
 
 
 def _newest(confirms: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:

@@ -16,7 +16,7 @@ from mplp_runtime.approval_judgement import (
     step_approvals,
 )
 from mplp_runtime.approval_scope import ApprovalScope, approval_scope
-from mplp_runtime.confirm_files import ConfirmFiles
+from mplp_runtime.confirm_files import ConfirmFiles, confirm_path
 from mplp_runtime.disk import MAX_DOCUMENT_BYTES
 from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.events.bus import EventBus
@@ -32,23 +32,12 @@ from mplp_runtime.sources import Clock, NewId, timestamp
 from mplp_runtime.trace.files import write_atomically
 from mplp_runtime.vsl.interface import Edge, Reading, Transaction, ValueStateLayer
 
+__all__ = ["Approvals", "confirm_path"]
+
 Document = dict[str, Any]
 
 _BEFORE_A_RUN = frozenset({"draft", "proposed", "approved"})
 _PLAN_WORD = {"pending": "proposed", "approved": "approved", "rejected": "draft"}
-
-
-def confirm_path(plan_path: Path) -> Path:
-    """Where the Confirm of a plan lies: beside it.
-
-    >>> confirm_path(Path("release.plan.json")).name, confirm_path(Path("plan.json")).name
-    ('release.confirm.json', 'plan.confirm.json')
-    """
-    name = plan_path.name
-    for ending in (".plan.json", ".json"):
-        if name.endswith(ending) and name != ending:
-            return plan_path.with_name(name.removesuffix(ending) + ".confirm.json")
-    return plan_path.with_name(name + ".confirm.json")
 
 
 class Approvals:
@@ -121,15 +110,24 @@ class Approvals:
         settings: Settings | None = None,
         *,
         confirms: Iterable[Any] | None = None,
+        unreadable: Iterable[str] = (),
     ) -> ApprovalState:
         """How the plan stands by `confirms`; without them by the Confirms of the project, which are read.
 
-        `path` of the answer is where the Confirm lies that the other methods write.
+        `unreadable` are files of which `confirms` has nothing. `path` of the answer is where the Confirm lies
+        that the other methods write.
         """
         path = confirm_path(plan_path)
         if confirms is None:
             confirms = [value for _, value in self._files.everywhere(path)]
-        return approval_of(plan, confirms, settings or self._settings(), path=path)
+            unreadable = [each.name for each in self.unreadable(plan_path, plan)]
+        return approval_of(plan, confirms, settings or self._settings(), path=path, unreadable=unreadable)
+
+    def unreadable(self, plan_path: Path, plan: Mapping[str, Any], named: Iterable[Path] = ()) -> list[Path]:
+        """The Confirms about the plan, or at `named`, that are there and cannot be read."""
+        paths = {confirm_path(plan_path), *named}
+        broken = self._files.broken(*paths)
+        return [each.path for each in broken if each.path in paths or plan["plan_id"] in each.about]
 
     async def _decide(
         self, plan_path: Path, plan: Mapping[str, Any], word: str, reason: str, role: str

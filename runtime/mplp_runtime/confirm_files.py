@@ -1,20 +1,47 @@
-"""The Confirm documents of a project as they lie on disk, read again only where a file has changed."""
+"""The Confirm documents of a project as they lie on disk, read again only where a file has changed.
+
+Of a file that is there and cannot be read nobody knows what it says: it is told as broken, never passed by.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import json
+import os
+import re
+from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from mplp_runtime.disk import Stamp, stamp_of
+from mplp_runtime.disk import MAX_DOCUMENT_BYTES, Stamp, decoded, read_head, stamp_of
 from mplp_runtime.kinds import by_path
 from mplp_runtime.project_documents import document_at
 from mplp_runtime.project_roots import of_one_project
 from mplp_runtime.rules.world import DocumentFacts, World
 
 Seen = tuple[Path, dict[str, Any]]
+
+_TARGET = re.compile(r'"target_id"\s*:\s*"([^"]*)"')
+_ID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenConfirm:
+    """A Confirm that is there and cannot be read. `about` has the ids it names, and what it was about."""
+
+    path: Path
+    about: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was found in a file: a Confirm, a broken one, or (with neither) something else."""
+
+    stamp: Stamp | None
+    value: dict[str, Any] | None = None
+    broken: BrokenConfirm | None = None
 
 
 class ConfirmFiles:
@@ -24,23 +51,34 @@ class ConfirmFiles:
         self._root = root
         self._list_files = list_files
         self._lock = Lock()
-        # Of a file that is no Confirm: None, so that it is not read again before it changes.
-        self._read: dict[Path, tuple[Stamp, dict[str, Any] | None]] = {}
+        self._read: dict[Path, _Read] = {}
         self._known: set[Path] = set()
+        self._named: set[Path] = set()
+        # What each was about when it could be read last.
+        self._targets: dict[Path, str] = {}
 
     def everywhere(self, *paths: Path) -> list[Seen]:
         """All of the project and those at `paths`, by path; every file of the project is looked at."""
         with self._lock:
             named = (each for each in self._list_files() if each.endswith(".json"))
-            files = [self._root / each for each in of_one_project(self._root, named)]
-            self._known.update(file for file in files if self._value(file) is not None)
+            for file in [self._root / each for each in of_one_project(self._root, named)]:
+                read = self._look(file)
+                if read is not None and (read.value is not None or read.broken is not None):
+                    self._known.add(file)
         return self.known(*paths)
 
     def known(self, *paths: Path) -> list[Seen]:
-        """Those that were found or named before, and those at `paths`, as they are now, by path."""
+        """Those that were found or named before, and those at `paths`, as they are now, by path.
+
+        A named path may be a link to a file of the project; the others are none.
+        """
         with self._lock:
-            self._known.update(paths)
-            return [(path, value) for path in sorted(self._known) if (value := self._value(path)) is not None]
+            return [(path, read.value) for path, read in self._all(paths) if read.value is not None]
+
+    def broken(self, *paths: Path) -> list[BrokenConfirm]:
+        """Of the same those that are there and cannot be read now, by path."""
+        with self._lock:
+            return [read.broken for _, read in self._all(paths) if read.broken is not None]
 
     def noting(self, files: Iterable[str]) -> Iterator[str]:
         """`files` (relative, with `/`) as they are; those that are Confirms by name are known from now on."""
@@ -50,28 +88,105 @@ class ConfirmFiles:
                     self._known.add(path)
             yield file
 
-    def _value(self, path: Path) -> dict[str, Any] | None:
-        stamp = stamp_of(path, follow_links=False)
+    def _all(self, paths: Iterable[Path]) -> Iterator[tuple[Path, _Read]]:
+        self._named.update(paths)
+        self._known.update(self._named)
+        for path in sorted(self._known):
+            read = self._look(path)
+            if read is not None:
+                yield path, read
+
+    def _look(self, path: Path) -> _Read | None:
+        target, stamp = path, stamp_of(path, follow_links=False)
         if stamp is None:
-            return None
+            if not os.path.lexists(path):
+                return None
+            # A link leads into the project, or nowhere.
+            found = path.resolve()
+            stamp = stamp_of(found) if found.is_relative_to(self._root.resolve()) else None
+            if stamp is None:
+                return _Read(None, broken=self._broken(path, None))
+            target = found
         read = self._read.get(path)
-        if read is None or read[0] != stamp:
-            found = document_at(path)
-            is_confirm = found is not None and found[0] == "confirm" and isinstance(found[1], dict)
+        if read is None or read.stamp != stamp:
             # What was written meanwhile has another stamp, and is read at the next look.
-            read = self._read[path] = (stamp, found[1] if found is not None and is_confirm else None)
-        return read[1]
+            read = self._read[path] = self._read_anew(path, target, stamp)
+        return read
+
+    def _read_anew(self, path: Path, target: Path, stamp: Stamp) -> _Read:
+        found = document_at(target)
+        is_expected = path in self._named or path in self._targets or by_path(path).kind == "confirm"
+        if (found is None and not is_expected) or (found is not None and found[0] != "confirm"):
+            return _Read(stamp)
+        text = _text(target)
+        value = None if text is None else confirm_in(text)
+        if value is None:
+            # Without a stamp it is read again at every look: no stamp tells of permissions.
+            return _Read(None if text is None else stamp, broken=self._broken(path, text))
+        self._targets[path] = str(value.get("target_id"))
+        return _Read(stamp, value)
+
+    def _broken(self, path: Path, text: str | None) -> BrokenConfirm:
+        about = ids_named_in(text or "")
+        return BrokenConfirm(path, about | {self._targets[path]} if path in self._targets else about)
 
 
-def confirm_paths(world: World, targets: Iterable[str]) -> list[Path]:
+def confirm_path(plan_path: Path) -> Path:
+    """Where the Confirm of a plan lies: beside it.
+
+    >>> confirm_path(Path("release.plan.json")).name, confirm_path(Path("plan.json")).name
+    ('release.confirm.json', 'plan.confirm.json')
+    """
+    name = plan_path.name
+    for ending in (".plan.json", ".json"):
+        if name.endswith(ending) and name != ending:
+            return plan_path.with_name(name.removesuffix(ending) + ".confirm.json")
+    return plan_path.with_name(name + ".confirm.json")
+
+
+def confirm_in(text: str) -> dict[str, Any] | None:
+    """The Confirm that a text is; None where it is no JSON object, or says something twice.
+
+    >>> confirm_in('{"status": "pending"}')
+    {'status': 'pending'}
+    >>> confirm_in('{"status": "pending",}'), confirm_in('{"status": "pending", "status": "cancelled"}')
+    (None, None)
+    """
+    try:
+        value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def ids_named_in(text: str) -> frozenset[str]:
+    """What a broken Confirm is about, as far as its text tells: its target, else all ids that it names."""
+    return frozenset(_TARGET.findall(text) or _ID.findall(text))
+
+
+def confirm_paths(world: World, targets: Container[str]) -> list[Path]:
     """The files of the Confirms that are about one of these ids."""
-    wanted = frozenset(targets)
     return [
         Path(unquote(urlsplit(facts.uri).path))
         for facts in world.documents("confirm")
-        if _is_file(facts) and any(each.id in wanted for each in facts.references)
+        if _is_file(facts) and any(each.id in targets for each in facts.references)
     ]
 
 
 def _is_file(facts: DocumentFacts) -> bool:
     return facts.uri.startswith("file:")
+
+
+def _text(path: Path) -> str | None:
+    head = read_head(path, MAX_DOCUMENT_BYTES + 1, follow_links=False)
+    if head is None:
+        return None
+    # What is too large is cut here, and no JSON then; its beginning still tells what it is about.
+    return decoded(head[0][:MAX_DOCUMENT_BYTES]).text
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found

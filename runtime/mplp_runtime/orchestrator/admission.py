@@ -32,7 +32,7 @@ from mplp_runtime.settings import Settings
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 _DONE = frozenset({"completed", "skipped"})
-OPEN_WORDS = frozenset({"pending", "rejected", "void"})
+OPEN_WORDS = frozenset({"pending", "rejected", "void", "unreadable"})
 """Where a Confirm stands so, the plan's own word `approved` does not count: somebody asked, or said no."""
 _AUTHORS_WORD = frozenset({"approved", "in_progress"})
 
@@ -43,7 +43,8 @@ class StartRequest:
 
     `anew` gives up an interrupted run of the plan, which is refused otherwise: it may do things twice.
     `approve` proposes and approves first, as the person's own act. `trusted` says that the folder is trusted.
-    `confirms` are Confirms that this person has open and perhaps not saved; the others are read from disk.
+    `confirms` are Confirms that this person has open and perhaps not saved, `shown` is where those lie, and
+    `unreadable` has the names of those whose text is no JSON; the others are read from disk.
     `unsaved` is kept with the run, because the text is then in no file.
     `carried` are steps that count as done, with the status they have, because the run `continues` an earlier
     one; `skipped` are those that a person leaves out, and why.
@@ -61,6 +62,8 @@ class StartRequest:
     carried: Mapping[str, str] | None = None
     skipped: Mapping[str, str] | None = None
     confirms: Sequence[Any] = ()
+    shown: frozenset[Path] = frozenset()
+    unreadable: Sequence[str] = ()
 
 
 class ContextUnusable(RunRefused):
@@ -200,6 +203,10 @@ def refuse_unapproved(word: str, changed: tuple[str, ...]) -> None:
     """Raises PlanNotApproved unless the approval holds, and says what to do about it."""
     if word == "approved":
         return
+    if word == "unreadable":
+        raise PlanNotApproved(
+            f"Nobody can tell whether the plan is approved: {'; '.join(changed)}. Mend it, or move it away."
+        )
     if word == "void":
         raise PlanNotApproved(f"The plan was approved, but {'; '.join(changed)}. Approve it again.")
     if word == "rejected":

@@ -344,11 +344,14 @@ class RunManager:
         if request.simulate:
             return None
         approvals, path = self._runtime.approvals, request.plan_path
-        confirms = await asyncio.to_thread(self._confirms, request, plan)
-        state = approvals.state(path, plan.plan, plan.settings, confirms=confirms)
+        confirms, unreadable = await asyncio.to_thread(self._confirms, request, plan)
+        state = approvals.state(path, plan.plan, plan.settings, confirms=confirms, unreadable=unreadable)
         is_asked_for = needs_approval(plan.plan, plan.settings) or state.word in OPEN_WORDS
         on_disk = self._runtime.confirm_files.known(confirm_path(path))
         await approvals.catch_up(plan.plan, [value for _, value in on_disk])
+        if state.word == "unreadable":
+            # Before anything is approved, which would not help.
+            refuse_unapproved(state.word, state.changed)
         if request.approve and not state.is_approved and is_asked_for:
             await approvals.propose(path, plan.plan)
             await approvals.approve(path, plan.plan)
@@ -359,18 +362,24 @@ class RunManager:
             refuse_unapproved(state.word, state.changed)
         return state.confirm_id if state.is_approved else None
 
-    def _confirms(self, request: StartRequest, plan: Admitted) -> list[Mapping[str, Any]]:
-        """Those about the plan; the files of those about its steps are known from now on, too."""
-        steps = [step["step_id"] for step in plan.plan["steps"]]
-        files = confirm_paths(request.world, [plan.plan["plan_id"], *steps])
-        found = self._runtime.confirm_files.known(confirm_path(request.plan_path), *files)
-        return as_they_stand((value for _, value in found), request.confirms)
+    def _confirms(self, request: StartRequest, plan: Admitted) -> tuple[list[Mapping[str, Any]], list[str]]:
+        """Those about the plan, and which cannot be read; those about its steps are known from now on, too.
+
+        What somebody has open is as it is there.
+        """
+        files, path = self._runtime.confirm_files, request.plan_path
+        about_plan = confirm_paths(request.world, {plan.plan["plan_id"]})
+        about_steps = confirm_paths(request.world, {step["step_id"] for step in plan.plan["steps"]})
+        found = files.everywhere(confirm_path(path), *about_plan, *about_steps)
+        broken = self._runtime.approvals.unreadable(path, plan.plan, about_plan)
+        unreadable = [*(each.name for each in broken if each not in request.shown), *request.unreadable]
+        return as_they_stand((value for _, value in found), request.confirms), unreadable
 
     def _refuse_if_rejected(self, view: RunView) -> None:
         """A plan that was rejected since its run began does not go on; its own later edits do not matter."""
         state = self._runtime.vsl.read(lambda reading: load_state(reading, view.run_id))
         if view.simulated or state is None:
             return
-        word = self._runtime.approvals.state(self._runtime.root / view.plan_path, state.plan).word
-        if word == "rejected":
-            refuse_unapproved(word, ())
+        approval = self._runtime.approvals.state(self._runtime.root / view.plan_path, state.plan)
+        if approval.word in {"rejected", "unreadable"}:
+            refuse_unapproved(approval.word, approval.changed)

@@ -373,7 +373,7 @@ async def test_an_approval_that_nobody_decided_does_not_let_a_plan_run(tmp_path:
         ("approved", ["approved", "cancelled"], "rejected"),
         ("approved", [], "void"),
         ("cancelled", ["approved", "cancelled"], "none"),
-        ("typing", [], "none"),
+        ("typing", [], "pending"),
     ],
 )
 def test_status_and_newest_decision_must_agree(status: str, decisions: list[str], word: str) -> None:

@@ -256,3 +256,14 @@ async def test_the_answer_to_a_step_that_the_settings_ask_about_is_a_decision_to
     lines = (tmp_path / ".mplp/learning/samples.ndjson").read_text().splitlines()
     families = [json.loads(line)["sample_family"] for line in lines]
     assert families.count("confirm_decision") == 1
+
+
+async def test_a_start_sees_a_confirm_of_a_step_that_came_after_its_caller_had_looked(tmp_path: Path) -> None:
+    project = project_in(tmp_path)
+    (tmp_path / "board").mkdir()
+    async with project.runtime() as runtime:
+        loaded = await runtime.load(project.path)
+        (tmp_path / "board/vote.json").write_text(json.dumps(confirm_value("pending")))
+        run = await runtime.start(loaded, trusted=True)
+        view = await asked(runtime, run.run_id, "gate")
+        assert [each.step_id for each in view.questions] == [step_id("b")]
