@@ -184,15 +184,17 @@ class Intake:
             events = self._backlog.take(AT_ONCE, self._monotonic(), at_once=self._hurry.is_set())
             if not events:
                 continue
+            has_merges = any(_is_merge(event.envelope) for event in events)
             try:
                 await self._store_patiently(events)
             except BaseException:
                 self._backlog.put_back(events)
                 raise
-            if any(_is_merge(event.envelope) for event in events):
+            if has_merges:
                 await self._follow_up_merges()
 
     async def _store_patiently(self, events: list[Delivered]) -> None:
+        """Takes out of `events` what is stored or rejected, so that what is left when it raises is not."""
         pause_s = _FIRST_PAUSE_S
         for attempt in range(_RETRIES + 1):
             try:
@@ -216,6 +218,7 @@ class Intake:
             else:
                 self.counts.taken_in += len(taken_in)
                 self.counts.known += len(events) - len(taken_in)
+                events.clear()
                 return
 
     async def _one_by_one(self, events: list[Delivered], problem: MplpError) -> None:

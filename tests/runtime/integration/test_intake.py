@@ -417,3 +417,41 @@ async def test_an_event_about_what_is_gone_does_not_hold_up_the_events_beside_it
     assert (intake.depth, intake.counts.rejected) == (0, 1)
     # Another try could not help, and none was made.
     assert clock.now_s == 0
+
+
+async def test_after_a_bad_event_and_a_lock_in_one_batch_no_event_is_there_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store, clock = MemoryStore(), Clockwork()
+    intake = intake_of(store, monotonic=clock, sleep=clock.sleep)
+    taken_in, transact, calls = FileIngest.ingest_in, store.transact, 0
+
+    def ingest_in(self: FileIngest, transaction: Transaction, envelope: Any, **more: Any) -> Any:
+        if envelope["payload"]["file_path"] == "bad.py":
+            raise NodeMissing("there is no Step s in the graph")
+        return taken_in(self, transaction, envelope, **more)
+
+    async def locked_from_the_fourth_call_on(work: Callable[[Transaction], Any]) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls > 3:
+            raise StoreError("The state is locked.")
+        return await transact(work)
+
+    monkeypatch.setattr(FileIngest, "ingest_in", ingest_in)
+    for path in ("a.py", "bad.py", "b.py", "c.py"):
+        # What is told once is not known again by its delivery.
+        intake.offer({**FILE_EVENT, "file_path": path}, source="editor", is_told_once=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "transact", locked_from_the_fourth_call_on)
+        with pytest.raises(StoreError):
+            await intake.settle()
+    assert intake.depth == 2
+    await intake.settle()
+    updates = [
+        stored.event["payload"]["file_path"]
+        for stored in store.read(lambda reading: reading.events("project"))
+        if stored.event["event_type"] == "file_update"
+    ]
+    assert updates == ["a.py", "b.py", "c.py"]
+    assert (intake.counts.rejected, intake.counts.taken_in) == (1, 3)
