@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import signal
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from mplp_runtime.orchestrator.live import shown_trace
+from mplp_runtime.orchestrator.records import RUN
+from mplp_runtime.orchestrator.state import load_state
+from mplp_runtime.trace.recorder import TraceRecorder
+from mplp_runtime.vsl.interface import StoredEvent
+from mplp_runtime.vsl.read_only import read_only_store
 from mplp_runtime.vsl.schema import VERSION
 from tests.cli.process import HANDOFF, mplp, runs_python, started, until, write_project
-from tests.runtime.test_read_only_state import on_disk
+from tests.runtime.test_read_only_state import on_disk, written
 from tests.runtime.vsl.test_migrations import copy_of
 
 PASS = {"worker": runs_python("pass")}
@@ -81,3 +90,31 @@ def test_a_run_is_not_gone_on_with_where_nobody_trusts_the_folder(tmp_path: Path
     refused = mplp(tmp_path, "run", plan, "--resume")
     assert (refused.code, "This folder is not trusted" in refused.err) == (3, True)
     assert on_disk(tmp_path / "p") == before
+
+
+def test_a_trace_tells_each_event_once_although_the_state_was_written_during_the_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = write_project(tmp_path / "p", PASS)
+    assert mplp(tmp_path, "run", plan, "--yes", "--trust").code == 0
+    before = json.loads(mplp(tmp_path, "trace", "--root", "p", "--json").out)
+    path = tmp_path / "p" / ".mplp" / "state.db"
+    store = read_only_store(path)
+    values = iter(["written meanwhile"])
+    told = TraceRecorder.events
+
+    def told_while_somebody_writes(recorder: TraceRecorder, events: Sequence[StoredEvent]) -> None:
+        told(recorder, events)
+        for value in values:
+            written(path, value)
+
+    monkeypatch.setattr(TraceRecorder, "events", told_while_somebody_writes)
+    try:
+        state = store.read(lambda reading: load_state(reading, reading.nodes(RUN)[0].id))
+        assert state is not None
+        shown = json.loads(shown_trace(state, store, lambda: datetime.now(UTC)))
+    finally:
+        store.close()
+    assert list(values) == [], "nobody wrote during the look"
+    assert shown["events"] == before["events"]
+    assert shown["segments"] == before["segments"]

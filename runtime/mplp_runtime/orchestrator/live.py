@@ -56,12 +56,11 @@ class RunFiles:
     ) -> None:
         self._state = state
         self._clock = clock
-        self._recorder = TraceRecorder(state.run["trace_id"])
         self._sink: NdjsonSink | None = None
         self._writer: TraceWriter | None = None
         self._is_sealed = bool(store.file_protection.suffix)
         self._passed: Mapping[str, Mapping[str, Any]] = {}
-        known_until = store.read(lambda reading: replay(reading, state, self._recorder))
+        self._recorder, known_until = store.read(lambda reading: replayed(reading, state))
         self._stream = WholeStream(state.run_id, store, after=known_until)
         if folder is not None:
             trace_id = state.run["trace_id"]
@@ -195,8 +194,9 @@ def trace_head(state: RunState, clock: Clock) -> TraceHead:
     )
 
 
-def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> int:
-    """Tells a fresh recorder everything that the store knows about a run; the time of its last event (0)."""
+def replayed(reading: Reading, state: RunState) -> tuple[TraceRecorder, int]:
+    """A recorder that was told all that the store knows about a run, and the time of its last event (0)."""
+    recorder = TraceRecorder(state.run["trace_id"])
     after = 0
     while events := reading.events(state.run_id, after=after, limit=_EVENTS_AT_ONCE):
         recorder.events(events)
@@ -212,7 +212,7 @@ def replay(reading: Reading, state: RunState, recorder: TraceRecorder) -> int:
             recorder.attempt(each, state.steps[each["step_id"]])
         else:
             recorder.segment(each)
-    return after
+    return recorder, after
 
 
 def _show_live(recorder: TraceRecorder, state: RunState, live_output: Mapping[str, str]) -> None:
@@ -241,8 +241,7 @@ def shown_trace(
     state: RunState, store: ValueStateLayer, clock: Clock, live_output: Mapping[str, str] = NOTHING_LIVE
 ) -> str:
     """The text of the Trace document alone."""
-    recorder = TraceRecorder(state.run["trace_id"])
-    store.read(lambda reading: replay(reading, state, recorder))
+    recorder, _ = store.read(lambda reading: replayed(reading, state))
     _show_live(recorder, state, live_output)
     return "".join(_shown(store).text(trace_text(*recorder.snapshot(trace_head(state, clock)))))
 
@@ -253,8 +252,7 @@ def _shown(store: ValueStateLayer) -> Protection:
 
 def write_files_from_store(folder: Path, state: RunState, store: ValueStateLayer, clock: Clock) -> None:
     """Brings timeline and trace of a run that nobody carries in line with the store."""
-    recorder = TraceRecorder(state.run["trace_id"])
-    store.read(lambda reading: replay(reading, state, recorder))
+    recorder, _ = store.read(lambda reading: replayed(reading, state))
     sink = NdjsonSink(timeline_file(folder, state.run["trace_id"]), store, state.run_id)
     sink.catch_up()
     sink.close()

@@ -149,9 +149,12 @@ class OtherRuns:
         version = self._runtime.vsl.data_version()
         if version == self._version:
             return
-        for run_id in self._runtime.vsl.read(self._touched):
+        touched, lamport, news = self._runtime.vsl.read(self._touched)
+        self._note_files(news)
+        for run_id in touched:
             if not self._manager.is_own(run_id):
                 self._look_at(run_id)
+        self._lamport = lamport
         await self._take_requests()
         # Last: what a locked state has kept from happening is done at the next look.
         self._version = version
@@ -160,20 +163,24 @@ class OtherRuns:
         if any(_is_about_files(stored.event) for stored in events_of("project", news)):
             self._have_files_changed = True
 
-    def _touched(self, reading: Reading) -> list[str]:
-        """Runs that may have changed: those with new events, those under way, and those known as such."""
+    def _touched(self, reading: Reading) -> tuple[list[str], int, list[StoredEvent]]:
+        """Runs that may have changed: those with new events, those under way, and those known as such.
+
+        With the time of the last event, and the new events of the project.
+        """
         found = {run_id: None for run_id, known in self._states.items() if known.run["status"] in _LIVE}
         for key in reading.keys(records.OWNERS):
             claim = reading.get(key)
             if claim is not None:
                 found[str(claim["run_id"])] = None
-        if self._lamport is None:
-            self._lamport = reading.lamport()
-        while news := reading.events(after=self._lamport, limit=_EVENTS_AT_ONCE):
-            self._lamport = news[-1].lamport
+        lamport = reading.lamport() if self._lamport is None else self._lamport
+        of_project: list[StoredEvent] = []
+        while news := reading.events(after=lamport, limit=_EVENTS_AT_ONCE):
+            lamport = news[-1].lamport
             found.update((stored.stream, None) for stored in news if stored.stream != "project")
-            self._note_files(news)
-        return [run_id for run_id in found if records.read_run(reading, run_id) is not None]
+            of_project += events_of("project", news)
+        touched = [run_id for run_id in found if records.read_run(reading, run_id) is not None]
+        return touched, lamport, of_project
 
     def _look_at(self, run_id: str) -> None:
         known = self._states.get(run_id)
@@ -183,8 +190,14 @@ class OtherRuns:
             self._manager.notices.tell_soon(known)
 
     def _is_refreshed(self, state: RunState) -> bool:
+        seen, is_refreshed = state.seen_lamport, False
+
         def read(reading: Reading) -> bool:
-            return refresh_state(reading, state)
+            nonlocal is_refreshed
+            # What an earlier look took in is taken again: the state may have been written during it.
+            state.seen_lamport = seen
+            is_refreshed = refresh_state(reading, state) or is_refreshed
+            return is_refreshed
 
         return self._runtime.vsl.read(read)
 

@@ -57,8 +57,8 @@ def version_of_ours(connection: sqlite3.Connection, path: Path) -> int:
     if found != ours:
         strange = sorted({name for _, name, _ in dict(found.items() ^ ours.items())})
         raise StoreError(
-            f"The state {path} is not one that mplp-lsp made ({', '.join(strange[:3])!r}), so it is not only "
-            "looked at. Move it away, or trust the folder (mplp-lsp trust DIR)."
+            f"The state {path} is not one that mplp-lsp made ({', '.join(strange[:3])!r}), so it is not read "
+            "without trust. Move it away, or trust the folder (mplp-lsp trust DIR)."
         )
     return version
 

@@ -198,7 +198,8 @@ class ValueStateLayer(Protocol):
     def read(self, work: Callable[[Reading], T]) -> T:
         """Runs `work` on a consistent view of what is committed. Inside a transaction, read through it.
 
-        A read may be inside another, a transaction may not.
+        A read may be inside another, a transaction may not. `work` may be run more than once, where the state
+        was written meanwhile: it makes what it fills, and only what the last one returned counts.
         """
 
     def data_version(self) -> int:
