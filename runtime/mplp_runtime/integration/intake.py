@@ -224,10 +224,11 @@ class Intake:
     async def _one_by_one(self, events: list[Delivered], problem: MplpError) -> None:
         """One that the checks at the door let through does not hold up those that wait with it."""
         if len(events) > 1:
-            for event in events:
-                await self._store_patiently([event])
+            while events:
+                await self._store_patiently(events[:1])
+                del events[0]
         else:
-            envelope = events[0].envelope
+            envelope = events.pop().envelope
             self._rejected(str(problem), str(envelope["source"]), envelope)
 
     async def pause(self, seconds: float) -> None:
