@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mplp_lsp.analysis.cross import all_findings
@@ -18,6 +17,7 @@ from mplp_runtime.rules.findings import Severity
 
 if TYPE_CHECKING:
     from mplp_runtime.approval_judgement import ApprovalState
+    from mplp_runtime.confirm_files import OpenConfirms
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,17 +116,10 @@ def _approval(snapshot: Snapshot, document: Document, plan_id: str) -> ApprovalS
     return state
 
 
-@dataclass(frozen=True, slots=True)
-class OpenConfirms:
-    """Confirms about a plan that the user has open: what they say, which are no JSON, and where they lie."""
-
-    values: tuple[Any, ...] = ()
-    unreadable: tuple[str, ...] = ()
-    paths: frozenset[Path] = frozenset()
-
-
 def open_confirms(snapshot: Snapshot, uri: str) -> OpenConfirms:
     """The Confirms about the plan at `uri` that the user has open, as the lens judges them."""
+    from mplp_runtime.confirm_files import OpenConfirms
+
     document = snapshot.document(uri)
     plan = None if document is None else plan_header(document)
     if document is None or plan is None:

@@ -36,6 +36,15 @@ class BrokenConfirm:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenConfirms:
+    """Confirms about a plan that the user has open: what they say, which are no JSON, and where they lie."""
+
+    values: tuple[Any, ...] = ()
+    unreadable: tuple[str, ...] = ()
+    paths: frozenset[Path] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class _Read:
     """What was found in a file: a Confirm, a broken one, or (with neither) something else."""
 
