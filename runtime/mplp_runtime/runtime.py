@@ -27,8 +27,9 @@ from mplp_runtime.learning.occasions import STREAM, impact_event
 from mplp_runtime.library import ListFiles, ProgramInterface
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.manager import RunManager
+from mplp_runtime.orchestrator.segment_places import trace_of_segment
 from mplp_runtime.project_listing import walked_files
-from mplp_runtime.psg.documents import Documents
+from mplp_runtime.psg.documents import Documents, RunTraces
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.settings import Settings, load_settings
 from mplp_runtime.snapshots.before_steps import snapshot_before
@@ -114,7 +115,12 @@ class Runtime(ProgramInterface):
         self.bus = EventBus(self.vsl, clock=clock, new_id=new_id)
         self.graph = Graph(self.vsl, self.bus, clock=clock, new_id=new_id)
         self.documents = Documents(
-            self.vsl, self.graph, lambda run_id: trace_of(self.vsl, self.clock, self.runs, run_id)
+            self.vsl,
+            self.graph,
+            RunTraces(
+                lambda run_id: trace_of(self.vsl, self.clock, self.runs, run_id),
+                trace_of_segment,
+            ),
         )
         self._write_timeline()
         self.confirm_files = ConfirmFiles(root, lambda: self.list_files(self.root))

@@ -291,12 +291,8 @@ class Chronicle:
                 ],
             )
 
-    def step_skipped(self, transaction: Transaction, step_id: str, because: str) -> None:
-        """A step is not going to run; the trace has a segment that says so."""
-        self.steps_skipped(transaction, {step_id: because})
-
     def steps_skipped(self, transaction: Transaction, words: Mapping[str, str]) -> None:
-        """The same for several steps; `words` says why, by their ids."""
+        """Steps, by their ids with why, are not going to run; the trace has segments that say so."""
         at, make, new_id = self._now(), self.step_events, self.bus.stamper.new_id
         steps = [(self._step(step_id), because) for step_id, because in words.items()]
         segment_ids = pass_by(transaction, self.stream, steps, at, new_id)

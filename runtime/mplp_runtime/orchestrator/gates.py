@@ -65,7 +65,7 @@ class Gates:
                 why = answer.output or "approved by a person"
                 chronicle.step_blocked(transaction, step_id, why, opened=True)
                 return records.change_run(transaction, state.run_id, opened=[*run.get("opened", ()), step_id])
-            chronicle.step_skipped(transaction, step_id, answer.output or "declined by a person")
+            chronicle.steps_skipped(transaction, {step_id: answer.output or "declined by a person"})
             return records.change_run(transaction, state.run_id, declined=[*run.get("declined", ()), step_id])
 
         state.take_run(await self._services.store.transact(work))

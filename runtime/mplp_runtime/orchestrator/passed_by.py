@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mplp_runtime.orchestrator import records
-from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.sources import NewId
 from mplp_runtime.vsl.interface import Transaction
 
@@ -37,7 +36,7 @@ def pass_by(
     return {step_id: segment["segment_id"] for step_id, segment in new.items()}
 
 
-def segments_of(run: Record) -> Mapping[str, Mapping[str, Any]]:
+def segments_of(run: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """The segments of the steps that a run has passed by, by the ids of steps, the first one first."""
     found: Mapping[str, Mapping[str, Any]] = run.get(_SEGMENTS, _NONE)
     return found

@@ -131,7 +131,7 @@ def record_skip(
 ) -> Record:
     """The step counts as done from now on, and nobody is asked about it any more; the run's new record."""
     run = records.read_run(transaction, run_id) or {}
-    chronicle.step_skipped(transaction, step_id, because)
+    chronicle.steps_skipped(transaction, {step_id: because})
     questions = {each: word for each, word in run.get("questions", {}).items() if each != step_id}
     return records.change_run(
         transaction,

@@ -9,6 +9,7 @@ each other in time; what has ended stays as it was. The same rules as in the edi
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from mplp_runtime.errors import DocumentInvalid, DocumentUnknown, NodeConflict, NodeExists, TransitionIllegal
@@ -26,8 +27,18 @@ from mplp_runtime.vsl.interface import Json, Node, Reading, Transaction, ValueSt
 
 Document = dict[str, Any]
 
-RunTrace = Callable[[str], Document | None]
-"""Composes the Trace of a run, by the run's id, from what the state keeps of it; None where it has none."""
+
+@dataclass(frozen=True, slots=True)
+class RunTraces:
+    """The traces of runs, which the graph has no documents of.
+
+    `composed` makes one from what the state keeps of a run, by the run's id; `of_segment` says in which trace
+    a segment is, by their ids, without composing any. Both give None where there is none.
+    """
+
+    composed: Callable[[str], Document | None]
+    of_segment: Callable[[Reading, str], str | None]
+
 
 _TEMPORAL_ORDER = frozenset({"times-backwards", "segment-outside-parent"})
 """What an author is only warned of, and what the graph does not take in (seed 1, 3.3, property 3)."""
@@ -41,14 +52,14 @@ _SEGMENT = "Segment"
 class Documents:
     """The operations on whole documents. Each raises DocumentInvalid, TransitionIllegal or StoreError.
 
-    The trace of a run is composed by `run_trace` whenever it is read: the run alone writes it, and a node for
-    each segment would be one more row a step.
+    The trace of a run is composed by `run_traces` whenever it is read: the run alone writes it, and a node
+    for each segment would be one more row a step.
     """
 
-    def __init__(self, store: ValueStateLayer, graph: Graph, run_trace: RunTrace | None = None) -> None:
+    def __init__(self, store: ValueStateLayer, graph: Graph, run_traces: RunTraces | None = None) -> None:
         self._store = store
         self._graph = graph
-        self._run_trace = run_trace
+        self._run_traces = run_traces
 
     async def create(self, kind: str, value: Mapping[str, Json], *, stream: str = "project") -> Node:
         """Takes a new document in. Raises NodeExists where its id is taken, also by one that was deleted."""
@@ -148,9 +159,8 @@ class Documents:
         node = self._store.read(lambda reading: reading.read_node(type, id))
         if node is not None:
             return _entry(node)
-        for segment in self._run_segments() if type == _SEGMENT else ():
-            if segment["segment_id"] == id:
-                return segment
+        if type == _SEGMENT and (segment := self._run_segment(id)) is not None:
+            return segment
         raise DocumentUnknown(f"There is no {type} {id} in the graph.")
 
     def entries(self, type: str) -> list[Document]:
@@ -160,15 +170,31 @@ class Documents:
 
     def _run_segments(self) -> Iterator[Document]:
         for node in self._store.read(lambda reading: reading.nodes(TYPES["trace"])):
-            yield from (segment for _, segment in parts_of("trace", self._composed(node) or {}))
+            yield from self._segments_of(node)
+
+    def _run_segment(self, id: str) -> Document | None:
+        if (traces := self._run_traces) is None:
+            return None
+
+        def found(reading: Reading) -> Node | None:
+            trace_id = traces.of_segment(reading, id)
+            return None if trace_id is None else reading.read_node(TYPES["trace"], trace_id)
+
+        # Only that one: composing a trace reads all events of its run.
+        node = self._store.read(found)
+        segments = () if node is None else self._segments_of(node)
+        return next((each for each in segments if each["segment_id"] == id), None)
+
+    def _segments_of(self, trace: Node) -> Iterator[Document]:
+        return (segment for _, segment in parts_of("trace", self._composed(trace) or {}))
 
     def _document(self, reading: Reading, kind: str, node: Node) -> Document:
         return self._composed(node) or assembled(reading, kind, node)
 
     def _composed(self, node: Node) -> Document | None:
-        if self._run_trace is None or not _is_of_run(node):
+        if self._run_traces is None or not _is_of_run(node):
             return None
-        return self._run_trace(str(node.data["run_id"]))
+        return self._run_traces.composed(str(node.data["run_id"]))
 
     def _write(
         self,

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from mplp_runtime import following
 from mplp_runtime.ael import layer
 from mplp_runtime.ael.action import Action, Outcome
-from mplp_runtime.errors import DocumentInvalid, TransitionIllegal
+from mplp_runtime.errors import DocumentInvalid, DocumentUnknown, TransitionIllegal
 from mplp_runtime.orchestrator import run
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.psg.graph import PSG_PATHS
@@ -246,3 +247,37 @@ async def test_whoever_asks_what_changed_hears_of_steps_that_a_dry_run_could_not
         assert runtime.graph.read("SimulatedPlan", run_id) is not None
         later = await runtime.vsl.query_graph(other)
     assert (found[step_id("b")], found[step_id("c")], list(later)) == ("blocked", "blocked", [])
+
+
+async def test_one_segment_is_read_without_composing_the_traces_of_other_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    composed = []
+
+    def counted(store: Any, clock: Any, runs: Any, run_id: str) -> Any:
+        composed.append(run_id)
+        return following.trace_of(store, clock, runs, run_id)
+
+    monkeypatch.setattr("mplp_runtime.runtime.trace_of", counted)
+    project = Project(tmp_path, plan(step("a"), step("b", "a")), FAILS)
+    async with project.runtime() as runtime:
+        first = await runtime.run(project.path, trusted=True)
+        on = await runtime.skip(first.run_id, step_id("a"), "not today", trusted=True)
+        second = await runtime.runs.wait(on.run_id)
+        await runtime.run(project.path, trusted=True)
+        (failed,) = runtime.trace(first.run_id)["segments"]
+        skipped, tried = runtime.trace(second.run_id)["segments"]
+        for run_id, trace_id, segment in (
+            (first.run_id, first.trace_id, failed),
+            (second.run_id, second.trace_id, skipped),
+            (second.run_id, second.trace_id, tried),
+        ):
+            composed.clear()
+            found = await answer(runtime.documents, "GET", f"/psg/segments/{segment['segment_id']}")
+            assert (found["label"], found["trace_id"]) == (segment["label"], trace_id)
+            assert composed == [run_id]
+        composed.clear()
+        with pytest.raises(DocumentUnknown, match="There is no Segment nobody in the graph"):
+            await answer(runtime.documents, "GET", "/psg/segments/nobody")
+        assert composed == []
+    assert (skipped["status"], tried["status"]) == ("skipped", "failed")
