@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from mplp_runtime.errors import StoreError, StoreKeyWrong, StoreTooNew
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.settings.model import State
 from mplp_runtime.state_opening import open_state, open_state_to_read
+from mplp_runtime.vsl import read_only
 from mplp_runtime.vsl.interface import Reading, ValueStateLayer
 from mplp_runtime.vsl.read_only import read_only_store
 from mplp_runtime.vsl.schema import VERSION
@@ -26,6 +30,16 @@ from pathlib import Path
 from mplp_runtime.vsl.sqlite import SqliteStore
 store = SqliteStore(Path(sys.argv[1]))
 store.transact_sync(lambda transaction: transaction.set("answer", 42))
+os._exit(9)
+"""
+
+LEAVES_A_JOURNAL = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA cache_size = 1")
+connection.execute("BEGIN IMMEDIATE")
+for number in range(200):
+    connection.execute("INSERT INTO entries VALUES (?, ?, NULL)", (str(number), "1" * 4000))
 os._exit(9)
 """
 
@@ -130,6 +144,68 @@ def test_a_look_during_which_the_state_was_written_is_taken_again(tmp_path: Path
         assert looking.read(work) == (2, 2)
     finally:
         looking.close()
+
+
+class Meanwhile:
+    """The module `sqlite3`; something happens right before the state is first opened with its log."""
+
+    def __init__(self, happens: Callable[[], None]) -> None:
+        self._happens: Callable[[], None] | None = happens
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sqlite3, name)
+
+    def connect(self, database: str, **options: Any) -> sqlite3.Connection:
+        happens = self._happens
+        if happens is not None and "readonly_shm" in str(database):
+            self._happens = None
+            happens()
+        return sqlite3.connect(database, **options)
+
+
+def test_a_look_while_a_writer_closes_the_state_is_taken_again_and_asks_for_no_trust(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db"
+    writing = SqliteStore(path)
+    writing.transact_sync(lambda transaction: transaction.set("answer", 42))
+    monkeypatch.setattr(read_only, "sqlite3", Meanwhile(writing.close))
+    looking = read_only_store(path)
+    try:
+        assert answer(looking) == 42
+        assert not Path(f"{path}-shm").exists(), "the writer has gone in between"
+    finally:
+        looking.close()
+
+
+def test_a_log_that_its_writer_takes_away_while_it_is_copied_is_not_missed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db"
+    killed_without_its_index(path)
+
+    def copied(source: Path, target: Path) -> None:
+        if source == path:
+            SqliteStore(path).close()
+        shutil.copyfile(source, target)
+
+    monkeypatch.setattr(read_only, "shutil", SimpleNamespace(copyfile=copied))
+    looking = read_only_store(path)
+    try:
+        assert answer(looking) == 42
+    finally:
+        looking.close()
+
+
+def test_a_state_that_stays_half_way_is_told_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    kept_without_a_log(path)
+    subprocess.run([sys.executable, "-c", LEAVES_A_JOURNAL, str(path)], check=False, timeout=60)
+    before = on_disk(tmp_path)
+    assert any(name.endswith("-journal") for name in before), "the journal is left"
+    with pytest.raises(StoreError, match="was left half-way by a process"):
+        read_only_store(path)
+    assert on_disk(tmp_path) == before
 
 
 @pytest.mark.parametrize("version", range(1, VERSION))

@@ -41,8 +41,11 @@ def read_only_store(path: Path) -> ValueStateLayer:
     """
     path = path.absolute()
     refuse_special_files(path)
-    if _size(_log(path)) and not _index(path).exists():
-        return _copied(path, lambda target: _copy_files(path, target))
+    for _ in range(_LOOKS):
+        if not _is_without_index(path):
+            break
+        with suppress(_WrittenMeanwhile):
+            return _copied(path, lambda target: _copy_files(path, target))
     store = ReadOnlyStore(path)
     try:
         if store.is_of_this_version():
@@ -119,17 +122,17 @@ class ReadOnlyStore(StoreOperations):
     def _look(self, work: Callable[[sqlite3.Connection], T], *, is_one: bool = False) -> T:
         """What `work` says of the file as it was at one moment; `is_one`: also over several statements."""
         with self._lock:
-            for _ in range(_LOOKS):
-                connection = self._opened()
-                if connection.in_transaction:
-                    # A read inside another one: whether the file has changed is looked at by that.
-                    return work(connection)
+            if self._connection is not None and self._connection.in_transaction:
+                # A read inside another one: whether the file has changed is looked at by that.
+                return work(self._connection)
+            for looks_left in reversed(range(_LOOKS)):
                 try:
+                    connection = self._opened()
                     if is_one:
                         connection.execute("BEGIN")
                     found = work(connection)
                 except Exception as error:
-                    if self._is_as_it_was() and not _is_in_the_way(error):
+                    if self._is_as_it_was() and not (looks_left and _is_in_the_way(error)):
                         if isinstance(error, sqlite3.Error):
                             raise _unreadable(error, self.path) from error
                         raise
@@ -137,7 +140,7 @@ class ReadOnlyStore(StoreOperations):
                     if self._is_as_it_was():
                         return found
                 finally:
-                    _end(connection)
+                    self._end()
                 self._let_go()
         raise StoreLocked(f"The state {self.path} changes all the time; try again in a moment.")
 
@@ -150,23 +153,23 @@ class ReadOnlyStore(StoreOperations):
             is_still = _is_log_kept(self._file) and not has_writers
             how = "&immutable=1" if is_still else "&readonly_shm=1"
             self._stamp = stamp if is_still else None
-            try:
-                self._connection = sqlite3.connect(
-                    database_uri(self._file, "ro") + how,
-                    uri=True,
-                    timeout=_BUSY_TIMEOUT_S,
-                    isolation_level=None,
-                    check_same_thread=False,
-                )
-                self._connection.execute("PRAGMA query_only = ON")
-                self._connection.execute("PRAGMA trusted_schema = OFF")
-            except sqlite3.Error as error:
-                self._let_go()
-                raise _unreadable(error, self.path) from error
+            self._connection = sqlite3.connect(
+                database_uri(self._file, "ro") + how,
+                uri=True,
+                timeout=_BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            self._connection.execute("PRAGMA query_only = ON")
+            self._connection.execute("PRAGMA trusted_schema = OFF")
         return self._connection
 
     def _is_as_it_was(self) -> bool:
         return self._stamp is None or (self._stamp == _stamp(self._file) and not _size(_log(self._file)))
+
+    def _end(self) -> None:
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     def _let_go(self) -> None:
         connection, self._connection = self._connection, None
@@ -213,29 +216,41 @@ def _copied(path: Path, copy_to: Callable[[Path], None]) -> ValueStateLayer:
         raise
 
 
+class _WrittenMeanwhile(Exception):
+    """The files that were copied are no longer what they were when it began."""
+
+
+def _is_without_index(path: Path) -> bool:
+    """Whether a log was left without what it is read with, or its writer is just about to remove it."""
+    return bool(_size(_log(path))) and not _index(path).exists()
+
+
 def _copy_files(path: Path, target: Path) -> None:
-    """Both files as they lie there: without an index nobody has them open."""
-    for source, copy in ((path, target), (_log(path), _log(target))):
-        shutil.copyfile(source, copy)
+    """Both files as they lie there: without an index nobody has them open. Raises _WrittenMeanwhile."""
+    before = _stamp(path), _stamp(_log(path))
+    try:
+        for source, copy in ((path, target), (_log(path), _log(target))):
+            shutil.copyfile(source, copy)
+    except FileNotFoundError as error:
+        raise _WrittenMeanwhile from error
+    if before != (_stamp(path), _stamp(_log(path))) or not _is_without_index(path):
+        raise _WrittenMeanwhile
 
 
 def _number(connection: sqlite3.Connection, pragma: str) -> int:
     return int(connection.execute(pragma).fetchone()[0])
 
 
-def _end(connection: sqlite3.Connection) -> None:
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
-
-
 def _is_in_the_way(error: Exception) -> bool:
-    """Whether a writer was about to begin its log anew."""
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_CANTLOCK
+    """Whether a writer may just have been about to begin its log, or to take it away; or it was left so."""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
 def _unreadable(error: sqlite3.Error, path: Path) -> StoreError:
-    code = getattr(error, "sqlite_errorcode", None)
-    if code is not None and code & 0xFF in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_CANTLOCK:
+        return StoreLocked(f"The state {path} changes all the time; try again in a moment.")
+    if _is_in_the_way(error):
         return StoreError(
             f"The state {path} was left half-way by a process, and reading it would change it. If you trust "
             "the folder (mplp-lsp trust DIR), that is put right at the next look."
