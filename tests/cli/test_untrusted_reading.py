@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -118,3 +120,19 @@ def test_a_trace_tells_each_event_once_although_the_state_was_written_during_the
     assert list(values) == [], "nobody wrote during the look"
     assert shown["events"] == before["events"]
     assert shown["segments"] == before["segments"]
+
+
+@pytest.mark.parametrize("damage", ["{bad", "5", "[" * 100_000], ids=["cut", "number", "deep"])
+@pytest.mark.parametrize("trust", [False, True], ids=["untrusted", "trusted"])
+def test_a_state_whose_texts_are_damaged_is_told_as_damaged_and_not_as_a_bug_of_ours(
+    tmp_path: Path, damage: str, trust: bool
+) -> None:
+    plan = write_project(tmp_path / "p", PASS)
+    assert mplp(tmp_path, "run", plan, "--simulate", "--trust").code == 0
+    if trust:
+        assert mplp(tmp_path, "trust", "p").code == 0
+    with closing(sqlite3.connect(tmp_path / "p" / ".mplp" / "state.db")) as connection, connection:
+        connection.execute("UPDATE nodes SET data = ?", (damage,))
+    shown = mplp(tmp_path, "trace", "--root", "p")
+    assert shown.code not in {0, 70}
+    assert "The state is damaged" in shown.err

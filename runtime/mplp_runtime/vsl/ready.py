@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import overload
 
 from mplp_runtime.vsl.interface import Json, Node, StoredEvent
-from mplp_runtime.vsl.values import decoded
+from mplp_runtime.vsl.values import kept_mapping
 
 
 class ReadyEvent:
@@ -44,7 +44,7 @@ class WrittenEvent(StoredEvent):
         """The event with its logical time."""
         known = self._event
         if known is None:
-            known = decoded(self.text)
+            known = kept_mapping(self.text)
             object.__setattr__(self, "_event", known)
         return known
 
@@ -122,7 +122,7 @@ class WrittenNode(Node):
         """The node's members."""
         known = self._data
         if known is None:
-            known = decoded(self._text)
+            known = kept_mapping(self._text)
             object.__setattr__(self, "_data", known)
         return known
 

@@ -118,10 +118,26 @@ def stored_form(value: Json, limits: StoreLimits, key_id: str | None) -> StoredF
     return encoded(value, limits), None
 
 
+def kept(text: str) -> Json:
+    """The value of a stored text. Raises StoreError where the text is not one that a store has written."""
+    try:
+        return decoded(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise StoreError(f"The state is damaged: a value in it cannot be read ({error}).") from error
+
+
+def kept_mapping(text: str) -> Mapping[str, Json]:
+    """The members of a stored node or event. Raises StoreError as `kept`."""
+    value = kept(text)
+    if not isinstance(value, dict):
+        raise StoreError("The state is damaged: a node or an event in it is no JSON object.")
+    return value
+
+
 def shown(text: str, key_id: str | None, shows_sealed: bool) -> Json:
     """A stored text as whoever reads gets it. Raises StoreError for an encrypted one that nobody opens."""
     if key_id is None:
-        return decoded(text)
+        return kept(text)
     if not shows_sealed:
         raise StoreError(f"The state is encrypted with the key {key_id}; name that key in mplp.toml.")
     return Sealed(text, key_id)
