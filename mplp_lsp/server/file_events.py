@@ -17,7 +17,8 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
 
-from mplp_lsp.server.file_looks import LARGEST_TEXT_BYTES, FileLooks, Look
+from mplp_lsp.server.file_looks import FileLooks, Look, state_of
+from mplp_lsp.server.held_changes import HeldChanges
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.seen_files import Listing, SeenFiles
 from mplp_lsp.server.workbench import Workbench
@@ -39,8 +40,6 @@ LONGEST_CLOSE_S = 5.0
 """How long `shutdown` waits for what is still to be recorded; on a busy machine git alone takes a second."""
 LONGEST_LOOK_S = 60.0
 TRIED_AGAIN_S = 5.0
-MOST_HELD = 10_000
-"""Changes that wait here, for each project whose state is locked and was not opened yet."""
 NOTED_AT_ONCE = 50
 LOOKED_AT_ONCE = 500
 SENT_AT_ONCE = 200
@@ -78,7 +77,8 @@ class FileEvents:
         self._timer: asyncio.TimerHandle | None = None
         self._sending: asyncio.Task[Any] | None = None
         self._outgoing: list[Settled] = []
-        self._held: dict[Path, list[FileChange]] = {}
+        self._held = HeldChanges()
+        self._is_closing = False
         self._next_try: asyncio.TimerHandle | None = None
         self._told: set[Path] = set()
         self._known_folders: tuple[Projects, dict[Path, Path | None]] | None = None
@@ -92,14 +92,14 @@ class FileEvents:
     def opened(self, document: Document) -> None:
         """Remembers what the file holds, so that the first edit has something to be compared with."""
         if document.path is not None:
-            self._remember(document.path, _state_of(document))
+            self._remember(document.path, state_of(document))
 
     def edited(self, before: Document, after: Document) -> None:
         path = after.path
         if path is None or not self._is_reported(path):
             return
         if path not in self._states:
-            self._remember(path, _state_of(before))
+            self._remember(path, state_of(before))
         # The text is joined and hashed when it is quiet, not at every key.
         self._quiet.note(
             path,
@@ -149,7 +149,8 @@ class FileEvents:
             await asyncio.wait([self._looking], timeout=LONGEST_LOOK_S)
 
     async def close(self) -> None:
-        """Sends what is pending."""
+        """Sends what is pending; what a locked state does not take now is given up."""
+        self._is_closing = True
         if self._timer is not None:
             self._timer.cancel()
         if self._looking is not None:
@@ -159,6 +160,11 @@ class FileEvents:
             await asyncio.wait([self._sending], timeout=LONGEST_CLOSE_S)
         if self._next_try is not None:
             self._next_try.cancel()
+        if held := len(self._held):
+            last_try = self._spawn(self._send_held(), "recording file changes")
+            await asyncio.wait([last_try], timeout=LONGEST_CLOSE_S)
+            if not last_try.done() or self._held:
+                logger.warning("%d file changes are given up: the state stays locked.", held)
         # The runtime may live on with other sessions; this one says what it did before it goes.
         told = [self._spawn(self._until_settled(root), "recording file changes") for root in self._told]
         if told:
@@ -323,10 +329,20 @@ class FileEvents:
         self._next_try = None
         if self._sending is None or self._sending.done():
             self._sending = self._spawn(self._send(), "recording file changes")
+        else:
+            # It has passed what is held, and may be busy with another project.
+            self._try_later()
+
+    def _try_later(self) -> None:
+        if self._next_try is None and not self._is_closing:
+            self._next_try = self._process.loop.call_later(TRIED_AGAIN_S, self._try_again)
+
+    async def _send_held(self) -> None:
+        for root in self._held.roots:
+            await self._ingest(root, [])
 
     async def _send(self) -> None:
-        for root in list(self._held):
-            await self._ingest(root, [])
+        await self._send_held()
         while self._outgoing:
             taken, self._outgoing = self._outgoing[:SENT_AT_ONCE], self._outgoing[SENT_AT_ONCE:]
             roots = self._roots(Path(one.path) for one in taken)
@@ -357,35 +373,29 @@ class FileEvents:
 
     async def _ingest(self, root: Path, changes: list[FileChange]) -> None:
         ingest = await self._process.imported("mplp_lsp.server.ingest")
-        editor = self._bench.client.name or None
-        trusted = self._bench.is_trusted(root)
-        changes = [*self._held.pop(root, ()), *changes]
+        editor, trusted = self._bench.client.name or None, self._bench.is_trusted(root)
+        changes = [*self._held.take(root), *changes]
+        has_lost = self._held.has_lost(root)
         try:
             await self._on_runtime(
                 root,
                 lambda runtime: ingest.ingest_changes(
-                    runtime, root, changes, editor=editor, is_trusted=trusted
+                    runtime, root, changes, editor=editor, is_trusted=trusted, has_lost=has_lost
                 ),
             )
         except StoreLocked as error:
             logger.warning("%d file changes wait: %s", len(changes), error)
-            self._held[root] = changes[-MOST_HELD:]
-            if self._next_try is None:
-                self._next_try = self._process.loop.call_later(TRIED_AGAIN_S, self._try_again)
+            self._held.hold(root, changes)
+            self._try_later()
         except MplpError as error:
             logger.warning("%d file changes were not recorded: %s", len(changes), error)
         else:
             self._told.add(root)
+            if has_lost:
+                self._held.found_again(root)
 
     async def _until_settled(self, root: Path) -> None:
         try:
             await self._on_runtime(root, lambda runtime: runtime.settling.until_settled())
         except MplpError as error:
             logger.warning("%s", error)
-
-
-def _state_of(document: Document) -> FileState:
-    """Without text where it is too large to be compared later."""
-    if document.text.length > LARGEST_TEXT_BYTES:
-        return FileState(None, None, document.encoding)
-    return FileState.of_text(document.text.text, document.encoding)

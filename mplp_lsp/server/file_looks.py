@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mplp_lsp.workspace.changes import FileState
+from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.file_set import FileSet
 from mplp_runtime.disk import Stamp, decoded, read_head, stamp_of
 
@@ -68,6 +69,13 @@ def look_at(path: Path, known: Stamp | None = None) -> Look:
         return Look(FileState(), stamp)
     text = decoded(content)
     return Look(FileState.of_text(text.text, text.encoding), stamp)
+
+
+def state_of(document: Document) -> FileState:
+    """An open document, without text where it is too large to be compared later."""
+    if document.text.length > LARGEST_TEXT_BYTES:
+        return FileState(None, None, document.encoding)
+    return FileState.of_text(document.text.text, document.encoding)
 
 
 def _in_order(paths: Iterable[Path], kept: set[Path]) -> list[Path]:

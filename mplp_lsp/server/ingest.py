@@ -27,12 +27,19 @@ def settle(runtime: Runtime, *, is_trusted: bool) -> None:
 
 
 async def ingest_changes(
-    runtime: Runtime, root: Path, changes: Iterable[FileChange], *, editor: str | None, is_trusted: bool
+    runtime: Runtime,
+    root: Path,
+    changes: Iterable[FileChange],
+    *,
+    editor: str | None,
+    is_trusted: bool,
+    has_lost: bool = False,
 ) -> None:
     """Offers each change as a file-update event, to be taken in behind our back (seed 1, 4.3: one door).
 
     A change that no event can tell is logged, and the others are offered all the same. Nothing is waited for:
-    a state that is locked gets what waits once it opens.
+    a state that is locked gets what waits once it opens. `has_lost` says that others could not be kept, so
+    that all files are looked at.
     """
     try:
         settle(runtime, is_trusted=is_trusted)
@@ -62,6 +69,8 @@ async def ingest_changes(
         refusal = runtime.intake.offer(event, source=source, is_told_once=True).error
         if refusal is not None:
             logger.warning("The change of %s was not recorded: %s", change.path, refusal)
+    if has_lost:
+        runtime.intake.look_again()
     runtime.settling.wake()
 
 

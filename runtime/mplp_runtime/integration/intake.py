@@ -155,6 +155,12 @@ class Intake:
         is_look_due = self.must_rescan and self._look_at_files is not None and not self._hurry.is_set()
         return bool(self._backlog) or is_look_due
 
+    def look_again(self) -> None:
+        """Changes of files were lost: the next `settle` has all files looked at."""
+        if not self.must_rescan:
+            logger.warning("More events came than can wait; the project's files are looked at again.")
+        self.must_rescan = True
+
     def hurry(self) -> None:
         """From now on nothing is waited for, neither rates nor a locked state; files are not looked at."""
         self._hurry.set()
@@ -294,9 +300,7 @@ class Intake:
     def _note_losses(self) -> None:
         if self._backlog.lost > self.counts.lost:
             self.counts.lost = self._backlog.lost
-            if not self.must_rescan:
-                logger.warning("More events came than can wait; the project's files are looked at again.")
-            self.must_rescan = True
+            self.look_again()
 
 
 def _is_merge(envelope: Event) -> bool:

@@ -1,0 +1,42 @@
+"""Changes of files that wait because the state that they are for is locked and was not opened yet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mplp_lsp.workspace.changes import FileChange
+
+MOST_HELD = 10_000
+"""For each project; of more the oldest are given up, and the project's files are looked at instead."""
+
+
+class HeldChanges:
+    """The changes of each project, in their order, and which projects have lost some."""
+
+    def __init__(self) -> None:
+        self._changes: dict[Path, list[FileChange]] = {}
+        self._lost: set[Path] = set()
+
+    def __len__(self) -> int:
+        return sum(len(changes) for changes in self._changes.values())
+
+    @property
+    def roots(self) -> list[Path]:
+        return list(self._changes)
+
+    def hold(self, root: Path, changes: list[FileChange]) -> None:
+        """Keeps what waits for `root`, from now on the whole of it."""
+        if len(changes) > MOST_HELD:
+            self._lost.add(root)
+        self._changes[root] = changes[-MOST_HELD:]
+
+    def take(self, root: Path) -> list[FileChange]:
+        return self._changes.pop(root, [])
+
+    def has_lost(self, root: Path) -> bool:
+        """Whether changes of this project were given up since `found_again`."""
+        return root in self._lost
+
+    def found_again(self, root: Path) -> None:
+        """The project's files are looked at."""
+        self._lost.discard(root)
