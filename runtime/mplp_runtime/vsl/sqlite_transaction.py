@@ -35,6 +35,7 @@ _CREATE_NODE = (
     "INSERT INTO nodes (type, id, data, key_id, version) VALUES (?, ?, ?, ?, 1) ON CONFLICT DO NOTHING"
 )
 _LARGE = 1024 * 1024
+_READERS_MS = 10_000
 _REPLACING = (
     "ON CONFLICT (type, id) DO UPDATE SET data = excluded.data, key_id = excluded.key_id,"
     " version = version + 1, deleted = 0"
@@ -291,7 +292,10 @@ class SqliteTransaction(SqliteReading):
         self.after_commit(self._empty_journal)
 
     def _empty_journal(self) -> None:
-        self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        # It answers instead of raising where somebody reads, so only SQLite itself can wait for them.
+        self.connection.execute(f"PRAGMA busy_timeout = {_READERS_MS}")
+        self.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self.connection.execute("PRAGMA busy_timeout = 0")
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         self.callbacks.append(callback)
