@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import os
 import stat
 from dataclasses import dataclass
@@ -64,6 +65,18 @@ def read_head(path: Path | str, size_bytes: int, *, follow_links: bool = True) -
         return content, Stamp.of(result)
     except OSError:
         return None
+    finally:
+        os.close(descriptor)
+
+
+def read_regular(path: Path, encoding: str) -> str:
+    """The text of a regular file. Raises UnicodeDecodeError, and OSError: a FIFO is not waited for."""
+    descriptor = os.open(path, _FLAGS)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+        with open(descriptor, encoding=encoding, closefd=False) as stream:
+            return stream.read()
     finally:
         os.close(descriptor)
 

@@ -12,6 +12,7 @@ from mplp_runtime.ael.handlers import Handler, Handlers
 from mplp_runtime.approvals import Approvals
 from mplp_runtime.approvals_after_merges import propose_again
 from mplp_runtime.confirm_files import ConfirmFiles
+from mplp_runtime.disk import read_regular
 from mplp_runtime.drift.active import ActiveDrift
 from mplp_runtime.drift.check import DriftCheck
 from mplp_runtime.errors import SettingsInvalid, StoreError
@@ -221,7 +222,7 @@ class Runtime(ProgramInterface):
         """The project's mplp.toml as it is on disk, or the defaults. Raises SettingsInvalid."""
         path = self.root / SETTINGS_FILE
         try:
-            settings = load_settings(path.read_text(encoding="utf-8-sig"))
+            settings = load_settings(read_regular(path, "utf-8-sig"))
         except FileNotFoundError:
             settings = Settings()
         except (OSError, UnicodeDecodeError) as problem:

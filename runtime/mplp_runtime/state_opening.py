@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from mplp_runtime.disk import read_regular
 from mplp_runtime.errors import StoreError, StoreKeyWrong
 from mplp_runtime.rules.findings import Severity
 from mplp_runtime.settings.model import State
@@ -38,7 +39,7 @@ def state_settings(root: Path) -> State:
     from mplp_runtime.rules.settings import settings_findings
 
     try:
-        table = tomllib.loads((root / _SETTINGS_FILE).read_text(encoding="utf-8-sig")).get("state", {})
+        table = tomllib.loads(read_regular(root / _SETTINGS_FILE, "utf-8-sig")).get("state", {})
         errors = [
             finding.message
             for finding in settings_findings({"state": table})

@@ -118,6 +118,15 @@ def test_the_trace_of_a_folder_with_a_named_pipe_beside_its_state_does_not_hang(
     assert f"The state {log} is not a regular file." in looked.err
 
 
+@needs_pipes
+def test_a_named_pipe_in_the_place_of_mplp_toml_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    os.mkfifo(tmp_path / "p" / "mplp.toml")
+    looked = mplp(tmp_path, "trace", "--root", "p")
+    assert looked.code not in {0, 70}
+    assert "it is not a regular file" in looked.err
+
+
 ENDLESS = "WITH RECURSIVE x (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM x) SELECT {} FROM x WHERE n < 0"
 ENTRIES = f"""
 DROP TABLE entries;
