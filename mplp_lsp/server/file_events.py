@@ -330,7 +330,6 @@ class FileEvents:
         if self._sending is None or self._sending.done():
             self._sending = self._spawn(self._send(), "recording file changes")
         else:
-            # It has passed what is held, and may be busy with another project.
             self._try_later()
 
     def _try_later(self) -> None:

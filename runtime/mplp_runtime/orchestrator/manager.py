@@ -130,7 +130,8 @@ class RunManager:
         """Goes on with an interrupted or paused run: finished steps stay finished.
 
         A step that was under way runs again only if its binding says `idempotent` or `repeat` is True; with
-        False it counts as failed, with None a person is asked. Raises RunRefused where there is nothing to
+        False it counts as failed, with None a person is asked. What was handed to a person is still open,
+        whatever `repeat` says: the same attempt asks again. Raises RunRefused where there is nothing to
         resume.
         """
         self._refuse_if_closed()

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
 from tests.runtime.orchestrator.projects import (
@@ -80,6 +82,22 @@ async def test_a_question_to_a_person_survives_restarts_as_the_same_attempt(tmp_
     assert failures(events) == []
     told = [each["event_type"] for each in events]
     assert (told.count("SAStepStarted"), told.count("SAStepCompleted")) == (1, 1)
+
+
+@pytest.mark.parametrize("repeat", [None, False, True])
+async def test_what_a_person_has_in_hand_is_asked_again_also_where_nothing_or_all_is_to_be_repeated(
+    tmp_path: Path, repeat: bool | None
+) -> None:
+    project = Project(tmp_path, plan(step("a")), PERSON)
+    async with project.runtime() as runtime:
+        run_id = (await runtime.runs.start(project.request())).run_id
+        await asked(runtime, run_id)
+    async with project.runtime() as runtime:
+        await runtime.runs.resume(run_id, repeat=repeat, trusted=True)
+        view = await asked(runtime, run_id, "handoff")
+        assert (view.steps[step_id("a")].attempt, view.steps[step_id("a")].status) == (1, "in_progress")
+        await runtime.runs.answer(run_id, step_id("a"), success=True, output="signed")
+        assert (await runtime.runs.wait(run_id)).status == "completed"
 
 
 async def test_the_turn_of_a_person_in_a_session_lasts_across_a_restart(tmp_path: Path) -> None:
