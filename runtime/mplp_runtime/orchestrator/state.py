@@ -13,6 +13,7 @@ from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import ScheduledStep, dependants, scheduled_steps
 from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView, SessionView, StepStatus, StepView
 from mplp_runtime.vsl.interface import Node, Reading
+from mplp_runtime.vsl.values import can_be_a_name
 
 _DONE = frozenset({"completed", "skipped"})
 
@@ -332,6 +333,8 @@ def step_positions(reading: Reading, run_id: str) -> Mapping[str, int]:
 
 def load_state(reading: Reading, run_id: str) -> RunState | None:
     """The run as the store knows it; None if there is no such run."""
+    if not can_be_a_name(run_id):
+        return None
     run = records.read_run(reading, run_id)
     frozen = reading.read_node(records.RUN_PLAN, run_id)
     if run is None or frozen is None:

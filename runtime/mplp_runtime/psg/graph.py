@@ -16,6 +16,7 @@ from mplp_runtime.psg.plans import PlanChange, write_plan
 from mplp_runtime.psg.properties import HISTORY, refuse_named, refuse_rewriting
 from mplp_runtime.sources import Clock, NewId
 from mplp_runtime.vsl.interface import Edge, Json, Node, Reading, Transaction, ValueStateLayer
+from mplp_runtime.vsl.values import can_be_a_name
 
 PSG_PATHS: Mapping[str, str] = MappingProxyType(
     {
@@ -207,12 +208,16 @@ class Graph:
 
     def read(self, type: str, id: str, *, deleted: bool = False) -> Node | None:
         """What is committed; inside a transaction use its own `read_node`."""
+        if not can_be_a_name(type, id):
+            return None
         return self._store.read(lambda reading: reading.read_node(type, id, deleted=deleted))
 
     def neighbours(
         self, type: str, id: str, *, kind: str | None = None, direction: Literal["out", "in"] = "out"
     ) -> list[Node]:
         """The nodes that edges of `kind` lead to (`out`) or come from (`in`), in the order of the edges."""
+        if not can_be_a_name(type, id):
+            return []
 
         def found(reading: Reading) -> list[Node]:
             if direction == "out":

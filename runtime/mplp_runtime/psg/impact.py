@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from mplp_runtime.psg.files import FILE
 from mplp_runtime.psg.mentions import path_pattern, texts_of
 from mplp_runtime.vsl.interface import Node, Reading
+from mplp_runtime.vsl.values import can_be_a_name
 
 _OWNERS = frozenset({"Plan", "Trace"})
 
@@ -30,8 +31,11 @@ class Touched:
 def impact(reading: Reading, type: str, id: str, *, most: int = 10_000) -> list[Touched]:
     """The nodes that depend on this one, the nearest first: steps on steps, plans on contexts, and so on.
 
-    Of a file: the steps whose text names it, and what depends on those. At most `most` nodes.
+    Of a file: the steps whose text names it, and what depends on those. At most `most` nodes; none for what
+    cannot be in a graph, such as a file whose name is no UTF-8.
     """
+    if not can_be_a_name(type, id):
+        return []
     start = (type, id)
     ways: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {start: ()}
     waiting = deque([start])

@@ -153,6 +153,22 @@ def timed(event: Mapping[str, Json], lamport: int) -> Json:
     return event if isinstance(event, Sealed) else stamped(event, lamport)
 
 
+def can_be_a_name(*names: str) -> bool:
+    """Whether something can be stored under these names; half of a surrogate pair has no UTF-8 form.
+
+    Python reads a file name that is no UTF-8 with such halves, so that people do ask about them.
+
+    >>> can_be_a_name("File", "cafe.py"), can_be_a_name("File", "caf\\udce9.py")
+    (True, False)
+    """
+    try:
+        for name in names:
+            name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def refuse_schema_key(key: str) -> None:
     """Raises StoreError for the one key that a store answers by itself."""
     if key == SCHEMA_VERSION_KEY:

@@ -12,7 +12,7 @@ import pytest
 from mplp_runtime import following
 from mplp_runtime.ael import layer
 from mplp_runtime.ael.action import Action, Outcome
-from mplp_runtime.errors import DocumentInvalid, DocumentUnknown, TransitionIllegal
+from mplp_runtime.errors import DocumentInvalid, DocumentUnknown, RunUnknown, TransitionIllegal
 from mplp_runtime.orchestrator import run
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.psg.graph import PSG_PATHS
@@ -281,3 +281,20 @@ async def test_one_segment_is_read_without_composing_the_traces_of_other_runs(
             await answer(runtime.documents, "GET", "/psg/segments/nobody")
         assert composed == []
     assert (skipped["status"], tried["status"]) == ("skipped", "failed")
+
+
+@pytest.mark.parametrize("where", ["on disk", "in memory"])
+async def test_what_a_file_touches_whose_name_is_no_utf_8_is_nothing_and_no_fault_of_the_state(
+    tmp_path: Path, where: str
+) -> None:
+    # So Python reads the name of a file that was written with the é of Latin-1.
+    name = "caf\udce9.txt"
+    project = Project(tmp_path, plan(step("a")), "[learning]\ncollect = true\n")
+    async with project.runtime(in_memory=where == "in memory") as runtime:
+        assert list(runtime.impact("File", name)) == []
+        assert runtime.graph.read("File", name) is None
+        assert runtime.graph.neighbours("File", name) == []
+        with pytest.raises(RunUnknown):
+            runtime.runs.view(name)
+        with pytest.raises(RunUnknown):
+            runtime.timeline(name)
