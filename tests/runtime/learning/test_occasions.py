@@ -78,6 +78,23 @@ async def test_a_changed_plan_that_simply_runs_again_was_revised_and_has_told_it
     assert len(project_told(tmp_path, "intent_extracted")) == 1
 
 
+async def test_a_dry_run_tells_what_a_plan_means_and_the_first_real_run_does_not_tell_it_again(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, plan(step("one")), OK + COLLECT)
+    async with project.runtime() as runtime:
+        for _ in range(2):
+            await runtime.run(project.path, simulate=True)
+        assert len(project_told(tmp_path, "intent_extracted")) == 1
+        await runtime.run(project.path, trusted=True)
+        project.save(plan(step("one"), step("two")))
+        for _ in range(2):
+            await runtime.run(project.path, simulate=True)
+        await runtime.run(project.path, trusted=True)
+    assert len(project_told(tmp_path, "intent_extracted")) == 1
+    assert len(project_told(tmp_path, "plan_revised")) == 1
+
+
 async def test_nothing_of_this_is_told_where_nobody_wants_to_learn(tmp_path: Path) -> None:
     project = Project(tmp_path, plan(step("one")), OK)
     await project.run()
