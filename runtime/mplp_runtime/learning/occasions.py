@@ -72,8 +72,8 @@ def tell_of_plan(
 ) -> None:
     """Records what a plan means for whoever learns, before the graph takes it over as it is now.
 
-    `intent_extracted` of its objective at its first run, be it a dry one; `plan_revised` and `impact_assessed`
-    where it is not what the graph knows.
+    `intent_extracted` of its objective at its first run, be it a dry one; `plan_revised` and
+    `impact_assessed` where it is not what the graph knows.
     """
     about = {"plan_id": plan["plan_id"], "intent_id": plan["plan_id"]}
     project_id = plan["context_id"]
