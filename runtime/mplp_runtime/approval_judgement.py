@@ -44,11 +44,17 @@ class ApprovalState:
 
 @dataclass(frozen=True, slots=True)
 class StepApproval:
-    """How a step stands by the newest Confirm about it; `reason` is that of its newest decision, or ""."""
+    """How a step stands by the newest Confirm about it, which was asked for or decided at `at`.
+
+    `reason` and `decision_id` are those of its newest decision, or "". Without a `confirm_id` nobody knows
+    what the Confirm says, and `reason` says why.
+    """
 
     word: Literal["pending", "approved", "rejected"]
     confirm_id: str
     reason: str = ""
+    decision_id: str = ""
+    at: datetime = _LONG_AGO
 
 
 def approval_of(
@@ -108,6 +114,8 @@ def step_approvals(step_ids: Container[str], confirms: Iterable[Any]) -> dict[st
             "pending" if word == "void" else word,
             str(newest.get("confirm_id")),
             reason if isinstance(reason, str) else "",
+            str(decision.get("decision_id", "")),
+            _age(newest),
         )
     return found
 

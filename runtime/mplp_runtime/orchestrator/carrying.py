@@ -134,7 +134,7 @@ class Carrying:
         runtime = self._runtime
         self._manager.others.forget(state.run_id)
         confirm_files = None if state.run["simulated"] else runtime.confirm_files
-        confirms = StepConfirms(confirm_files, state, runtime.approvals.decide_step)
+        confirms = StepConfirms(confirm_files, state, runtime.approvals.decide_step, runtime.vsl)
         services = RunServices(
             root=runtime.root,
             store=runtime.vsl,
@@ -152,6 +152,7 @@ class Carrying:
         loop.repeat_interrupted = repeat
         # In threads, because they read files, and all that happened before.
         await asyncio.to_thread(confirms.look)
+        await confirms.keep()
         files = await asyncio.to_thread(
             RunFiles, runtime.folder, state, runtime.bus, runtime.vsl, runtime.clock
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Literal
 
@@ -22,6 +23,7 @@ from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Edge, Transaction
 
 _Word = Literal["requested", "approved", "rejected"]
+_OPENED_OVER = "opened_over"
 _STAGE: Mapping[_Word, str] = MappingProxyType(
     {"requested": "pending", "approved": "completed", "rejected": "failed"}
 )
@@ -50,6 +52,13 @@ class Gates:
             return True
         return bool(self._outside.failing_tools())
 
+    def has_anew(self, step_id: str) -> bool:
+        """Whether a Confirm keeps a step from starting once more: one that has come since it was let in."""
+        confirm = self._confirms.of(step_id)
+        if confirm is None or confirm.word == "approved":
+            return False
+        return bool(self._state.run.get(_OPENED_OVER, {}).get(step_id) != _which(confirm))
+
     async def opened(self, step_id: str) -> bool:
         """Whether the step may start; waits until that is decided, and writes what was."""
         answer, confirm = await self._decision(step_id)
@@ -57,14 +66,17 @@ class Gates:
 
         def work(transaction: Transaction) -> Record:
             run = records.read_run(transaction, state.run_id) or {}
-            if confirm is not None:
-                self._tell(transaction, step_id, confirm.confirm_id, _word_of(answer))
+            if confirm is not None and confirm.confirm_id:
+                # What its document says, should that not be what a person has answered.
+                word = _word_of(answer) if confirm.word == "pending" else confirm.word
+                self._tell(transaction, step_id, confirm.confirm_id, word)
             elif step_id in state.gates:
                 self._keep(transaction, step_id, answer)
             if answer.success:
                 why = answer.output or "approved by a person"
                 chronicle.step_blocked(transaction, step_id, why, opened=True)
-                return records.change_run(transaction, state.run_id, opened=[*run.get("opened", ()), step_id])
+                opened = list(dict.fromkeys([*run.get("opened", ()), step_id]))
+                return records.change_run(transaction, state.run_id, opened=opened, **self._over(run, step_id))
             chronicle.steps_skipped(transaction, {step_id: answer.output or "declined by a person"})
             return records.change_run(transaction, state.run_id, declined=[*run.get("declined", ()), step_id])
 
@@ -78,23 +90,22 @@ class Gates:
         before = self._questions.answered(step_id, "gate")
         if before is not None:
             is_open = asked is not None and asked.word == "pending"
-            return before, await self._written(step_id, None if is_open else asked, before)
+            return await self._written(step_id, None if is_open else asked, before)
         if asked is not None and asked.word == "rejected":
-            answer = Answer(False, why_rejected(asked))
-            return answer, await self._written(step_id, None, answer)
+            return await self._written(step_id, None, Answer(False, why_rejected(asked)))
 
         def waited(waiting: asyncio.Future[Answer]) -> Awaitable[Answer]:
             return self._outside.answered(waiting, lambda: self._decided_elsewhere(step_id, asked))
 
         def told(transaction: Transaction) -> None:
-            if asked is not None and asked.word == "pending":
+            if asked is not None and asked.word == "pending" and asked.confirm_id:
                 self._tell(transaction, step_id, asked.confirm_id, "requested")
             elif step_id in self._state.gates:
                 self._tell(transaction, step_id, self._own_confirm(step_id), "requested")
 
         self._asked_at[step_id] = timestamp(self._services.clock())
         answer = await self._questions.ask_gate(step_id, self._text(step_id, asked), waited, told)
-        return answer, await self._written(step_id, asked, answer)
+        return await self._written(step_id, asked, answer)
 
     def _text(self, step_id: str, confirm: StepApproval | None) -> str | None:
         """What a person is asked; None where no more is to be said than that it is about the step."""
@@ -103,7 +114,7 @@ class Gates:
         if confirm is None or confirm.word != "pending":
             return text
         told = f"{text.partition(' May ')[0]} " if text is not None else ""
-        return told + why_pending(self._state.steps[step_id]["description"])
+        return told + why_pending(self._state.steps[step_id]["description"], confirm)
 
     def _decided_elsewhere(self, step_id: str, asked: StepApproval | None) -> Answer | None:
         """What has been decided since a person was asked; `asked` is how a Confirm stood then."""
@@ -112,19 +123,36 @@ class Gates:
             return Answer(False, why_rejected(now))
         if now is not None and now.word == "pending":
             return None
-        is_approved = now is not None and now != asked
+        is_approved = now is not None and (asked is None or _which(now) != _which(asked))
+        if now is not None and step_id in self._state.gates and not _waited(asked, now):
+            # An older decision that is edited is no answer to what was asked.
+            is_approved = is_approved and now.at > datetime.fromisoformat(self._asked_at[step_id])
         # A gate that the settings ask for is opened by a person alone: this one, or who approved meanwhile.
         if (step_id in self._state.gates and not is_approved) or self._outside.failing_tools():
             return None
         return Answer(True, "its Confirm is approved" if is_approved else "nothing holds it up any more")
 
-    async def _written(self, step_id: str, asked: StepApproval | None, answer: Answer) -> StepApproval | None:
-        """The Confirm that the decision is about, which now has it; None where it is about none."""
+    async def _written(
+        self, step_id: str, asked: StepApproval | None, answer: Answer
+    ) -> tuple[Answer, StepApproval | None]:
+        """The decision, and the Confirm that it is about, as it stands with it; None where it is about none.
+
+        A rejection that somebody has written meanwhile counts more than a person's yes.
+        """
         confirm = self._confirms.of(step_id)
         if confirm is None or (confirm == asked and confirm.word != "pending"):
-            return None
+            return answer, None
         await self._confirms.answered(step_id, answer)
-        return confirm
+        now = self._confirms.of(step_id) or confirm
+        if now.word == "rejected" and answer.success:
+            answer = Answer(False, why_rejected(now))
+        return answer, now
+
+    def _over(self, run: Record, step_id: str) -> Record:
+        """What of the run's record says over which Confirm the step was let in, if there is one."""
+        confirm = self._confirms.of(step_id)
+        known = run.get(_OPENED_OVER, {})
+        return {} if confirm is None else {_OPENED_OVER: {**known, step_id: _which(confirm)}}
 
     def _own_confirm(self, step_id: str) -> str:
         """The id of what a person is asked for by the settings, of which there is no document."""
@@ -182,6 +210,16 @@ class Gates:
             payload={"confirm_id": confirm_id, "step_id": step_id},
         )
         chronicle.bus.record(transaction, chronicle.stream, event)
+
+
+def _which(confirm: StepApproval) -> list[str]:
+    """What tells one state of a Confirm from another; a reason that is edited makes none."""
+    return [confirm.word, confirm.confirm_id, confirm.decision_id, confirm.at.isoformat()]
+
+
+def _waited(asked: StepApproval | None, now: StepApproval) -> bool:
+    """Whether a Confirm was open when a person was asked, so that its decision is an answer."""
+    return asked is not None and asked.word == "pending" and asked.confirm_id == now.confirm_id
 
 
 def _word_of(answer: Answer) -> Literal["approved", "rejected"]:

@@ -273,7 +273,9 @@ class RunLoop:
             settled = await self._settle_interrupted(known, bound)
             if settled is not None:
                 return settled
-        if self._gates.has(step_id) and known is None and not await self._is_opened(step_id):
+        # A step that begins once more was let in before; what has come since holds it up all the same.
+        is_held = self._gates.has(step_id) if known is None else self._gates.has_anew(step_id)
+        if is_held and not await self._is_opened(step_id):
             return False
         if known is None:
             await self._services.prepare(self._state, step_id)

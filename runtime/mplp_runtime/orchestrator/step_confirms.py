@@ -9,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from mplp_runtime.approval_judgement import StepApproval, step_approvals
 from mplp_runtime.confirm_files import ConfirmFiles
 from mplp_runtime.errors import MplpError
+from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.orchestrator.views import Answer
+from mplp_runtime.vsl.interface import ValueStateLayer
 
+HELD_BY = "held_by_confirms"
 LOOK_S = 0.5
 """Between two looks at the files of Confirms that are known."""
 
@@ -28,12 +32,24 @@ Decide = Callable[[Path, Mapping[str, Any], str, bool, str], Awaitable[None]]
 
 
 class StepConfirms:
-    """How the steps of one run stand. A dry run is held up by nothing, and has no `files`."""
+    """How the steps of one run stand. A dry run is held up by nothing, and has no `files`.
 
-    def __init__(self, files: ConfirmFiles | None, state: RunState, decide: Decide) -> None:
+    What keeps a step from starting is kept with the run, so that it still does after a restart.
+    """
+
+    def __init__(
+        self, files: ConfirmFiles | None, state: RunState, decide: Decide, store: ValueStateLayer
+    ) -> None:
         self._files = files
         self._state = state
         self._decide = decide
+        self._store = store
+        self._before = {
+            step_id: StepApproval(word, confirm_id, reason, decision_id, datetime.fromisoformat(at))
+            for step_id, (word, confirm_id, reason, decision_id, at) in state.run.get(HELD_BY, {}).items()
+        }
+        # By file what it said when it could be read last.
+        self._said: dict[Path, Mapping[str, Any]] = {}
         self._known: dict[str, StepApproval] = {}
         self._paths: dict[str, Path] = {}
 
@@ -47,17 +63,55 @@ class StepConfirms:
         return known is not None and known.word != "approved"
 
     def look(self) -> None:
-        """Reads what has changed; from any thread."""
+        """Reads what has changed; from any thread.
+
+        A file that is being saved, or is gone, has decided nothing: what it said last counts.
+        """
         if self._files is None:
             return
-        seen = self._files.known()
-        paths = {str(value.get("confirm_id")): path for path, value in seen}
-        found = step_approvals(self._state.steps, [value for _, value in seen])
-        for step_id, before in self._known.items():
-            # A file that is being saved, or is gone, has decided nothing.
-            if before.word == "pending" and step_id not in found and before.confirm_id not in paths:
+        steps = self._state.steps
+        every = self._files.known()
+        broken = {each.path: each for each in self._files.broken()}
+        ids = {str(value.get("confirm_id")) for _, value in every}
+        said = {
+            path: value
+            for path, value in self._said.items()
+            # One that was moved says it at another place.
+            if path in broken or str(value.get("confirm_id")) not in ids
+        }
+        readable = {path for path, _ in every}
+        said = {path: value for path, value in said.items() if path not in readable}
+        said.update((path, value) for path, value in every if value.get("target_id") in steps)
+        found = step_approvals(steps, [said[path] for path in sorted(said)])
+        for path, each in broken.items():
+            for step_id in () if path in said else each.about.intersection(steps):
+                if (known := found.get(step_id)) is None or known.word == "approved":
+                    found[step_id] = StepApproval("pending", "", f"{path.name} cannot be read")
+        # Where its file has been read since, that is what it says.
+        self._before = {step_id: each for step_id, each in self._before.items() if each.confirm_id not in ids}
+        for step_id, before in self._before.items():
+            now = found.get(step_id)
+            if now is None or not now.confirm_id or now.at <= before.at:
                 found[step_id] = before
-        self._known, self._paths = found, paths
+        self._said = said
+        self._known = found
+        self._paths = {str(value.get("confirm_id")): path for path, value in said.items()}
+
+    async def keep(self) -> None:
+        """Writes into the run what keeps its steps from starting, where that has changed."""
+        held = {
+            step_id: [each.word, each.confirm_id, each.reason, each.decision_id, each.at.isoformat()]
+            for step_id, each in self._known.items()
+            if each.word != "approved"
+        }
+        if held == self._state.run.get(HELD_BY, {}):
+            return
+        run_id = self._state.run_id
+        self._state.take_run(
+            await self._store.transact(
+                lambda transaction: records.change_run(transaction, run_id, **{HELD_BY: held})
+            )
+        )
 
     async def watch(self) -> None:
         """Looks again and again, until it is cancelled."""
@@ -65,6 +119,7 @@ class StepConfirms:
             await asyncio.sleep(LOOK_S)
             try:
                 await asyncio.to_thread(self.look)
+                await self.keep()
             except Exception:
                 logger.exception("A look at Confirms failed.")
 
@@ -82,13 +137,18 @@ class StepConfirms:
         await asyncio.to_thread(self.look)
 
 
-def why_pending(description: str) -> str:
-    """What a person is asked where a Confirm waits.
+def why_pending(description: str, confirm: StepApproval) -> str:
+    """What a person is asked where a Confirm waits, or cannot be read.
 
-    >>> why_pending("Publish the package")
+    >>> why_pending("Publish the package", StepApproval("pending", "1"))
     'A Confirm of this step is pending. May it start? Publish the package'
+    >>> why_pending("Publish the package", StepApproval("pending", "", "vote.json cannot be read"))
+    'vote.json cannot be read, a Confirm of this step. May it start? Publish the package'
     """
-    return f"A Confirm of this step is pending. May it start? {description}"
+    said = "A Confirm of this step is pending"
+    if not confirm.confirm_id:
+        said = f"{confirm.reason}, a Confirm of this step"
+    return f"{said}. May it start? {description}"
 
 
 def why_rejected(confirm: StepApproval) -> str:
