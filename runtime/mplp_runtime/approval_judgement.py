@@ -115,7 +115,7 @@ def step_approvals(step_ids: Container[str], confirms: Iterable[Any]) -> dict[st
             str(newest.get("confirm_id")),
             reason if isinstance(reason, str) else "",
             str(decision.get("decision_id", "")),
-            _age(newest),
+            age_of(newest),
         )
     return found
 
@@ -134,7 +134,7 @@ def as_they_stand(*versions: Iterable[Any]) -> list[Mapping[str, Any]]:
     for confirm in (each for some in versions for each in some if isinstance(each, Mapping)):
         key = (str(confirm.get("confirm_id")), str(confirm.get("target_id")))
         known = found.get(key)
-        if known is None or _age(confirm) >= _age(known):
+        if known is None or age_of(confirm) >= age_of(known):
             found[key] = confirm
     return list(found.values())
 
@@ -166,12 +166,13 @@ def _newest(confirms: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     newest: Mapping[str, Any] | None = None
     for confirm in confirms:
         # Who withdrew his question has said nothing; what was said before still counts.
-        if _word(confirm) != "none" and (newest is None or _age(confirm) >= _age(newest)):
+        if _word(confirm) != "none" and (newest is None or age_of(confirm) >= age_of(newest)):
             newest = confirm
     return newest
 
 
-def _age(confirm: Mapping[str, Any]) -> datetime:
+def age_of(confirm: Mapping[str, Any]) -> datetime:
+    """When it was asked for or decided last; the year 1 where neither can be read."""
     decision = newest_decision(confirm) or {}
     times = (instant_of(confirm.get("requested_at")), instant_of(decision.get("decided_at")))
     return max((each for each in times if each is not None), default=_LONG_AGO)

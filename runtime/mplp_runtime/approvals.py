@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from mplp_runtime.approval_judgement import (
     ApprovalState,
+    age_of,
     approval_of,
     is_about,
-    newest_decision,
     step_approvals,
 )
 from mplp_runtime.approval_scope import ApprovalScope, approval_scope
@@ -25,7 +27,6 @@ from mplp_runtime.learning.occasions import tell_of_plan
 from mplp_runtime.orchestrator.bindings import resolved_bindings
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.rules.findings import Severity
-from mplp_runtime.rules.instants import instant_of
 from mplp_runtime.rules.schema import schema_findings
 from mplp_runtime.settings import Settings
 from mplp_runtime.sources import Clock, NewId, timestamp
@@ -73,13 +74,13 @@ class Approvals:
 
         Raises DocumentInvalid where the plan is not valid, or the file is a Confirm of something else.
         """
-        path, confirm = await self._begin(plan_path, plan)
+        path, confirm, now = await self._begin(plan_path, plan)
         if confirm is None:
-            confirm = self._fresh(plan, role)
+            confirm = self._fresh(plan, role, now)
         else:
             confirm["status"] = "pending"
             confirm["requested_by_role"] = role
-            confirm["requested_at"] = timestamp(self._clock())
+            confirm["requested_at"] = now
             confirm.pop("reason", None)
         if reason:
             confirm["reason"] = reason
@@ -132,10 +133,10 @@ class Approvals:
     async def _decide(
         self, plan_path: Path, plan: Mapping[str, Any], word: str, reason: str, role: str
     ) -> Path:
-        path, confirm = await self._begin(plan_path, plan)
+        path, confirm, now = await self._begin(plan_path, plan)
         if confirm is None:
-            confirm = self._fresh(plan, role)
-        self._add_decision(confirm, word, reason, role)
+            confirm = self._fresh(plan, role, now)
+        self._add_decision(confirm, word, reason, role, now)
         await self._write(path, confirm, plan, "confirm_resolved")
         return path
 
@@ -152,7 +153,9 @@ class Approvals:
         if confirm is None or known is None or not _is_valid("confirm", confirm):
             raise DocumentInvalid(f"{path.name} is no valid Confirm of this step any more.")
         if known.word == "pending":
-            self._add_decision(confirm, "approved" if may_start else "rejected", reason, "human")
+            others = [value for _, value in self._files.known() if value.get("target_id") == step_id]
+            now = _after([confirm, *others], self._clock())
+            self._add_decision(confirm, "approved" if may_start else "rejected", reason, "human", now)
             self._save(path, confirm)
 
         def work(transaction: Transaction) -> None:
@@ -171,24 +174,27 @@ class Approvals:
 
         await self._store.transact(work)
 
-    def _add_decision(self, confirm: Document, word: str, reason: str, role: str) -> None:
+    def _add_decision(self, confirm: Document, word: str, reason: str, role: str, now: str) -> None:
         decision: Document = {
             "decision_id": self._new_id(),
             "status": word,
             "decided_by_role": role,
-            "decided_at": _after(confirm, timestamp(self._clock())),
+            "decided_at": now,
         }
         if reason.strip():
             decision["reason"] = reason.strip()
         confirm["decisions"] = [*confirm.get("decisions", ()), decision]
         confirm["status"] = word
 
-    async def _begin(self, plan_path: Path, plan: Mapping[str, Any]) -> tuple[Path, Document | None]:
+    async def _begin(self, plan_path: Path, plan: Mapping[str, Any]) -> tuple[Path, Document | None, str]:
+        """The file, the Confirm that is there, and an instant after all that was said about the plan."""
         _refuse_invalid("plan", plan)
         path, confirm = self._known(plan_path, plan)
         if confirm is not None:
             await self.catch_up(plan, [confirm])
-        return path, confirm
+        seen = await asyncio.to_thread(self._files.everywhere, path)
+        about = [value for _, value in seen if is_about(value, plan)]
+        return path, confirm, _after(about, self._clock())
 
     def _known(self, plan_path: Path, plan: Mapping[str, Any]) -> tuple[Path, Document | None]:
         path = confirm_path(plan_path)
@@ -201,13 +207,12 @@ class Approvals:
             )
         return path, confirm
 
-    def _fresh(self, plan: Mapping[str, Any], role: str) -> Document:
-        now = timestamp(self._clock())
+    def _fresh(self, plan: Mapping[str, Any], role: str, now: str) -> Document:
         return {
             "meta": {
                 "protocol_version": "1.0.0",
                 "schema_version": "1.0.0",
-                "created_at": now,
+                "created_at": timestamp(self._clock()),
                 "created_by": "mplp-lsp",
             },
             "confirm_id": self._new_id(),
@@ -327,11 +332,15 @@ def _status_after(reading: Reading, plan: Mapping[str, Any], word: str) -> str:
     return word if known in _BEFORE_A_RUN else known
 
 
-def _after(confirm: Mapping[str, Any], now: str) -> str:
-    """`now`, or the instant of the newest decision: one dated by a clock ahead of ours is overruled, too."""
-    newest = (newest_decision(confirm) or {}).get("decided_at")
-    instant = instant_of(newest)
-    return str(newest) if instant is not None and instant > datetime.fromisoformat(now) else now
+def _after(confirms: Iterable[Mapping[str, Any]], now: datetime) -> str:
+    """`now`, or right after the newest of the Confirms: one dated by a clock ahead of ours is overruled."""
+    told = datetime.fromisoformat(timestamp(now))
+    latest = max((age_of(each) for each in confirms), default=None)
+    if latest is not None and latest >= told:
+        # At the end of time nothing is later.
+        with suppress(OverflowError):
+            told = latest.astimezone(UTC) + timedelta(milliseconds=1)
+    return timestamp(told)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -448,3 +448,37 @@ async def test_a_proposal_while_the_plan_runs_does_not_take_it_back_in_the_graph
         assert node is not None
         assert node.data["status"] == "in_progress"
         await runtime.runs.cancel(run.run_id)
+
+
+async def test_a_rejection_and_a_proposal_count_although_another_confirm_is_dated_ahead(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, DRAFT)
+        ahead = confirm_of(project) | {"confirm_id": step_id("board")}
+        ahead["decisions"][0]["decided_at"] = "2099-06-01T00:00:00+02:00"
+        (tmp_path / "board.confirm.json").write_text(json.dumps(ahead))
+        assert state(runtime, project).word == "approved"
+        await runtime.approvals.reject(project.path, DRAFT, reason="no")
+        assert state(runtime, project).word == "rejected"
+        with pytest.raises(PlanNotApproved, match="rejected"):
+            await runtime.runs.start(project.request())
+        await runtime.approvals.propose(project.path, DRAFT)
+        assert state(runtime, project).word == "pending"
+        await runtime.approvals.approve(project.path, DRAFT)
+        assert state(runtime, project).word == "approved"
+        confirm_of(project)
+
+
+async def test_a_proposal_is_asked_for_after_a_decision_of_another_file_at_the_same_instant(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    (tmp_path / "zoo.confirm.json").write_text(
+        json.dumps(confirm_value("rejected", "rejected", requested_at="9999-12-31T23:59:59.998Z"))
+    )
+    async with project.runtime() as runtime:
+        assert state(runtime, project).word == "rejected"
+        await runtime.approvals.propose(project.path, DRAFT)
+        assert state(runtime, project).word == "pending"
