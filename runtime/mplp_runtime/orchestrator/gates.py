@@ -76,7 +76,9 @@ class Gates:
                 why = answer.output or "approved by a person"
                 chronicle.step_blocked(transaction, step_id, why, opened=True)
                 opened = list(dict.fromkeys([*run.get("opened", ()), step_id]))
-                return records.change_run(transaction, state.run_id, opened=opened, **self._over(run, step_id))
+                return records.change_run(
+                    transaction, state.run_id, opened=opened, **self._over(run, step_id)
+                )
             chronicle.steps_skipped(transaction, {step_id: answer.output or "declined by a person"})
             return records.change_run(transaction, state.run_id, declined=[*run.get("declined", ()), step_id])
 
