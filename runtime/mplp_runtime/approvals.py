@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -68,13 +69,21 @@ class Approvals:
         self._before_write = before_write
 
     async def propose(
-        self, plan_path: Path, plan: Mapping[str, Any], *, role: str = "human", reason: str = ""
+        self,
+        plan_path: Path,
+        plan: Mapping[str, Any],
+        *,
+        role: str = "human",
+        reason: str = "",
+        anywhere: bool = False,
     ) -> Path:
         """Asks for an approval: the Confirm is `pending` afterwards. Decisions that are there stay.
 
-        Raises DocumentInvalid where the plan is not valid, or the file is a Confirm of something else.
+        With `anywhere` it gets a number in its name where its place is taken by something else. Raises
+        DocumentInvalid where the plan is not valid, or the file is a Confirm of something else.
         """
-        path, confirm, now = await self._begin(plan_path, plan)
+        path = self._free_place(plan_path, plan) if anywhere else confirm_path(plan_path)
+        confirm, now = await self._begin(path, plan)
         if confirm is None:
             confirm = self._fresh(plan, role, now)
         else:
@@ -133,7 +142,8 @@ class Approvals:
     async def _decide(
         self, plan_path: Path, plan: Mapping[str, Any], word: str, reason: str, role: str
     ) -> Path:
-        path, confirm, now = await self._begin(plan_path, plan)
+        path = confirm_path(plan_path)
+        confirm, now = await self._begin(path, plan)
         if confirm is None:
             confirm = self._fresh(plan, role, now)
         self._add_decision(confirm, word, reason, role, now)
@@ -186,26 +196,39 @@ class Approvals:
         confirm["decisions"] = [*confirm.get("decisions", ()), decision]
         confirm["status"] = word
 
-    async def _begin(self, plan_path: Path, plan: Mapping[str, Any]) -> tuple[Path, Document | None, str]:
-        """The file, the Confirm that is there, and an instant after all that was said about the plan."""
+    def confirms(self) -> list[Document]:
+        """All Confirms of the project that can be read; every file is looked at."""
+        return [value for _, value in self._files.everywhere()]
+
+    def _free_place(self, plan_path: Path, plan: Mapping[str, Any]) -> Path:
+        beside = confirm_path(plan_path)
+        stem, number, path = beside.name.removesuffix(".confirm.json"), 2, beside
+        while True:
+            with suppress(DocumentInvalid):
+                self._known(path, plan)
+                return path
+            path, number = beside.with_name(f"{stem}.{number}.confirm.json"), number + 1
+
+    async def _begin(self, path: Path, plan: Mapping[str, Any]) -> tuple[Document | None, str]:
+        """The Confirm that is there, and an instant after all that was said about the plan."""
         _refuse_invalid("plan", plan)
-        path, confirm = self._known(plan_path, plan)
+        confirm = self._known(path, plan)
         if confirm is not None:
             await self.catch_up(plan, [confirm])
         seen = await asyncio.to_thread(self._files.everywhere, path)
         about = [value for _, value in seen if is_about(value, plan)]
-        return path, confirm, _after(about, self._clock())
+        return confirm, _after(about, self._clock())
 
-    def _known(self, plan_path: Path, plan: Mapping[str, Any]) -> tuple[Path, Document | None]:
-        path = confirm_path(plan_path)
-        if not path.exists():
-            return path, None
-        confirm = _read_json(path)
+    def _known(self, path: Path, plan: Mapping[str, Any]) -> Document | None:
+        if not os.path.lexists(path):
+            return None
+        is_broken = any(each.path == path for each in self._files.broken(path))
+        confirm = None if is_broken else _read_json(path)
         if confirm is None or not is_about(confirm, plan) or not _is_valid("confirm", confirm):
             raise DocumentInvalid(
                 f"{path.name} is there already and is not a valid approval of this plan. Move it away first."
             )
-        return path, confirm
+        return confirm
 
     def _fresh(self, plan: Mapping[str, Any], role: str, now: str) -> Document:
         return {

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mplp_runtime.approvals import Approvals
-from mplp_runtime.errors import MplpError, StoreError
+from mplp_runtime.errors import MplpError, SettingsInvalid, StoreError
 from mplp_runtime.orchestrator.admission import is_authors_word
 from mplp_runtime.project_documents import document_at
 from mplp_runtime.project_roots import of_one_project
@@ -33,16 +33,19 @@ async def propose_again(
     payload = event["payload"]
     reason = f"Merge {str(payload['commit_id'])[:12]} into {payload['ref_name']} came after the approval."
     proposed: list[Path] = []
-    plans, confirms = await asyncio.to_thread(_read, root, files)
+    plans, confirms = await asyncio.to_thread(lambda: (_plans(root, files), approvals.confirms()))
     for path, plan in plans:
         if is_terminal("plan", str(plan.get("status"))):
             continue
-        word = approvals.state(path, plan, settings, confirms=confirms).word
-        if word != "approved" and not (word == "none" and is_authors_word(plan, settings)):
+        unreadable = [each.name for each in approvals.unreadable(path, plan)]
+        word = approvals.state(path, plan, settings, confirms=confirms, unreadable=unreadable).word
+        # What cannot be read now may turn out to be an approval once it is mended.
+        is_approved = word in {"approved", "unreadable"}
+        if not is_approved and not (word == "none" and is_authors_word(plan, settings)):
             continue
         try:
-            proposed.append(await approvals.propose(path, plan, role=ROLE, reason=reason))
-        except StoreError:
+            proposed.append(await approvals.propose(path, plan, role=ROLE, reason=reason, anywhere=True))
+        except (SettingsInvalid, StoreError):
             raise
         except MplpError:
             # Of an invalid plan no approval holds anyway.
@@ -50,16 +53,11 @@ async def propose_again(
     return proposed
 
 
-def _read(
-    root: Path, files: Iterable[str]
-) -> tuple[list[tuple[Path, dict[str, Json]]], list[dict[str, Json]]]:
-    """The plans of the project with their paths, and its Confirms, whatever their names."""
+def _plans(root: Path, files: Iterable[str]) -> list[tuple[Path, dict[str, Json]]]:
+    """The plans of the project with their paths, whatever their names."""
     plans: list[tuple[Path, dict[str, Json]]] = []
-    confirms: list[dict[str, Json]] = []
     for file in of_one_project(root, (each for each in files if each.endswith(".json"))):
         kind, value = document_at(root / file) or (None, None)
         if kind == "plan" and isinstance(value, dict) and "plan_id" in value:
             plans.append((root / file, value))
-        elif kind == "confirm" and isinstance(value, dict):
-            confirms.append(value)
-    return plans, confirms
+    return plans

@@ -12,7 +12,8 @@ import pytest
 from mplp_runtime.approvals import confirm_path
 from mplp_runtime.errors import PlanNotApproved
 from mplp_runtime.runtime import Runtime
-from tests.runtime.orchestrator.projects import Project, plan, role, step, table
+from tests.runtime.approvals.test_approvals import confirm_value
+from tests.runtime.orchestrator.projects import Project, plan, role, step, step_id, table
 
 WORK = role("worker", "print('ok')")
 ASKS_AGAIN = WORK + table("gates", git_merge_reapproval=True)
@@ -136,3 +137,30 @@ async def test_a_plan_that_was_not_approved_is_not_proposed_by_a_merge(
     async with project.runtime() as runtime:
         await told(runtime)
         assert not confirm_path(project.path).exists()
+
+
+@pytest.mark.parametrize("beside", ["of-a-step", "half-saved", "hanging-link"])
+async def test_a_merge_proposes_a_plan_again_although_the_place_beside_it_is_taken(
+    tmp_path: Path, beside: str
+) -> None:
+    project = Project(tmp_path, plan(step("a")), ASKS_AGAIN)
+    taken = confirm_path(project.path)
+    if beside == "of-a-step":
+        taken.write_text(json.dumps(confirm_value("approved", "approved", target_id=step_id("a"))))
+    elif beside == "half-saved":
+        taken.write_text(json.dumps(confirm_value("approved", "approved"))[:-1])
+    else:
+        taken.symlink_to(tmp_path / "nowhere.json")
+    async with project.runtime() as runtime:
+        await told(runtime)
+        proposal = json.loads((tmp_path / "release.2.confirm.json").read_text())
+        assert (proposal["status"], proposal["requested_by_role"]) == ("pending", "git")
+        if beside == "half-saved":
+            taken.write_text(json.dumps(confirm_value("approved", "approved")))
+        elif beside == "hanging-link":
+            taken.unlink()
+        assert runtime.approvals.state(project.path, project.plan).word == "pending"
+        with pytest.raises(PlanNotApproved, match="waits for an approval"):
+            await runtime.start(project.path, trusted=True)
+        await told(runtime, commit_id="2b3c4d5e6f7a8b9c")
+        assert not (tmp_path / "release.3.confirm.json").exists()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mplp_runtime.errors import RunRefused
 from mplp_runtime.orchestrator.views import Answer, RunView
 from mplp_runtime.runtime import Runtime
 from tests.runtime.orchestrator.projects import (
@@ -267,3 +268,16 @@ async def test_a_start_sees_a_confirm_of_a_step_that_came_after_its_caller_had_l
         run = await runtime.start(loaded, trusted=True)
         view = await asked(runtime, run.run_id, "gate")
         assert [each.step_id for each in view.questions] == [step_id("b")]
+
+
+async def test_a_step_that_was_declined_by_its_confirm_is_taken_up_by_running_the_plan_again(
+    tmp_path: Path,
+) -> None:
+    decide(tmp_path, "rejected", "rejected")
+    async with project_in(tmp_path).runtime() as runtime:
+        declined = await runtime.run("release.plan.json", trusted=True)
+        decide(tmp_path, "approved", "rejected", "approved")
+        with pytest.raises(RunRefused, match="Only a step that failed is tried again"):
+            await runtime.retry(declined.run_id, step_id("b"), trusted=True)
+        again = await runtime.run("release.plan.json", trusted=True)
+        assert (again.status, again.generation) == ("completed", declined.generation + 1)
