@@ -52,7 +52,7 @@ def run_command(
         return asyncio.run(_run(path, _read(path), options, out or sys.stdout, clock))
     except RunRefused as error:
         complain(str(error))
-        way = _way_on(error.code, plan)
+        way = "" if options.yes and error.code == "not-approved" else _way_on(error.code, plan)
         if way:
             print(f"  {way}", file=sys.stderr)
         return REFUSED

@@ -43,13 +43,20 @@ def snapshot_command(
     return REFUSED
 
 
+_NONE = "This project has no snapshots yet."
+
+
 async def _done(
     project: Path, label: str, restore: str | None, out: TextIO, *, all_kept: bool, trust: bool
 ) -> int:
     from mplp_runtime.state_opening import has_state
 
-    if (all_kept or restore is not None) and not has_state(project):
-        raise MplpError("This project has no snapshots yet.")
+    if not has_state(project):
+        if all_kept:
+            write(out, f"{_NONE}\n")
+            return COMPLETED
+        if restore is not None:
+            raise MplpError(_NONE)
     if all_kept:
         async with opened_to_look(project) as runtime:
             return _listed(runtime, out)
@@ -59,7 +66,10 @@ async def _done(
 
 
 def _listed(runtime: Runtime, out: TextIO) -> int:
-    for each in reversed(runtime.snapshots.all()):
+    kept = runtime.snapshots.all()
+    if not kept:
+        write(out, f"{_NONE}\n")
+    for each in reversed(kept):
         when = each.captured_at[:19].replace("T", " ")
         files = counted_files(len(each.files))
         write(out, f"{each.snapshot_id}  {when}  {files}  {printable(each.label)}\n")

@@ -57,6 +57,14 @@ def test_a_draft_is_approved_and_run_and_the_plan_stays_as_it_was(tmp_path: Path
     assert (tmp_path / "p" / "effect.txt").read_text() == "x"
 
 
+def test_whoever_has_said_yes_is_not_told_to_say_it_where_the_confirm_cannot_be_read(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"writer": runs_python("print(1)")})
+    plan.with_name(plan.name.replace(".plan.", ".confirm.")).write_text('{"status": "reje', encoding="utf-8")
+    refused = mplp(tmp_path, "run", plan, "--yes", "--trust")
+    assert (refused.code, "cannot be read" in refused.err, "--yes" in refused.err) == (3, True, False)
+    assert "--yes" in mplp(tmp_path, "run", plan, "--trust").err
+
+
 def test_nothing_runs_in_a_folder_that_is_not_trusted(tmp_path: Path) -> None:
     plan = write_project(tmp_path / "p", {"greeter": GREET})
     done = mplp(tmp_path, "run", plan, "--yes")

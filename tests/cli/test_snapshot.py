@@ -94,3 +94,11 @@ def test_a_run_whose_work_a_restore_took_back_is_named_and_stands_again_after_go
     assert (tmp_path / "p" / "out.txt").read_text() == "new"
     rolled_back = mplp(tmp_path, "rollback", "last", "--root", "p", "--trust")
     assert rolled_back.out == "Rolled back: 1 file is as before.\n", rolled_back.err
+
+
+def test_a_list_of_no_snapshots_says_so_before_the_first_run_and_after_it(tmp_path: Path) -> None:
+    plan = write_project(tmp_path / "p", {"writer": MADE})
+    before = snapshot(tmp_path, "--list")
+    assert mplp(tmp_path, "run", plan, "--yes", "--trust").code == 0
+    after = snapshot(tmp_path, "--list")
+    assert (before.code, before.out) == (after.code, after.out) == (0, "This project has no snapshots yet.\n")
