@@ -20,6 +20,7 @@ from mplp_runtime.kinds import by_path
 from mplp_runtime.project_documents import document_at
 from mplp_runtime.project_roots import of_one_project
 from mplp_runtime.rules.world import DocumentFacts, World
+from mplp_runtime.strict_json import once
 
 Seen = tuple[Path, dict[str, Any]]
 
@@ -162,7 +163,7 @@ def confirm_in(text: str) -> dict[str, Any] | None:
     (None, None)
     """
     try:
-        value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_once)
+        value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=once)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -192,10 +193,3 @@ def _text(path: Path) -> str | None:
         return None
     # What is too large is cut here, and no JSON then; its beginning still tells what it is about.
     return decoded(head[0][:MAX_DOCUMENT_BYTES]).text
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found

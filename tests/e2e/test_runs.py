@@ -392,19 +392,23 @@ def test_a_step_that_was_under_way_is_asked_about_when_the_run_goes_on(tmp_path:
         assert titles == ["Run it again", "It was done", "It failed"]
 
 
+def confirm_about(target_type: str, target_id: str, status: str) -> dict[str, Any]:
+    return {
+        "meta": plan()["meta"],
+        "confirm_id": STEPS[50],
+        "target_type": target_type,
+        "target_id": target_id,
+        "status": status,
+        "requested_by_role": "human",
+        "requested_at": "2026-01-01T00:00:00Z",
+    }
+
+
 def test_a_plan_offers_what_its_approval_allows_also_while_the_project_is_being_read(tmp_path: Path) -> None:
     """Else it would offer to approve what somebody has already decided about."""
     folder = tmp_path / "work"
     uri = project(folder, "pass")
-    confirm = {
-        "meta": plan()["meta"],
-        "confirm_id": STEPS[50],
-        "target_type": "plan",
-        "target_id": PLAN_ID,
-        "status": "rejected",
-        "requested_by_role": "human",
-        "requested_at": "2026-01-01T00:00:00Z",
-    }
+    confirm = confirm_about("plan", PLAN_ID, "rejected")
     for number in range(80):
         written(folder, f"notes/{number}.context.json", context(context_id=f"{number}"))
     written(folder, "z/z.confirm.json", confirm)
@@ -417,15 +421,7 @@ def test_a_plan_offers_what_its_approval_allows_also_while_the_project_is_being_
 def test_a_step_starts_when_its_confirm_is_approved_and_saved_in_the_editor(tmp_path: Path) -> None:
     folder = tmp_path / "work"
     uri = project(folder, "pass")
-    confirm = {
-        "meta": plan()["meta"],
-        "confirm_id": STEPS[50],
-        "target_type": "other",
-        "target_id": STEPS[0],
-        "status": "pending",
-        "requested_by_role": "human",
-        "requested_at": "2026-01-01T00:00:00Z",
-    }
+    confirm = confirm_about("other", STEPS[0], "pending")
     decision = {
         "decision_id": STEPS[51],
         "status": "approved",

@@ -29,6 +29,7 @@ from mplp_runtime.rules.references import context_of
 from mplp_runtime.rules.schema import schema_for
 from mplp_runtime.rules.world import DocumentFacts, World
 from mplp_runtime.settings import Settings
+from mplp_runtime.strict_json import once
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 _DONE = frozenset({"completed", "skipped"})
@@ -101,7 +102,7 @@ def plan_value(text: str) -> dict[str, Any]:
     try:
         text.encode("utf-8")
         value = json.loads(
-            text.removeprefix("\ufeff"), parse_constant=_refuse_constant, object_pairs_hook=_unique
+            text.removeprefix("\ufeff"), parse_constant=_refuse_constant, object_pairs_hook=once
         )
     except RecursionError as problem:
         raise PlanInvalid("The plan is nested too deeply.") from problem
@@ -260,12 +261,3 @@ def _refuse_errors(findings: list[Finding]) -> None:
 
 def _refuse_constant(word: str) -> None:
     raise ValueError(f"{word} is no JSON value")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key `{twice}` stands twice in one object")
-    return found

@@ -73,14 +73,13 @@ class StepConfirms:
         every = self._files.known()
         broken = {each.path: each for each in self._files.broken()}
         ids = {str(value.get("confirm_id")) for _, value in every}
+        readable = {path for path, _ in every}
         said = {
             path: value
             for path, value in self._said.items()
             # One that was moved says it at another place.
-            if path in broken or str(value.get("confirm_id")) not in ids
+            if path not in readable and (path in broken or str(value.get("confirm_id")) not in ids)
         }
-        readable = {path for path, _ in every}
-        said = {path: value for path, value in said.items() if path not in readable}
         said.update((path, value) for path, value in every if value.get("target_id") in steps)
         found = step_approvals(steps, [said[path] for path in sorted(said)])
         for path, each in broken.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from mplp_runtime.errors import DocumentInvalid
@@ -78,48 +78,26 @@ def write_plan(
         edge_delta -= _edges_at(transaction, old)
         node_delta -= transaction.delete_node("Step", old)
         is_changed = True
-    of_plan = _edges_of_plan(transaction, plan)
-    if known is None:
-        edge_delta += sum(transaction.add_edge(edge) for edge in of_plan)
-    else:
-        edge_delta, is_changed = _matched(transaction, ("Plan", plan_id), of_plan, edge_delta, is_changed)
-    new: list[EdgeRow] = []
+    of_plan = {plan_id: _edges_of_plan(transaction, plan)}
+    edge_delta, is_changed = _matched(
+        transaction, "Plan", of_plan, {plan_id} if known is None else (), edge_delta, is_changed
+    )
     for first in range(0, len(steps), _AT_ONCE):
-        piece = steps[first : first + _AT_ONCE]
-        wanted = {step["step_id"]: _edges_of_step(step, plan_id) for step in piece}
-        present_edges = _edges_from(transaction, [each for each in wanted if each not in fresh])
-        for step_id, rows_of_step in wanted.items():
-            leaving = present_edges.get(step_id, {})
-            for row in leaving.keys() - rows_of_step.keys():
-                edge_delta -= transaction.remove_edge(Edge(*row))
-                is_changed = True
-            new += [row for row in rows_of_step if row not in leaving]
-        is_changed = is_changed or bool(new)
-        edge_delta += add_edges(transaction, new)
-        new.clear()
+        wanted = {step["step_id"]: _edges_of_step(step, plan_id) for step in steps[first : first + _AT_ONCE]}
+        edge_delta, is_changed = _matched(transaction, "Step", wanted, fresh, edge_delta, is_changed)
     if not is_changed:
         return None
     return PlanChange(known is None, node_delta, edge_delta, header.get("status"), status_before)
 
 
-def _edges_of_step(step: Mapping[str, Json], plan_id: str) -> dict[EdgeRow, None]:
-    """What leaves from a step; a dependency that is named twice is one edge."""
+def _edges_of_step(step: Mapping[str, Json], plan_id: str) -> list[EdgeRow]:
+    """What leaves from a step."""
     step_id = step["step_id"]
-    rows: dict[EdgeRow, None] = {("plan", "Step", step_id, "Plan", plan_id): None}
-    for each in step.get("dependencies", ()):
-        rows["dependency", "Step", step_id, "Step", each] = None
-    return rows
-
-
-def _edges_from(transaction: Transaction, step_ids: list[str]) -> Mapping[str, dict[EdgeRow, None]]:
-    """What leaves from these steps now, of what a plan decides about."""
-    found: dict[str, dict[EdgeRow, None]] = {}
-    for edge in edges_from(transaction, "Step", step_ids) if step_ids else ():
-        if edge.kind in _OF_A_PLAN:
-            found.setdefault(edge.source_id, {})[
-                edge.kind, edge.source_type, edge.source_id, edge.target_type, edge.target_id
-            ] = None
-    return found
+    needed = step.get("dependencies", ())
+    return [
+        ("plan", "Step", step_id, "Plan", plan_id),
+        *(("dependency", "Step", step_id, "Step", each) for each in needed),
+    ]
 
 
 def _put_header(
@@ -133,22 +111,35 @@ def _put_header(
 
 
 def _matched(
-    transaction: Transaction, owner: tuple[str, str], edges: list[Edge], delta: int, is_changed: bool
+    transaction: Transaction,
+    type_: str,
+    wanted: Mapping[str, Iterable[EdgeRow]],
+    fresh: Container[str],
+    delta: int,
+    is_changed: bool,
 ) -> tuple[int, bool]:
-    """Brings what leaves from a node in line with `edges`; the delta, and whether anything has changed."""
-    ours = {edge for edge in transaction.edges(source=owner) if edge.kind in _OF_A_PLAN}
-    for edge in ours.difference(edges):
-        delta -= transaction.remove_edge(edge)
-    for edge in edges:
-        delta += transaction.add_edge(edge)
-    return delta, is_changed or ours != set(edges)
+    """Brings what leaves from these nodes in line; the delta, and whether anything has changed.
+
+    From those that are `fresh` nothing leaves yet.
+    """
+    known = [node_id for node_id in wanted if node_id not in fresh]
+    leaving = {
+        (edge.kind, edge.source_type, edge.source_id, edge.target_type, edge.target_id)
+        for edge in (edges_from(transaction, type_, known) if known else ())
+        if edge.kind in _OF_A_PLAN
+    }
+    rows = dict.fromkeys(row for of_node in wanted.values() for row in of_node)
+    for row in leaving - rows.keys():
+        delta -= transaction.remove_edge(Edge(*row))
+    delta += add_edges(transaction, [row for row in rows if row not in leaving])
+    return delta, is_changed or leaving != rows.keys()
 
 
-def _edges_of_plan(transaction: Transaction, plan: Mapping[str, Json]) -> list[Edge]:
+def _edges_of_plan(transaction: Transaction, plan: Mapping[str, Json]) -> list[EdgeRow]:
     """What the plan's own node points to: its context, where the graph has that."""
     plan_id, context_id = plan["plan_id"], plan.get("context_id")
     if context_id and transaction.read_node("Context", context_id):
-        return [Edge("context", "Plan", plan_id, "Context", context_id)]
+        return [("context", "Plan", plan_id, "Context", context_id)]
     return []
 
 

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from mplp_runtime.errors import StoreError, StoreTooNew
 from mplp_runtime.vsl.schema import VERSION
-from mplp_runtime.vsl.sql_edges import VIEW
+from mplp_runtime.vsl.sql_edges import IN_THE_PLACE_OF_EDGES, INTO_LINKS
 
 FIRST_VERSION = 2
 """States in PostgreSQL began with what a state in SQLite is after its second migration."""
@@ -93,14 +93,9 @@ CREATE TABLE links (
     target BIGINT NOT NULL,
     UNIQUE (source, kind, target)
 );
-INSERT INTO links (place, kind, source, target)
-    SELECT edges.place, kind, source.place, target.place FROM edges
-    JOIN nodes source ON source.type = source_type AND source.id = source_id
-    JOIN nodes target ON target.type = target_type AND target.id = target_id;
+{INTO_LINKS};
 SELECT setval('links_place_seq', max(place)) FROM links;
-CREATE INDEX links_by_target ON links (target, kind);
-DROP TABLE edges;
-{VIEW}
+{IN_THE_PLACE_OF_EDGES}
 """  # noqa: S608
 
 MIGRATIONS: tuple[str, ...] = (_STRETCHES_AND_LINKS,)

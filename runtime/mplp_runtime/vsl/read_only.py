@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from mplp_runtime.disk import Stamp, stamp_of
 from mplp_runtime.errors import StoreError, StoreKeyWrong, StoreLocked
 from mplp_runtime.vsl.cipher import Cipher
 from mplp_runtime.vsl.decorator import StoreDecorator
@@ -27,9 +28,6 @@ _WRITE_AHEAD_LOG = 2
 _COPY = "state.db"
 _LOOKS = 5
 _BUSY_TIMEOUT_S = 10.0
-
-_Stamp = tuple[int, int, int]
-"""What tells whether a file has been written: its inode, its size, and when."""
 
 
 def read_only_store(path: Path) -> ValueStateLayer:
@@ -73,7 +71,7 @@ class ReadOnlyStore(StoreOperations):
         self._file = path if copy is None else Path(copy.name) / _COPY
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
-        self._stamp: _Stamp | None = None
+        self._stamp: Stamp | None = None
         self._shows_sealed = False
         self._is_closed = False
 
@@ -149,7 +147,8 @@ class ReadOnlyStore(StoreOperations):
             raise StoreError("The state is closed.")
         if self._connection is None:
             refuse_special_files(self._file)
-            stamp, has_writers = _stamp(self._file), _log(self._file).exists() and _index(self._file).exists()
+            stamp = stamp_of(self._file)
+            has_writers = _log(self._file).exists() and _index(self._file).exists()
             is_still = _is_log_kept(self._file) and not has_writers
             how = "&immutable=1" if is_still else "&readonly_shm=1"
             self._stamp = stamp if is_still else None
@@ -165,7 +164,7 @@ class ReadOnlyStore(StoreOperations):
         return self._connection
 
     def _is_as_it_was(self) -> bool:
-        return self._stamp is None or (self._stamp == _stamp(self._file) and not _size(_log(self._file)))
+        return self._stamp is None or (self._stamp == stamp_of(self._file) and not _size(_log(self._file)))
 
     def _end(self) -> None:
         if self._connection is not None and self._connection.in_transaction:
@@ -227,13 +226,13 @@ def _is_without_index(path: Path) -> bool:
 
 def _copy_files(path: Path, target: Path) -> None:
     """Both files as they lie there: without an index nobody has them open. Raises _WrittenMeanwhile."""
-    before = _stamp(path), _stamp(_log(path))
+    before = stamp_of(path), stamp_of(_log(path))
     try:
         for source, copy in ((path, target), (_log(path), _log(target))):
             shutil.copyfile(source, copy)
     except FileNotFoundError as error:
         raise _WrittenMeanwhile from error
-    if before != (_stamp(path), _stamp(_log(path))) or not _is_without_index(path):
+    if before != (stamp_of(path), stamp_of(_log(path))) or not _is_without_index(path):
         raise _WrittenMeanwhile
 
 
@@ -270,13 +269,6 @@ def _is_log_kept(path: Path) -> bool:
     return header[18] == _WRITE_AHEAD_LOG
 
 
-def _stamp(path: Path) -> _Stamp | None:
-    with suppress(OSError):
-        found = path.stat()
-        return found.st_ino, found.st_size, found.st_mtime_ns
-    return None
-
-
 def _log(path: Path) -> Path:
     return Path(f"{path}-wal")
 
@@ -286,5 +278,5 @@ def _index(path: Path) -> Path:
 
 
 def _size(path: Path) -> int:
-    found = _stamp(path)
-    return 0 if found is None else found[1]
+    found = stamp_of(path)
+    return 0 if found is None else found.size_bytes

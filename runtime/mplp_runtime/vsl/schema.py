@@ -12,7 +12,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from mplp_runtime.errors import StoreError, StoreTooNew
-from mplp_runtime.vsl.sql_edges import VIEW
+from mplp_runtime.vsl.sql_edges import IN_THE_PLACE_OF_EDGES, INTO_LINKS
 from mplp_runtime.vsl.sqlite_errors import store_error
 
 _CREATE = """
@@ -91,14 +91,9 @@ CREATE TABLE links (
     target INTEGER NOT NULL,
     UNIQUE (source, kind, target)
 );
-INSERT INTO links (place, kind, source, target)
-    SELECT edges.place, kind, source.place, target.place FROM edges
-    JOIN nodes source ON source.type = source_type AND source.id = source_id
-    JOIN nodes target ON target.type = target_type AND target.id = target_id;
-CREATE INDEX links_by_target ON links (target, kind);
-DROP TABLE edges;
-{VIEW}
-"""  # noqa: S608
+{INTO_LINKS};
+{IN_THE_PLACE_OF_EDGES}
+"""
 
 MIGRATIONS: tuple[str, ...] = (_CREATE, _SEALED_AND_SNAPSHOTS, _STRETCHES_AND_LINKS)
 """Scripts in order: the script at index n takes a store of version n to version n + 1."""

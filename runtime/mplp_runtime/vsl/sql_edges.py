@@ -20,7 +20,17 @@ Execute = Callable[..., Any]
 EDGE_COLUMNS = "kind, source_type, source_id, target_type, target_id"
 """In the order of the members of `Edge`."""
 
-VIEW = """
+INTO_LINKS = """
+INSERT INTO links (place, kind, source, target)
+    SELECT edges.place, kind, source.place, target.place FROM edges
+    JOIN nodes source ON source.type = source_type AND source.id = source_id
+    JOIN nodes target ON target.type = target_type AND target.id = target_id
+"""
+"""Fills the table from the one of earlier versions, which had types and ids."""
+
+IN_THE_PLACE_OF_EDGES = """
+CREATE INDEX links_by_target ON links (target, kind);
+DROP TABLE edges;
 CREATE VIEW edges AS
 SELECT links.place, links.kind, source.type AS source_type, source.id AS source_id,
     target.type AS target_type, target.id AS target_id

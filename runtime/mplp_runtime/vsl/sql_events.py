@@ -28,23 +28,21 @@ _ROWS_AT_ONCE = 20
 class Stretches:
     """Events of one unit of work on their way into the log."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_open",)
 
     def __init__(self) -> None:
-        self._rows: list[EventRow] = []
+        self._open: list[_Stretch] = []
 
     def __bool__(self) -> bool:
-        return bool(self._rows)
+        return bool(self._open)
 
     def add(self, lamport: int, stream: str, text: str, key_id: str | None) -> None:
         """One event, whose Lamport time follows that of the one before."""
-        if self._rows and key_id is None:
-            _, before, texts, sealed_with, count = self._rows[-1]
-            is_room = count < _MOST_EVENTS and len(texts) + len(text) < _MOST_CHARACTERS
-            if before == stream and sealed_with is None and is_room:
-                self._rows[-1] = (lamport, stream, f"{texts}\n{text}", None, count + 1)
-                return
-        self._rows.append((lamport, stream, text, key_id, 1))
+        last = self._open[-1] if self._open else None
+        if last is not None and key_id is None and last.has_room_for(stream, text):
+            last.add(lamport, text)
+        else:
+            self._open.append(_Stretch(lamport, stream, [text], key_id))
 
     def add_texts(self, first: int, stream: str, texts: Sequence[str]) -> None:
         """Events in plain text, of which the first has the Lamport time `first`."""
@@ -54,17 +52,48 @@ class Stretches:
             while end < total and end - place < _MOST_EVENTS and (room > 0 or end == place):
                 room -= len(texts[end])
                 end += 1
-            self._rows.append((first + end - 1, stream, "\n".join(texts[place:end]), None, end - place))
+            self._open.append(_Stretch(first + end - 1, stream, list(texts[place:end]), None))
             place = end
 
     def take(self) -> list[EventRow]:
         """The rows, which are no longer here."""
-        rows, self._rows = self._rows, []
-        return rows
+        stretches, self._open = self._open, []
+        return [each.row() for each in stretches]
 
     def clear(self) -> None:
         """Forgets everything."""
-        self._rows.clear()
+        self._open.clear()
+
+
+class _Stretch:
+    """What goes into one row; its texts are put together once, however many are added one by one."""
+
+    __slots__ = ("_characters", "_key_id", "_lamport", "_stream", "_texts")
+
+    def __init__(self, lamport: int, stream: str, texts: list[str], key_id: str | None) -> None:
+        """`lamport` is the time of the last of the texts, which the stretch keeps."""
+        self._lamport = lamport
+        self._stream = stream
+        self._texts = texts
+        self._key_id = key_id
+        self._characters = sum(map(len, texts)) + len(texts) - 1
+
+    def has_room_for(self, stream: str, text: str) -> bool:
+        """Whether one more event in plain text may stand in the same row."""
+        return (
+            self._stream == stream
+            and self._key_id is None
+            and len(self._texts) < _MOST_EVENTS
+            and self._characters + len(text) < _MOST_CHARACTERS
+        )
+
+    def add(self, lamport: int, text: str) -> None:
+        self._lamport = lamport
+        self._texts.append(text)
+        self._characters += len(text) + 1
+
+    def row(self) -> EventRow:
+        return self._lamport, self._stream, "\n".join(self._texts), self._key_id, len(self._texts)
 
 
 def events(
