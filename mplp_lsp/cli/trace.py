@@ -11,6 +11,7 @@ from mplp_lsp.cli.live import failure_lines, seconds, step_line
 from mplp_lsp.cli.opening import opened_to_look
 from mplp_lsp.cli.project import absolute, shown_path
 from mplp_lsp.cli.style import Style, printable, write
+from mplp_runtime.disk import read_regular
 from mplp_runtime.errors import RunUnknown
 
 if TYPE_CHECKING:
@@ -99,9 +100,10 @@ def trace_document(root: Path, view: RunView) -> str:
     if view.trace_path is None:
         return recorded(root, view)[0]
     try:
-        return (root / view.trace_path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise RunUnknown(f"The trace of run {view.run_id} cannot be read: {error.strerror}.") from error
+        return read_regular(root / view.trace_path)
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise RunUnknown(f"The trace of run {view.run_id} cannot be read: {why}.") from error
 
 
 def recorded(project: Path, view: RunView) -> tuple[str, list[Mapping[str, Any]]]:

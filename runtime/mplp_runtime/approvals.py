@@ -20,7 +20,7 @@ from mplp_runtime.approval_judgement import (
 )
 from mplp_runtime.approval_scope import ApprovalScope, approval_scope
 from mplp_runtime.confirm_files import ConfirmFiles, confirm_path
-from mplp_runtime.disk import MAX_DOCUMENT_BYTES
+from mplp_runtime.disk import MAX_DOCUMENT_BYTES, read_regular
 from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import pipeline_stage
@@ -374,7 +374,7 @@ def _read_json(path: Path) -> Document | None:
     try:
         if path.stat().st_size > MAX_DOCUMENT_BYTES:
             return None
-        value = json.loads(path.read_text(encoding="utf-8-sig"))
+        value = json.loads(read_regular(path, "utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

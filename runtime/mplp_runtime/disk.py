@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import codecs
 import errno
+import io
 import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 MAX_DOCUMENT_BYTES = 5 * 1024 * 1024
 """Above this a document is not analysed (one visible item says so)."""
@@ -69,16 +71,25 @@ def read_head(path: Path | str, size_bytes: int, *, follow_links: bool = True) -
         os.close(descriptor)
 
 
-def read_regular(path: Path, encoding: str) -> str:
-    """The text of a regular file. Raises UnicodeDecodeError, and OSError: a FIFO is not waited for."""
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file, to be read. Raises OSError, also for all else: a FIFO is not waited for."""
     descriptor = os.open(path, _FLAGS)
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file", str(path))
-        with open(descriptor, encoding=encoding, closefd=False) as stream:
-            return stream.read()
-    finally:
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    return os.fdopen(descriptor, "rb")
+
+
+def read_regular_bytes(path: Path) -> bytes:
+    """The bytes of a regular file. Raises OSError as `open_regular`."""
+    with open_regular(path) as stream:
+        return stream.read()
+
+
+def read_regular(path: Path, encoding: str = "utf-8") -> str:
+    """The text of a regular file. Raises UnicodeDecodeError, and OSError as `open_regular`."""
+    with io.TextIOWrapper(open_regular(path), encoding=encoding) as stream:
+        return stream.read()
 
 
 @dataclass(frozen=True, slots=True)

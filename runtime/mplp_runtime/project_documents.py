@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mplp_runtime.disk import MAX_DOCUMENT_BYTES, decoded, read_head
+from mplp_runtime.disk import MAX_DOCUMENT_BYTES, decoded, read_head, read_regular
 from mplp_runtime.errors import MplpError
 from mplp_runtime.kinds import (
     FOREIGN,
@@ -84,7 +84,7 @@ def read_documents(
 def read_text(path: Path) -> str:
     """The text of a document. Raises MplpError that says why there is none to read."""
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular(path)
     except FileNotFoundError as error:
         raise MplpError(f"{path} does not exist.") from error
     except UnicodeDecodeError as error:

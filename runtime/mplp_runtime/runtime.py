@@ -226,7 +226,8 @@ class Runtime(ProgramInterface):
         except FileNotFoundError:
             settings = Settings()
         except (OSError, UnicodeDecodeError) as problem:
-            raise SettingsInvalid(f"{SETTINGS_FILE} cannot be read: {problem}.") from problem
+            why = getattr(problem, "strerror", None) or problem
+            raise SettingsInvalid(f"{SETTINGS_FILE} cannot be read: {why}.") from problem
         self._collect(wanted=settings.learning.collect)
         return settings
 

@@ -50,7 +50,9 @@ def state_settings(root: Path) -> State:
         reason = errors[0]
     except FileNotFoundError:
         return State()
-    except (OSError, ValueError, RecursionError, ValidationError) as error:
+    except OSError as error:
+        reason = f"it cannot be read: {error.strerror}."
+    except (ValueError, RecursionError, ValidationError) as error:
         reason = (
             f"{type(error).__name__}: {str(error).splitlines()[0]}" if str(error) else type(error).__name__
         )

@@ -16,6 +16,7 @@ from mplp_runtime.ael.action import Action, EventMaker, Outcome
 from mplp_runtime.ael.bounded_output import BoundedOutput
 from mplp_runtime.ael.project_paths import inside_project
 from mplp_runtime.ael.undo import FOLDER, UndoNote, UndoWriter
+from mplp_runtime.disk import open_regular
 from mplp_runtime.errors import PathOutsideProject, StoreError
 from mplp_runtime.events.families import event_core
 from mplp_runtime.kinds import STATE_FOLDER
@@ -113,7 +114,7 @@ def _text(value: Any) -> str:
 
 def _read(action: Action, _undo: UndoWriter) -> str:
     kept = BoundedOutput(action.limits.output_kib * 1024)
-    with _file(_named(action, "source")).open("rb") as source:
+    with open_regular(_file(_named(action, "source"))) as source:
         while chunk := source.read(64 * 1024):
             kept.add(chunk)
     return kept.text()
@@ -169,7 +170,7 @@ def _copy_folder(source: Path, target: Path) -> None:
         elif path.is_dir():
             _copy_folder(path, place)
         else:
-            _copy_file(path, place)
+            _copy_file(_file(path), place)
     if is_new:
         # At the end: a folder may be one that nothing can be put into.
         shutil.copystat(source, target)

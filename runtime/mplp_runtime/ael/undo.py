@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from mplp_runtime.ael.action import Action
 from mplp_runtime.ael.project_paths import inside_project
+from mplp_runtime.disk import open_regular, read_regular
 from mplp_runtime.errors import MplpError, StoreError
 from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.trace.files import write_atomically
@@ -312,7 +313,7 @@ def _digest(path: Path) -> str | None:
     if not path.is_file():
         return None
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
@@ -320,11 +321,12 @@ def _digest(path: Path) -> str | None:
 
 def _read(path: Path) -> UndoNote:
     try:
-        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        value: dict[str, Any] = json.loads(read_regular(path))
         changes = tuple(Change(**each) for each in value.pop("changes"))
         return UndoNote(**value, changes=changes)
-    except (OSError, ValueError, TypeError, KeyError) as problem:
-        raise MplpError(f"{path} cannot be read: {problem}.") from problem
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as problem:
+        why = getattr(problem, "strerror", None) or problem
+        raise MplpError(f"{path} cannot be read: {why}.") from problem
 
 
 def _forget_old_runs(folder: Path) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from mplp_runtime.disk import open_regular
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Json
 
@@ -101,7 +102,7 @@ def _instant(seconds: float) -> datetime:
 def _hash(path: Path) -> str | None:
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             while piece := file.read(_PIECE_BYTES):
                 digest.update(piece)
     except OSError:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from mplp_runtime.disk import read_regular
 from mplp_runtime.errors import StoreError
 from mplp_runtime.trace.files import write_atomically
 
@@ -27,7 +29,11 @@ def ids(folder: Path) -> list[str]:
 
 def write_index(folder: Path) -> None:
     """For people and other programs: what is there, the oldest first. Documents that it lacks are added."""
-    listed = (read_json(folder / INDEX) or {}).get("snapshots", ())
+    index: Mapping[str, Any] | None = None
+    with suppress(StoreError):
+        # One that cannot be read is made anew: all that it tells stands in the documents.
+        index = read_json(folder / INDEX)
+    listed = (index or {}).get("snapshots", ())
     known = {entry.get("snapshot_id"): entry for entry in listed if isinstance(entry, dict)}
     entries: list[dict[str, Any]] = []
     for each in ids(folder):
@@ -52,9 +58,10 @@ def _index_entry(document: Mapping[str, Any]) -> dict[str, Any]:
 def read_json(path: Path) -> dict[str, Any] | None:
     """The object in a file; None where there is no file, or something else in it. Raises StoreError."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_regular(path))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as problem:
-        raise StoreError(f"{path} cannot be read: {problem}.") from problem
+    except (OSError, ValueError, RecursionError) as problem:
+        why = getattr(problem, "strerror", None) or problem
+        raise StoreError(f"{path} cannot be read: {why}.") from problem
     return value if isinstance(value, dict) else None

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from mplp_runtime.disk import read_regular_bytes
 from mplp_runtime.errors import MplpError, PathOutsideProject, StoreError
 from mplp_runtime.trace.files import write_bytes_atomically
 
@@ -54,7 +55,7 @@ class Objects:
     def read(self, name: str) -> bytes:
         """A copy's bytes. Raises StoreError where it is gone or no longer what it was."""
         try:
-            content = (self._folder / name[:2] / name).read_bytes()
+            content = read_regular_bytes(self._folder / name[:2] / name)
         except OSError as problem:
             raise StoreError(f"A copy of the snapshot cannot be read: {problem.strerror}.") from problem
         if hashlib.sha256(content).hexdigest() != name:
@@ -75,7 +76,7 @@ class Objects:
             try:
                 refuse_elsewhere(root, file.path)
                 content = self.read(file.name)
-                if target.is_file() and not target.is_symlink() and target.read_bytes() == content:
+                if target.is_file() and not target.is_symlink() and read_regular_bytes(target) == content:
                     continue
                 write_bytes_atomically(target, [content], mode=file.mode)
             except (MplpError, OSError) as problem:
@@ -100,7 +101,7 @@ class Objects:
                 return LeftOut(path, f"larger than {LARGEST_FILE_BYTES // 1024 // 1024} MiB")
             if status.st_size > room:
                 return LeftOut(path, f"the snapshot is larger than {LARGEST_BYTES // 1024 // 1024} MiB")
-            content = (root / path).read_bytes()
+            content = read_regular_bytes(root / path)
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as problem:

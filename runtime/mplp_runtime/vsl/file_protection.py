@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from mplp_runtime.disk import read_regular
 from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.cipher import Cipher
 from mplp_runtime.vsl.values import Sealed
@@ -143,7 +144,8 @@ def read_sealed(path: Path, cipher: Cipher) -> str:
     For people who have the key; the command line shows runs from the state itself.
     """
     try:
-        lines = path.read_text(encoding="ascii").splitlines()
+        lines = read_regular(path, "ascii").splitlines()
         return "".join(f"{opened(json.loads(line), cipher).rstrip()}\n" for line in lines)
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read: {error}.") from error
+        why = getattr(error, "strerror", None) or error
+        raise StoreError(f"{path} cannot be read: {why}.") from error

@@ -10,10 +10,8 @@ from functools import cache
 from pathlib import Path
 
 from mplp_runtime.errors import StoreError, StoreTooNew
-from mplp_runtime.vsl.schema import MIGRATIONS, VERSION
+from mplp_runtime.vsl.schema import COMPANIONS, MIGRATIONS, VERSION
 
-_COMPANIONS = ("", "-wal", "-shm", "-journal")
-"""The files that SQLite opens for one database."""
 _OBJECTS = "SELECT type, name, tbl_name, sql FROM sqlite_master"
 _OF_THE_PLANNER = frozenset({("table", "sqlite_stat1"), ("table", "sqlite_stat4")})
 """Tables that ANALYZE leaves, whoever ran it."""
@@ -26,7 +24,7 @@ def refuse_special_files(path: Path) -> None:
 
     Opening a named pipe waits for a process at its other end, which never comes.
     """
-    for companion in _COMPANIONS:
+    for companion in COMPANIONS:
         each = Path(f"{path}{companion}")
         try:
             mode = each.lstat().st_mode

@@ -105,6 +105,10 @@ APPLICATION_ID = 0x4D504C50
 """`MPLP` in ASCII, so that `file` and we know the file for ours."""
 
 
+COMPANIONS = ("", "-wal", "-shm", "-journal")
+"""The files that SQLite opens for one database."""
+
+
 def database_uri(path: Path, mode: Literal["ro", "rw", "rwc"]) -> str:
     """How SQLite wants the name of a file with a mode; `rwc` alone makes a file that is not there.
 
@@ -124,8 +128,13 @@ def refuse_newer(path: Path) -> None:
     lead us to write elsewhere.
     """
     try:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise StoreError(f"The state {path} is not a regular file; move it away, and a new one is made.")
+        for companion in COMPANIONS:
+            each = Path(f"{path}{companion}")
+            # SQLite would wait for whoever writes into a named pipe.
+            if each.is_symlink() or (each.exists() and not each.is_file()):
+                raise StoreError(
+                    f"The state {each} is not a regular file; move it away, and a new one is made."
+                )
         with path.open("rb") as stream:
             header = stream.read(100)
     except FileNotFoundError:
