@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from mplp_runtime.events.families import Event
-from mplp_runtime.integration.coalescing import Subject, joined, subject_of
+from mplp_runtime.integration.coalescing import PathOf, Subject, joined, subject_of
 from mplp_runtime.integration.path_order import PathOrder
 from mplp_runtime.integration.rates import RateLimit, Rates
 from mplp_runtime.vsl.interface import Json
@@ -59,15 +59,19 @@ class _Waiting:
 
 
 class Backlog:
-    """What has come and is not yet taken in. Not safe for threads."""
+    """What has come and is not yet taken in. Not safe for threads.
 
-    def __init__(self, limit: RateLimit, most_waiting: int = MOST_WAITING) -> None:
+    `path_of` gives the one name of a file, which sources write in several ways.
+    """
+
+    def __init__(self, limit: RateLimit, most_waiting: int = MOST_WAITING, path_of: PathOf = str) -> None:
         self._rates = Rates(limit)
         self._most_waiting = most_waiting
         self._queues: dict[Priority, OrderedDict[str, _Waiting]] = {
             priority: OrderedDict() for priority in PRIORITIES
         }
-        self._paths = PathOrder()
+        self._path_of = path_of
+        self._paths = PathOrder(path_of)
         self._number = 0
         self._first_number = 0
         self._depth = 0
@@ -94,9 +98,9 @@ class Backlog:
         envelope = event.envelope
         if event.deliveries and self._deliveries.issuperset(event.deliveries):
             return "known"
-        source, priority = str(envelope["source"]), priority_of(envelope)
-        waiting = self._queues[priority].setdefault(source, _Waiting())
-        subject = subject_of(envelope)
+        source, sources = str(envelope["source"]), self._queues[priority_of(envelope)]
+        waiting = sources.get(source) or _Waiting()
+        subject = subject_of(envelope, self._path_of)
         known = waiting.by_subject.get(subject) if subject is not None else None
         older = waiting.events[known] if known is not None else None
         # A change that comes after a rename, of whatever source, must not be told before it.
@@ -123,6 +127,8 @@ class Backlog:
                 return "lost"
             if not self._give_up_one() and self._depth >= self._most_waiting * _ROOM_FOR_OTHERS:
                 return "full"
+        # Only now: a source of which nothing waits has no queue. It may have lost its own just above.
+        sources[source] = waiting
         self._append(waiting, event)
         self._depth += 1
         self._deliveries.update(event.deliveries)
@@ -147,7 +153,7 @@ class Backlog:
                         and not self._is_behind_another(waiting)
                         and (at_once or self._rates.take(source, now_s))
                     ):
-                        taken.append(self._pop(waiting))
+                        taken.append(self._take_out(waiting, next(iter(waiting.events))))
                     if not waiting.events:
                         del sources[source]
                     elif len(taken) < most:
@@ -180,7 +186,7 @@ class Backlog:
         self._number += 1
         waiting.events[self._number] = event
         self._paths.add(event.envelope, self._number)
-        subject = subject_of(event.envelope)
+        subject = subject_of(event.envelope, self._path_of)
         if subject is not None:
             waiting.by_subject[subject] = self._number
         return self._number
@@ -190,18 +196,20 @@ class Backlog:
         number, event = next(iter(waiting.events.items()))
         return not self._paths.is_oldest(event.envelope, number)
 
-    def _pop(self, waiting: _Waiting) -> Delivered:
-        number, event = waiting.events.popitem(last=False)
+    def _take_out(self, waiting: _Waiting, number: int) -> Delivered:
+        event = waiting.events.pop(number)
         self._paths.remove(event.envelope, number)
-        subject = subject_of(event.envelope)
+        subject = subject_of(event.envelope, self._path_of)
         if subject is not None and waiting.by_subject.get(subject) == number:
             del waiting.by_subject[subject]
-        self._leave(event)
+        self._depth -= 1
+        self._deliveries.difference_update(event.deliveries)
         return event
 
     def _give_up_one(self) -> bool:
         """Whether there is room again. What no look at the disk can find out is kept."""
-        for waiting in self._queues["low"].values():
+        sources = self._queues["low"]
+        for source, waiting in sources.items():
             oldest = next(
                 (
                     number
@@ -211,16 +219,9 @@ class Backlog:
                 None,
             )
             if oldest is not None:
-                given_up = waiting.events.pop(oldest)
-                self._paths.remove(given_up.envelope, oldest)
-                subject = subject_of(given_up.envelope)
-                if subject is not None and waiting.by_subject.get(subject) == oldest:
-                    del waiting.by_subject[subject]
-                self._leave(given_up)
+                self._take_out(waiting, oldest)
+                if not waiting.events:
+                    del sources[source]
                 self.lost += 1
                 return True
         return False
-
-    def _leave(self, event: Delivered) -> None:
-        self._depth -= 1
-        self._deliveries.difference_update(event.deliveries)

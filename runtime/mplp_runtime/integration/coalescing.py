@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from mplp_runtime.events.families import Event
@@ -10,6 +10,9 @@ from mplp_runtime.vsl.interface import Json
 
 Subject = tuple[str, ...]
 """What an event is about: a file, a CI run, a call of a tool."""
+
+PathOf = Callable[[str], str]
+"""The one name of a file whose path is written in several ways."""
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
@@ -26,7 +29,7 @@ _CHANGES: Mapping[tuple[str, str], str] = MappingProxyType(
 )
 
 
-def subject_of(envelope: Mapping[str, Json]) -> Subject | None:
+def subject_of(envelope: Mapping[str, Json], path_of: PathOf = str) -> Subject | None:
     """What later events may replace this one; None for what always stands for itself, as each git event does.
 
     A rename is about two paths, so nothing is joined with it.
@@ -35,16 +38,20 @@ def subject_of(envelope: Mapping[str, Json]) -> Subject | None:
     members = _SUBJECTS.get(kind)
     if members is None or payload.get("change_type") == "renamed":
         return None
+    if kind == "file_update":
+        return paths_of(envelope, path_of)[0]
     return (kind, *(str(payload[name]) for name in members))
 
 
-def paths_of(envelope: Mapping[str, Json]) -> list[Subject]:
+def paths_of(envelope: Mapping[str, Json], path_of: PathOf = str) -> list[Subject]:
     """The files a file event is about: for a rename, both."""
     if envelope["event_type"] != "file_update":
         return []
     payload = envelope["payload"]
-    paths = (payload["file_path"], payload.get("previous_path"))
-    return [("file_update", str(path)) for path in paths if path]
+    paths = [payload["file_path"]]
+    if payload.get("change_type") == "renamed" and payload.get("previous_path"):
+        paths.append(payload["previous_path"])
+    return [("file_update", path_of(path)) for path in paths]
 
 
 def joined(older: Event, newer: Event) -> Event:

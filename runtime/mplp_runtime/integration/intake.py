@@ -25,11 +25,12 @@ from mplp_runtime.integration.deliveries import delivery_of, is_known, remember
 from mplp_runtime.integration.envelope import normalised
 from mplp_runtime.integration.error_log import ErrorLog
 from mplp_runtime.integration.files import FileIngest, inside
-from mplp_runtime.integration.knowledge import learn
+from mplp_runtime.integration.knowledge import learn, node_of
 from mplp_runtime.integration.rates import RateLimit
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import Clock
 from mplp_runtime.vsl.interface import Json, Reading, Transaction, ValueStateLayer
+from mplp_runtime.vsl.values import can_be_a_name
 
 AT_ONCE = 100
 """Events in one transaction."""
@@ -89,7 +90,7 @@ class Intake:
         self._live_streams = live_streams
         self._on_merge = on_merge
         self._look_at_files = look_at_files
-        self._backlog = Backlog(rate_limit or RateLimit(), most_waiting)
+        self._backlog = Backlog(rate_limit or RateLimit(), most_waiting, lambda path: inside(path, root))
         self._monotonic = monotonic
         self._sleep = sleep
         self.errors = ErrorLog(folder, clock, lambda: store.file_protection)
@@ -131,11 +132,12 @@ class Intake:
         """
         try:
             found = normalised(value, stamper=self._bus.stamper, source=source, kind=kind)
-            _refuse_outside(found.envelope, self._root)
+            envelope = found.envelope
+            deliveries = () if is_told_once else (delivery_of(value, str(envelope["source"])),)
+            _refuse_outside(envelope, self._root)
+            _refuse_names(envelope, deliveries)
         except MplpError as problem:
             return self._rejected(str(problem), source, value)
-        envelope = found.envelope
-        deliveries = () if is_told_once else (delivery_of(value, str(envelope["source"])),)
         if self._is_known(deliveries):
             self.counts.known += 1
             return Receipt("known", found.notes)
@@ -318,6 +320,13 @@ def _refuse_outside(envelope: Event, root: PurePath) -> None:
             path = envelope["payload"].get(name)
             if path:
                 inside(path, root)
+
+
+def _refuse_names(envelope: Event, deliveries: tuple[str, ...]) -> None:
+    """Raises EventRejected for what no state can find again; of a file's name such parts are replaced."""
+    names = deliveries if envelope["event_type"] == "file_update" else (*deliveries, *node_of(envelope))
+    if not can_be_a_name(*names):
+        raise EventRejected("A name in the event has half of a surrogate pair in it, or a NUL.")
 
 
 def event_value(text: str) -> dict[str, Json]:

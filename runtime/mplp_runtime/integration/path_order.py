@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mplp_runtime.events.families import Event
-from mplp_runtime.integration.coalescing import Subject, paths_of
+from mplp_runtime.integration.coalescing import PathOf, Subject, paths_of
 
 
 class PathOrder:
@@ -12,7 +12,8 @@ class PathOrder:
     A rename is about two paths. Numbers that are added are higher than all others, or with `add_first` lower.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path_of: PathOf = str) -> None:
+        self._path_of = path_of
         self._numbers: dict[Subject, list[int]] = {}
         self._renames: dict[Subject, list[int]] = {}
 
@@ -33,7 +34,7 @@ class PathOrder:
 
     def is_oldest(self, envelope: Event, number: int) -> bool:
         """Whether nothing older about a file of this event waits."""
-        return all(self._numbers[path][0] == number for path in paths_of(envelope))
+        return all(self._numbers[path][0] == number for path in paths_of(envelope, self._path_of))
 
     def is_newest(self, subject: Subject, number: int) -> bool:
         """Whether nothing newer about this waits; true for what is no file."""
@@ -45,7 +46,7 @@ class PathOrder:
 
     def _lists(self, envelope: Event) -> list[tuple[Subject, dict[Subject, list[int]]]]:
         # A file that is renamed to itself counts once.
-        paths = dict.fromkeys(paths_of(envelope))
+        paths = dict.fromkeys(paths_of(envelope, self._path_of))
         found = [(path, self._numbers) for path in paths]
         if envelope["payload"].get("change_type") == "renamed":
             found += [(path, self._renames) for path in paths]

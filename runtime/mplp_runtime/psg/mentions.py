@@ -131,17 +131,17 @@ class StepTexts:
 
 def file_edges(transaction: Transaction, texts: StepTexts, path: str) -> tuple[list[Edge], list[Edge]]:
     """The edges that a file's node should have and lacks, and those it has and should not."""
-    # Of many steps the texts may be those of a few seconds ago, and a step may be gone by now.
-    wanted = [
-        Edge(FILE_EDGE, "Step", step_id, FILE, path)
-        for step_id in texts.naming(transaction, path)
-        if transaction.read_node("Step", step_id) is not None
-    ]
-    present = transaction.edges(kind=FILE_EDGE, target=(FILE, path))
-    return (
-        [edge for edge in wanted if edge not in set(present)],
-        [edge for edge in present if edge not in set(wanted)],
+    wanted = dict.fromkeys(
+        Edge(FILE_EDGE, "Step", step_id, FILE, path) for step_id in texts.naming(transaction, path)
     )
+    present = dict.fromkeys(transaction.edges(kind=FILE_EDGE, target=(FILE, path)))
+    # Of many steps the texts may be those of a few seconds ago, and a step may be gone by now.
+    lacking = [
+        edge
+        for edge in wanted
+        if edge not in present and transaction.read_node("Step", edge.source_id) is not None
+    ]
+    return lacking, [edge for edge in present if edge not in wanted]
 
 
 def commit_edges(reading: Reading, commit: tuple[str, str], message: Json) -> list[Edge]:

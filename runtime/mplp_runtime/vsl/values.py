@@ -154,13 +154,16 @@ def timed(event: Mapping[str, Json], lamport: int) -> Json:
 
 
 def can_be_a_name(*names: str) -> bool:
-    """Whether something can be stored under these names; half of a surrogate pair has no UTF-8 form.
+    """Whether every store can keep something under these names.
 
-    Python reads a file name that is no UTF-8 with such halves, so that people do ask about them.
+    Half of a surrogate pair has no UTF-8 form, and PostgreSQL keeps no NUL. Python reads a file name that is
+    no UTF-8 with such halves, so that people do ask about them.
 
-    >>> can_be_a_name("File", "cafe.py"), can_be_a_name("File", "caf\\udce9.py")
-    (True, False)
+    >>> can_be_a_name("File", "cafe.py"), can_be_a_name("File", "caf\\udce9.py"), can_be_a_name("a\\x00b")
+    (True, False, False)
     """
+    if any("\x00" in name for name in names):
+        return False
     try:
         for name in names:
             name.encode()

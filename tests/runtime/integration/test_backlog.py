@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,7 +157,7 @@ def test_what_could_not_be_stored_keeps_the_order_of_its_file_among_the_sources(
 def test_the_last_that_is_told_of_a_file_is_the_last_that_came(
     steps: list[tuple[str, str, str]], most: int
 ) -> None:
-    backlog = Backlog(RateLimit(2, 1_000), most * 5)
+    backlog = Backlog(RateLimit(2, 1_000), most)
     came: dict[str, str] = {}
     last: dict[str, str] = {}
 
@@ -171,7 +172,8 @@ def test_the_last_that_is_told_of_a_file_is_the_last_that_came(
         elif what == "put back":
             backlog.put_back(backlog.take(most, number / 10))
         else:
-            more = {"previous_path": "c"} if what == "renamed" else {}
+            # What is no rename may say where the file was, too.
+            more = {"previous_path": "c"} if what in {"renamed", "modified"} else {}
             event = file_event(path, what, source, word=str(number), **more)
             if backlog.put(Delivered(event)) != "lost":
                 came[path] = str(number)
@@ -184,6 +186,53 @@ def test_the_last_that_is_told_of_a_file_is_the_last_that_came(
     assert last == came
     assert len(backlog) == 0
     assert backlog._paths._numbers == backlog._paths._renames == {}
+
+
+def test_a_change_that_says_where_its_file_was_is_joined_with_one_that_does_not_and_both_are_taken() -> None:
+    backlog = backlog_of(
+        file_event("new.py", "created"),
+        file_event("new.py", "modified", previous_path="old.py"),
+        file_event("old.py", "deleted", "file_watcher"),
+    )
+    assert backlog.wait_s(0.0) == 0.0
+    assert told(backlog) == [("new.py", "created", "editor"), ("old.py", "deleted", "file_watcher")]
+    assert backlog.wait_s(0.0) is None
+
+
+def test_a_source_that_finds_no_room_at_first_holds_up_nothing_that_waits() -> None:
+    backlog = Backlog(RateLimit(), 2)
+    for path in ("a.py", "b.py"):
+        backlog.put(Delivered(file_event(path)))
+    assert backlog.put(Delivered(file_event("c.py", source="file_watcher"))) == "lost"
+    assert backlog.wait_s(0.0) == 0.0
+    assert [path for path, _, _ in told(backlog)] == ["a.py", "b.py"]
+    assert backlog.wait_s(0.0) is None
+
+
+@pytest.mark.parametrize("source", ["editor", "git"])
+def test_a_source_whose_only_event_was_given_up_holds_up_nothing_that_waits(source: str) -> None:
+    backlog = backlog_of(file_event(source="editor"), git_event(source=source), most=1)
+    assert backlog.lost == 1
+    assert backlog.wait_s(0.0) == 0.0
+    assert [event["event_type"] for event in taken(backlog)] == ["git_operation"]
+    assert backlog.wait_s(0.0) is None
+
+
+def test_a_file_is_the_same_however_its_sources_write_its_path() -> None:
+    backlog = Backlog(RateLimit(2, 100), path_of=lambda path: path.removeprefix("./"))
+    for event in (
+        file_event("other.py"),
+        file_event("third.py"),
+        file_event("a.py", "created"),
+        file_event("./a.py", "modified"),
+        file_event("./a.py", "deleted", "file_watcher"),
+    ):
+        backlog.put(Delivered(event))
+    assert [path for path, _, _ in told(backlog)] == ["other.py", "third.py"]
+    assert told(backlog, now_s=1.0) == [
+        ("./a.py", "created", "editor"),
+        ("./a.py", "deleted", "file_watcher"),
+    ]
 
 
 def test_a_deleted_file_that_comes_back_was_modified() -> None:

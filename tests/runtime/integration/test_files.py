@@ -15,7 +15,7 @@ from mplp_runtime.integration.files import FileIngest, file_update_event
 from mplp_runtime.psg import mentions
 from mplp_runtime.psg.files import file_nodes
 from mplp_runtime.psg.impact import impact
-from mplp_runtime.vsl.interface import Reading, ValueStateLayer
+from mplp_runtime.vsl.interface import Edge, Reading, ValueStateLayer
 from tests.runtime.official import needs_official, official_errors
 from tests.runtime.samples import bus_of, graph_of, stamper
 
@@ -320,3 +320,22 @@ async def test_steps_that_are_written_between_two_files_of_one_transaction_are_f
 
     await store.transact(both)
     assert steps_of(taking, "b.py") == ["s9"]
+
+
+async def test_a_file_that_very_many_steps_name_costs_no_more_for_each_of_them(
+    monkeypatch: pytest.MonkeyPatch, store: ValueStateLayer
+) -> None:
+    taking, count = Taking(store), 300
+    await put_plan(taking, *("Format a.py" for _ in range(count)))
+    await taking.event("a.py", content_hash="sha256:1")
+    hashes, hash_of = 0, Edge.__hash__
+
+    def counted(edge: Edge) -> int:
+        nonlocal hashes
+        hashes += 1
+        return hash_of(edge)
+
+    monkeypatch.setattr(Edge, "__hash__", counted)
+    await taking.event("a.py", content_hash="sha256:2")
+    assert len(steps_of(taking, "a.py")) == count
+    assert hashes < 20 * count

@@ -455,3 +455,50 @@ async def test_after_a_bad_event_and_a_lock_in_one_batch_no_event_is_there_twice
     ]
     assert updates == ["a.py", "b.py", "c.py"]
     assert (intake.counts.rejected, intake.counts.taken_in) == (1, 3)
+
+
+async def test_what_is_said_of_one_file_in_several_spellings_is_told_in_the_order_in_which_it_came(
+    store: ValueStateLayer,
+) -> None:
+    clock = Clockwork()
+    intake = intake_of(store, monotonic=clock, sleep=clock.sleep, rate_limit=RateLimit(2, 100))
+    for path in ("one.py", "two.py", "./src/a.py"):
+        intake.offer({**FILE_EVENT, "file_path": path}, source="editor")
+    intake.offer(
+        {**FILE_EVENT, "file_path": "/project/src/a.py", "change_type": "deleted"}, source="file_watcher"
+    )
+    await intake.settle()
+    node = store.read(lambda reading: reading.read_node(FILE, "src/a.py"))
+    assert node is not None
+    assert "missing_since" in node.data, "the file that was deleted last is there again"
+
+
+@pytest.mark.parametrize("bad", ["half \udce9", "nul \x00"], ids=["surrogate", "nul"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        ci_event("failed", "{bad}"),
+        {**GIT_EVENT, "commit_id": "{bad}"},
+        {**FILE_EVENT, "event_id": "{bad}"},
+        {**FILE_EVENT, "source": "{bad}"},
+    ],
+    ids=["run", "commit", "delivery", "source"],
+)
+async def test_an_event_with_a_name_that_no_state_keeps_is_refused_and_holds_up_no_other(
+    store: ValueStateLayer, value: dict[str, Any], bad: str
+) -> None:
+    intake = intake_of(store)
+    named = {name: item.format(bad=bad) for name, item in value.items()}
+    receipt = intake.offer(named, source="hook")
+    assert (receipt.outcome, "A name in the event has" in str(receipt.error)) == ("rejected", True)
+    intake.offer(FILE_EVENT, source="editor")
+    await intake.settle()
+    assert types(store) == ["file_update", "file_created"]
+
+
+async def test_a_change_that_says_where_its_file_was_holds_up_no_other(store: ValueStateLayer) -> None:
+    intake = intake_of(store)
+    for more in ({}, {"previous_path": "src/old.py"}, {"file_path": "b.py"}):
+        intake.offer({**FILE_EVENT, **more}, source="editor")
+    await intake.settle()
+    assert (intake.depth, intake.counts.taken_in) == (0, 2)
