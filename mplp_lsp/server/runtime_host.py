@@ -29,7 +29,7 @@ class RuntimeHost:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._runtimes: dict[Path, asyncio.Future[Runtime]] = {}
+        self._runtimes: dict[Path, asyncio.Task[Runtime]] = {}
         self._listeners: dict[int, RunListener] = {}
         self._under_way: set[asyncio.Task[object]] = set()
         self._is_closed = False
@@ -80,23 +80,22 @@ class RuntimeHost:
     async def _runtime(self, root: Path, *, in_memory: bool) -> Runtime:
         opening = self._runtimes.get(root)
         if opening is None:
-            opening = self._loop.create_future()
+            # A task of its own: whoever asked first may go away, and others wait for the same runtime.
+            opening = self._loop.create_task(self._opened(root, in_memory=in_memory))
             self._runtimes[root] = opening
-            try:
-                from mplp_lsp.workspace.scan import project_files
-
-                runtime = import_one("mplp_runtime.runtime").Runtime.open(
-                    root, in_memory=in_memory, list_files=lambda folder: project_files(folder).files
-                )
-                runtime.runs.subscribe(lambda view: self._tell(root, view))
-            except BaseException as error:
-                # The next call tries again: a locked or read-only folder may have become usable.
-                del self._runtimes[root]
-                opening.set_exception(error)
-                opening.exception()
-                raise
-            opening.set_result(runtime)
+            opening.add_done_callback(lambda done: self._forget_failed(root, done))
         return await asyncio.shield(opening)
+
+    async def _opened(self, root: Path, *, in_memory: bool) -> Runtime:
+        # In a thread: a state that another process has locked is waited for, and others share this loop.
+        runtime = await asyncio.to_thread(_open, root, in_memory=in_memory)
+        runtime.runs.subscribe(lambda view: self._tell(root, view))
+        return runtime
+
+    def _forget_failed(self, root: Path, opening: asyncio.Task[Runtime]) -> None:
+        """The next call tries again: a locked or read-only folder may have become usable."""
+        if opening.cancelled() or opening.exception() is not None:
+            del self._runtimes[root]
 
     def _tell(self, root: Path, view: RunView) -> None:
         for listener in list(self._listeners.values()):
@@ -113,11 +112,14 @@ class RuntimeHost:
 
         async def all_closed() -> None:
             for root, opening in list(self._runtimes.items()):
-                if opening.done() and not opening.cancelled():
-                    try:
-                        await opening.result().close()
-                    except Exception:
-                        logger.exception("A bug while closing the runtime of %s.", root)
+                # Also one that is just being opened: what it has begun would go on in its thread.
+                await asyncio.wait({opening})
+                if opening.cancelled() or opening.exception() is not None:
+                    continue
+                try:
+                    await opening.result().close()
+                except Exception:
+                    logger.exception("A bug while closing the runtime of %s.", root)
             # Whoever still waits for work must hear of its end before this loop is gone.
             for task in self._under_way:
                 task.cancel()
@@ -127,3 +129,12 @@ class RuntimeHost:
             await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(all_closed(), self._loop))
         finally:
             self._loop.call_soon_threadsafe(self._loop.stop)
+
+
+def _open(root: Path, *, in_memory: bool) -> Runtime:
+    from mplp_lsp.workspace.scan import project_files
+
+    runtime: Runtime = import_one("mplp_runtime.runtime").Runtime.open(
+        root, in_memory=in_memory, list_files=lambda folder: project_files(folder).files
+    )
+    return runtime

@@ -168,7 +168,7 @@ class ProgramInterface(ABC):
     def impact(self, node_type: str, node_id: str) -> Sequence[Touched]:
         """What in the graph hangs on a node, the nearest first; of a file: the steps that name it.
 
-        Where learning samples are kept, this is one of their occasions.
+        Where learning samples are kept, this is one of their occasions; it is recorded behind the answer.
         """
         touched = self.vsl.read(lambda reading: impact(reading, node_type, node_id))
         self.told_of_impact(node_type, node_id, touched)

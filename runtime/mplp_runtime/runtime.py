@@ -15,7 +15,7 @@ from mplp_runtime.confirm_files import ConfirmFiles
 from mplp_runtime.disk import read_regular
 from mplp_runtime.drift.active import ActiveDrift
 from mplp_runtime.drift.check import DriftCheck
-from mplp_runtime.errors import SettingsInvalid, StoreError
+from mplp_runtime.errors import SettingsInvalid
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
 from mplp_runtime.following import trace_of
@@ -24,7 +24,7 @@ from mplp_runtime.integration.settling import Settling
 from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.lazy_store import LazyStore
 from mplp_runtime.learning.collector import Collector
-from mplp_runtime.learning.occasions import STREAM, impact_event
+from mplp_runtime.learning.occasions import impact_event
 from mplp_runtime.library import ListFiles, ProgramInterface
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.manager import RunManager
@@ -246,14 +246,14 @@ class Runtime(ProgramInterface):
             self._collector = None
 
     def told_of_impact(self, node_type: str, node_id: str, touched: Sequence[Touched]) -> None:
-        """Records an `impact_assessed` where learning samples are kept; who asked is never kept from it."""
-        with suppress(SettingsInvalid, StoreError):
+        """Has an `impact_assessed` recorded where learning samples are kept; nobody waits for that."""
+        with suppress(SettingsInvalid):
             self.settings()
             if self._collector is not None:
-                event = impact_event(
-                    self.bus.stamper, (node_type, node_id), touched, project_id=self.graph.graph_id
+                node, project_id = (node_type, node_id), self.graph.graph_id
+                self._collector.tell(
+                    lambda stamper: impact_event(stamper, node, touched, project_id=project_id)
                 )
-                self.bus.emit_sync(STREAM, event)
 
     def persist(self) -> bool:
         """Moves the state into `.mplp/`, also if it was opened in memory; False in a read-only folder.
@@ -286,7 +286,8 @@ class Runtime(ProgramInterface):
         await self.active_drift.close()
         await self.runs.close()
         records.instance_closed(self._instance)
-        self._collect(wanted=False)
+        # In a thread, as the state below: what is told for learning may wait for a locked one.
+        await asyncio.to_thread(self._collect, wanted=False)
         if self._timeline is not None:
             self._timeline.close()
         if self._given_store is None:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +15,7 @@ import pytest
 from mplp_lsp.server.runtime_host import RuntimeHost
 from mplp_runtime.errors import StoreError
 from mplp_runtime.runtime import Runtime
+from mplp_runtime.vsl.sqlite import SqliteStore
 
 
 async def test_work_that_loses_its_state_because_the_server_leaves_is_no_bug(
@@ -68,3 +73,73 @@ async def test_whoever_waits_for_work_hears_of_its_end_before_the_thread_is_gone
     await host.close()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(working, timeout=10)
+
+
+@contextmanager
+def locked_state(root: Path) -> Iterator[sqlite3.Connection]:
+    """A project whose state is locked until the connection rolls back."""
+    (root / ".mplp").mkdir(parents=True)
+    SqliteStore(root / ".mplp" / "state.db").close()
+    with closing(sqlite3.connect(root / ".mplp" / "state.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
+
+
+async def root_of(runtime: Runtime) -> Path:
+    return runtime.root
+
+
+async def opening_of(host: RuntimeHost, root: Path) -> asyncio.Future[Path]:
+    """Somebody who asked for a project, before whatever is asked for next."""
+    asked = asyncio.ensure_future(host.run(root, root_of))
+    # Its first turn, in which it hands its work to the thread.
+    await asyncio.sleep(0)
+    return asked
+
+
+async def test_a_project_whose_state_is_locked_does_not_keep_another_one_waiting(tmp_path: Path) -> None:
+    host = RuntimeHost()
+    with locked_state(tmp_path / "locked") as other:
+        opening = await opening_of(host, tmp_path / "locked")
+        assert await host.run(tmp_path, root_of) == tmp_path
+        assert not opening.done()
+        other.execute("ROLLBACK")
+        assert await opening == tmp_path / "locked"
+    await host.close()
+
+
+async def test_whoever_no_longer_waits_for_a_locked_project_takes_it_from_nobody(tmp_path: Path) -> None:
+    host = RuntimeHost()
+    with locked_state(tmp_path / "locked") as other:
+        first = await opening_of(host, tmp_path / "locked")
+        second = await opening_of(host, tmp_path / "locked")
+        await host.run(tmp_path, root_of)
+        first.cancel()
+        other.execute("ROLLBACK")
+        assert await second == tmp_path / "locked"
+        assert first.cancelled()
+    await host.close()
+
+
+async def test_a_project_that_is_being_opened_while_the_server_leaves_is_closed(tmp_path: Path) -> None:
+    host = RuntimeHost()
+    with locked_state(tmp_path / "locked") as other:
+        opening = await opening_of(host, tmp_path / "locked")
+        await host.run(tmp_path, root_of)
+        leaving = asyncio.ensure_future(host.close())
+        other.execute("ROLLBACK")
+        await leaving
+        await asyncio.wait({opening})
+    writers = {thread for thread in threading.enumerate() if thread.name == "mplp-state"}
+    assert not writers
+
+
+async def test_a_project_that_could_not_be_opened_is_tried_again(tmp_path: Path) -> None:
+    host = RuntimeHost()
+    (tmp_path / ".mplp").mkdir()
+    (tmp_path / ".mplp" / "state.db").mkdir()
+    with pytest.raises(StoreError, match="is not a regular file"):
+        await host.run(tmp_path, root_of)
+    (tmp_path / ".mplp" / "state.db").rmdir()
+    assert await host.run(tmp_path, root_of) == tmp_path
+    await host.close()

@@ -6,10 +6,13 @@ import json
 import logging
 import queue
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from mplp_runtime.errors import MplpError
 from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.families import Event, Stamper
+from mplp_runtime.learning.occasions import STREAM
 from mplp_runtime.learning.samples import POINTS, samples_of
 from mplp_runtime.sources import NewId
 from mplp_runtime.trace.files import append_line
@@ -17,6 +20,7 @@ from mplp_runtime.vsl.interface import StoredEvent, ValueStateLayer
 
 SAMPLES = "learning/samples.ndjson"
 MOST_WAITING = 10_000
+MakeEvent = Callable[[Stamper], Event]
 
 logger = logging.getLogger(__name__)
 
@@ -33,13 +37,21 @@ class Collector:
         self._path = folder / f"{SAMPLES}{self._protection.suffix}"
         self._store = store
         self._new_id = new_id
-        self._waiting: queue.Queue[StoredEvent | None] = queue.Queue(MOST_WAITING)
+        self._bus = bus
+        self._waiting: queue.Queue[StoredEvent | MakeEvent | None] = queue.Queue(MOST_WAITING)
         self._has_warned = False
         self._unsubscribe = bus.subscribe("*", self._offer)
         self._thread: threading.Thread | None = None
 
+    def tell(self, make: MakeEvent) -> None:
+        """Has an event recorded that is told for learning alone; who tells it never waits for the state."""
+        self._put(make)
+
     def close(self) -> None:
-        """Writes what waits and ends."""
+        """Writes what waits and ends; a state that another process has locked may hold that up."""
+        if self._thread is not None:
+            # What is recorded meanwhile comes back as an event of which a sample is to be made.
+            self._waiting.join()
         self._unsubscribe()
         if self._thread is not None:
             self._waiting.put(None)
@@ -48,26 +60,39 @@ class Collector:
 
     def _offer(self, stored: StoredEvent) -> None:
         """On the thread that commits: only a look at whether this event is worth anything."""
-        if not any(point.is_met(stored.event) for point in POINTS):
-            return
+        if any(point.is_met(stored.event) for point in POINTS):
+            self._put(stored)
+
+    def _put(self, told: StoredEvent | MakeEvent) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._write_all, name="learning samples", daemon=True)
             self._thread.start()
         try:
-            self._waiting.put_nowait(stored)
+            self._waiting.put_nowait(told)
         except queue.Full:
             self._warn("Learning samples come faster than they can be written; some are left out.")
 
     def _write_all(self) -> None:
-        while (stored := self._waiting.get()) is not None:
+        while (told := self._waiting.get()) is not None:
             try:
-                self._write(stored)
+                if isinstance(told, StoredEvent):
+                    self._write(told)
+                else:
+                    self._record(told)
             except OSError as problem:
                 self._warn(f"Learning samples cannot be written: {problem.strerror}.")
             except MplpError as problem:
                 self._warn(f"A learning sample was left out: {problem}")
             except Exception:
-                logger.exception("A bug in making a learning sample of %s.", stored.event.get("event_type"))
+                of = told.event.get("event_type") if isinstance(told, StoredEvent) else "what was told"
+                logger.exception("A bug in making a learning sample of %s.", of)
+            finally:
+                self._waiting.task_done()
+
+    def _record(self, make: MakeEvent) -> None:
+        self._store.transact_sync(
+            lambda transaction: self._bus.record(transaction, STREAM, make(self._bus.stamper))
+        )
 
     def _write(self, stored: StoredEvent) -> None:
         found = self._store.read(lambda reading: samples_of(stored.event, reading, new_id=self._new_id))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from mplp_runtime.learning.occasions import revision_of
 from mplp_runtime.learning.samples import POINTS
 from mplp_runtime.rules.schema import schema_findings
 from mplp_runtime.vsl.memory import MemoryStore
+from mplp_runtime.vsl.sqlite import SqliteStore
 from tests.runtime.orchestrator.projects import Project, plan, role, step, step_id, table
 from tests.runtime.orchestrator.sessions.collabs import SharedProject, collab, participant
 from tests.runtime.samples import graph_of, plan_of, uuid
@@ -112,6 +115,41 @@ async def test_who_only_looks_asks_what_a_change_touches_and_writes_nothing(tmp_
     await project.run()
     async with project.runtime(read_only=True) as runtime:
         assert runtime.impact("Step", step_id("one"))
+    assert project_told(tmp_path, "impact_assessed") == []
+
+
+async def test_who_asks_what_a_change_touches_does_not_wait_for_a_locked_state_and_the_sample_is_kept(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, plan(step("one")), OK + COLLECT)
+    await project.run()
+    with closing(sqlite3.connect(tmp_path / ".mplp" / "state.db", isolation_level=None)) as other:
+        async with project.runtime() as runtime:
+            other.execute("BEGIN IMMEDIATE")
+            # Nobody else unlocks it: what waited for that would go without its answer.
+            assert runtime.impact("Step", step_id("one"))
+            assert project_told(tmp_path, "impact_assessed") == []
+            other.execute("ROLLBACK")
+    assert len(project_told(tmp_path, "impact_assessed")) == 1
+    samples = [json.loads(line) for line in (tmp_path / ".mplp" / SAMPLES).read_text().splitlines()]
+    assert "impact_analysis_completion" in {sample["meta"]["collection_point"] for sample in samples}
+
+
+async def test_a_sample_that_a_locked_state_does_not_take_is_left_out_with_a_line_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    project = Project(tmp_path, plan(step("one")), OK + COLLECT)
+    await project.run()
+    path = tmp_path / ".mplp" / "state.db"
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+        closing(SqliteStore(path, busy_timeout_s=0)) as store,
+    ):
+        async with project.runtime(store=store) as runtime:
+            other.execute("BEGIN IMMEDIATE")
+            assert runtime.impact("Step", step_id("one"))
+    [said] = [line for line in caplog.messages if "sample" in line]
+    assert said.startswith("A learning sample was left out: ")
     assert project_told(tmp_path, "impact_assessed") == []
 
 
