@@ -64,8 +64,9 @@ class _Agent:
         self._process = process
         self._capture = OutputCapture(action.limits.output_kib * 1024, action.on_output)
         self._longest_line = action.limits.output_kib * 1024 + _ENVELOPE_BYTES
-        self._limit = asyncio.timeout(action.limits.timeout_s)
+        self._limit: asyncio.Timeout | None = None
         self._left_s = action.limits.timeout_s
+        self._is_given_up = False
         self._result: Mapping[str, Any] | None = None
         self._told = asyncio.Event()
         self._questions: set[asyncio.Task[None]] = set()
@@ -102,7 +103,8 @@ class _Agent:
         """False when the time limit passed first; an agent that told its result may take its leave."""
         waits = [asyncio.ensure_future(each) for each in (self._told.wait(), self._process.has_exited())]
         try:
-            async with self._limit:
+            # It may ask before its time begins to count.
+            async with asyncio.timeout(None if self._questions else self._left_s) as self._limit:
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         except TimeoutError:
             return False
@@ -117,6 +119,7 @@ class _Agent:
 
     async def leave(self, reason: str) -> None:
         """Tells the agent to stop, and gives it a moment to do so."""
+        self._is_given_up = True
         with suppress(TimeoutError):
             async with asyncio.timeout(_CANCEL_GRACE_S):
                 await self._send({"type": "cancel", "reason": reason})
@@ -172,6 +175,8 @@ class _Agent:
             self._capture.show(text + "\n" if text else "")
         elif kind == "progress":
             self._capture.show(f"{message.get('text', '')}\n")
+        elif kind == "question" and self._is_given_up:
+            self._capture.show(f"… nobody is asked any more: {message.get('text', '')} …\n")
         elif kind == "question":
             self._pause()
             question = asyncio.ensure_future(self._answer(message))
@@ -193,16 +198,19 @@ class _Agent:
 
     def _pause(self) -> None:
         """A person has all the time: it does not count against the agent's."""
-        when = self._limit.when()
-        if not self._questions and when is not None:
+        when = None if self._limit is None else self._limit.when()
+        if self._limit is not None and not self._questions and when is not None:
             self._left_s = when - asyncio.get_running_loop().time()
-            self._limit.reschedule(None)
+            with suppress(RuntimeError):
+                # It passed a moment ago.
+                self._limit.reschedule(None)
 
     def _resume(self, question: asyncio.Task[None]) -> None:
         self._questions.discard(question)
         if not question.cancelled() and (problem := question.exception()) is not None:
             self._capture.show(f"… the question could not be asked: {problem} …\n")
-        if not self._questions and not self._told.is_set() and self._process.exit_code is None:
+        is_over = self._told.is_set() or self._process.exit_code is not None
+        if self._limit is not None and not self._questions and not is_over:
             with suppress(RuntimeError):
                 # The limit is over when the agent is: there is nothing to continue then.
                 self._limit.reschedule(asyncio.get_running_loop().time() + self._left_s)

@@ -173,6 +173,43 @@ async def test_a_question_under_way_ends_with_its_agent(tmp_path: Path) -> None:
     assert withdrawn.is_set()
 
 
+@pytest.mark.parametrize("by", ["cancel", "time limit"])
+async def test_nobody_is_asked_by_an_agent_that_was_told_to_stop(tmp_path: Path, by: str) -> None:
+    told, asked = Told(), []
+
+    async def ask(text: str) -> tuple[bool, str]:
+        asked.append(text)
+        return True, ""
+
+    code = "say(type='progress', text='begun'); read(); say(type='question', id=1, text='Really?')"
+    limits = Limits(timeout_s=2 if by == "time limit" else 600)
+    task = asyncio.create_task(agent(tmp_path, code, told, ask=ask, limits=limits))
+    if by == "cancel":
+        await until(lambda: "begun" in told.output)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    else:
+        assert (await task).error == "Stopped after 2 s, the time limit."
+    assert "nobody is asked any more: Really?" in told.output
+    assert asked == []
+
+
+async def test_a_question_may_come_before_the_start_of_the_agent_is_on_disk(tmp_path: Path) -> None:
+    is_asked = asyncio.Event()
+
+    async def slow_disk(_: object) -> None:
+        await is_asked.wait()
+
+    async def ask(text: str) -> tuple[bool, str]:
+        is_asked.set()
+        return True, text
+
+    code = "say(type='question', id=1, text='?'); say(type='result', success=True, output=read()['output'])"
+    result = await agent(tmp_path, code, ask=ask, on_process=slow_disk)
+    assert (result.success, result.output) == (True, "?")
+
+
 async def test_an_endless_line_is_not_kept(tmp_path: Path) -> None:
     told = Told()
     code = "sys.stdout.write('x' * 3_000_000 + '\\n'); say(type='result', success=True)"
