@@ -27,7 +27,7 @@ async def create_snapshot(services: Services, arguments: Mapping[str, Any]) -> d
     label = arguments.get("label") or ""
 
     async def create(runtime: Runtime) -> SnapshotRecord:
-        runtime.persist()
+        await asyncio.to_thread(runtime.persist)
         return await runtime.snapshots.create(await _files(root), label)
 
     made = await services.on_runtime(root, create)

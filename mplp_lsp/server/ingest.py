@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,12 +19,13 @@ from mplp_runtime.runtime import SETTINGS_FILE, Runtime
 logger = logging.getLogger(__name__)
 
 
-def settle(runtime: Runtime, *, is_trusted: bool) -> None:
+async def settle(runtime: Runtime, *, is_trusted: bool) -> None:
     """Moves the state to disk once the project is trusted and has mplp.toml or a state (D23)."""
     if is_trusted and runtime.folder is None:
         has_reason = runtime.vsl.path.exists() or (runtime.root / SETTINGS_FILE).exists()
         if has_reason:
-            runtime.persist()
+            # In a thread: the state may be locked, and other projects share this loop.
+            await asyncio.to_thread(runtime.persist)
 
 
 async def ingest_changes(
@@ -42,7 +44,7 @@ async def ingest_changes(
     that all files are looked at.
     """
     try:
-        settle(runtime, is_trusted=is_trusted)
+        await settle(runtime, is_trusted=is_trusted)
     except StoreError as error:
         # What is told meanwhile is kept in memory, and moves along when that works out.
         logger.warning("The state of %s stays in memory: %s", root, error)

@@ -108,7 +108,7 @@ class Runs:
             is_trusted = self._desk.bench.is_trusted(root)
 
             async def settled(runtime: Runtime, *, trusted: bool = is_trusted) -> None:
-                settle(runtime, is_trusted=trusted)
+                await settle(runtime, is_trusted=trusted)
 
             try:
                 await self._process.runtimes.run(root, settled)

@@ -110,16 +110,19 @@ class RuntimeHost:
             return
         self._is_closed = True
 
+        async def closed(root: Path, opening: asyncio.Task[Runtime]) -> None:
+            # Also one that is just being opened: what it has begun would go on in its thread.
+            await asyncio.wait({opening})
+            if opening.cancelled() or opening.exception() is not None:
+                return
+            try:
+                await opening.result().close()
+            except Exception:
+                logger.exception("A bug while closing the runtime of %s.", root)
+
         async def all_closed() -> None:
-            for root, opening in list(self._runtimes.items()):
-                # Also one that is just being opened: what it has begun would go on in its thread.
-                await asyncio.wait({opening})
-                if opening.cancelled() or opening.exception() is not None:
-                    continue
-                try:
-                    await opening.result().close()
-                except Exception:
-                    logger.exception("A bug while closing the runtime of %s.", root)
+            # Together: one whose state is locked must not take the time that the others need to end.
+            await asyncio.gather(*(closed(*each) for each in self._runtimes.items()))
             # Whoever still waits for work must hear of its end before this loop is gone.
             for task in self._under_way:
                 task.cancel()

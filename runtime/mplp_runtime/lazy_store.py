@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.decorator import StoreDecorator
 from mplp_runtime.vsl.file_protection import PLAIN, Protection
 from mplp_runtime.vsl.interface import T, Transaction, ValueStateLayer
@@ -37,6 +39,7 @@ class LazyStore(StoreDecorator):
         memory = MemoryStore(kept_events={"project": KEPT_EVENTS})
         super().__init__(memory)
         self._memory: MemoryStore | None = memory
+        self._is_closed = False
 
     @property
     def is_durable(self) -> bool:
@@ -46,6 +49,8 @@ class LazyStore(StoreDecorator):
     def persist(self) -> bool:
         """Moves into the file; False if that was done before. Raises StoreError if it cannot be used."""
         with self._switch:
+            if self._is_closed:
+                raise StoreError("The state is closed.")
             if self._memory is None:
                 return False
             durable, protection = self._open_durable()
@@ -66,9 +71,14 @@ class LazyStore(StoreDecorator):
 
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         if self._memory is not None:
-            with self._switch:
+            if not self._switch.acquire(blocking=False):
+                # It moves right now, for as long as others keep the file locked.
+                return await asyncio.to_thread(self.transact_sync, work)
+            try:
                 if self._memory is not None:
                     return self._memory.transact_sync(work)
+            finally:
+                self._switch.release()
         return await super().transact(work)
 
     def transact_sync(self, work: Callable[[Transaction], T]) -> T:
@@ -77,6 +87,12 @@ class LazyStore(StoreDecorator):
                 if self._memory is not None:
                     return self._memory.transact_sync(work)
         return super().transact_sync(work)
+
+    def close(self) -> None:
+        """Waits for a move that goes on in another thread."""
+        with self._switch:
+            self._is_closed = True
+            super().close()
 
     @property
     def file_protection(self) -> Protection:

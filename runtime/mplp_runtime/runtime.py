@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -93,6 +94,7 @@ class Runtime(ProgramInterface):
         self.handlers = Handlers(handlers)
         self.list_files = list_files
         self._in_memory = in_memory
+        self._moving = threading.RLock()
         self._state_folder = root / STATE_FOLDER
         self._timeline: NdjsonSink | None = None
         self._collector: Collector | None = None
@@ -258,27 +260,29 @@ class Runtime(ProgramInterface):
     def persist(self) -> bool:
         """Moves the state into `.mplp/`, also if it was opened in memory; False in a read-only folder.
 
-        Raises StoreError where the state on disk cannot be used.
+        It waits for a locked state: on a loop with others call it in a thread. Raises StoreError where the
+        state on disk cannot be used.
         """
         self._refuse_if_read_only()
         self._in_memory = False
-        if self.folder is None and is_writable(self.root):
-            self._use_folder()
-            self.graph.graph_id = (
-                self.vsl.read(lambda reading: reading.get("graph_id")) or self.graph.graph_id
-            )
-            self._write_timeline()
-            self.runs.recover()
+        with self._moving:
+            if self.folder is None and is_writable(self.root):
+                self._use_folder()
+                self.graph.graph_id = (
+                    self.vsl.read(lambda reading: reading.get("graph_id")) or self.graph.graph_id
+                )
+                self._write_timeline()
+                self.runs.recover()
         return self.folder is not None
 
     def _refuse_if_read_only(self) -> None:
         if self.is_read_only:
             raise only_read(self.vsl.path)
 
-    def join_if_others_began(self) -> None:
-        """Uses the state that another process has made meanwhile, so that its runs are seen here."""
-        if self.folder is None and not self._in_memory and self.vsl.path.exists():
-            self.persist()
+    @property
+    def have_others_begun(self) -> bool:
+        """Whether another process has made a state meanwhile; after `persist` its runs are seen here."""
+        return self.folder is None and not self._in_memory and self.vsl.path.exists()
 
     async def close(self) -> None:
         """Ends what was started here and closes the state; runs under way stay resumable (D26)."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from mplp_lsp.server.ingest import ingest_changes
 from mplp_lsp.server.runtime_host import RuntimeHost
 from mplp_runtime.errors import StoreError
 from mplp_runtime.runtime import Runtime
@@ -132,6 +133,66 @@ async def test_a_project_that_is_being_opened_while_the_server_leaves_is_closed(
         await asyncio.wait({opening})
     writers = {thread for thread in threading.enumerate() if thread.name == "mplp-state"}
     assert not writers
+
+
+async def test_a_project_whose_state_is_locked_does_not_keep_the_others_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host, loop, ended, close = RuntimeHost(), asyncio.get_running_loop(), asyncio.Event(), Runtime.close
+
+    async def closed(runtime: Runtime) -> None:
+        await close(runtime)
+        if runtime.root == tmp_path:
+            loop.call_soon_threadsafe(ended.set)
+
+    monkeypatch.setattr(Runtime, "close", closed)
+    with locked_state(tmp_path / "locked") as other:
+        opening = await opening_of(host, tmp_path / "locked")
+        await host.run(tmp_path, root_of)
+        leaving = asyncio.ensure_future(host.close())
+        await ended.wait()
+        assert not opening.done(), "the locked project was waited for first"
+        other.execute("ROLLBACK")
+        await leaving
+        await asyncio.wait({opening})
+
+
+@pytest.mark.parametrize("how", ["made by others", "trusted now"])
+async def test_a_state_that_is_moved_into_while_it_is_locked_keeps_no_other_project_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    host, loop, begun, ended = RuntimeHost(), asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
+    persist = Runtime.persist
+
+    def moved(runtime: Runtime) -> bool:
+        loop.call_soon_threadsafe(begun.set)
+        try:
+            return persist(runtime)
+        finally:
+            loop.call_soon_threadsafe(ended.set)
+
+    async def told(runtime: Runtime) -> None:
+        await ingest_changes(runtime, runtime.root, [], editor="vi", is_trusted=True)
+
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    await host.run(locked, root_of, in_memory=how == "trusted now")
+    monkeypatch.setattr(Runtime, "persist", moved)
+    with locked_state(locked) as other:
+        telling = None if how == "made by others" else asyncio.ensure_future(host.run(locked, told))
+        await begun.wait()
+        assert await host.run(tmp_path, root_of) == tmp_path
+        assert not ended.is_set(), "the other project was answered only after the lock"
+        other.execute("ROLLBACK")
+        await ended.wait()
+        if telling is not None:
+            await telling
+    assert await host.run(locked, folder_of) == locked / ".mplp"
+    await host.close()
+
+
+async def folder_of(runtime: Runtime) -> Path | None:
+    return runtime.folder
 
 
 async def test_a_project_that_could_not_be_opened_is_tried_again(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ class RunManager:
         self._runtime.vsl.read(lambda reading: refuse_if_left_open(reading, plan_id, request))
         confirm_id = await self._approved(request, plan)
         if request.trusted or not request.simulate:
-            self._runtime.persist()
+            await asyncio.to_thread(self._runtime.persist)
         self.others.follow()
         # To its end, also if whoever asked goes away meanwhile: what has begun is carried by somebody.
         return self.view(await to_the_end(self._carrying.begin(request, plan, confirm_id)))

@@ -133,7 +133,9 @@ class OtherRuns:
             await asyncio.sleep(self._runtime.follow_interval_s)
 
     async def _look(self) -> None:
-        self._runtime.join_if_others_began()
+        if self._runtime.have_others_begun:
+            # In a thread: their state may be locked.
+            await asyncio.to_thread(self._runtime.persist)
         if self._runtime.folder is None:
             return
         # In a thread: the processes that a run has left behind are ended, which takes its time.
