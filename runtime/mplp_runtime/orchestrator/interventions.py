@@ -65,7 +65,7 @@ class Interventions:
         completed; it needs what every start needs, approvals included. Raises StepNotOpen, and RunRefused and
         its kin as `start` does.
         """
-        view, step = self._step(run_id, step_id)
+        view, step = await self._step(run_id, step_id)
         if view.is_live:
             await self._retry_live(view, step)
             return self._manager.view(run_id)
@@ -81,7 +81,7 @@ class Interventions:
         So it does without one that was under way, or waiting, when its process ended. Raises StepNotOpen for
         a step that is over or under way, and what `retry` raises.
         """
-        view, step = self._step(run_id, step_id)
+        view, step = await self._step(run_id, step_id)
         because = reason.strip() or _NO_REASON
         if view.is_live:
             await self._skip_live(view, step, because)
@@ -100,7 +100,7 @@ class Interventions:
         An interrupted run is given up by it. A run from which a later one went on is rolled back only with
         `force`. Raises RunInProgress, RunBuiltUpon, RunRefused and WorkspaceNotTrusted.
         """
-        view = self._manager.view(run_id)
+        view = await self._manager.settled(run_id)
         if view.is_live:
             raise RunInProgress("The run is under way; cancel it before it is rolled back.")
         if view.simulated:
@@ -294,8 +294,8 @@ class Interventions:
 
         return decide
 
-    def _step(self, run_id: str, step_id: str) -> tuple[RunView, StepView]:
-        view = self._manager.view(run_id)
+    async def _step(self, run_id: str, step_id: str) -> tuple[RunView, StepView]:
+        view = await self._manager.settled(run_id)
         step = view.steps.get(step_id)
         if step is None:
             raise MplpError(f"Run {view.generation} of “{view.title}” has no step {step_id}.")

@@ -135,7 +135,7 @@ class RunManager:
         resume.
         """
         self._refuse_if_closed()
-        view = self.view(run_id)
+        view = await self.settled(run_id)
         live = self._carrying.live.get(run_id)
         if live is not None and repeat:
             live.loop.repeat_interrupted = True
@@ -196,6 +196,16 @@ class RunManager:
         if state is None:
             raise RunUnknown(f"No run {run_id} is known in this project.")
         return self.view_of(state)
+
+    async def settled(self, run_id: str) -> RunView:
+        """The run as it stands, interrupted if the process that carried it is gone. Raises RunUnknown.
+
+        Who does not follow the runs of others has not heard of that.
+        """
+        if self.view(run_id).is_live and not self.is_own(run_id) and self.recovery.ownerless():
+            for each in await asyncio.to_thread(self.recover):
+                self.notices.tell_soon(self.others.reload(each))
+        return self.view(run_id)
 
     def all(self) -> Sequence[RunView]:
         """Every run of the project, those of other processes too; the newest is last."""

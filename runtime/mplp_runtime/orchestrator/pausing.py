@@ -37,7 +37,7 @@ class Pausing:
 
         Raises NotUnderWay, RunRefused where that process does not react, and StoreError.
         """
-        view = self._manager.view(run_id)
+        view = await self._manager.settled(run_id)
         if not view.is_live:
             raise NotUnderWay(f"The run is {view.status}; only a run that is under way can be paused.")
         live = self._carrying.live.get(run_id)

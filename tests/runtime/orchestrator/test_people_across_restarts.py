@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from mplp_runtime.orchestrator.pausing import NotUnderWay
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
 from tests.runtime.orchestrator.projects import (
@@ -38,13 +39,19 @@ async def killed_while_it_asks(project: Project) -> str:
         # Another process sees the question as soon as it is durable.
         child = _running(project)
         try:
-            while (view := runtime.runs.latest(PLAN_ID)) is None or not view.questions:
-                assert child.poll() is None
-                await runtime.runs.notices.changed_within(0.02)
+            view = await asked_elsewhere(runtime, child)
         finally:
             child.kill()
             child.wait(60)
     return view.run_id
+
+
+async def asked_elsewhere(runtime: Runtime, child: subprocess.Popen[bytes]) -> RunView:
+    """The run of another process, once it asks something."""
+    while (view := runtime.runs.latest(PLAN_ID)) is None or not view.questions:
+        assert child.poll() is None
+        await runtime.runs.notices.changed_within(0.02)
+    return view
 
 
 def _running(project: Project) -> subprocess.Popen[bytes]:
@@ -156,3 +163,34 @@ async def test_a_person_who_did_a_step_of_a_pair_across_a_restart_is_still_revie
         "MAPTurnDispatched 2 ben draft review",
         "MAPTurnCompleted 2 ben draft review approved",
     ]
+
+
+@pytest.mark.parametrize("word", ["resume", "pause", "skip", "roll back"])
+async def test_whoever_had_the_project_open_goes_on_with_the_run_of_a_process_that_was_killed(
+    tmp_path: Path, word: str
+) -> None:
+    project = SharedProject(
+        tmp_path, plan(step("draft")), PERSON, collab=collab("orchestrated", WRITER, EDITOR)
+    )
+    async with project.runtime() as runtime:
+        child = _running(project)
+        try:
+            run_id = (await asked_elsewhere(runtime, child)).run_id
+        finally:
+            child.kill()
+            child.wait(60)
+        # Nobody here follows the runs of others: so far it is not known that the process is gone.
+        assert runtime.runs.view(run_id).status == "running"
+        if word == "resume":
+            await resumed_and_asked(runtime, run_id)
+            await runtime.runs.answer(run_id, step_id("draft"), success=True)
+        elif word == "skip":
+            await runtime.skip(run_id, step_id("draft"), trusted=True)
+        elif word == "pause":
+            with pytest.raises(NotUnderWay, match="The run is interrupted"):
+                await runtime.runs.pause(run_id)
+            await runtime.runs.cancel(run_id)
+        else:
+            await runtime.roll_back(run_id, trusted=True)
+        view = await runtime.runs.wait(run_id)
+    assert view.status == ("completed" if word in {"resume", "skip"} else "cancelled")
