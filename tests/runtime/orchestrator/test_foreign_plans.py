@@ -19,7 +19,7 @@ from tests.runtime.orchestrator.judged import Judge
 from tests.schemas.generator import Generator
 from tests.schemas.occurrences import schema_at
 
-SEEDS = range(24)
+SEEDS = range(18)
 FROM_OUTSIDE: tuple[dict[str, Any], ...] = (
     {"file_path": "a.txt", "change_type": "modified", "timestamp": "2026-01-01T00:00:00Z"},
     {

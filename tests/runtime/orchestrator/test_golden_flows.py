@@ -1,4 +1,4 @@
-"""The official golden flows: copies run with simulated roles, judged by the official schemas and rules."""
+"""The official golden flows: copies run, simulated and for real, judged by the official schemas and rules."""
 
 from __future__ import annotations
 
@@ -117,10 +117,22 @@ def broken_rules(rules: Iterator[dict[str, Any]], objects: Mapping[str, Any]) ->
     return found
 
 
+ROLE = """
+[roles.{role}]
+action = "tool_call"
+command = ["true"]
+"""
+
+
+@pytest.mark.parametrize("simulated", [True, False], ids=["simulated", "for real"])
 @pytest.mark.parametrize("flow", FLOWS)
-async def test_a_golden_flow_runs_simulated(flow: str, tmp_path: Path) -> None:
+async def test_a_golden_flow_runs(flow: str, simulated: bool, tmp_path: Path) -> None:
     root = tmp_path / "project"
     shutil.copytree(OFFICIAL / "golden" / flow / "input", root)
+    if not simulated:
+        steps = json.loads((root / "plan.json").read_text())["steps"]
+        roles = sorted({step["agent_role"] for step in steps})
+        (root / "mplp.toml").write_text("".join(ROLE.format(role=role) for role in roles))
     before = {path.name: path.read_bytes() for path in root.glob("*")}
     documents = {path.stem: json.loads(path.read_text()) for path in root.glob("*.json")}
     facts = [
@@ -130,7 +142,12 @@ async def test_a_golden_flow_runs_simulated(flow: str, tmp_path: Path) -> None:
     try:
         plan_path = root / "plan.json"
         request = StartRequest(
-            plan_path, plan_path.read_text(), FactsWorld(facts), simulate=True, trusted=True
+            plan_path,
+            plan_path.read_text(),
+            FactsWorld(facts),
+            simulate=simulated,
+            trusted=True,
+            approve=True,
         )
         view = await runtime.runs.start(request)
         final = await runtime.runs.wait(view.run_id)
@@ -139,7 +156,10 @@ async def test_a_golden_flow_runs_simulated(flow: str, tmp_path: Path) -> None:
 
     assert final.status == "completed"
     assert {step.status for step in final.steps.values()} == {"completed"}
-    assert {path.name: path.read_bytes() for path in root.glob("*") if path.is_file()} == before
+    after = {path.name: path.read_bytes() for path in root.glob("*") if path.is_file()}
+    if not simulated:
+        assert official_errors("mplp-confirm.schema.json", json.loads(after.pop("plan.confirm.json"))) == []
+    assert after == before
 
     assert final.trace_path is not None
     assert final.timeline_path is not None

@@ -91,8 +91,9 @@ def cast(session: Session, plan: Mapping[str, Any], order: Sequence[str]) -> Cas
         if step_id not in turns:
             continue
         if session.mode == "round_robin":
-            # Seed 1, 5.3; a step without `order_index` counts by its place in the plan.
-            assigned[step_id] = (step.get("order_index", position) % len(people),)
+            # Seed 1, 5.3; a step without `order_index` counts by its place in the plan. 2.0 is an integer in
+            # a JSON Schema.
+            assigned[step_id] = (int(step.get("order_index", position)) % len(people),)
             continue
         fit = fits(role) if role else ()
         if role and not fit:

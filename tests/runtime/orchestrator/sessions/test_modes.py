@@ -114,6 +114,14 @@ async def test_the_same_documents_give_the_same_turns(mode: str, tmp_path: Path)
     assert told[0] == told[1]
 
 
+async def test_an_order_index_may_be_a_whole_number_with_a_point(tmp_path: Path) -> None:
+    steps = (step("draft", order_index=0.0), step("review", "draft", order_index=3.0))
+    project = SharedProject(tmp_path, plan(*steps), collab=collab("round_robin"))
+    view = await project.run(simulate=True)
+    assert [each.participant for each in view.steps.values()] == ["Ana (worker)", "Ben (worker)"]
+    assert view.status == "completed"
+
+
 async def test_every_dispatch_has_the_twin_that_the_seed_shows(tmp_path: Path) -> None:
     view = await scenario_project(tmp_path, "round_robin").run(simulate=True)
     events = timeline_of(tmp_path, view)
