@@ -29,8 +29,9 @@ _HEAD = """\
 Each is a command of `workspace/executeCommand` with one JSON object as its only argument.
 Editors also offer them as code actions and, where they show any, as code lenses.
 A refusal answers with error -32803 and one sentence; `data.code` says why in a stable word
-(`not-approved`, `not-trusted`, `not-bound`, `not-valid`, `in-progress`, `interrupted`, `not-under-way`,
-`step-not-open`, `built-upon`, `context`, `collab`, `terminal`; `refused` where there is no word of its own).
+(`not-approved`, `confirm-unreadable`, `not-trusted`, `not-bound`, `not-valid`, `in-progress`, `interrupted`,
+`not-under-way`, `step-not-open`, `built-upon`, `context`, `collab`, `terminal`; `refused` where there is no
+word of its own).
 """
 
 _WORDS = {"str": "string", "bool": "boolean"}

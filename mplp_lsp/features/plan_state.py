@@ -150,7 +150,7 @@ def _read(confirms: Iterable[Document]) -> tuple[list[Any], list[str]]:
 
     values, unreadable = [], []
     for confirm in confirms:
-        value = confirm_in(confirm.text.text)
+        value = confirm_in(confirm.text.text) if confirm.fault is None else None
         if value is not None:
             values.append(value)
         else:

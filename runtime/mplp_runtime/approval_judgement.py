@@ -75,7 +75,7 @@ def approval_of(
     broken = tuple(f"{name} cannot be read" for name in sorted(unreadable))
     if broken:
         return ApprovalState("unreadable", broken, path)
-    newest = _newest(confirm for confirm in confirms if is_about(confirm, plan))
+    newest = newest_of(confirm for confirm in confirms if is_about(confirm, plan))
     if newest is None:
         return ApprovalState("none")
     confirm_id = str(newest.get("confirm_id"))
@@ -99,12 +99,12 @@ def step_approvals(step_ids: Container[str], confirms: Iterable[Any]) -> dict[st
     """
     about: dict[str, list[Mapping[str, Any]]] = {}
     for confirm in confirms:
-        target = confirm.get("target_id") if isinstance(confirm, Mapping) else None
-        if isinstance(target, str) and target in step_ids:
+        target = target_of(confirm)
+        if target in step_ids:
             about.setdefault(target, []).append(confirm)
     found: dict[str, StepApproval] = {}
     for step_id, each in about.items():
-        newest = _newest(each)
+        newest = newest_of(each)
         word = None if newest is None else _word(newest)
         if newest is None or word is None or word == "none":
             continue
@@ -121,11 +121,18 @@ def step_approvals(step_ids: Container[str], confirms: Iterable[Any]) -> dict[st
 
 
 def is_about(confirm: Any, plan: Mapping[str, Any]) -> bool:
-    """Whether a document is a Confirm of this plan."""
-    if not isinstance(confirm, Mapping) or confirm.get("target_type") != "plan":
-        return False
-    target = confirm.get("target_id")
-    return isinstance(target, str) and target == plan.get("plan_id")
+    """Whether a document is a Confirm of this plan.
+
+    As with steps the id tells: a `target_type` that is missing, wrong or being typed takes nothing back.
+    """
+    target = target_of(confirm)
+    return target != "" and target == plan.get("plan_id")
+
+
+def target_of(confirm: Any) -> str:
+    """The id of what a document says it is a Confirm of; "" where it names none."""
+    target = confirm.get("target_id") if isinstance(confirm, Mapping) else None
+    return target if isinstance(target, str) else ""
 
 
 def as_they_stand(*versions: Iterable[Any]) -> list[Mapping[str, Any]]:
@@ -161,8 +168,8 @@ def _word(confirm: Mapping[str, Any]) -> _Said:
     return "rejected" if status == "rejected" else "pending"
 
 
-def _newest(confirms: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    """The one that was asked for or decided last, of several at one instant the last; none that is over."""
+def newest_of(confirms: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """The one that was asked for or decided last, of several at one instant the last; none is cancelled."""
     newest: Mapping[str, Any] | None = None
     for confirm in confirms:
         # Who withdrew his question has said nothing; what was said before still counts.

@@ -15,12 +15,14 @@ from mplp_runtime.approval_judgement import (
     ApprovalState,
     age_of,
     approval_of,
+    as_they_stand,
     is_about,
+    newest_of,
     step_approvals,
+    target_of,
 )
 from mplp_runtime.approval_scope import ApprovalScope, approval_scope
-from mplp_runtime.confirm_files import ConfirmFiles, confirm_path
-from mplp_runtime.disk import MAX_DOCUMENT_BYTES, read_regular
+from mplp_runtime.confirm_files import ConfirmFiles, Look, confirm_path
 from mplp_runtime.errors import DocumentInvalid
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import pipeline_stage
@@ -129,15 +131,10 @@ class Approvals:
         """
         path = confirm_path(plan_path)
         if confirms is None:
-            confirms = [value for _, value in self._files.everywhere(path)]
-            unreadable = [each.name for each in self.unreadable(plan_path, plan)]
+            look = self._files.everywhere(path)
+            confirms = look.values
+            unreadable = [each.name for each in look.unreadable(plan["plan_id"], {path})]
         return approval_of(plan, confirms, settings or self._settings(), path=path, unreadable=unreadable)
-
-    def unreadable(self, plan_path: Path, plan: Mapping[str, Any], named: Iterable[Path] = ()) -> list[Path]:
-        """The Confirms about the plan, or at `named`, that are there and cannot be read."""
-        paths = {confirm_path(plan_path), *named}
-        broken = self._files.broken(*paths)
-        return [each.path for each in broken if each.path in paths or plan["plan_id"] in each.about]
 
     async def _decide(
         self, plan_path: Path, plan: Mapping[str, Any], word: str, reason: str, role: str
@@ -158,12 +155,12 @@ class Approvals:
         One that somebody has decided meanwhile stays as it is. The graph knows of it in either case. Raises
         DocumentInvalid where the file is no valid Confirm of the step, OSError and StoreError.
         """
-        confirm = _read_json(path)
+        confirm = self._files.read(path)
         known = step_approvals({step_id}, [confirm]).get(step_id)
         if confirm is None or known is None or not _is_valid("confirm", confirm):
             raise DocumentInvalid(f"{path.name} is no valid Confirm of this step any more.")
         if known.word == "pending":
-            others = [value for _, value in self._files.known() if value.get("target_id") == step_id]
+            others = [value for value in self._files.known().values if target_of(value) == step_id]
             now = _after([confirm, *others], self._clock())
             self._add_decision(confirm, "approved" if may_start else "rejected", reason, "human", now)
             self._save(path, confirm)
@@ -196,9 +193,9 @@ class Approvals:
         confirm["decisions"] = [*confirm.get("decisions", ()), decision]
         confirm["status"] = word
 
-    def confirms(self) -> list[Document]:
-        """All Confirms of the project that can be read; every file is looked at."""
-        return [value for _, value in self._files.everywhere()]
+    def confirms(self, plan_paths: Iterable[Path] = ()) -> Look:
+        """All Confirms of the project, and those beside the plans; every file is looked at."""
+        return self._files.everywhere(*map(confirm_path, plan_paths))
 
     def _free_place(self, plan_path: Path, plan: Mapping[str, Any]) -> Path:
         beside = confirm_path(plan_path)
@@ -210,20 +207,25 @@ class Approvals:
             path, number = beside.with_name(f"{stem}.{number}.confirm.json"), number + 1
 
     async def _begin(self, path: Path, plan: Mapping[str, Any]) -> tuple[Document | None, str]:
-        """The Confirm that is there, and an instant after all that was said about the plan."""
+        """The Confirm that is there, and an instant after all that was said about the plan.
+
+        Between this and the next `await` nobody else here writes it.
+        """
         _refuse_invalid("plan", plan)
+        self._known(path, plan)
+        about = [
+            value
+            for value in (await asyncio.to_thread(self._files.everywhere, path)).values
+            if is_about(value, plan)
+        ]
+        await self.catch_up(plan, about)
         confirm = self._known(path, plan)
-        if confirm is not None:
-            await self.catch_up(plan, [confirm])
-        seen = await asyncio.to_thread(self._files.everywhere, path)
-        about = [value for _, value in seen if is_about(value, plan)]
-        return confirm, _after(about, self._clock())
+        return confirm, _after(about if confirm is None else [*about, confirm], self._clock())
 
     def _known(self, path: Path, plan: Mapping[str, Any]) -> Document | None:
         if not os.path.lexists(path):
             return None
-        is_broken = any(each.path == path for each in self._files.broken(path))
-        confirm = None if is_broken else _read_json(path)
+        confirm = self._files.read(path)
         if confirm is None or not is_about(confirm, plan) or not _is_valid("confirm", confirm):
             raise DocumentInvalid(
                 f"{path.name} is there already and is not a valid approval of this plan. Move it away first."
@@ -262,16 +264,18 @@ class Approvals:
         await self._store.transact(lambda transaction: self._tell(transaction, confirm, plan, word))
 
     async def catch_up(self, plan: Mapping[str, Any], confirms: Iterable[Mapping[str, Any]]) -> None:
-        """Tells of what Confirms of the plan say on disk and nobody told yet.
+        """Tells of what Confirms of the plan say on disk and nobody told yet, the oldest first.
 
         Their file is written first: a process may have been killed right after that, or a person has written
-        it.
+        it. Of several copies of one Confirm only the newest is told, and only the newest Confirm says how the
+        plan stands.
         """
+        about = sorted(as_they_stand(each for each in confirms if is_about(each, plan)), key=age_of)
+        decisive = newest_of(about)
         unknown = [
             confirm
-            for confirm in confirms
-            if is_about(confirm, plan)
-            and _is_valid("confirm", confirm)
+            for confirm in about
+            if _is_valid("confirm", confirm)
             and confirm["status"] in _PLAN_WORD
             and not self._is_known(confirm)
         ]
@@ -279,7 +283,7 @@ class Approvals:
         def work(transaction: Transaction) -> None:
             for confirm in unknown:
                 word = "confirm_pending" if confirm["status"] == "pending" else "confirm_resolved"
-                self._tell(transaction, dict(confirm), plan, word)
+                self._tell(transaction, dict(confirm), plan, word, is_decisive=confirm is decisive)
 
         if unknown:
             await self._store.transact(work)
@@ -289,15 +293,23 @@ class Approvals:
         # One that was taken out of the graph is not brought back by a run.
         return node is not None and (node.deleted or node.data == confirm)
 
-    def _tell(self, transaction: Transaction, confirm: Document, plan: Mapping[str, Any], word: str) -> None:
-        """The graph and the events learn what the Confirm makes of the plan."""
+    def _tell(
+        self,
+        transaction: Transaction,
+        confirm: Document,
+        plan: Mapping[str, Any],
+        word: str,
+        *,
+        is_decisive: bool = True,
+    ) -> None:
+        """The graph and the events learn of the Confirm, and what it makes of the plan where it decides."""
         if self._settings().learning.collect:
             tell_of_plan(transaction, self._bus, plan)
         plan_id, plan_word = plan["plan_id"], _PLAN_WORD[confirm["status"]]
         status = _status_after(transaction, plan, plan_word)
         # Statuses are those of the graph, where it has any: a run of the plan may be under way.
-        said = {**plan, "status": status}
-        self._graph.put_plan(transaction, said, source_module="plan", keeps_statuses=True)
+        said = {**plan, "status": status} if is_decisive else plan
+        self._graph.put_plan(transaction, dict(said), source_module="plan", keeps_statuses=True)
         self._graph.put(
             transaction,
             "Confirm",
@@ -306,11 +318,13 @@ class Approvals:
             edges=[Edge("target", "Confirm", confirm["confirm_id"], "Plan", plan_id)],
             event_type=None if word == "confirm_pending" else "decision_added",
         )
-        node = transaction.read_node("Plan", plan_id)
-        decided = {**({} if node is None else node.data), "status": status}
-        self._graph.put(transaction, "Plan", plan_id, decided, source_module="plan")
+        if is_decisive:
+            node = transaction.read_node("Plan", plan_id)
+            decided = {**({} if node is None else node.data), "status": status}
+            self._graph.put(transaction, "Plan", plan_id, decided, source_module="plan")
         self._stage(transaction, confirm, plan, word, "confirm", confirm["status"])
-        self._stage(transaction, confirm, plan, "plan_status_changed", "plan", plan_word)
+        if is_decisive:
+            self._stage(transaction, confirm, plan, "plan_status_changed", "plan", plan_word)
 
     def _save(self, path: Path, confirm: Document) -> None:
         confirm["meta"] = {
@@ -320,7 +334,8 @@ class Approvals:
         }
         _refuse_invalid("confirm", confirm)
         self._before_write()
-        write_atomically(path, [json.dumps(confirm, ensure_ascii=False, indent=2), "\n"])
+        # Through a link, which stays one.
+        write_atomically(path.resolve(), [json.dumps(confirm, ensure_ascii=False, indent=2), "\n"])
 
     def _stage(
         self,
@@ -368,16 +383,6 @@ def _after(confirms: Iterable[Mapping[str, Any]], now: datetime) -> str:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _read_json(path: Path) -> Document | None:
-    try:
-        if path.stat().st_size > MAX_DOCUMENT_BYTES:
-            return None
-        value = json.loads(read_regular(path, "utf-8-sig"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _is_valid(kind: str, value: Mapping[str, Any]) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mplp_runtime.approvals import Approvals
+from mplp_runtime.confirm_files import confirm_path
 from mplp_runtime.errors import MplpError, SettingsInvalid, StoreError
 from mplp_runtime.orchestrator.admission import is_authors_word
 from mplp_runtime.project_documents import document_at
@@ -33,12 +34,13 @@ async def propose_again(
     payload = event["payload"]
     reason = f"Merge {str(payload['commit_id'])[:12]} into {payload['ref_name']} came after the approval."
     proposed: list[Path] = []
-    plans, confirms = await asyncio.to_thread(lambda: (_plans(root, files), approvals.confirms()))
+    plans = await asyncio.to_thread(_plans, root, files)
+    look = await asyncio.to_thread(approvals.confirms, [path for path, _ in plans])
     for path, plan in plans:
         if is_terminal("plan", str(plan.get("status"))):
             continue
-        unreadable = [each.name for each in approvals.unreadable(path, plan)]
-        word = approvals.state(path, plan, settings, confirms=confirms, unreadable=unreadable).word
+        unreadable = [each.name for each in look.unreadable(plan["plan_id"], {confirm_path(path)})]
+        word = approvals.state(path, plan, settings, confirms=look.values, unreadable=unreadable).word
         # What cannot be read now may turn out to be an approval once it is mended.
         is_approved = word in {"approved", "unreadable"}
         if not is_approved and not (word == "none" and is_authors_word(plan, settings)):

@@ -5,7 +5,6 @@ Of a file that is there and cannot be read nobody knows what it says: it is told
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Container, Iterable, Iterator
@@ -20,7 +19,7 @@ from mplp_runtime.kinds import by_path
 from mplp_runtime.project_documents import document_at
 from mplp_runtime.project_roots import of_one_project
 from mplp_runtime.rules.world import DocumentFacts, World
-from mplp_runtime.strict_json import once
+from mplp_runtime.strict_json import strict_value
 
 Seen = tuple[Path, dict[str, Any]]
 
@@ -34,6 +33,26 @@ class BrokenConfirm:
 
     path: Path
     about: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The Confirms at one look, each read once: what they say, and which cannot be read, by path.
+
+    What `seen` has is shared: nobody may change it.
+    """
+
+    seen: tuple[Seen, ...]
+    broken: tuple[BrokenConfirm, ...]
+
+    @property
+    def values(self) -> list[dict[str, Any]]:
+        """What those say that can be read."""
+        return [value for _, value in self.seen]
+
+    def unreadable(self, target_id: str, paths: Container[Path]) -> list[Path]:
+        """Those at `paths`, or about what has this id, that cannot be read."""
+        return [each.path for each in self.broken if each.path in paths or target_id in each.about]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +86,28 @@ class ConfirmFiles:
         # What each was about when it could be read last.
         self._targets: dict[Path, str] = {}
 
-    def everywhere(self, *paths: Path) -> list[Seen]:
-        """All of the project and those at `paths`, by path; every file of the project is looked at."""
+    def everywhere(self, *paths: Path) -> Look:
+        """All of the project and those at `paths`; every file of the project is looked at."""
         with self._lock:
             named = (each for each in self._list_files() if each.endswith(".json"))
             for file in [self._root / each for each in of_one_project(self._root, named)]:
                 read = self._look(file)
                 if read is not None and (read.value is not None or read.broken is not None):
                     self._known.add(file)
-        return self.known(*paths)
+            return self._all(paths)
 
-    def known(self, *paths: Path) -> list[Seen]:
-        """Those that were found or named before, and those at `paths`, as they are now, by path.
+    def known(self, *paths: Path) -> Look:
+        """Those that were found or named before, and those at `paths`, as they are now.
 
         A named path may be a link to a file of the project; the others are none.
         """
         with self._lock:
-            return [(path, read.value) for path, read in self._all(paths) if read.value is not None]
+            return self._all(paths)
 
-    def broken(self, *paths: Path) -> list[BrokenConfirm]:
-        """Of the same those that are there and cannot be read now, by path."""
-        with self._lock:
-            return [read.broken for _, read in self._all(paths) if read.broken is not None]
+    def read(self, path: Path) -> dict[str, Any] | None:
+        """What the Confirm at a path says now, for whoever writes it next; None where it cannot be read."""
+        text, is_sound = _text(self._linked(path) or path)
+        return confirm_in(text) if is_sound else None
 
     def noting(self, files: Iterable[str]) -> Iterator[str]:
         """`files` (relative, with `/`) as they are; those that are Confirms by name are known from now on."""
@@ -98,13 +117,14 @@ class ConfirmFiles:
                     self._known.add(path)
             yield file
 
-    def _all(self, paths: Iterable[Path]) -> Iterator[tuple[Path, _Read]]:
+    def _all(self, paths: Iterable[Path]) -> Look:
         self._named.update(paths)
         self._known.update(self._named)
-        for path in sorted(self._known):
-            read = self._look(path)
-            if read is not None:
-                yield path, read
+        every = [(path, read) for path in sorted(self._known) if (read := self._look(path)) is not None]
+        return Look(
+            tuple((path, read.value) for path, read in every if read.value is not None),
+            tuple(read.broken for _, read in every if read.broken is not None),
+        )
 
     def _look(self, path: Path) -> _Read | None:
         target, stamp = path, stamp_of(path, follow_links=False)
@@ -112,32 +132,40 @@ class ConfirmFiles:
             if not os.path.lexists(path):
                 return None
             # A link leads into the project, or nowhere.
-            found = path.resolve()
-            stamp = stamp_of(found) if found.is_relative_to(self._root.resolve()) else None
-            if stamp is None:
-                return _Read(None, broken=self._broken(path, None))
-            target = found
+            target = self._linked(path) or path
+            stamp = stamp_of(target, follow_links=False)
+        if stamp is None:
+            return _Read(None, broken=self._broken(path, ""))
         read = self._read.get(path)
         if read is None or read.stamp != stamp:
             # What was written meanwhile has another stamp, and is read at the next look.
             read = self._read[path] = self._read_anew(path, target, stamp)
         return read
 
+    def _linked(self, path: Path) -> Path | None:
+        """Where a link leads; None outside the project, in a circle, and for what is no link."""
+        try:
+            found = path.resolve() if path.is_symlink() else None
+            return found if found is not None and found.is_relative_to(self._root.resolve()) else None
+        except (OSError, RuntimeError):
+            return None
+
     def _read_anew(self, path: Path, target: Path, stamp: Stamp) -> _Read:
         found = document_at(target)
         is_expected = path in self._named or path in self._targets or by_path(path).kind == "confirm"
         if (found is None and not is_expected) or (found is not None and found[0] != "confirm"):
             return _Read(stamp)
-        text = _text(target)
-        value = None if text is None else confirm_in(text)
+        text, is_sound = _text(target)
+        value = confirm_in(text) if is_sound else None
         if value is None:
             # Without a stamp it is read again at every look: no stamp tells of permissions.
-            return _Read(None if text is None else stamp, broken=self._broken(path, text))
-        self._targets[path] = str(value.get("target_id"))
+            return _Read(stamp if text else None, broken=self._broken(path, text))
+        if isinstance(target_id := value.get("target_id"), str):
+            self._targets[path] = target_id
         return _Read(stamp, value)
 
-    def _broken(self, path: Path, text: str | None) -> BrokenConfirm:
-        about = ids_named_in(text or "")
+    def _broken(self, path: Path, text: str) -> BrokenConfirm:
+        about = ids_named_in(text)
         return BrokenConfirm(path, about | {self._targets[path]} if path in self._targets else about)
 
 
@@ -155,7 +183,7 @@ def confirm_path(plan_path: Path) -> Path:
 
 
 def confirm_in(text: str) -> dict[str, Any] | None:
-    """The Confirm that a text is; None where it is no JSON object, or says something twice.
+    """The Confirm that a text is; None where it is no JSON object, or not strictly one.
 
     >>> confirm_in('{"status": "pending"}')
     {'status': 'pending'}
@@ -163,7 +191,7 @@ def confirm_in(text: str) -> dict[str, Any] | None:
     (None, None)
     """
     try:
-        value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=once)
+        value = strict_value(text)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -187,9 +215,11 @@ def _is_file(facts: DocumentFacts) -> bool:
     return facts.uri.startswith("file:")
 
 
-def _text(path: Path) -> str | None:
+def _text(path: Path) -> tuple[str, bool]:
+    """What is in a file, as far as it can be read, and whether that is all of it, and UTF-8."""
     head = read_head(path, MAX_DOCUMENT_BYTES + 1, follow_links=False)
     if head is None:
-        return None
-    # What is too large is cut here, and no JSON then; its beginning still tells what it is about.
-    return decoded(head[0][:MAX_DOCUMENT_BYTES]).text
+        return "", False
+    # Also the beginning of what is too large tells what it is about.
+    found = decoded(head[0][:MAX_DOCUMENT_BYTES])
+    return found.text, found.fault is None and len(head[0]) <= MAX_DOCUMENT_BYTES

@@ -3,7 +3,7 @@
 MplpError
 ├── DocumentInvalid        the document has findings that forbid what was asked
 ├── RunRefused             a run cannot start; `code` says why in a stable word
-│   ├── PlanNotApproved
+│   ├── PlanNotApproved (ConfirmUnreadable)
 │   ├── RoleNotBound
 │   ├── WorkspaceNotTrusted
 │   ├── RunInProgress      another process holds a run of the same plan
@@ -45,6 +45,12 @@ class PlanNotApproved(RunRefused):
     """The plan needs an approval first, or the approval no longer covers it (D18)."""
 
     code = "not-approved"
+
+
+class ConfirmUnreadable(PlanNotApproved):
+    """A Confirm about the plan cannot be read: another approval does not help, the file has to be mended."""
+
+    code = "confirm-unreadable"
 
 
 class RoleNotBound(RunRefused):

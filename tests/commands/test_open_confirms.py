@@ -79,6 +79,10 @@ WAITS = "The plan is proposed and waits"
         (confirm_text("pending"), confirm_text("pending").replace("pending", ""), "pending", WAITS),
         (confirm_text("pending")[:-1], confirm_text("pending"), "pending", WAITS),
         ("\ufeff" + confirm_text("pending"), None, "pending", WAITS),
+        (confirm_text("pending").replace('"plan"', '"pla"'), None, "pending", WAITS),
+        (confirm_text("pending").replace('"target_type": "plan", ', ""), None, "pending", WAITS),
+        (confirm_text("pending")[:-1] + ', "x": NaN}', None, "unreadable", BROKEN),
+        (confirm_text("pending").replace("human", "h\udcfcman"), None, "unreadable", BROKEN),
     ],
     ids=[
         "sound",
@@ -91,6 +95,10 @@ WAITS = "The plan is proposed and waits"
         "status-word-deleted-in-the-buffer",
         "mended-in-the-buffer",
         "byte-order-mark",
+        "target-type-half-typed",
+        "target-type-missing",
+        "no-number",
+        "latin-1",
     ],
 )
 async def test_a_confirm_with_a_slip_keeps_its_plan_from_running_and_the_lens_says_so(
@@ -98,7 +106,7 @@ async def test_a_confirm_with_a_slip_keeps_its_plan_from_running_and_the_lens_sa
 ) -> None:
     project = Project(tmp_path, plan(step("a")), role("worker", "print('ok')"))
     vote = tmp_path / "vote.confirm.json"
-    vote.write_text(on_disk)
+    vote.write_bytes(on_disk.encode("utf-8", "surrogateescape"))
     session = Session(tmp_path)
     try:
         if opened is not None:

@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from mplp_runtime.ael.handlers import Handlers
-from mplp_runtime.errors import PlanInvalid, PlanNotApproved, RunRefused, WorkspaceNotTrusted
+from mplp_runtime.errors import (
+    ConfirmUnreadable,
+    PlanInvalid,
+    PlanNotApproved,
+    RunRefused,
+    WorkspaceNotTrusted,
+)
 from mplp_runtime.orchestrator.bindings import frozen_bindings, refuse_what_cannot_run
 from mplp_runtime.orchestrator.schedule import ScheduledStep, execution_order, scheduled_steps
 from mplp_runtime.orchestrator.sessions.finding import session_for
@@ -29,7 +35,7 @@ from mplp_runtime.rules.references import context_of
 from mplp_runtime.rules.schema import schema_for
 from mplp_runtime.rules.world import DocumentFacts, World
 from mplp_runtime.settings import Settings
-from mplp_runtime.strict_json import once
+from mplp_runtime.strict_json import strict_value
 
 TERMINAL = frozenset({"completed", "failed", "cancelled"})
 _DONE = frozenset({"completed", "skipped"})
@@ -101,9 +107,7 @@ def plan_value(text: str) -> dict[str, Any]:
     """The plan in `text`, read strictly, without a top-level `$comment` (D12). Raises PlanInvalid."""
     try:
         text.encode("utf-8")
-        value = json.loads(
-            text.removeprefix("\ufeff"), parse_constant=_refuse_constant, object_pairs_hook=once
-        )
+        value = strict_value(text)
     except RecursionError as problem:
         raise PlanInvalid("The plan is nested too deeply.") from problem
     except UnicodeEncodeError as problem:
@@ -205,7 +209,7 @@ def refuse_unapproved(word: str, changed: tuple[str, ...]) -> None:
     if word == "approved":
         return
     if word == "unreadable":
-        raise PlanNotApproved(
+        raise ConfirmUnreadable(
             f"Nobody can tell whether the plan is approved: {'; '.join(changed)}. Mend it, or move it away."
         )
     if word == "void":
@@ -257,7 +261,3 @@ def _refuse_errors(findings: list[Finding]) -> None:
         more = f" There are {len(errors) - 1} more errors." if len(errors) > 2 else ""
         more = " There is one more error." if len(errors) == 2 else more
         raise PlanInvalid(f"The plan has errors, so it cannot run: {errors[0].message}{more}")
-
-
-def _refuse_constant(word: str) -> None:
-    raise ValueError(f"{word} is no JSON value")

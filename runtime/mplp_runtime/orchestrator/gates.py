@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypedDict
 
 from mplp_runtime.approval_judgement import StepApproval
 from mplp_runtime.events.families import pipeline_stage
@@ -22,11 +22,24 @@ from mplp_runtime.orchestrator.views import Answer
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Edge, Transaction
 
-_Word = Literal["requested", "approved", "rejected"]
+_Word = Literal["requested", "approved", "rejected", "cancelled"]
+_ASKED_OVER = "asked_over"
 _OPENED_OVER = "opened_over"
 _STAGE: Mapping[_Word, str] = MappingProxyType(
-    {"requested": "pending", "approved": "completed", "rejected": "failed"}
+    {"requested": "pending", "approved": "completed", "rejected": "failed", "cancelled": "cancelled"}
 )
+
+
+class _Asked(TypedDict):
+    """What a person is asked about a step, as the run's record keeps it over a restart.
+
+    `over` is the Confirm as it stood then, None without one. `confirm_id` is that of what is asked for: a
+    Confirm that waits, or one of the graph alone where the settings ask; "" where neither does.
+    """
+
+    over: list[str] | None
+    confirm_id: str
+    at: str
 
 
 class Gates:
@@ -41,20 +54,20 @@ class Gates:
         self._questions = questions
         self._outside = Outside(services.store, state)
         self._confirms = services.confirms
-        self._own: dict[str, str] = {}
-        self._asked_at: dict[str, str] = {}
 
     def has(self, step_id: str) -> bool:
         """Whether the step starts only after an answer or a decision, or once a failed tool succeeds."""
         if step_id in self._state.run.get("opened", ()):
-            return False
-        if step_id in self._state.gates or self._confirms.is_gated(step_id):
+            return self.has_anew(step_id)
+        if step_id in self._state.gates or self._confirms.is_gated(step_id) or self._asked(step_id):
             return True
         return bool(self._outside.failing_tools())
 
     def has_anew(self, step_id: str) -> bool:
-        """Whether a Confirm keeps a step from starting once more: one that has come since it was let in."""
+        """Whether a Confirm keeps a step that was let in from starting: one that has come since."""
         confirm = self._confirms.of(step_id)
+        if self._asked(step_id):
+            return True
         if confirm is None or confirm.word == "approved":
             return False
         return bool(self._state.run.get(_OPENED_OVER, {}).get(step_id) != _which(confirm))
@@ -70,17 +83,19 @@ class Gates:
                 # What its document says, should that not be what a person has answered.
                 word = _word_of(answer) if confirm.word == "pending" else confirm.word
                 self._tell(transaction, step_id, confirm.confirm_id, word)
-            elif step_id in state.gates:
-                self._keep(transaction, step_id, answer)
+            else:
+                self._tell_without_document(transaction, step_id, answer)
             if answer.success:
                 why = answer.output or "approved by a person"
                 chronicle.step_blocked(transaction, step_id, why, opened=True)
                 opened = list(dict.fromkeys([*run.get("opened", ()), step_id]))
-                return records.change_run(
-                    transaction, state.run_id, opened=opened, **self._over(run, step_id)
-                )
-            chronicle.steps_skipped(transaction, {step_id: answer.output or "declined by a person"})
-            return records.change_run(transaction, state.run_id, declined=[*run.get("declined", ()), step_id])
+                decided = {"opened": opened, **self._over(run, step_id)}
+            else:
+                chronicle.steps_skipped(transaction, {step_id: answer.output or "declined by a person"})
+                decided = {"declined": [*run.get("declined", ()), step_id]}
+            if _ASKED_OVER in run:
+                decided[_ASKED_OVER] = {each: of for each, of in run[_ASKED_OVER].items() if each != step_id}
+            return records.change_run(transaction, state.run_id, **decided)
 
         state.take_run(await self._services.store.transact(work))
         self._services.changed(state)
@@ -88,26 +103,49 @@ class Gates:
 
     async def _decision(self, step_id: str) -> tuple[Answer, StepApproval | None]:
         """May the step start? With the Confirm by which that is decided, where it is by one."""
-        asked = self._confirms.of(step_id)
-        before = self._questions.answered(step_id, "gate")
-        if before is not None:
-            is_open = asked is not None and asked.word == "pending"
-            return await self._written(step_id, None if is_open else asked, before)
-        if asked is not None and asked.word == "rejected":
-            return await self._written(step_id, None, Answer(False, why_rejected(asked)))
+        confirm = self._confirms.of(step_id)
+        if confirm is not None and confirm.word == "rejected":
+            # Also where a person said yes before the process ended: this came later.
+            return await self._written(step_id, None, Answer(False, why_rejected(confirm)))
+        before, known = self._questions.answered(step_id, "gate"), self._asked(step_id)
+        asked = self._to_ask(step_id, confirm)
+        is_waiting = confirm is not None and confirm.word == "pending"
+        if known is not None:
+            # A Confirm that waits and is not what a person was asked about has no answer yet.
+            if before is None or (is_waiting and asked is not known):
+                before = self._decided_elsewhere(step_id, known["over"])
+            if before is not None:
+                return await self._written(step_id, known["over"], before)
 
         def waited(waiting: asyncio.Future[Answer]) -> Awaitable[Answer]:
-            return self._outside.answered(waiting, lambda: self._decided_elsewhere(step_id, asked))
+            return self._outside.answered(waiting, lambda: self._decided_elsewhere(step_id, asked["over"]))
 
         def told(transaction: Transaction) -> None:
-            if asked is not None and asked.word == "pending" and asked.confirm_id:
-                self._tell(transaction, step_id, asked.confirm_id, "requested")
-            elif step_id in self._state.gates:
-                self._tell(transaction, step_id, self._own_confirm(step_id), "requested")
+            if asked is known:
+                return
+            run = records.read_run(transaction, self._state.run_id) or {}
+            every = {**run.get(_ASKED_OVER, {}), step_id: asked}
+            records.change_run(transaction, self._state.run_id, **{_ASKED_OVER: every})
+            if asked["confirm_id"]:
+                self._tell(transaction, step_id, asked["confirm_id"], "requested")
 
-        self._asked_at[step_id] = timestamp(self._services.clock())
-        answer = await self._questions.ask_gate(step_id, self._text(step_id, asked), waited, told)
-        return await self._written(step_id, asked, answer)
+        answer = await self._questions.ask_gate(step_id, self._text(step_id, confirm), waited, told)
+        return await self._written(step_id, asked["over"], answer)
+
+    def _asked(self, step_id: str) -> _Asked | None:
+        """What a person is asked about the step, also before this process; None once that is decided."""
+        found: _Asked | None = self._state.run.get(_ASKED_OVER, {}).get(step_id)
+        return found
+
+    def _to_ask(self, step_id: str, confirm: StepApproval | None) -> _Asked:
+        """What a person is to be asked; the same as before where nothing has changed since."""
+        known, over = self._asked(step_id), None if confirm is None else _which(confirm)
+        if known is not None and known["over"] == over:
+            return known
+        confirm_id = confirm.confirm_id if confirm is not None and confirm.word == "pending" else ""
+        if not confirm_id and step_id in self._state.gates:
+            confirm_id = self._services.new_id()
+        return {"over": over, "confirm_id": confirm_id, "at": timestamp(self._services.clock())}
 
     def _text(self, step_id: str, confirm: StepApproval | None) -> str | None:
         """What a person is asked; None where no more is to be said than that it is about the step."""
@@ -118,31 +156,33 @@ class Gates:
         told = f"{text.partition(' May ')[0]} " if text is not None else ""
         return told + why_pending(self._state.steps[step_id]["description"], confirm)
 
-    def _decided_elsewhere(self, step_id: str, asked: StepApproval | None) -> Answer | None:
-        """What has been decided since a person was asked; `asked` is how a Confirm stood then."""
+    def _decided_elsewhere(self, step_id: str, over: list[str] | None) -> Answer | None:
+        """What has been decided since a person was asked; `over` is how a Confirm stood then."""
         now = self._confirms.of(step_id)
         if now is not None and now.word == "rejected":
             return Answer(False, why_rejected(now))
         if now is not None and now.word == "pending":
             return None
-        is_approved = now is not None and (asked is None or _which(now) != _which(asked))
-        if now is not None and step_id in self._state.gates and not _waited(asked, now):
+        is_approved = now is not None and _which(now) != over
+        if now is not None and step_id in self._state.gates and not _waited(over, now):
             # An older decision that is edited is no answer to what was asked.
-            is_approved = is_approved and now.at > datetime.fromisoformat(self._asked_at[step_id])
+            known = self._asked(step_id)
+            is_approved = is_approved and known is not None and now.at > datetime.fromisoformat(known["at"])
         # A gate that the settings ask for is opened by a person alone: this one, or who approved meanwhile.
         if (step_id in self._state.gates and not is_approved) or self._outside.failing_tools():
             return None
         return Answer(True, "its Confirm is approved" if is_approved else "nothing holds it up any more")
 
     async def _written(
-        self, step_id: str, asked: StepApproval | None, answer: Answer
+        self, step_id: str, over: list[str] | None, answer: Answer
     ) -> tuple[Answer, StepApproval | None]:
         """The decision, and the Confirm that it is about, as it stands with it; None where it is about none.
 
-        A rejection that somebody has written meanwhile counts more than a person's yes.
+        `over` is the Confirm as it stood when that was asked. A rejection that somebody has written meanwhile
+        counts more than a person's yes.
         """
         confirm = self._confirms.of(step_id)
-        if confirm is None or (confirm == asked and confirm.word != "pending"):
+        if confirm is None or (confirm.word != "pending" and _which(confirm) == over):
             return answer, None
         await self._confirms.answered(step_id, answer)
         now = self._confirms.of(step_id) or confirm
@@ -156,13 +196,22 @@ class Gates:
         known = run.get(_OPENED_OVER, {})
         return {} if confirm is None else {_OPENED_OVER: {**known, step_id: _which(confirm)}}
 
-    def _own_confirm(self, step_id: str) -> str:
-        """The id of what a person is asked for by the settings, of which there is no document."""
-        return self._own.setdefault(step_id, self._services.new_id())
+    def _tell_without_document(self, transaction: Transaction, step_id: str, answer: Answer) -> None:
+        """No Confirm has decided: the one that was asked for is withdrawn, or the settings asked."""
+        asked = self._asked(step_id)
+        is_of_document = asked is not None and _is_of_document(asked)
+        if asked is not None and is_of_document and self._confirms.of(step_id) is None:
+            self._tell(transaction, step_id, asked["confirm_id"], "cancelled")
+        if step_id in self._state.gates:
+            self._keep(transaction, step_id, answer, None if is_of_document else asked)
 
-    def _keep(self, transaction: Transaction, step_id: str, answer: Answer) -> None:
+    def _keep(self, transaction: Transaction, step_id: str, answer: Answer, asked: _Asked | None) -> None:
         """A decision that no document has is a Confirm in the graph alone (runtime.md 4)."""
-        confirm_id, now = self._own_confirm(step_id), timestamp(self._services.clock())
+        now = timestamp(self._services.clock())
+        if asked is None:
+            asked = {"over": None, "confirm_id": self._services.new_id(), "at": now}
+            self._tell(transaction, step_id, asked["confirm_id"], "requested")
+        confirm_id = asked["confirm_id"]
         decision = {
             "decision_id": self._services.new_id(),
             "status": _word_of(answer),
@@ -179,7 +228,7 @@ class Gates:
             "target_id": step_id,
             "status": _word_of(answer),
             "requested_by_role": "mplp-lsp",
-            "requested_at": self._asked_at.get(step_id, now),
+            "requested_at": asked["at"],
             "reason": "[gates] confirm_steps",
             "decisions": [decision],
             "trace": {name: run[name] for name in ("trace_id", "span_id", "context_id")},
@@ -219,9 +268,14 @@ def _which(confirm: StepApproval) -> list[str]:
     return [confirm.word, confirm.confirm_id, confirm.decision_id, confirm.at.isoformat()]
 
 
-def _waited(asked: StepApproval | None, now: StepApproval) -> bool:
+def _is_of_document(asked: _Asked) -> bool:
+    """Whether what a person is asked is what a Confirm document asks for."""
+    return asked["confirm_id"] != "" and asked["over"] is not None and asked["confirm_id"] == asked["over"][1]
+
+
+def _waited(over: list[str] | None, now: StepApproval) -> bool:
     """Whether a Confirm was open when a person was asked, so that its decision is an answer."""
-    return asked is not None and asked.word == "pending" and asked.confirm_id == now.confirm_id
+    return over is not None and over[:2] == ["pending", now.confirm_id]
 
 
 def _word_of(answer: Answer) -> Literal["approved", "rejected"]:

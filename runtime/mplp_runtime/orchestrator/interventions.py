@@ -6,6 +6,7 @@ comes after it is a run of its own, which takes over what was completed and noth
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -255,6 +256,8 @@ class Interventions:
         """The decision is written into the interrupted run, which then goes on with it."""
         if not view.simulated and not request.trusted:
             raise WorkspaceNotTrusted("This folder is not trusted, so nothing in it is run. Trust it first.")
+        # Before it is written: a decision that is refused leaves nothing behind.
+        await asyncio.to_thread(self._manager.refuse_if_rejected, view)
         state = self._state(view.run_id)
         chronicle = self._manager.recovery.chronicle(state)
 

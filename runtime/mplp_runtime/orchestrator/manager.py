@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mplp_runtime.approval_judgement import as_they_stand
 from mplp_runtime.approvals import confirm_path
-from mplp_runtime.confirm_files import confirm_paths
+from mplp_runtime.confirm_files import Look, confirm_paths
 from mplp_runtime.errors import (
     MplpError,
     RunInProgress,
@@ -149,7 +149,7 @@ class RunManager:
             raise RunRefused(f"The run is {view.status}, and that is final. Run the plan again instead.")
         if not view.simulated and not trusted:
             raise WorkspaceNotTrusted("This folder is not trusted, so nothing in it is run. Trust it first.")
-        await asyncio.to_thread(self._refuse_if_rejected, view)
+        await asyncio.to_thread(self.refuse_if_rejected, view)
         await to_the_end(self._carrying.take_up(run_id, repeat))
         return self.view(run_id)
 
@@ -247,6 +247,18 @@ class RunManager:
     def is_carrying(self) -> bool:
         """Whether any run that is no simulation is under way here."""
         return any(not live.state.run["simulated"] for live in self._carrying.live.values())
+
+    def refuse_if_rejected(self, view: RunView) -> None:
+        """A plan that was rejected since its run began does not go on; its own later edits do not matter.
+
+        Nor does one of which a Confirm cannot be read. Raises PlanNotApproved.
+        """
+        state = self._runtime.vsl.read(lambda reading: load_state(reading, view.run_id))
+        if view.simulated or state is None:
+            return
+        approval = self._runtime.approvals.state(self._runtime.root / view.plan_path, state.plan)
+        if approval.word in {"rejected", "unreadable"}:
+            refuse_unapproved(approval.word, approval.changed)
 
     def show(self, run_id: str) -> None:
         """Has the run shown anew to whoever looks at it."""
@@ -355,42 +367,31 @@ class RunManager:
         if request.simulate:
             return None
         approvals, path = self._runtime.approvals, request.plan_path
-        confirms, unreadable = await asyncio.to_thread(self._confirms, request, plan)
+        look, unreadable = await asyncio.to_thread(self._confirms, request, plan)
+        confirms = as_they_stand(look.values, request.confirms)
         state = approvals.state(path, plan.plan, plan.settings, confirms=confirms, unreadable=unreadable)
         is_asked_for = needs_approval(plan.plan, plan.settings) or state.word in OPEN_WORDS
-        on_disk = self._runtime.confirm_files.known(confirm_path(path))
-        await approvals.catch_up(plan.plan, [value for _, value in on_disk])
+        await approvals.catch_up(plan.plan, look.values)
         if state.word == "unreadable":
             # Before anything is approved, which would not help.
             refuse_unapproved(state.word, state.changed)
         if request.approve and not state.is_approved and is_asked_for:
             await approvals.propose(path, plan.plan)
             await approvals.approve(path, plan.plan)
-            own = self._runtime.confirm_files.known(confirm_path(path))
-            confirms = as_they_stand(confirms, (value for _, value in own))
-            state = approvals.state(path, plan.plan, plan.settings, confirms=confirms)
+            own = self._runtime.confirm_files.known(confirm_path(path)).values
+            state = approvals.state(path, plan.plan, plan.settings, confirms=as_they_stand(confirms, own))
         if is_asked_for:
             refuse_unapproved(state.word, state.changed)
         return state.confirm_id if state.is_approved else None
 
-    def _confirms(self, request: StartRequest, plan: Admitted) -> tuple[list[Mapping[str, Any]], list[str]]:
-        """Those about the plan, and which cannot be read; those about its steps are known from now on, too.
+    def _confirms(self, request: StartRequest, plan: Admitted) -> tuple[Look, list[str]]:
+        """Those on disk, and which of the plan's cannot be read; those of its steps are known from now on.
 
         What somebody has open is as it is there.
         """
-        files, path = self._runtime.confirm_files, request.plan_path
-        about_plan = confirm_paths(request.world, {plan.plan["plan_id"]})
+        beside, plan_id = confirm_path(request.plan_path), plan.plan["plan_id"]
+        about_plan = confirm_paths(request.world, {plan_id})
         about_steps = confirm_paths(request.world, {step["step_id"] for step in plan.plan["steps"]})
-        found = files.everywhere(confirm_path(path), *about_plan, *about_steps)
-        broken = self._runtime.approvals.unreadable(path, plan.plan, about_plan)
-        unreadable = [*(each.name for each in broken if each not in request.shown), *request.unreadable]
-        return as_they_stand((value for _, value in found), request.confirms), unreadable
-
-    def _refuse_if_rejected(self, view: RunView) -> None:
-        """A plan that was rejected since its run began does not go on; its own later edits do not matter."""
-        state = self._runtime.vsl.read(lambda reading: load_state(reading, view.run_id))
-        if view.simulated or state is None:
-            return
-        approval = self._runtime.approvals.state(self._runtime.root / view.plan_path, state.plan)
-        if approval.word in {"rejected", "unreadable"}:
-            refuse_unapproved(approval.word, approval.changed)
+        look = self._runtime.confirm_files.everywhere(beside, *about_plan, *about_steps)
+        broken = look.unreadable(plan_id, {beside, *about_plan})
+        return look, [*(each.name for each in broken if each not in request.shown), *request.unreadable]

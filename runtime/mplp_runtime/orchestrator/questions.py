@@ -38,13 +38,7 @@ class Questions:
         self._answers: dict[str, asyncio.Future[Answer]] = {}
         self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._completing: asyncio.Task[None] | None = None
-        numbers = state.run.get("question_numbers", {})
-        # Where something else was asked since, nobody has answered that.
-        self._before: dict[str, Record] = {
-            step_id: answer
-            for step_id, answer in state.run.get("answered", {}).items()
-            if answer.get("number") == numbers.get(step_id)
-        }
+        self._before: dict[str, Record] = dict(state.run.get("answered", {}))
 
     def answer(self, step_id: str, answer: Answer) -> bool:
         """Hands a person's answer to what waits for it at this step; False if nothing does."""
@@ -94,6 +88,9 @@ class Questions:
         """
         known = self._before.get(step_id)
         if known is None or (known["kind"], known["attempt"]) != (kind, self._attempt(step_id)):
+            return None
+        if known.get("number") != self._state.run.get("question_numbers", {}).get(step_id):
+            # Something else was asked since, which nobody has answered.
             return None
         return Answer(known["success"], known["output"], known["repeat"])
 

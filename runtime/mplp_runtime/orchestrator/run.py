@@ -285,6 +285,8 @@ class RunLoop:
             record = await self._attempt(step_id, bound, may_retry=tried <= bound.retries)
             if record["step_status"] != "pending":
                 return bool(record["step_status"] == "completed")
+            if self._gates.has_anew(step_id) and not await self._is_opened(step_id):
+                return False
 
     async def _attempt(
         self, step_id: str, bound: Bound, *, may_retry: bool, left: Record | None = None

@@ -11,10 +11,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
-from mplp_runtime.approval_judgement import StepApproval, step_approvals
-from mplp_runtime.confirm_files import ConfirmFiles
+from mplp_runtime.approval_judgement import StepApproval, step_approvals, target_of
+from mplp_runtime.confirm_files import ConfirmFiles, Look
 from mplp_runtime.errors import MplpError
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.state import RunState
@@ -47,7 +48,11 @@ class StepConfirms:
         self._before = {
             step_id: StepApproval(word, confirm_id, reason, decision_id, datetime.fromisoformat(at))
             for step_id, (word, confirm_id, reason, decision_id, at) in state.run.get(HELD_BY, {}).items()
+            # Of what nobody could read the file tells alone; it may be mended, or moved away.
+            if confirm_id
         }
+        # A look that was begun before another must not have the last word.
+        self._looking = Lock()
         # By file what it said when it could be read last.
         self._said: dict[Path, Mapping[str, Any]] = {}
         self._known: dict[str, StepApproval] = {}
@@ -69,18 +74,21 @@ class StepConfirms:
         """
         if self._files is None:
             return
+        with self._looking:
+            self._take(self._files.known())
+
+    def _take(self, look: Look) -> None:
         steps = self._state.steps
-        every = self._files.known()
-        broken = {each.path: each for each in self._files.broken()}
-        ids = {str(value.get("confirm_id")) for _, value in every}
-        readable = {path for path, _ in every}
+        broken = {each.path: each for each in look.broken}
+        ids = {str(value.get("confirm_id")) for value in look.values}
+        readable = {path for path, _ in look.seen}
         said = {
             path: value
             for path, value in self._said.items()
             # One that was moved says it at another place.
             if path not in readable and (path in broken or str(value.get("confirm_id")) not in ids)
         }
-        said.update((path, value) for path, value in every if value.get("target_id") in steps)
+        said.update((path, value) for path, value in look.seen if target_of(value) in steps)
         found = step_approvals(steps, [said[path] for path in sorted(said)])
         for path, each in broken.items():
             for step_id in () if path in said else each.about.intersection(steps):
@@ -101,7 +109,7 @@ class StepConfirms:
         held = {
             step_id: [each.word, each.confirm_id, each.reason, each.decision_id, each.at.isoformat()]
             for step_id, each in self._known.items()
-            if each.word != "approved"
+            if each.word != "approved" and each.confirm_id
         }
         if held == self._state.run.get(HELD_BY, {}):
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 from collections.abc import Callable, Sequence
@@ -482,3 +483,37 @@ async def test_a_proposal_is_asked_for_after_a_decision_of_another_file_at_the_s
         assert state(runtime, project).word == "rejected"
         await runtime.approvals.propose(project.path, DRAFT)
         assert state(runtime, project).word == "pending"
+
+
+async def test_of_two_decisions_at_the_same_moment_none_is_lost(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.propose(project.path, DRAFT)
+        await asyncio.gather(
+            runtime.approvals.approve(project.path, DRAFT),
+            runtime.approvals.reject(project.path, DRAFT, reason="no"),
+        )
+        approved, rejected = confirm_of(project)["decisions"]
+        assert (approved["status"], rejected["status"]) == ("approved", "rejected")
+        assert approved["decided_at"] < rejected["decided_at"]
+        node = runtime.graph.read("Confirm", confirm_of(project)["confirm_id"])
+        assert node is not None
+        assert node.data == confirm_of(project)
+
+
+async def test_a_decision_is_written_through_a_link_inside_the_project(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    votes = tmp_path / "votes.json"
+    votes.write_text(json.dumps(confirm_value("pending")))
+    confirm_path(project.path).symlink_to(votes.name)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, DRAFT)
+        assert confirm_path(project.path).is_symlink()
+        assert json.loads(votes.read_text())["status"] == "approved"
+        assert state(runtime, project).word == "approved"
+
+
+@pytest.mark.parametrize("type_", [None, "pla", "other"])
+def test_a_confirm_of_a_plan_waits_whatever_its_target_type_says(type_: str | None) -> None:
+    confirm = confirm_value("pending", target_type=type_)
+    assert approval_of(DRAFT, [confirm], None).word == "pending"

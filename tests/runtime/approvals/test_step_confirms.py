@@ -281,3 +281,39 @@ async def test_a_step_that_was_declined_by_its_confirm_is_taken_up_by_running_th
             await runtime.retry(declined.run_id, step_id("b"), trusted=True)
         again = await runtime.run("release.plan.json", trusted=True)
         assert (again.status, again.generation) == ("completed", declined.generation + 1)
+
+
+async def test_a_confirm_that_is_withdrawn_while_a_person_is_asked_is_told_as_cancelled(
+    tmp_path: Path,
+) -> None:
+    async with waiting(tmp_path) as (runtime, view):
+        decide(tmp_path, "cancelled")
+        final = await runtime.runs.wait(view.run_id)
+        assert told(tmp_path, final) == ["confirm.requested", "confirm.cancelled"]
+
+
+@pytest.mark.parametrize("target", [["b"], {"id": "b"}, 7, None])
+async def test_a_plan_runs_beside_a_confirm_whose_target_is_no_text(tmp_path: Path, target: object) -> None:
+    odd = {"confirm_id": CONFIRM_ID, "target_id": target, "status": "pending", "requested_at": "now"}
+    (tmp_path / "odd.confirm.json").write_text(json.dumps(odd))
+    async with project_in(tmp_path).runtime() as runtime:
+        final = await runtime.run("release.plan.json", trusted=True, answer=pytest.fail)
+        assert final.status == "completed"
+
+
+async def test_a_step_that_retries_by_itself_heeds_a_confirm_that_was_rejected_since(tmp_path: Path) -> None:
+    fails_when_told = (
+        "import pathlib, sys, time\npathlib.Path('tried').open('a').write('x')\n"
+        "while not pathlib.Path('go').exists(): time.sleep(0.02)\nsys.exit(1)"
+    )
+    decide(tmp_path, "approved", "approved")
+    project = Project(tmp_path, plan(step("b")), role("worker", fails_when_told, retries=3))
+    async with project.runtime() as runtime:
+        run = await runtime.start(project.path, trusted=True)
+        await seen(runtime, run.run_id, lambda _: (tmp_path / "tried").exists())
+        decide(tmp_path, "rejected", "approved", "rejected")
+        runtime.runs._carrying.live[run.run_id].loop._gates._confirms.look()
+        (tmp_path / "go").touch()
+        final = await runtime.wait(run.run_id)
+        assert (final.status, statuses(final)) == ("failed", {"b": "skipped"})
+        assert (tmp_path / "tried").read_text() == "x"

@@ -13,7 +13,8 @@ import pytest
 
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.settings import Settings
-from tests.runtime.orchestrator.projects import Project, plan, role, step
+from tests.runtime.approvals.test_approvals import confirm_value
+from tests.runtime.orchestrator.projects import PLAN_ID, Project, plan, role, step
 
 OK = role("worker", "print('ok')")
 DRAFT = plan(step("build"), status="draft")
@@ -108,3 +109,35 @@ async def test_a_decision_that_a_person_wrote_into_the_file_is_told_at_the_run(
         view = await runtime.runs.start(project.request(simulate=is_simulated))
         await runtime.runs.wait(view.run_id)
         assert in_graph(runtime) == ["pending" if is_simulated else "approved"]
+
+
+async def test_an_older_copy_of_a_confirm_is_not_told_over_and_over(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        path = await runtime.approvals.propose(project.path, project.plan)
+        (tmp_path / "archive").mkdir()
+        (tmp_path / "archive/release.confirm.json").write_text(path.read_text())
+        await runtime.approvals.approve(project.path, project.plan)
+        before = told(runtime)
+        for _ in range(2):
+            await runtime.run(project.path, trusted=True)
+            assert (told(runtime), in_graph(runtime)) == (before, ["approved"])
+
+
+async def test_an_older_rejection_that_is_told_late_does_not_take_an_approval_back(tmp_path: Path) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        await runtime.approvals.approve(project.path, project.plan)
+        (tmp_path / "vote.confirm.json").write_text(json.dumps(confirm_value("rejected", "rejected")))
+        found: list[str] = []
+
+        def note(_: object) -> None:
+            node = runtime.graph.read("Plan", PLAN_ID)
+            assert node is not None
+            if found[-1:] != [str(node.data["status"])]:
+                found.append(str(node.data["status"]))
+
+        runtime.bus.follow(note)
+        await runtime.run(project.path, trusted=True)
+        assert found == ["approved", "in_progress", "completed"]
+        assert told(runtime)[-2:] == ["decision_added", "confirm_resolved rejected"]
