@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ from mplp_runtime.runtime import Runtime
 from mplp_runtime.settings.model import State
 from mplp_runtime.state_opening import open_state, open_state_to_read
 from mplp_runtime.vsl import read_only
-from mplp_runtime.vsl.interface import Reading, ValueStateLayer
+from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 from mplp_runtime.vsl.read_only import read_only_store
 from mplp_runtime.vsl.schema import VERSION
 from mplp_runtime.vsl.sqlite import SqliteStore
@@ -110,6 +111,68 @@ def test_a_state_is_read_and_stays_as_it_was_left(tmp_path: Path, left: Callable
     finally:
         store.close()
     assert on_disk(tmp_path) == before
+
+
+def test_whoever_follows_a_state_that_is_only_looked_at_is_told_when_another_process_has_committed(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.db"
+    written(path, 1)
+    looking = read_only_store(path)
+    seen = [looking.data_version()]
+    for value in (2, 3):
+        written(path, value)
+        seen.append(looking.data_version())
+    looking.close()
+    assert len(set(seen)) == 3, seen
+
+
+READS: dict[str, Callable[[Reading], object]] = {
+    "events": lambda reading: reading.events(),
+    "nodes": lambda reading: [node.data for node in reading.nodes("Step")],
+    "node": lambda reading: [found.data for found in [reading.read_node("Step", "s")] if found is not None],
+    "time": lambda reading: reading.lamport(),
+}
+
+
+@pytest.mark.parametrize(
+    ("damage", "damaged"),
+    [
+        ("UPDATE events SET count = 'many'", {"events"}),
+        ("UPDATE events SET count = 2", {"events"}),
+        ("UPDATE events SET event = x'00ff'", {"events"}),
+        ("UPDATE events SET event = '[1]', count = 1", {"events"}),
+        ("UPDATE nodes SET data = '[1]'", {"nodes", "node"}),
+        ("UPDATE nodes SET data = x'00'", {"nodes", "node"}),
+        ("DELETE FROM clock", {"time"}),
+        ("UPDATE clock SET lamport = 'late'", {"time"}),
+    ],
+)
+def test_what_no_store_has_written_is_told_as_damage_whoever_reads_it(
+    tmp_path: Path, damage: str, damaged: set[str]
+) -> None:
+    path = tmp_path / "state.db"
+    store = SqliteStore(path)
+
+    def work(transaction: Transaction) -> None:
+        transaction.create_node("Step", "s", {})
+        for _ in range(3):
+            transaction.append_event("project", {"event_family": "intent"})
+
+    store.transact_sync(work)
+    store.close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(damage)
+    looking = read_only_store(path)
+    told = {}
+    for name, read in READS.items():
+        try:
+            looking.read(read)
+        except StoreError as error:
+            told[name] = str(error)
+    looking.close()
+    assert told.keys() == damaged
+    assert all("The state is damaged" in text for text in told.values())
 
 
 def test_what_another_process_commits_meanwhile_is_seen_at_the_next_look(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from mplp_runtime.vsl.values import (
     refuse_other_version,
     refuse_schema_key,
     shown,
+    shown_mapping,
     stored_form,
     timed,
 )
@@ -58,7 +59,7 @@ class PostgresReading:
         )
         if row is None or (row[2] and not deleted):
             return None
-        return Node(type, id, shown(row[0], row[3], self._shows_sealed), row[1], bool(row[2]))
+        return Node(type, id, shown_mapping(row[0], row[3], self._shows_sealed), row[1], bool(row[2]))
 
     def nodes(self, type: str, *, deleted: bool = False) -> Sequence[Node]:
         rows = self._all(
@@ -68,7 +69,7 @@ class PostgresReading:
             int(deleted),
         )
         show = self._shows_sealed
-        return [Node(type, row[0], shown(row[1], row[4], show), row[2], bool(row[3])) for row in rows]
+        return [Node(type, row[0], shown_mapping(row[1], row[4], show), row[2], bool(row[3])) for row in rows]
 
     def node_types(self) -> Sequence[str]:
         return [type for (type,) in self._all("SELECT DISTINCT type FROM nodes ORDER BY type")]

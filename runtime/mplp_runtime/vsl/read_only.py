@@ -71,6 +71,7 @@ class ReadOnlyStore(StoreOperations):
         self._file = path if copy is None else Path(copy.name) / _COPY
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
+        self._openings = 0
         self._stamp: Stamp | None = None
         self._shows_sealed = False
         self._is_closed = False
@@ -103,7 +104,10 @@ class ReadOnlyStore(StoreOperations):
 
     def data_version(self) -> int:
         """A number that changes when another process has committed."""
-        return self._look(lambda connection: _number(connection, "PRAGMA data_version"))
+        # Each connection counts anew.
+        return self._look(
+            lambda connection: (self._openings << 32) + _number(connection, "PRAGMA data_version")
+        )
 
     def show_sealed(self) -> None:
         """From now on encrypted rows are handed out as they stand."""
@@ -159,6 +163,7 @@ class ReadOnlyStore(StoreOperations):
                 isolation_level=None,
                 check_same_thread=False,
             )
+            self._openings += 1
             self._connection.execute("PRAGMA query_only = ON")
             self._connection.execute("PRAGMA trusted_schema = OFF")
         return self._connection

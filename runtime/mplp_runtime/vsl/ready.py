@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import overload
 
+from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.interface import Json, Node, StoredEvent
 from mplp_runtime.vsl.values import kept_mapping
 
@@ -113,9 +114,11 @@ class WrittenNode(Node):
         if isinstance(data, str):
             keep(self, "_text", data)
             keep(self, "_data", None)
-        else:
+        elif isinstance(data, Mapping):
             keep(self, "_text", "")
             keep(self, "_data", data)
+        else:
+            raise StoreError("The state is damaged: the data of a node in it is no text.")
 
     @property
     def data(self) -> Mapping[str, Json]:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.interface import StoredEvent
 from mplp_runtime.vsl.sql_edges import Execute
-from mplp_runtime.vsl.values import shown
+from mplp_runtime.vsl.values import shown_mapping
 
 EventRow = tuple[int, str, str, str | None, int]
 """Lamport time of the last event, stream, texts, key id, number of events."""
@@ -102,12 +103,11 @@ def events(
     """Events with a Lamport time above `after`, rising; of one stream, or of all."""
     found: list[StoredEvent] = []
     for lamport, of, text, key_id, count in _rows(execute, stream, after):
-        texts = text.split("\n") if count > 1 else (text,)
-        for time, each in enumerate(texts, lamport - count + 1):
+        for time, each in enumerate(_texts(text, count), lamport - count + 1):
             if len(found) == limit:
                 return found
             if time > after:
-                found.append(StoredEvent(time, of, shown(each, key_id, shows_sealed)))
+                found.append(StoredEvent(time, of, shown_mapping(each, key_id, shows_sealed)))
     return found
 
 
@@ -122,11 +122,21 @@ def split(execute: Execute) -> None:
         for lamport, stream, texts, key_id, count in rows:
             after = lamport
             execute("DELETE FROM events WHERE lamport = ?", (lamport,))
-            for time, text in enumerate(texts.split("\n"), lamport - count + 1):
+            for time, text in enumerate(_texts(texts, count), lamport - count + 1):
                 execute(
                     f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, 1)",
                     (time, stream, text, key_id),
                 )
+
+
+def _texts(text: str, count: int) -> Sequence[str]:
+    """Those of the events in one row. Raises StoreError where they are not as many as it says."""
+    if isinstance(text, str) and count == 1:
+        return (text,)
+    texts = text.split("\n") if isinstance(text, str) else ()
+    if len(texts) != count:
+        raise StoreError("The state is damaged: events in it are not as many as it says.")
+    return texts
 
 
 def _rows(execute: Execute, stream: str | None, after: int) -> Iterator[Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from mplp_runtime.errors import NodeExists
+from mplp_runtime.errors import NodeExists, StoreError
 from mplp_runtime.vsl import sql_edges, sql_events, sql_snapshots
 from mplp_runtime.vsl.interface import Edge, Json, Node, Snapshot, StoredEvent, StoredForm
 from mplp_runtime.vsl.one_transaction import OneTransaction
@@ -23,6 +23,7 @@ from mplp_runtime.vsl.values import (
     refuse_schema_key,
     refuse_texts,
     shown,
+    shown_mapping,
     stored_form,
     timed,
 )
@@ -40,6 +41,14 @@ _REPLACING = (
     "ON CONFLICT (type, id) DO UPDATE SET data = excluded.data, key_id = excluded.key_id,"
     " version = version + 1, deleted = 0"
 )
+
+
+def _clock(connection: sqlite3.Connection | OneTransaction) -> tuple[int, str | None]:
+    """The Lamport time, and the id of the key. Raises StoreError."""
+    row: tuple[int, str | None] | None = connection.execute(_CLOCK).fetchone()
+    if row is None or not isinstance(row[0], int):
+        raise StoreError("The state is damaged: it does not say its Lamport time.")
+    return row
 
 
 class SqliteReading:
@@ -66,7 +75,7 @@ class SqliteReading:
         return [key for (key,) in rows]
 
     def lamport(self) -> int:
-        return int(self._connection.execute(_CLOCK).fetchone()[0])
+        return _clock(self._connection)[0]
 
     def read_node(self, type: str, id: str, *, deleted: bool = False) -> Node | None:
         row = self._connection.execute(
@@ -85,7 +94,7 @@ class SqliteReading:
             (type, int(deleted)),
         )
         show = self._shows_sealed
-        return [Node(type, row[0], shown(row[1], row[4], show), row[2], bool(row[3])) for row in rows]
+        return [Node(type, row[0], shown_mapping(row[1], row[4], show), row[2], bool(row[3])) for row in rows]
 
     def node_types(self) -> Sequence[str]:
         return [type for (type,) in self._connection.execute("SELECT DISTINCT type FROM nodes ORDER BY type")]
@@ -111,8 +120,7 @@ class SqliteReading:
         return [Snapshot(*row) for row in rows]
 
     def key_id(self) -> str | None:
-        key_id: str | None = self._connection.execute("SELECT key_id FROM clock").fetchone()[0]
-        return key_id
+        return _clock(self._connection)[1]
 
 
 class SqliteTransaction(SqliteReading):
@@ -129,9 +137,7 @@ class SqliteTransaction(SqliteReading):
         super().__init__(OneTransaction(connection), shows_sealed=shows_sealed)
         self.connection = connection
         self._limits = limits
-        self.clock: int
-        self._key_id: str | None
-        self.clock, self._key_id = connection.execute(_CLOCK).fetchone()
+        self.clock, self._key_id = _clock(connection)
         self.callbacks: list[Callable[[], None]] = []
         # Events of one unit of work that are still to be inserted.
         self._pending = Stretches()

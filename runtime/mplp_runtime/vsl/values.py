@@ -143,6 +143,11 @@ def shown(text: str, key_id: str | None, shows_sealed: bool) -> Json:
     return Sealed(text, key_id)
 
 
+def shown_mapping(text: str, key_id: str | None, shows_sealed: bool) -> Json:
+    """The same for a node or an event. Raises StoreError also for what is no JSON object."""
+    return kept_mapping(text) if key_id is None else shown(text, key_id, shows_sealed)
+
+
 def mapping_of(data: Mapping[str, Json]) -> Json:
     """The data of a node as a value that can be stored."""
     return data if isinstance(data, Sealed) else dict(data)

@@ -376,7 +376,7 @@ def test_a_store_whose_tables_are_gone_answers_its_callers(tmp_path: Path) -> No
     other.execute("DELETE FROM clock")
     other.commit()
     other.close()
-    with pytest.raises(TypeError):
+    with pytest.raises(StoreError, match="The state is damaged"):
         store.transact_sync(lambda transaction: transaction.set("key", 1))
     store.close()
 
