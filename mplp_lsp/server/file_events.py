@@ -1,10 +1,9 @@
 """Changes of files, in the editor and outside it, on their way to the runtime as file-update events.
 
 Typing is reported after half a second of quiet, a save at once; what is closed without a save is compared
-with the disk, so that edits thrown away are no change. Only files that
-git knows or does not ignore count. Where the project keeps state and may be written to, the runtime makes the
-events durable; else it keeps them in memory (D23).
-They go through the intake, as all events from outside do: it takes them in behind our back, within bounds.
+with the disk, so that edits thrown away are no change. Only files that git knows or does not ignore count.
+Where the project keeps state and may be written to, the runtime makes the events durable; else it keeps them
+in memory (D23). The intake takes them in behind our back, within bounds, as it does all events from outside.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 MOST_REMEMBERED_FILES = 2_000
 MOST_REMEMBERED_CHARACTERS = 16_000_000
 MOST_KNOWN_FOLDERS = 4_096
-LONGEST_CLOSE_S = 5.0
-"""How long `shutdown` waits for what is still to be recorded; on a busy machine git alone takes a second."""
+LONGEST_CLOSE_S = 2.5
+"""How long `shutdown` waits for what is still to be recorded, all in all: on a busy machine git alone takes a
+second, and what must end after it has the rest of the session's `SHUTDOWN_LIMIT_S`."""
 LONGEST_LOOK_S = 60.0
 TRIED_AGAIN_S = 5.0
 NOTED_AT_ONCE = 50
@@ -149,26 +150,24 @@ class FileEvents:
             await asyncio.wait([self._looking], timeout=LONGEST_LOOK_S)
 
     async def close(self) -> None:
-        """Sends what is pending; what a locked state does not take now is given up."""
+        """Sends what is pending; what a locked state does not take in time is given up."""
         self._is_closing = True
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._looking is not None:
-            await asyncio.wait([self._looking], timeout=LONGEST_CLOSE_S)
+        for timer in filter(None, (self._timer, self._next_try)):
+            timer.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_CLOSE_S):
+                await self._send_all()
+        if self._held:
+            logger.warning("%d file changes are given up: the state stays locked.", len(self._held))
+
+    async def _send_all(self) -> None:
+        await self.until_looked()
         self._take(self._quiet.flush())
         if self._sending is not None:
-            await asyncio.wait([self._sending], timeout=LONGEST_CLOSE_S)
-        if self._next_try is not None:
-            self._next_try.cancel()
-        if held := len(self._held):
-            last_try = self._spawn(self._send_held(), "recording file changes")
-            await asyncio.wait([last_try], timeout=LONGEST_CLOSE_S)
-            if not last_try.done() or self._held:
-                logger.warning("%d file changes are given up: the state stays locked.", held)
+            await asyncio.wait([self._sending])
+        await self._send_held()
         # The runtime may live on with other sessions; this one says what it did before it goes.
-        told = [self._spawn(self._until_settled(root), "recording file changes") for root in self._told]
-        if told:
-            await asyncio.wait(told, timeout=LONGEST_CLOSE_S)
+        await asyncio.gather(*map(self._until_settled, self._told))
 
     # How it gets there
 
@@ -281,10 +280,8 @@ class FileEvents:
         return root if root is not None and folder.is_relative_to(root) else None
 
     def _open_document(self, path: PurePath) -> Document | None:
-        for document in self._bench.workspace.store.documents.open.values():
-            if document.path == path:
-                return document
-        return None
+        opened = self._bench.workspace.store.documents.open.values()
+        return next((document for document in opened if document.path == path), None)
 
     def _remember(self, path: PurePath, state: FileState, stamp: Stamp | None = None) -> None:
         self._seen.add(path)
@@ -373,7 +370,8 @@ class FileEvents:
     async def _ingest(self, root: Path, changes: list[FileChange]) -> None:
         ingest = await self._process.imported("mplp_lsp.server.ingest")
         editor, trusted = self._bench.client.name or None, self._bench.is_trusted(root)
-        changes = [*self._held.take(root), *changes]
+        held = self._held.of(root)
+        changes = [*held, *changes]
         has_lost = self._held.has_lost(root)
         try:
             await self._on_runtime(
@@ -383,15 +381,17 @@ class FileEvents:
                 ),
             )
         except StoreLocked as error:
-            logger.warning("%d file changes wait: %s", len(changes), error)
+            if not held:
+                # Once, and not at every try, as long as it lasts.
+                logger.warning("%d file changes wait: %s", len(changes), error)
             self._held.hold(root, changes)
             self._try_later()
         except MplpError as error:
+            self._held.hold(root, [])
             logger.warning("%d file changes were not recorded: %s", len(changes), error)
         else:
             self._told.add(root)
-            if has_lost:
-                self._held.found_again(root)
+            self._held.told(root)
 
     async def _until_settled(self, root: Path) -> None:
         try:

@@ -25,18 +25,22 @@ class HeldChanges:
         return list(self._changes)
 
     def hold(self, root: Path, changes: list[FileChange]) -> None:
-        """Keeps what waits for `root`, from now on the whole of it."""
+        """Keeps what waits for `root`, from now on the whole of it: what it had before goes."""
         if len(changes) > MOST_HELD:
             self._lost.add(root)
-        self._changes[root] = changes[-MOST_HELD:]
+        self._changes.pop(root, None)
+        if changes:
+            self._changes[root] = changes[-MOST_HELD:]
 
-    def take(self, root: Path) -> list[FileChange]:
-        return self._changes.pop(root, [])
+    def of(self, root: Path) -> list[FileChange]:
+        """What waits for `root`; it stays here until it is told."""
+        return self._changes.get(root, [])
 
     def has_lost(self, root: Path) -> bool:
-        """Whether changes of this project were given up since `found_again`."""
+        """Whether changes of this project were given up since the last that were `told`."""
         return root in self._lost
 
-    def found_again(self, root: Path) -> None:
-        """The project's files are looked at."""
+    def told(self, root: Path) -> None:
+        """The runtime has all that waited, and looks at the files where some was lost."""
+        self._changes.pop(root, None)
         self._lost.discard(root)

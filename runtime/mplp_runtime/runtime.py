@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 SETTINGS_FILE = "mplp.toml"
 MOST_SNAPSHOTS_UNSAID = 1_000
 """Kept while mplp.toml cannot be read."""
+_HEAD_START_S = 0.5
+"""For events that are still to be taken in, before runs end."""
 TIMELINE_FILE = "timeline.events.ndjson"
 
 
@@ -286,9 +288,12 @@ class Runtime(ProgramInterface):
 
     async def close(self) -> None:
         """Ends what was started here and closes the state; runs under way stay resumable (D26)."""
-        await self.settling.close()
+        settling = asyncio.ensure_future(self.settling.close())
+        # A locked state keeps events waiting; the processes of runs must end in time all the same.
+        await asyncio.wait({settling}, timeout=_HEAD_START_S)
         await self.active_drift.close()
         await self.runs.close()
+        await settling
         records.instance_closed(self._instance)
         # In a thread, as the state below: what is told for learning may wait for a locked one.
         await asyncio.to_thread(self._collect, wanted=False)

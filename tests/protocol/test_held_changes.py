@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from mplp_lsp.server import file_events, held_changes, ingest
+from mplp_lsp.server import file_events, held_changes, ingest, session
 from mplp_lsp.server.file_events import FileEvents, OnRuntime
 from mplp_lsp.server.process import ServerProcess
 from mplp_lsp.server.workbench import Workbench
@@ -93,6 +93,66 @@ async def test_changes_for_a_state_that_is_locked_at_the_shutdown_are_said_to_be
     await events.close()
     assert caplog.messages[-1] == "2 file changes are given up: the state stays locked."
     assert events._next_try is None or events._next_try.cancelled()
+
+
+async def test_a_state_that_stays_locked_is_warned_of_once_until_it_opens(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = Runtime.open(tmp_path)
+    locked = [StoreLocked("The state is locked.")] * 3
+
+    async def on_runtime(_root: Path, work: Callable[[Runtime], Awaitable[None]]) -> None:
+        if locked:
+            raise locked.pop()
+        await work(runtime)
+
+    events = events_to(on_runtime)
+    await events._ingest(tmp_path, made(tmp_path, "a.txt"))
+    await events._ingest(tmp_path, made(tmp_path, "b.txt"))
+    await events._ingest(tmp_path, [])
+    assert caplog.messages == ["1 file changes wait: The state is locked."]
+    await events._ingest(tmp_path, [])
+    locked.append(StoreLocked("The state is locked."))
+    await events._ingest(tmp_path, made(tmp_path, "c.txt"))
+    assert len(caplog.messages) == 2, "that it is locked again is news"
+    await events.close()
+    await runtime.close()
+
+
+async def test_the_end_leaves_time_for_runs_however_many_things_hold_up_what_is_to_be_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(file_events, "LONGEST_CLOSE_S", 0.1)
+    never = asyncio.Event()
+
+    async def on_runtime(_root: Path, _work: Callable[[Runtime], Awaitable[None]]) -> None:
+        await never.wait()
+
+    async def forever() -> None:
+        await never.wait()
+
+    events = events_to(on_runtime)
+    events._held.hold(tmp_path, made(tmp_path, "a.txt"))
+    events._told.add(tmp_path)
+    events._looking, events._sending = asyncio.ensure_future(forever()), asyncio.ensure_future(forever())
+    waits = 0
+    wait = asyncio.wait
+
+    async def counted(tasks: Any, **more: Any) -> Any:
+        nonlocal waits
+        waits += 1
+        return await wait(tasks, **more)
+
+    monkeypatch.setattr(asyncio, "wait", counted)
+    await events.close()
+    assert waits == 1, "each of them got the whole time"
+    assert caplog.messages[-1] == "1 file changes are given up: the state stays locked."
+    never.set()
+    await asyncio.gather(events._looking, events._sending)
+
+
+def test_what_is_to_be_recorded_at_the_end_takes_no_more_than_its_part_of_the_shutdown() -> None:
+    assert file_events.LONGEST_CLOSE_S < session.SHUTDOWN_LIMIT_S - 1
 
 
 async def test_changes_are_tried_again_also_when_another_project_is_being_told_of_its_own_meanwhile(
