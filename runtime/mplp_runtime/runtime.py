@@ -45,7 +45,7 @@ from mplp_runtime.state_folder import (
 )
 from mplp_runtime.state_opening import open_state, open_state_to_read, state_settings
 from mplp_runtime.trace.files import remove_abandoned
-from mplp_runtime.vsl.interface import Json, Reading, ValueStateLayer
+from mplp_runtime.vsl.interface import Json, ValueStateLayer
 from mplp_runtime.vsl.read_only import only_read
 
 if TYPE_CHECKING:
@@ -147,12 +147,12 @@ class Runtime(ProgramInterface):
             self.graph,
             clock=clock,
             folder=lambda: self.folder,
-            live_streams=self._live_streams,
+            live_streams=records.live_runs,
             on_merge=self._merged,
             look_at_files=lambda: self.drift.look(lambda: self.list_files(self.root)),
         )
         self.settling = Settling(self.intake)
-        self.drift = DriftCheck(root, self.vsl, self.bus, self.graph, clock, self._live_streams)
+        self.drift = DriftCheck(root, self.vsl, self.bus, self.graph, clock, records.live_runs)
         self.snapshots = Snapshots(
             root,
             self.vsl,
@@ -302,15 +302,6 @@ class Runtime(ProgramInterface):
         if self._given_store is None:
             # In a thread: it waits for what is still being written, and other projects share this loop.
             await asyncio.to_thread(self.vsl.close)
-
-    def _live_streams(self) -> tuple[str, ...]:
-        """The streams of runs under way: what happens outside meanwhile belongs to their traces."""
-
-        def find(reading: Reading) -> tuple[str, ...]:
-            claims = [reading.get(key) for key in reading.keys(records.OWNERS)]
-            return tuple(str(claim["run_id"]) for claim in claims if claim)
-
-        return self.vsl.read(find)
 
     async def prepare_step(self, state: RunState, step_id: str) -> None:
         """Makes a snapshot before a step whose role `[drift] snapshot_before` names. Raises StoreError."""

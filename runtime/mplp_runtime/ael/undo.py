@@ -127,7 +127,7 @@ class UndoWriter:
         if self.note is None or not self.note.changes:
             return
         root = self.action.root.resolve()
-        changes = tuple(replace(each, after=_digest(root / each.path)) for each in self.note.changes)
+        changes = tuple(replace(each, after=digest_of(root / each.path)) for each in self.note.changes)
         self.note = replace(self.note, changes=changes, is_done=True)
         self._write()
 
@@ -239,7 +239,7 @@ def _taken_back(root: Path, note: UndoNote, change: Change) -> bool | None:
     if change.before == "nothing" and not os.path.lexists(path) and _is_home(root, change):
         # What was made here is gone already, by us or by somebody who wanted the same.
         return False
-    if note.is_done and _digest(path) != change.after:
+    if note.is_done and digest_of(path) != change.after:
         return None
     if not note.is_done and change.before == "nothing" and path.is_file():
         # The process died in between: it may be ours or somebody else's.
@@ -307,7 +307,8 @@ def _kind(path: Path) -> Literal["nothing", "file", "folder", "link"]:
     return "file" if path.exists() else "nothing"
 
 
-def _digest(path: Path) -> str | None:
+def digest_of(path: Path) -> str | None:
+    """The SHA-256 of a file, or of where a link leads; None where neither is. Raises OSError."""
     if path.is_symlink():
         return hashlib.sha256(str(path.readlink()).encode("utf-8", "surrogateescape")).hexdigest()
     if not path.is_file():

@@ -20,7 +20,7 @@ from mplp_runtime.psg.bulk import Growth
 from mplp_runtime.psg.files import FILE, file_nodes, missing_file_data
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import Clock, timestamp
-from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
+from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 
 MOST_EVENTS = 500
 """Changed files that get an event each; beyond, one event tells of all."""
@@ -50,7 +50,7 @@ class DriftCheck:
     bus: EventBus
     graph: Graph
     clock: Clock
-    live_streams: Callable[[], tuple[str, ...]] = tuple
+    live_streams: Callable[[Reading], tuple[str, ...]] = lambda _: ()
     """The streams of runs under way, whose traces carry what has changed too."""
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -63,15 +63,15 @@ class DriftCheck:
             known = {node.id: dict(node.data) for node in self.store.read(file_nodes)}
             found = await asyncio.to_thread(lambda: drifted_files(self.root, list_files(), known))
             if found:
-                streams = ("project", *self.live_streams())
-                await self.store.transact(lambda transaction: self._reconcile(transaction, found, streams))
+                await self.store.transact(lambda transaction: self._reconcile(transaction, found))
 
         def paths(drift: Drift) -> tuple[str, ...]:
             return tuple(each.path for each in found if each.drift == drift)
 
         return DriftReport(paths("added"), paths("modified"), paths("deleted"), is_first=not known)
 
-    def _reconcile(self, transaction: Transaction, found: list[Drifted], streams: tuple[str, ...]) -> None:
+    def _reconcile(self, transaction: Transaction, found: list[Drifted]) -> None:
+        streams = ("project", *self.live_streams(transaction))
         modified = [each for each in found if each.drift == "modified"]
         if len(modified) <= MOST_EVENTS:
             files = FileIngest(self.store, self.bus, self.graph, root=self.root)

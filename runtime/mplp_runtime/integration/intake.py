@@ -74,7 +74,7 @@ class Intake:
         *,
         clock: Clock,
         folder: Callable[[], Path | None] = lambda: None,
-        live_streams: Callable[[], tuple[str, ...]] = tuple,
+        live_streams: Callable[[Reading], tuple[str, ...]] = lambda _: (),
         on_merge: Callable[[Event], Awaitable[None]] | None = None,
         look_at_files: Callable[[], Awaitable[object]] | None = None,
         rate_limit: RateLimit | None = None,
@@ -206,10 +206,7 @@ class Intake:
         pause_s = _FIRST_PAUSE_S
         for attempt in range(_RETRIES + 1):
             try:
-                streams = ("project", *self._live_streams())
-                taken_in = await self._store.transact(
-                    lambda transaction: self._take_in(transaction, events, streams)  # noqa: B023
-                )
+                taken_in = await self._store.transact(lambda transaction: self._take_in(transaction, events))
             except NodeMissing as problem:
                 # That is no trouble of the store, and would be the same the next time.
                 await self._one_by_one(events, problem)
@@ -263,10 +260,10 @@ class Intake:
                 return
             await self._store.transact(lambda transaction: transaction.delete(key))  # noqa: B023
 
-    def _take_in(
-        self, transaction: Transaction, events: list[Delivered], streams: tuple[str, ...]
-    ) -> list[Event]:
+    def _take_in(self, transaction: Transaction, events: list[Delivered]) -> list[Event]:
         """Those of the events that were news."""
+        # Asked here, or a run that ends meanwhile would have news behind its end, which no trace tells.
+        streams = ("project", *self._live_streams(transaction))
         news: list[Event] = []
         for event in events:
             envelope, deliveries = event.envelope, event.deliveries

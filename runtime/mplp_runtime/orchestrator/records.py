@@ -78,6 +78,12 @@ def owner_key(plan_id: str, run_id: str, *, simulated: bool) -> str:
     return OWNERS + (run_id if simulated else plan_id)
 
 
+def live_runs(reading: Reading) -> tuple[str, ...]:
+    """The ids of the runs under way: what happens outside meanwhile belongs to their traces."""
+    claims = [reading.get(key) for key in reading.keys(OWNERS)]
+    return tuple(str(claim["run_id"]) for claim in claims if claim)
+
+
 def files_key(run_id: str) -> str:
     """Key that is there until the run's files on disk tell all that the store knows."""
     return FILES_BEHIND + run_id

@@ -18,9 +18,11 @@ from mplp_runtime.integration.files import FileIngest
 from mplp_runtime.integration.intake import LARGEST_EVENT_BYTES, Intake
 from mplp_runtime.integration.knowledge import CI_RUN, failing_pipelines, failing_tools
 from mplp_runtime.integration.rates import RateLimit
+from mplp_runtime.orchestrator.records import live_runs
 from mplp_runtime.psg.files import FILE, file_nodes
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import new_uuid, system_clock
+from mplp_runtime.vsl.decorator import StoreDecorator
 from mplp_runtime.vsl.file_protection import Redacting
 from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
 from mplp_runtime.vsl.memory import MemoryStore
@@ -131,10 +133,41 @@ async def test_an_event_that_names_its_id_is_known_by_it(store: ValueStateLayer)
 
 
 async def test_a_run_under_way_has_the_event_in_its_trace_too(store: ValueStateLayer) -> None:
-    intake = intake_of(store, live_streams=lambda: ("run-1",))
+    intake = intake_of(store, live_streams=lambda _: ("run-1",))
     intake.offer(GIT_EVENT, source="hook")
     await intake.settle()
     assert types(store, "run-1") == ["git_operation"]
+
+
+@pytest.mark.parametrize("who", ["an event from outside", "a look at the files"])
+async def test_a_run_that_ends_at_that_moment_has_no_news_behind_its_end(tmp_path: Path, who: str) -> None:
+    class EndsFirst(StoreDecorator):
+        """A store in which the run's last commit comes before that of the news."""
+
+        ends = False
+
+        async def transact(self, work: Callable[[Transaction], Any]) -> Any:
+            if self.ends:
+                await super().transact(lambda transaction: transaction.delete("run_owner/plan"))
+            return await super().transact(work)
+
+    store = EndsFirst(MemoryStore())
+    bus, graph = bus_of(store), graph_of(store)
+    await store.set("run_owner/plan", {"run_id": "run-1"})
+    if who == "an event from outside":
+        intake = Intake(tmp_path, store, bus, graph, clock=system_clock, live_streams=live_runs)
+        intake.offer(GIT_EVENT, source="hook")
+        store.ends = True
+        await intake.settle()
+    else:
+        look = DriftCheck(tmp_path, store, bus, graph, system_clock, live_runs)
+        (tmp_path / "a.txt").write_text("one")
+        await look.look(lambda: ["a.txt"])
+        (tmp_path / "a.txt").write_text("another")
+        store.ends = True
+        assert (await look.look(lambda: ["a.txt"])).modified == ("a.txt",)
+    assert types(store, "run-1") == []
+    assert types(store) != []
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,8 @@ def settled(conflict: Conflict, strategy: str) -> Write | None:
 
     `hierarchy`: of the participant who stands first in the Collab. `vote`: the value that the most
     participants wrote, among as many the one of the highest. `last-write`: the one that was written last.
-    A file whose contents are not known cannot be put back, so what strategy would choose it asks as well.
+    A file whose contents are not known cannot be put back, so what strategy would choose it asks as well;
+    where they are known, whoever merges looks whether they can.
     """
     last = conflict.writes[-1]
     if strategy == "hierarchy":
@@ -120,7 +121,7 @@ def settled(conflict: Conflict, strategy: str) -> Write | None:
         chosen = last
     else:
         return None
-    is_lost = conflict.kind == "file" and chosen is not last and None in (chosen.value, last.value)
+    is_lost = conflict.kind == "file" and chosen is not last and chosen.value is None
     return None if is_lost else chosen
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mplp_runtime.ael.project_paths import inside_project
-from mplp_runtime.ael.undo import FOLDER, UndoNote, undo_notes
+from mplp_runtime.ael.undo import FOLDER, UndoNote, digest_of, undo_notes
 from mplp_runtime.errors import MplpError
 from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.orchestrator import records
@@ -268,8 +268,16 @@ class Merging:
 
     def _can_hold(self, chosen: Write, conflict: Conflict) -> bool:
         """Whether what was chosen can be put in its place: of a file written over only what was kept."""
-        is_there = conflict.kind != "file" or chosen is conflict.writes[-1]
+        is_there = conflict.kind != "file" or chosen is conflict.writes[-1] or self._lies_there(chosen)
         return is_there or self._kept_after(chosen, conflict.writes) is not None
+
+    def _lies_there(self, chosen: Write) -> bool:
+        """Whether the file still is as it was after a write: who wrote it later only said so."""
+        try:
+            path = inside_project(self._root.resolve(), chosen.name, follow=False)
+            return chosen.value is not None and digest_of(path) == chosen.value
+        except (MplpError, OSError):
+            return False
 
     def _kept_after(self, chosen: Write, writes: Sequence[Write]) -> Path | None:
         """The file as it was after a write: what the next one kept before it replaced it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -318,6 +319,24 @@ async def test_a_file_that_two_wrote_gets_the_content_that_holds(tmp_path: Path)
     view = await project.run()
     assert view.status == "completed"
     assert (tmp_path / "notes.md").read_text() == "by a\n"
+    [resolved] = [
+        each for each in session_events(tmp_path, view) if each["event_type"] == "MAPConflictResolved"
+    ]
+    assert (resolved["payload"]["name"], resolved["payload"]["participant_id"]) == ("notes.md", "ana")
+
+
+async def test_a_file_that_is_still_as_the_higher_wrote_it_needs_no_person(tmp_path: Path) -> None:
+    """Another only says that it wrote the file, so nothing was kept of the first version, which is there."""
+    written = {"action": "file_operation", "operation": "write", "target": "notes.md", "content": "by ana\n"}
+    toml = table("roles.a", **written) + role("b", """print('{"files": ["notes.md"]}')""")
+    toml += table("collab", conflicts="hierarchy") + table("run", max_parallel=1)
+    people = (participant("ana", "a"), participant("ben", "b"))
+    project = SharedProject(
+        tmp_path, plan(step("x", role="a"), step("y", role="b")), toml, collab=collab("broadcast", *people)
+    )
+    view = await asyncio.wait_for(project.run(), 60)
+    assert view.status == "completed"
+    assert (tmp_path / "notes.md").read_text() == "by ana\n"
     [resolved] = [
         each for each in session_events(tmp_path, view) if each["event_type"] == "MAPConflictResolved"
     ]
