@@ -85,13 +85,19 @@ class AttemptTable(MutableMapping[str, Record]):
         # By the names of a record's members: what takes its common values out, and its own ones.
         self._shapes: dict[tuple[str, ...], tuple[_Values, _Values]] = {}
 
-    def put(self, record: Record, step: Mapping[str, Any]) -> Record | EndedAttempt:
-        """Keeps an attempt at `step`; returns what is kept of it."""
+    def put(self, record: Record, step: Mapping[str, Any]) -> Record | EndedAttempt | None:
+        """Keeps an attempt at `step`, the newest there; returns what is kept of it.
+
+        None where the same attempt had ended before: only its step may still be tried once more.
+        """
+        step_id = record["step_id"]
+        before = self._kept.get(step_id)
         kept: Record | EndedAttempt = record
         if record["status"] != "running":
             kept = self._ended(record, step)
-        self._kept[record["step_id"]] = kept
-        return kept
+        self._kept[step_id] = kept
+        is_same = isinstance(before, EndedAttempt) and before.number == record["attempt"]
+        return None if is_same else kept
 
     def number(self, step_id: str) -> int:
         """The number of the newest attempt at a step; 0 where there was none."""
@@ -101,9 +107,11 @@ class AttemptTable(MutableMapping[str, Record]):
         number: int = kept.number if isinstance(kept, EndedAttempt) else kept["attempt"]
         return number
 
-    def is_over(self, step_id: str) -> bool:
-        """Whether the newest attempt at a step has ended."""
-        return isinstance(self._kept.get(step_id), EndedAttempt)
+    def copy(self) -> AttemptTable:
+        """The attempts as they are now, at the cost of a dictionary."""
+        copied = AttemptTable()
+        copied._kept = self._kept.copy()
+        return copied
 
     def step_status(self, step_id: str) -> str | None:
         """The status of a step by its newest attempt; None where there was none."""

@@ -159,7 +159,7 @@ class Carrying:
         live = LiveRun(state, loop, files)
         self.live[state.run_id] = live
         live.task = asyncio.create_task(self._driven(live, confirms), name=f"run {state.run_id}")
-        files.changed([])
+        files.changed(())
         if not state.run["simulated"]:
             runtime.active_drift.wake()
         self._manager.notices.tell_soon(state)
@@ -210,10 +210,10 @@ class Carrying:
 
     def state_changed(self, state: RunState) -> None:
         """What has moved in a run goes into its trace."""
-        moved, state.moved = state.moved, []
+        moved, state.moved = state.moved, {}
         live = self.live.get(state.run_id)
         if live is not None:
-            live.files.changed(moved)
+            live.files.changed(moved.values())
 
     def write_files(self, run_id: str) -> None:
         """Brings trace and timeline of a run that nobody carries up to date, where there are files at all."""

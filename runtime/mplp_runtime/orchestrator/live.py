@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -78,7 +78,7 @@ class RunFiles:
             )
         self._unsubscribe = bus.follow(self._take)
 
-    def changed(self, attempts: Sequence[records.Record | EndedAttempt]) -> None:
+    def changed(self, attempts: Iterable[records.Record | EndedAttempt]) -> None:
         """Says which attempts have moved on; steps that were passed by meanwhile come before them."""
         passed = segments_of(self._state.run)
         if passed is not self._passed:

@@ -116,6 +116,7 @@ class Notices:
         self._wake()
         if not self._callbacks:
             return
+        state.is_watched = True
         view = self._view(state.run_id)
         for callback in list(self._callbacks):
             try:

@@ -167,8 +167,9 @@ class RunLoop:
             if step_id in self._undecided:
                 continue
             places.taken += 1
-            if self._is_played(step_id):
-                self._played.begin(step_id, self._bound(step_id).kind)
+            bound = self._bound(step_id)
+            if self._is_played(step_id, bound):
+                self._played.begin(step_id, bound.kind)
                 continue
             self._begin(step_id, self._step(step_id))
 
@@ -180,10 +181,10 @@ class RunLoop:
     def _pass_by(self, step_id: str) -> None:
         self._frontier.skip(step_id)
 
-    def _is_played(self, step_id: str) -> bool:
+    def _is_played(self, step_id: str, bound: Bound) -> bool:
         state = self._state
         return (
-            self._bound(step_id).kind in AT_ONCE
+            bound.kind in AT_ONCE
             and step_id not in state.attempts
             and not state.is_declined(step_id)
             and not self._gates.has(step_id)

@@ -4,46 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import plan_value, with_statuses
-from mplp_runtime.orchestrator.attempt_table import AttemptTable, EndedAttempt
+from mplp_runtime.orchestrator.attempt_table import EndedAttempt
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import ScheduledStep, dependants, scheduled_steps
-from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView, SessionView, StepStatus, StepView
+from mplp_runtime.orchestrator.step_states import DONE, LaterViews, StepStates
+from mplp_runtime.orchestrator.views import Question, QuestionKind, RunView, SessionView, StepView
 from mplp_runtime.vsl.interface import Node, Reading
 from mplp_runtime.vsl.values import can_be_a_name
 
-_DONE = frozenset({"completed", "skipped"})
-
 
 @dataclass(slots=True)
-class RunState:
+class RunState(StepStates):
     """Mutable, and used by one event loop only. `attempts` holds the newest attempt at each step.
 
-    `moved` collects the attempts that changed, for whoever keeps the trace.
+    `moved` collects the attempts that changed, by the ids of their segments, for whoever keeps the trace.
+    `is_watched`: somebody is told of each change, so that views of steps are kept for the next time.
     """
 
-    run: Record
     plan: Mapping[str, Any]
     bindings: Mapping[str, Any]
     gates: frozenset[str] = frozenset()
-    attempts: AttemptTable = field(default_factory=AttemptTable)
-    live_output: dict[str, str] = field(default_factory=dict)
     assigned: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Of a run of several participants: who may do each step, by their positions."""
     seen_lamport: int = 0
     error: str | None = None
-    moved: list[Record | EndedAttempt] = field(default_factory=list)
+    moved: dict[str, Record | EndedAttempt] = field(default_factory=dict)
+    is_watched: bool = False
     schedule: tuple[ScheduledStep, ...] | None = None
     """What the order of the steps depends on, while that is known; see `scheduled`."""
-    steps: Mapping[str, Mapping[str, Any]] = field(init=False)
     positions: Mapping[str, int] = field(init=False)
     _views: dict[str, StepView] = field(init=False, default_factory=dict)
     _stale: set[str] = field(init=False, default_factory=set)
     _failed_attempts: set[str] = field(init=False, default_factory=set)
-    _blocked: frozenset[str] = field(init=False, default=frozenset())
     _failed: frozenset[str] = field(init=False, default=frozenset())
 
     def __post_init__(self) -> None:
@@ -76,55 +72,22 @@ class RunState:
         # Asked about every step of a large run.
         step_status = self.attempts.step_status
         for step_id, step in self.steps.items():
-            if (step_status(step_id) or step["status"]) in _DONE:
+            if (step_status(step_id) or step["status"]) in DONE:
                 yield step_id
 
     def _is_done(self, step_id: str) -> bool:
-        if self.status_of(step_id) not in _DONE:
+        if self.status_of(step_id) not in DONE:
             return False
         return not self.run.get("declined") or self.is_skipped(step_id) or not self.is_declined(step_id)
-
-    def is_declined(self, step_id: str) -> bool:
-        """A person said that this step shall not start."""
-        return step_id in self.run.get("declined", ())
-
-    def is_skipped(self, step_id: str) -> bool:
-        """A person said that the run shall go on without this step."""
-        return step_id in self.run.get("skipped", {})
-
-    def status_of(self, step_id: str) -> StepStatus:
-        """The step's status in this run, in the protocol's words."""
-        # Asked about every step of a large run, of which hardly any is declined or skipped.
-        run = self.run
-        if (run.get("declined") and self.is_declined(step_id)) or (
-            run.get("skipped") and self.is_skipped(step_id)
-        ):
-            return "skipped"
-        status = self.attempts.step_status(step_id)
-        if status is not None:
-            return cast("StepStatus", status)
-        told = self.steps[step_id]["status"]
-        if told in _DONE:
-            return "completed" if told == "completed" else "skipped"
-        if step_id in self._blocked or self.question_kind(step_id) is not None:
-            return "blocked"
-        return "pending"
-
-    def question_kind(self, step_id: str) -> QuestionKind | None:
-        """What is asked about this step; None if nothing is."""
-        kind: QuestionKind | None = self.run.get("questions", {}).get(step_id)
-        return kind
 
     def take_attempt(self, record: Record) -> None:
         """A newer record of an attempt at a step."""
         step_id = record["step_id"]
-        before = self.attempts.number(step_id)
-        if record["attempt"] >= before:
-            # What a trace says of an attempt is settled when it ends; its step may still be tried once more.
-            is_settled = record["attempt"] == before and self.attempts.is_over(step_id)
+        if record["attempt"] >= self.attempts.number(step_id):
             kept = self.attempts.put(record, self.steps[step_id])
-            if not is_settled:
-                self.moved.append(kept)
+            # What a trace says of an attempt is settled when it ends.
+            if kept is not None:
+                self.moved[record["segment_id"]] = kept
             if record["step_status"] == "failed":
                 self._failed_attempts.add(step_id)
             elif self._failed_attempts:
@@ -161,11 +124,6 @@ class RunState:
         """The run as it stands, an immutable value."""
         self._find_blocked()
         run = self.run
-        # Only what has changed is made anew, and the whole is copied at once: a view of thousands of steps is
-        # asked for at every change of one.
-        stale, self._stale = (self._stale if self._views else self.steps), set()
-        for step_id in stale:
-            self._views[step_id] = self._step_view(step_id)
         return RunView(
             run_id=run["run_id"],
             plan_id=run["plan_id"],
@@ -177,7 +135,7 @@ class RunState:
             generation=run["generation"],
             started_at=records.instant(run["started_at"]),
             finished_at=records.instant_if_any(run.get("finished_at")),
-            steps=self._views.copy(),
+            steps=self._views_now() if self.is_watched else LaterViews(self.as_it_is()),
             questions=self.questions(),
             session=self._session_view(),
             is_paused=bool(run.get("paused")) and run["status"] == "running",
@@ -188,13 +146,21 @@ class RunState:
             is_sealed=is_sealed,
         )
 
+    def _views_now(self) -> Mapping[str, StepView]:
+        # Only what has changed is made anew, and the whole is copied at once: a view of thousands of steps is
+        # asked for at every change of one.
+        stale, self._stale = (self._stale if self._views else self.steps), set()
+        for step_id in stale:
+            self._views[step_id] = self.step_view(step_id)
+        return self._views.copy()
+
     def blocked_steps(self, failing: Iterable[str] = ()) -> dict[str, str]:
         """The steps that cannot run because of one that failed or was declined, in plan order, and why.
 
         `failing` are steps that count as failed besides.
         """
         self._find_blocked()
-        blocked, failed = self._blocked, self._failed
+        blocked, failed = self.blocked, self._failed
         if fresh := frozenset(failing):
             failed |= fresh
             blocked = dependants(self.scheduled, failed)
@@ -224,14 +190,6 @@ class RunState:
             for step_id in sorted(asked, key=lambda step_id: self.positions[step_id])
         )
 
-    def _participant(self, attempt: Mapping[str, Any]) -> str | None:
-        """Who has the turn at a step: whoever it was given to last and who has not ended it."""
-        turns = attempt.get("turns")
-        if not turns:
-            return None
-        turn = next((each for each in reversed(turns) if "ended" not in each), turns[0])
-        return str(self.run["session"]["participants"][turn["participant"]]["name"])
-
     def _session_view(self) -> SessionView | None:
         session = self.run.get("session")
         if session is None:
@@ -252,36 +210,8 @@ class RunState:
             return
         self._failed = frozenset(failed)
         blocked = dependants(self.scheduled, failed) if failed else frozenset()
-        self.forget(blocked ^ self._blocked)
-        self._blocked = blocked
-
-    def _step_view(self, step_id: str) -> StepView:
-        step, run = self.steps[step_id], self.run
-        attempt = self.attempts.get(step_id)
-        error = None
-        if run.get("declined") or run.get("skipped"):
-            if self.is_declined(step_id):
-                error = "A person said that this step shall not start."
-            if self.is_skipped(step_id):
-                error = f"Skipped: {run['skipped'][step_id]}"
-        elif attempt is None:
-            # As nearly all steps of a large run are when it begins.
-            return StepView(step_id, step["description"], self.status_of(step_id), step.get("agent_role"))
-        attempt = attempt or {}
-        error = error or attempt.get("error")
-        return StepView(
-            step_id=step_id,
-            description=step["description"],
-            status=self.status_of(step_id),
-            agent_role=step.get("agent_role"),
-            attempt=attempt.get("attempt", 0),
-            started_at=records.instant_if_any(attempt.get("started_at")),
-            finished_at=records.instant_if_any(attempt.get("finished_at")),
-            output=self.live_output.get(step_id) or attempt.get("tail") or "",
-            error=error,
-            interrupted=bool(attempt.get("interrupted")) and attempt.get("step_status") == "in_progress",
-            participant=self._participant(attempt),
-        )
+        self.forget(blocked ^ self.blocked)
+        self.blocked = blocked
 
 
 def question_text(kind: QuestionKind, step: Mapping[str, Any]) -> str:

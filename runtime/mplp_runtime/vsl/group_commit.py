@@ -41,11 +41,13 @@ def commit_together(
     *,
     shows_sealed: bool = False,
     patience_s: float = 0.0,
+    begun: Callable[[], None] = lambda: None,
 ) -> Sequence[Unit]:
     """Runs all units in one transaction and returns them with their results or errors.
 
     With a `refusal`, none is run, and that is the error of each. Locks of others are waited for up to
-    `patience_s`, and no longer than somebody waits for one of the units.
+    `patience_s`, and no longer than somebody waits for one of the units. `begun` is called as soon as the
+    lock for writing is held.
 
     A unit that raises is undone alone. If the whole transaction is lost (full disk, locked file), every unit
     of it fails: nothing is acknowledged that is not on disk. A unit whose caller has given up is left out.
@@ -64,6 +66,7 @@ def commit_together(
         return units
     try:
         execute_patiently(connection, "BEGIN IMMEDIATE", patience_s, is_given_up)
+        begun()
         transaction = SqliteTransaction(connection, limits, shows_sealed=shows_sealed)
         if len(units) > 1:
             for unit in units:

@@ -15,6 +15,7 @@ from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.filesystems import supports_write_ahead_log
 from mplp_runtime.vsl.group_commit import Unit, commit_together
 from mplp_runtime.vsl.interface import Json, Reading, T, Transaction
+from mplp_runtime.vsl.journal_room import JournalRoom
 from mplp_runtime.vsl.operations import StoreOperations
 from mplp_runtime.vsl.patience import is_busy
 from mplp_runtime.vsl.schema import database_uri, migrate, refuse_newer
@@ -75,6 +76,7 @@ class SqliteStore(StoreOperations):
         self._version_lock = threading.Lock()
         self._seen_version = 0
         self._shows_sealed = False
+        self._room = JournalRoom(path, _PAGES_IN_JOURNAL * _PAGE_BYTES)
         self._thread = WriterThread(self._commit, self._limits)
 
     async def get(self, key: str, transaction: TransactionHandle | None = None) -> Json | None:
@@ -232,6 +234,7 @@ class SqliteStore(StoreOperations):
             self._loss(),
             shows_sealed=self._shows_sealed,
             patience_s=self._busy_timeout_s,
+            begun=self._room.make,
         )
 
     def _loss(self) -> StoreError | None:

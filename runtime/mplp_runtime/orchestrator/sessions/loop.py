@@ -41,7 +41,7 @@ class SessionLoop(RunLoop):
             # Nobody decided a conflict, and the process ended before the run did.
             self._stop_starting = True
 
-    def _is_played(self, step_id: str) -> bool:  # noqa: ARG002  # the same for all steps
+    def _is_played(self, step_id: str, bound: Bound) -> bool:  # noqa: ARG002  # the same for all steps
         # Each turn has its own end, after which something may have to be merged or reviewed.
         return False
 
