@@ -6,7 +6,7 @@ import os
 import secrets
 import sqlite3
 import stat
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -130,11 +130,13 @@ def refuse_newer(path: Path) -> None:
     try:
         for companion in COMPANIONS:
             each = Path(f"{path}{companion}")
-            # SQLite would wait for whoever writes into a named pipe.
-            if each.is_symlink() or (each.exists() and not each.is_file()):
-                raise StoreError(
-                    f"The state {each} is not a regular file; move it away, and a new one is made."
-                )
+            # One look, because a journal comes and goes beside others. SQLite would wait for whoever writes into
+            # a named pipe.
+            with suppress(FileNotFoundError):
+                if not stat.S_ISREG(each.lstat().st_mode):
+                    raise StoreError(
+                        f"The state {each} is not a regular file; move it away, and a new one is made."
+                    )
         with path.open("rb") as stream:
             header = stream.read(100)
     except FileNotFoundError:
