@@ -8,15 +8,19 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from mplp_runtime.file_impact import document_in, plans_relying_on
 from mplp_runtime.following import Answerer, answered, changes, record_of
 from mplp_runtime.loaded_plan import LoadedPlan, load_plan
 from mplp_runtime.orchestrator.manager import RunManager, StartRequest
 from mplp_runtime.orchestrator.rollback import RolledBack
 from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.psg.files import FILE
 from mplp_runtime.psg.impact import Touched, impact
 from mplp_runtime.snapshots.snapshots import Restored, SnapshotRecord, Snapshots
 from mplp_runtime.sources import Clock
 from mplp_runtime.trust import Trust
+from mplp_runtime.vsl.interface import Reading
+from mplp_runtime.vsl.values import can_be_a_name
 
 if TYPE_CHECKING:
     from mplp_runtime.lazy_store import LazyStore
@@ -166,11 +170,21 @@ class ProgramInterface(ABC):
         return [each.event for each in self.vsl.read(lambda reading: reading.events("project"))]
 
     def impact(self, node_type: str, node_id: str) -> Sequence[Touched]:
-        """What in the graph hangs on a node, the nearest first; of a file: the steps that name it.
+        """What in the graph hangs on a node, the nearest first.
+
+        Of a file (its path): the steps that name it or wrote it; if it is a document, what that is in the
+        graph; and the plans whose newest run began with it as it was, such as mplp.toml.
 
         Where learning samples are kept, this is one of their occasions; it is recorded behind the answer.
         """
-        touched = self.vsl.read(lambda reading: impact(reading, node_type, node_id))
+        is_file = node_type == FILE and can_be_a_name(node_type, node_id)
+        document = document_in(self.root, node_id) if is_file else None
+
+        def found(reading: Reading) -> Sequence[Touched]:
+            also = plans_relying_on(reading, node_id) if is_file else []
+            return impact(reading, node_type, node_id, also=[*([document] if document else []), *also])
+
+        touched = self.vsl.read(found)
         self.told_of_impact(node_type, node_id, touched)
         return touched
 

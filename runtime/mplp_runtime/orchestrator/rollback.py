@@ -23,7 +23,10 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.orchestrator.work_undone import WorkUndone, compensation, named
+from mplp_runtime.psg.bulk import Growth
+from mplp_runtime.psg.files import FILE
 from mplp_runtime.psg.graph import Graph
+from mplp_runtime.psg.mentions import note_writers
 from mplp_runtime.sources import Clock, timestamp
 from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 
@@ -130,10 +133,18 @@ class Rollback:
             )
             self._take_over(transaction, observed, state, source="run")
             run = records.read_run(transaction, state.run_id) or {}
-            expects = {**run.get(EXPECTS, {}), **expectations(observed, writer)}
+            left = expectations(observed, writer)
+            self._link(transaction, state, {path: str(each["step"]) for path, each in left.items()})
+            expects = {**run.get(EXPECTS, {}), **left}
             return records.change_run(transaction, state.run_id, **{EXPECTS: expects})
 
         state.take_run(await self.store.transact(work))
+
+    def _link(self, transaction: Transaction, state: RunState, writers: Mapping[str, str]) -> None:
+        """The steps that wrote files have edges to them, for whoever asks what a change of a file touches."""
+        added, gone = note_writers(transaction, state.plan["plan_id"], writers)
+        growth = Growth(0, added - gone, is_changed=bool(added or gone))
+        self.graph.record_growth(transaction, "files_written", (FILE, "*"), growth, stream="project")
 
     def _take_over(
         self, transaction: Transaction, observed: Iterable[Drifted], state: RunState, *, source: str

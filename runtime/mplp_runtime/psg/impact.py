@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from mplp_runtime.psg.files import FILE
 from mplp_runtime.psg.mentions import path_pattern, texts_of
@@ -28,10 +29,13 @@ class Touched:
         return len(self.because)
 
 
-def impact(reading: Reading, type: str, id: str, *, most: int = 10_000) -> list[Touched]:
+def impact(
+    reading: Reading, type: str, id: str, *, most: int = 10_000, also: Iterable[tuple[str, str]] = ()
+) -> list[Touched]:
     """The nodes that depend on this one, the nearest first: steps on steps, plans on contexts, and so on.
 
-    Of a file: the steps whose text names it, and what depends on those. At most `most` nodes; none for what
+    Of a file: the steps that wrote it or whose text names it, and what depends on those. `also` are nodes
+    that hang on this one though no edge says so. At most `most` nodes; none for what
     cannot be in a graph, such as a file whose name is no UTF-8.
     """
     if not can_be_a_name(type, id):
@@ -43,7 +47,8 @@ def impact(reading: Reading, type: str, id: str, *, most: int = 10_000) -> list[
     while waiting and len(found) < most:
         key = waiting.popleft()
         came_from = ways[key][-1][0] if ways[key] else None
-        for dependent in _dependents(reading, *key):
+        named = also if key == start else ()
+        for dependent in chain(named, _dependents(reading, *key)):
             # A plan that is reached from one of its steps does not reach the others.
             if dependent in ways or (dependent[0] == came_from and key[0] in _OWNERS):
                 continue

@@ -14,6 +14,8 @@ from mplp_runtime.psg.files import FILE
 from mplp_runtime.vsl.interface import Edge, Json, Reading, Transaction
 
 FILE_EDGE, COMMIT_EDGE = "file", "commit"
+WRITES_EDGE = "writes"
+"""From a step to a file that a file operation of it wrote last, whether or not its text names the file."""
 _QUOTES = ("``", '""', "''", "“”", "‘’", "„“", "«»")
 _KNOWN_NAMES = frozenset(
     (
@@ -151,3 +153,21 @@ def commit_edges(reading: Reading, commit: tuple[str, str], message: Json) -> li
     named = dict.fromkeys(found.lower() for found in _ID.findall(message))
     steps = [step_id for step_id in named if reading.read_node("Step", step_id) is not None]
     return [Edge(COMMIT_EDGE, "Step", step_id, *commit) for step_id in steps]
+
+
+def note_writers(transaction: Transaction, plan_id: str, writers: Mapping[str, str]) -> tuple[int, int]:
+    """Edges from steps of a plan to the files that they wrote, by path; how many came and how many went.
+
+    A file has one such edge from each plan: the step that wrote it last.
+    """
+    added = gone = 0
+    for path, step_id in writers.items():
+        if transaction.read_node(FILE, path) is None or transaction.read_node("Step", step_id) is None:
+            continue
+        wanted = Edge(WRITES_EDGE, "Step", step_id, FILE, path)
+        for edge in transaction.edges(kind=WRITES_EDGE, target=(FILE, path)):
+            step = transaction.read_node("Step", edge.source_id)
+            if edge != wanted and step is not None and step.data.get("plan_id") == plan_id:
+                gone += transaction.remove_edge(edge)
+        added += transaction.add_edge(wanted)
+    return added, gone

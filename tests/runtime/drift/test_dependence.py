@@ -67,7 +67,7 @@ async def test_a_run_tells_in_its_own_trace_what_it_wrote(tmp_path: Path) -> Non
         words = [
             event["event_type"] for event in runtime.timeline() if event["event_type"].startswith("file")
         ]
-        assert words == ["file_update", "file_created"], "to the graph it is no news"
+        assert words == ["file_update", "file_created", "files_written"], "to the graph it is no news"
         await runtime.roll_back(second.run_id, trusted=True)
         assert told_of_files(runtime, second.run_id)[1:] == [("rollback", "out.txt", "modified")]
 

@@ -31,6 +31,7 @@ from tests.runtime.orchestrator.projects import (
     statuses,
     step,
     step_id,
+    table,
     timeline_of,
 )
 
@@ -298,3 +299,41 @@ async def test_what_a_file_touches_whose_name_is_no_utf_8_is_nothing_and_no_faul
             runtime.runs.view(name)
         with pytest.raises(RunUnknown):
             runtime.timeline(name)
+
+
+def first_touched(runtime: Runtime, path: str) -> list[str]:
+    """What is nearest to a file: types, and descriptions of steps."""
+    touched = runtime.impact("File", path)
+    return [str(each.node.data.get("description", each.node.type)) for each in touched if each.distance == 1]
+
+
+async def test_a_file_that_a_step_wrote_touches_the_step_whatever_its_text_says(tmp_path: Path) -> None:
+    write_it = {"action": "file_operation", "operation": "write", "target": "out/n.txt", "content": "x"}
+    roles = table("roles.worker", **write_it) + role("other", "print('ok')")
+    project = Project(tmp_path, plan(step("first"), step("second", "first", role="other")), roles)
+    await project.run()
+    async with project.runtime() as runtime:
+        assert first_touched(runtime, "out/n.txt") == ["first"]
+        assert {each.node.type for each in runtime.impact("File", "out/n.txt")} == {"Step", "Plan", "Trace"}
+        assert deltas_are_true(runtime)
+
+    # Another step does the same now: the file is that one's.
+    (tmp_path / "mplp.toml").write_text(
+        table("roles.other", **{**write_it, "content": "y"}) + role("worker", "print('ok')")
+    )
+    await project.run()
+    async with project.runtime() as runtime:
+        assert first_touched(runtime, "out/n.txt") == ["second"]
+        assert deltas_are_true(runtime)
+        assert not runtime.graph.dangling()
+
+
+async def test_a_document_and_the_settings_touch_the_plan_that_ran_with_them(tmp_path: Path) -> None:
+    project = Project(tmp_path, plan(), OK)
+    await project.run()
+    async with project.runtime() as runtime:
+        assert first_touched(runtime, "release.plan.json") == ["Plan"]
+        assert first_touched(runtime, "mplp.toml") == ["Plan"]
+        assert set(first_touched(runtime, "shop.context.json")) == {"Context", "Plan"}
+        for path in ("../release.plan.json", "none.plan.json", "a\0b"):
+            assert first_touched(runtime, path) == []
