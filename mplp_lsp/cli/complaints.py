@@ -11,6 +11,11 @@ from mplp_lsp.cli.style import printable
 INTERNAL = 70
 """EX_SOFTWARE of sysexits.h: the program itself is at fault."""
 
+APPROVED_ANEW = (
+    "mplp-lsp run PLAN --anew --yes gives the run up, and approves and runs the plan as it stands."
+)
+"""What to type where a plan was rejected since its run was interrupted; such a run cannot be approved."""
+
 
 def complain(sentence: str) -> None:
     """One line for the person at the terminal, free of control characters."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from mplp_lsp.cli.complaints import complain
+from mplp_lsp.cli.complaints import APPROVED_ANEW, complain
 from mplp_lsp.cli.opening import opened_with_trust
 from mplp_lsp.cli.style import MOST_NAMED, printable, write
 from mplp_lsp.cli.terminal import COMPLETED, REFUSED, USAGE, AtTerminal
@@ -172,6 +172,10 @@ def _ways_on(error: RunRefused, at: At | None) -> list[str]:
         "in-progress": "End the run with mplp-lsp cancel RUN, or wait for it: mplp-lsp trace --list.",
     }
     ways = [known[error.code]] if error.code in known else []
+    if error.code == "not-approved" and at is not None and at.view.status == "interrupted":
+        ways = [APPROVED_ANEW]
+    elif error.code == "not-approved" and at is not None and at.options.yes:
+        ways = []
     if at is None or at.is_carrying:
         return ways
     now = at.runtime.runs.view(at.view.run_id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from mplp_lsp.cli.complaints import complain
+from mplp_lsp.cli.complaints import APPROVED_ANEW, complain
 from mplp_lsp.cli.opening import opened, opened_to_look
 from mplp_lsp.cli.project import absolute, read_projects
 from mplp_lsp.cli.terminal import REFUSED, AtTerminal
@@ -52,14 +52,16 @@ def run_command(
         return asyncio.run(_run(path, _read(path), options, out or sys.stdout, clock))
     except RunRefused as error:
         complain(str(error))
-        way = "" if options.yes and error.code == "not-approved" else _way_on(error.code, plan)
+        way = _way_on(error.code, plan, options)
         if way:
             print(f"  {way}", file=sys.stderr)
         return REFUSED
 
 
-def _way_on(code: str, plan: str) -> str:
+def _way_on(code: str, plan: str, options: RunOptions) -> str:
     """What to type next, for refusals that a flag answers."""
+    if code == "not-approved" and (options.yes or options.resume):
+        return APPROVED_ANEW if options.resume else ""
     return {
         "not-trusted": "Trust the folder for this run with --trust, for good with `mplp-lsp trust DIR`, "
         "or try the plan with --simulate.",

@@ -155,12 +155,14 @@ class Approvals:
         One that somebody has decided meanwhile stays as it is. The graph knows of it in either case. Raises
         DocumentInvalid where the file is no valid Confirm of the step, OSError and StoreError.
         """
+        # In a thread: somebody may be looking at all files of the project.
+        look = await asyncio.to_thread(self._files.known)
         confirm = self._files.read(path)
         known = step_approvals({step_id}, [confirm]).get(step_id)
         if confirm is None or known is None or not _is_valid("confirm", confirm):
             raise DocumentInvalid(f"{path.name} is no valid Confirm of this step any more.")
         if known.word == "pending":
-            others = [value for value in self._files.known().values if target_of(value) == step_id]
+            others = [value for value in look.values if target_of(value) == step_id]
             now = _after([confirm, *others], self._clock())
             self._add_decision(confirm, "approved" if may_start else "rejected", reason, "human", now)
             self._save(path, confirm)

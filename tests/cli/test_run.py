@@ -282,6 +282,23 @@ def test_a_killed_run_is_resumed_where_it_was(tmp_path: Path) -> None:
     assert (root / "begun.txt").read_text() == "xx"
 
 
+def test_whoever_resumes_a_run_whose_plan_was_rejected_since_is_told_what_helps(tmp_path: Path) -> None:
+    root = tmp_path / "p"
+    plan = write_project(root, {"sleeper": SLEEP})
+    killed_run(tmp_path, root, plan)
+    beside = root / "a.confirm.json"
+    confirm = json.loads(beside.read_text())
+    confirm["decisions"][0]["status"] = confirm["status"] = "rejected"
+    beside.write_text(json.dumps(confirm))
+    ways = "mplp-lsp run PLAN --anew --yes"
+    for resume in (["run", plan, "--resume"], ["resume", "last", "--root", root]):
+        refused = mplp(tmp_path, *resume, "--trust")
+        assert (refused.code, "was rejected" in refused.err) == (3, True)
+        assert refused.err.count("--yes") == refused.err.count(ways) == 1, refused.err
+    (root / "go").touch()
+    assert mplp(tmp_path, "run", plan, "--anew", "--yes", "--trust").code == 0
+
+
 def test_a_step_that_may_not_be_repeated_is_not_repeated_unasked(tmp_path: Path) -> None:
     root = tmp_path / "p"
     plan = write_project(root, {"sleeper": SLEEP})

@@ -378,8 +378,9 @@ class RunManager:
         if request.approve and not state.is_approved and is_asked_for:
             await approvals.propose(path, plan.plan)
             await approvals.approve(path, plan.plan)
-            own = self._runtime.confirm_files.known(confirm_path(path)).values
-            state = approvals.state(path, plan.plan, plan.settings, confirms=as_they_stand(confirms, own))
+            own = await asyncio.to_thread(self._runtime.confirm_files.known, confirm_path(path))
+            confirms = as_they_stand(confirms, own.values)
+            state = approvals.state(path, plan.plan, plan.settings, confirms=confirms)
         if is_asked_for:
             refuse_unapproved(state.word, state.changed)
         return state.confirm_id if state.is_approved else None
