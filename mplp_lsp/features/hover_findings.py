@@ -13,8 +13,7 @@ from mplp_lsp.analysis.located import Located, located
 from mplp_lsp.features.hover_markup import Card, Line, Piece, line, link, spoken, strong
 from mplp_lsp.workspace.documents import Document
 from mplp_lsp.workspace.snapshot import Snapshot
-from mplp_runtime.rules.catalogue import sections
-from mplp_runtime.rules.catalogue.entry import Entry
+from mplp_runtime.rules.catalogue import Entry, sections
 from mplp_runtime.rules.findings import Finding, Pointer
 
 _MOST_FINDINGS = 3

@@ -13,7 +13,7 @@ from mplp_lsp.workspace.snapshot import Snapshot
 from mplp_runtime.rules.world import DocumentFacts
 
 if TYPE_CHECKING:
-    from mplp_runtime.settings.model import Binding
+    from mplp_runtime.settings import Binding
 
 _TELLTALE = r"token|secret|passw|api[-_]?key|credential|auth"
 _SECRET_NAME = re.compile(rf"(?i){_TELLTALE}")

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from mplp_runtime.disk import read_regular
 from mplp_runtime.errors import StoreError, StoreKeyWrong
 from mplp_runtime.rules.findings import Severity
-from mplp_runtime.settings.model import State
+from mplp_runtime.settings import State
 from mplp_runtime.settings.state_url import path_in_project
 from mplp_runtime.vsl.cached import CachedStore
 from mplp_runtime.vsl.cipher import Cipher

@@ -98,6 +98,22 @@ def test_a_module_stays_small(path: Path) -> None:
     assert lines <= LARGEST_MODULE, f"{lines} lines: does it hold two concepts?"
 
 
+def test_what_a_package_imports_itself_is_imported_from_the_package() -> None:
+    """Else two threads that import both for the first time wait for each other, and one import fails."""
+    for root in PACKAGES:
+        for path in root.rglob("__init__.py"):
+            package = ".".join(path.parent.relative_to(root.parent).parts)
+            # The three packages themselves are there before there is a second thread.
+            own = (
+                {name for name in imports(path) if name.startswith(f"{package}.")}
+                if "." in package
+                else set()
+            )
+            for user in modules(*PACKAGES) if own else ():
+                if path.parent not in user.parents:
+                    assert not own & set(imports(user)), f"{user} goes past {package}"
+
+
 def test_public_names_of_the_runtime_exist_and_are_sorted() -> None:
     import mplp_runtime
 

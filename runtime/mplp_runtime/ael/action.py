@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mplp_runtime.events.families import Event, Stamper
-from mplp_runtime.settings.model import Limits
+from mplp_runtime.settings import Limits
 
 EventMaker = Callable[[Stamper], Event]
 """Makes an event once somebody who may stamp it asks for it: actions know neither ids nor the store."""

@@ -24,7 +24,7 @@ from mplp_runtime.ael.memory_watch import can_watch
 from mplp_runtime.ael.sandbox import hardened_options, hardened_paths, hidden_state
 from mplp_runtime.errors import MplpError
 from mplp_runtime.kinds import STATE_FOLDER
-from mplp_runtime.settings.model import Limits
+from mplp_runtime.settings import Limits
 
 
 class IsolationImpossible(MplpError):

@@ -22,7 +22,7 @@ from mplp_runtime.ael.process_table import (
     process_identity,
 )
 from mplp_runtime.errors import MplpError
-from mplp_runtime.settings.model import Limits
+from mplp_runtime.settings import Limits
 
 _CHUNK_BYTES = 64 * 1024
 _DRAIN_S = 1.0

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mplp_runtime.kinds import STATE_FOLDER
-from mplp_runtime.settings.model import Limits
+from mplp_runtime.settings import Limits
 
 _HIDDEN = ("/home", "/root", "/run", "/mnt", "/media", "/srv", "/var/tmp", "/tmp")  # noqa: S108 - inside the sandbox
 _DEVICE_FOLDER = Path("/dev")

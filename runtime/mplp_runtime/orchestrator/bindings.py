@@ -11,7 +11,7 @@ from mplp_runtime.ael.isolation import isolation_problem
 from mplp_runtime.ael.layer import action_problem
 from mplp_runtime.ael.llm_call import network_problem
 from mplp_runtime.errors import RoleNotBound
-from mplp_runtime.settings.model import AgentHandoffBinding, Binding, Limits, Settings
+from mplp_runtime.settings import AgentHandoffBinding, Binding, Limits, Settings
 
 Step = Mapping[str, Any]
 

@@ -10,8 +10,7 @@ from mplp_runtime.errors import RoleNotBound
 from mplp_runtime.orchestrator.bindings import receivers
 from mplp_runtime.orchestrator.sessions.casting import cast, fitting
 from mplp_runtime.orchestrator.sessions.session import Cast, Session
-from mplp_runtime.settings import Settings
-from mplp_runtime.settings.model import AgentHandoffBinding
+from mplp_runtime.settings import AgentHandoffBinding, Settings
 
 
 def cast_with_bindings(
