@@ -130,8 +130,8 @@ def refuse_newer(path: Path) -> None:
     try:
         for companion in COMPANIONS:
             each = Path(f"{path}{companion}")
-            # One look, because a journal comes and goes beside others. SQLite would wait for whoever writes into
-            # a named pipe.
+            # One look, because a journal comes and goes beside others. SQLite would wait for whoever writes
+            # into a named pipe.
             with suppress(FileNotFoundError):
                 if not stat.S_ISREG(each.lstat().st_mode):
                     raise StoreError(
