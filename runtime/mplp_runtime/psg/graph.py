@@ -13,7 +13,7 @@ from mplp_runtime.events.families import Event, Stamper, UpdateKind, graph_updat
 from mplp_runtime.psg.acyclic import path_between
 from mplp_runtime.psg.bulk import Growth
 from mplp_runtime.psg.plans import PlanChange, write_plan
-from mplp_runtime.psg.properties import HISTORY, refuse_named, refuse_rewriting
+from mplp_runtime.psg.properties import HISTORY, refuse_backwards, refuse_lost, refuse_named, refuse_rewriting
 from mplp_runtime.sources import Clock, NewId
 from mplp_runtime.vsl.interface import Edge, Json, Node, Reading, Transaction, ValueStateLayer
 from mplp_runtime.vsl.values import can_be_a_name
@@ -77,15 +77,19 @@ class Graph:
         """Creates or replaces a node and adds edges; returns the events recorded, [] if nothing changed.
 
         `event_type` is `<type>_created` or `<type>_updated` unless given; `told` goes into the event's
-        payload. Raises DocumentInvalid if a
-        `dependency` edge would close a cycle, and TransitionIllegal where history would be told differently:
-        a Trace or a Segment that has ended, or was deleted, stays as it was.
+        payload. Raises DocumentInvalid if a `dependency` edge would close a cycle, a `context_id`, `plan_id`,
+        `trace_id` or parent is not in the graph, or a Segment's times run backwards; and TransitionIllegal
+        where history would be told differently: a Trace or a Segment that has ended, or was deleted, stays
+        as it was.
         """
         before = transaction.read_node(type, id)
         if type in HISTORY:
             refuse_rewriting(transaction, type, id, data)
         is_changed = before is None or before.data != dict(data)
         if is_changed:
+            refuse_lost(transaction, type, id, data, None if before is None else before.data)
+            if type == "Segment":
+                refuse_backwards(transaction, id, data)
             transaction.write_node(type, id, data)
         added = sum(self._link(transaction, edge) for edge in edges)
         if not is_changed and not added:

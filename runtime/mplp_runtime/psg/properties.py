@@ -8,6 +8,7 @@ by all rules (`documents.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from mplp_runtime.errors import DocumentInvalid, TransitionIllegal
 from mplp_runtime.psg.world import PARTS, TYPES
@@ -18,6 +19,12 @@ HISTORY = frozenset({"Trace", "Segment"})
 """Types of which nothing that has ended is told differently afterwards."""
 _NAMED = frozenset({*TYPES.values(), *(type_ for _, type_, _ in PARTS.values())})
 """Types whose ids stand in documents; files and commits come and go with what they are nodes of."""
+_LEADS_TO = {
+    "context_id": "Context",
+    "plan_id": "Plan",
+    "trace_id": "Trace",
+}
+"""Members of nodes that name another one, and its type."""
 
 
 def refuse_named(reading: Reading, type: str, id: str) -> None:
@@ -31,6 +38,48 @@ def refuse_named(reading: Reading, type: str, id: str) -> None:
     for plan in reading.nodes("Plan") if type == "Context" else ():
         if plan.data.get("context_id") == id:
             raise _named(type, id, plan.type, plan.id)
+
+
+def refuse_lost(
+    reading: Reading, type: str, id: str, data: Mapping[str, Json], before: Mapping[str, Json] | None
+) -> None:
+    """Raises DocumentInvalid where a node would name one that is not there; what it named before may be gone.
+
+    The id of its own is none that leads elsewhere.
+    """
+    if type not in _NAMED:
+        return
+    for name, named in _LEADS_TO.items():
+        value = data.get(name)
+        if not isinstance(value, str) or named == type or (before is not None and before.get(name) == value):
+            continue
+        if reading.read_node(named, value) is None:
+            raise DocumentInvalid(f"{type} {id} cannot name {named} {value}: it is not in the graph.")
+
+
+def refuse_backwards(reading: Reading, id: str, data: Mapping[str, Json]) -> None:
+    """Raises DocumentInvalid for a Segment that ends before it begins, or begins before its parent does."""
+    begins, ends = _instant(data.get("started_at")), _instant(data.get("finished_at"))
+    if begins is not None and ends is not None and ends < begins:
+        raise DocumentInvalid(f"Segment {id} cannot end before it begins.")
+    parent_id = data.get("parent_segment_id")
+    if not isinstance(parent_id, str):
+        return
+    parent = reading.read_node("Segment", parent_id)
+    if parent is None or parent_id == id:
+        raise DocumentInvalid(f"Segment {id} cannot be part of Segment {parent_id}: it is not in the graph.")
+    of_parent = _instant(parent.data.get("started_at"))
+    if begins is not None and of_parent is not None and begins < of_parent:
+        raise DocumentInvalid(f"Segment {id} cannot begin before Segment {parent_id}, which it is part of.")
+
+
+def _instant(value: Json) -> datetime | None:
+    """None for what tells no instant, which is for whole documents to say."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found is None or found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def refuse_rewriting(reading: Reading, type: str, id: str, data: Mapping[str, Json]) -> None:

@@ -186,14 +186,49 @@ async def test_a_trace_that_has_ended_or_was_deleted_is_not_told_differently(sto
         return store.transact(lambda tx: graph.put(tx, "Trace", uuid(3), data))
 
     await put(status="running")
-    await put(status="completed", plan_id=uuid(900))
+    await put(status="completed", label="one")
     with pytest.raises(TransitionIllegal, match="is completed, and what has ended stays as it was"):
-        await put(status="completed", plan_id=uuid(901))
-    assert await put(status="completed", plan_id=uuid(900)) == []
+        await put(status="completed", label="two")
+    assert await put(status="completed", label="one") == []
     await store.transact(lambda tx: graph.delete(tx, "Trace", uuid(3)))
     with pytest.raises(TransitionIllegal, match="was deleted, and history is not told again"):
         await put(status="running")
     assert graph.read("Trace", uuid(3)) is None
+
+
+async def test_a_node_names_only_what_is_there(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+
+    def put(type_: str, number: int, **data: str) -> Any:
+        return store.transact(lambda tx: graph.put(tx, type_, uuid(number), data))
+
+    with pytest.raises(DocumentInvalid, match=f"cannot name Context {uuid(901)}: it is not in the graph"):
+        await put("Plan", 900, plan_id=uuid(900), context_id=uuid(901))
+    assert graph.read("Plan", uuid(900)) is None
+    await put("Context", 901, context_id=uuid(901), status="active")
+    await put("Plan", 900, plan_id=uuid(900), context_id=uuid(901))
+    with pytest.raises(DocumentInvalid, match="cannot name Plan"):
+        await put("Trace", 3, trace_id=uuid(3), plan_id=uuid(902))
+    # A file is no document: what stands in it may be anything.
+    await store.transact(lambda tx: graph.put(tx, "File", "a.md", {"plan_id": "of another"}))
+
+
+async def test_the_times_of_a_single_segment_do_not_run_backwards(store: ValueStateLayer) -> None:
+    graph = graph_of(store)
+
+    def put(number: int, **data: str) -> Any:
+        told = {"segment_id": uuid(number), "status": "running", **data}
+        return store.transact(lambda tx: graph.put(tx, "Segment", uuid(number), told))
+
+    await put(1, started_at="2026-01-01T00:00:10Z")
+    with pytest.raises(DocumentInvalid, match="cannot end before it begins"):
+        await put(2, started_at="2026-01-01T00:00:20Z", finished_at="2026-01-01T00:00:19+00:00")
+    with pytest.raises(DocumentInvalid, match="cannot begin before Segment"):
+        await put(2, started_at="2026-01-01T00:00:09Z", parent_segment_id=uuid(1))
+    with pytest.raises(DocumentInvalid, match="it is not in the graph"):
+        await put(2, parent_segment_id=uuid(7))
+    assert graph.read("Segment", uuid(2)) is None
+    await put(2, started_at="2026-01-01T01:00:10+01:00", parent_segment_id=uuid(1))
 
 
 async def test_what_has_changed_since_a_moment_is_found(store: ValueStateLayer) -> None:
