@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -42,12 +43,13 @@ def commit_together(
     shows_sealed: bool = False,
     patience_s: float = 0.0,
     begun: Callable[[], None] = lambda: None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Sequence[Unit]:
     """Runs all units in one transaction and returns them with their results or errors.
 
     With a `refusal`, none is run, and that is the error of each. Locks of others are waited for up to
     `patience_s`, and no longer than somebody waits for one of the units. `begun` is called as soon as the
-    lock for writing is held.
+    lock for writing is held; `sleep` waits for so many seconds.
 
     A unit that raises is undone alone. If the whole transaction is lost (full disk, locked file), every unit
     of it fails: nothing is acknowledged that is not on disk. A unit whose caller has given up is left out.
@@ -65,7 +67,7 @@ def commit_together(
             unit.error = refusal
         return units
     try:
-        execute_patiently(connection, "BEGIN IMMEDIATE", patience_s, is_given_up)
+        execute_patiently(connection, "BEGIN IMMEDIATE", patience_s, is_given_up, sleep)
         begun()
         transaction = SqliteTransaction(connection, limits, shows_sealed=shows_sealed)
         if len(units) > 1:
@@ -76,7 +78,7 @@ def commit_together(
             return units
         callbacks = transaction.callbacks
         # Without a write-ahead log, a commit waits until nobody reads.
-        execute_patiently(connection, "COMMIT", patience_s, is_given_up)
+        execute_patiently(connection, "COMMIT", patience_s, is_given_up, sleep)
     except Exception as error:
         _roll_back(connection)
         reason = _reason(error, path)

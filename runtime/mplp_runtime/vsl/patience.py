@@ -19,9 +19,13 @@ def is_busy(error: sqlite3.Error) -> bool:
 
 
 def execute_patiently(
-    connection: sqlite3.Connection, statement: str, patience_s: float, is_given_up: Callable[[], bool]
+    connection: sqlite3.Connection,
+    statement: str,
+    patience_s: float,
+    is_given_up: Callable[[], bool],
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Executes `statement` as soon as no lock is in its way.
+    """Executes `statement` as soon as no lock is in its way. `sleep` waits for so many seconds.
 
     Raises sqlite3.OperationalError where that took longer than `patience_s`, or nobody wants it any more.
     """
@@ -39,6 +43,6 @@ def execute_patiently(
                 raise
             pause_s = _PAUSES_S[min(attempt, len(_PAUSES_S) - 1)]
             attempt += 1
-            time.sleep(min(pause_s, deadline - now))
+            sleep(min(pause_s, deadline - now))
         else:
             return

@@ -246,6 +246,28 @@ async def test_a_question_for_changes_of_others_does_not_wait_behind_a_writer_th
     store.close()
 
 
+async def test_a_write_that_waits_for_a_lock_does_not_fail_because_somebody_asks_for_changes_meanwhile(
+    tmp_path: Path,
+) -> None:
+    """Seen as "no more rows available", and as a full disk: the outcome of the question was told instead."""
+    store = SqliteStore(tmp_path / "state.db", busy_timeout_s=600)
+    other = sqlite3.connect(tmp_path / "state.db", isolation_level=None)
+    for number in range(40):
+        other.execute("BEGIN EXCLUSIVE")
+        writing = asyncio.create_task(store.set(f"key {number}", number))
+        await asyncio.sleep(0)
+        for _ in range(300):
+            store.data_version()
+        other.execute("ROLLBACK")
+        while not writing.done():
+            store.data_version()
+            await asyncio.sleep(0)
+        await writing
+    assert store.read(lambda reading: [reading.get(f"key {n}") for n in range(40)]) == list(range(40))
+    other.close()
+    store.close()
+
+
 async def test_a_state_that_stays_locked_closes_at_once_when_nobody_waits_for_it_any_more(
     tmp_path: Path,
 ) -> None:
