@@ -15,33 +15,24 @@ from mplp_runtime.approval_judgement import (
     ApprovalState,
     age_of,
     approval_of,
-    as_they_stand,
     is_about,
-    newest_of,
     step_approvals,
     target_of,
 )
+from mplp_runtime.approval_record import ApprovalRecord, is_valid
 from mplp_runtime.approval_scope import ApprovalScope, approval_scope
 from mplp_runtime.confirm_files import ConfirmFiles, Look, confirm_path
 from mplp_runtime.errors import DocumentInvalid
-from mplp_runtime.events.bus import EventBus
-from mplp_runtime.events.families import pipeline_stage
-from mplp_runtime.learning.occasions import tell_of_plan
 from mplp_runtime.orchestrator.bindings import resolved_bindings
-from mplp_runtime.psg.graph import Graph
 from mplp_runtime.rules.findings import Severity
 from mplp_runtime.rules.schema import schema_findings
 from mplp_runtime.settings import Settings
 from mplp_runtime.sources import Clock, NewId, timestamp
 from mplp_runtime.trace.files import write_atomically
-from mplp_runtime.vsl.interface import Edge, Reading, Transaction, ValueStateLayer
 
 __all__ = ["Approvals", "confirm_path"]
 
 Document = dict[str, Any]
-
-_BEFORE_A_RUN = frozenset({"draft", "proposed", "approved"})
-_PLAN_WORD = {"pending": "proposed", "approved": "approved", "rejected": "draft"}
 
 
 class Approvals:
@@ -49,10 +40,7 @@ class Approvals:
 
     def __init__(
         self,
-        root: Path,
-        store: ValueStateLayer,
-        bus: EventBus,
-        graph: Graph,
+        record: ApprovalRecord,
         *,
         clock: Clock,
         new_id: NewId,
@@ -60,10 +48,7 @@ class Approvals:
         files: ConfirmFiles,
         before_write: Callable[[], None],
     ) -> None:
-        self._root = root
-        self._store = store
-        self._bus = bus
-        self._graph = graph
+        self._record = record
         self._clock = clock
         self._new_id = new_id
         self._settings = settings
@@ -159,7 +144,7 @@ class Approvals:
         look = await asyncio.to_thread(self._files.known)
         confirm = self._files.read(path)
         known = step_approvals({step_id}, [confirm]).get(step_id)
-        if confirm is None or known is None or not _is_valid("confirm", confirm):
+        if confirm is None or known is None or not is_valid("confirm", confirm):
             raise DocumentInvalid(f"{path.name} is no valid Confirm of this step any more.")
         if known.word == "pending":
             others = [value for value in look.values if target_of(value) == step_id]
@@ -167,21 +152,7 @@ class Approvals:
             self._add_decision(confirm, "approved" if may_start else "rejected", reason, "human", now)
             self._save(path, confirm)
 
-        def work(transaction: Transaction) -> None:
-            ends = [] if transaction.read_node("Step", step_id) is None else [("Step", step_id)]
-            edges = [Edge("target", "Confirm", confirm["confirm_id"], *end) for end in ends]
-            told = self._graph.put(
-                transaction,
-                "Confirm",
-                confirm["confirm_id"],
-                confirm,
-                edges=edges,
-                event_type="decision_added",
-            )
-            if told:
-                self._stage(transaction, confirm, plan, "confirm_resolved", "confirm", confirm["status"])
-
-        await self._store.transact(work)
+        await self._record.tell_of_step(confirm, plan, step_id)
 
     def _add_decision(self, confirm: Document, word: str, reason: str, role: str, now: str) -> None:
         decision: Document = {
@@ -220,7 +191,7 @@ class Approvals:
             for value in (await asyncio.to_thread(self._files.everywhere, path)).values
             if is_about(value, plan)
         ]
-        await self.catch_up(plan, about)
+        await self._record.catch_up(plan, about)
         confirm = self._known(path, plan)
         return confirm, _after(about if confirm is None else [*about, confirm], self._clock())
 
@@ -228,7 +199,7 @@ class Approvals:
         if not os.path.lexists(path):
             return None
         confirm = self._files.read(path)
-        if confirm is None or not is_about(confirm, plan) or not _is_valid("confirm", confirm):
+        if confirm is None or not is_about(confirm, plan) or not is_valid("confirm", confirm):
             raise DocumentInvalid(
                 f"{path.name} is there already and is not a valid approval of this plan. Move it away first."
             )
@@ -263,70 +234,7 @@ class Approvals:
         trace = confirm.setdefault("trace", {"trace_id": self._new_id(), "span_id": self._new_id()})
         trace["attributes"] = {**_mapping(trace.get("attributes")), **self._scope(plan).attributes()}
         self._save(path, confirm)
-        await self._store.transact(lambda transaction: self._tell(transaction, confirm, plan, word))
-
-    async def catch_up(self, plan: Mapping[str, Any], confirms: Iterable[Mapping[str, Any]]) -> None:
-        """Tells of what Confirms of the plan say on disk and nobody told yet, the oldest first.
-
-        Their file is written first: a process may have been killed right after that, or a person has written
-        it. Of several copies of one Confirm only the newest is told, and only the newest Confirm says how the
-        plan stands.
-        """
-        about = sorted(as_they_stand(each for each in confirms if is_about(each, plan)), key=age_of)
-        decisive = newest_of(about)
-        unknown = [
-            confirm
-            for confirm in about
-            if _is_valid("confirm", confirm)
-            and confirm["status"] in _PLAN_WORD
-            and not self._is_known(confirm)
-        ]
-
-        def work(transaction: Transaction) -> None:
-            for confirm in unknown:
-                word = "confirm_pending" if confirm["status"] == "pending" else "confirm_resolved"
-                self._tell(transaction, dict(confirm), plan, word, is_decisive=confirm is decisive)
-
-        if unknown:
-            await self._store.transact(work)
-
-    def _is_known(self, confirm: Mapping[str, Any]) -> bool:
-        node = self._graph.read("Confirm", confirm["confirm_id"], deleted=True)
-        # One that was taken out of the graph is not brought back by a run.
-        return node is not None and (node.deleted or node.data == confirm)
-
-    def _tell(
-        self,
-        transaction: Transaction,
-        confirm: Document,
-        plan: Mapping[str, Any],
-        word: str,
-        *,
-        is_decisive: bool = True,
-    ) -> None:
-        """The graph and the events learn of the Confirm, and what it makes of the plan where it decides."""
-        if self._settings().learning.collect:
-            tell_of_plan(transaction, self._bus, plan)
-        plan_id, plan_word = plan["plan_id"], _PLAN_WORD[confirm["status"]]
-        status = _status_after(transaction, plan, plan_word)
-        # Statuses are those of the graph, where it has any: a run of the plan may be under way.
-        said = {**plan, "status": status} if is_decisive else plan
-        self._graph.put_plan(transaction, dict(said), source_module="plan", keeps_statuses=True)
-        self._graph.put(
-            transaction,
-            "Confirm",
-            confirm["confirm_id"],
-            confirm,
-            edges=[Edge("target", "Confirm", confirm["confirm_id"], "Plan", plan_id)],
-            event_type=None if word == "confirm_pending" else "decision_added",
-        )
-        if is_decisive:
-            node = transaction.read_node("Plan", plan_id)
-            decided = {**({} if node is None else node.data), "status": status}
-            self._graph.put(transaction, "Plan", plan_id, decided, source_module="plan")
-        self._stage(transaction, confirm, plan, word, "confirm", confirm["status"])
-        if is_decisive:
-            self._stage(transaction, confirm, plan, "plan_status_changed", "plan", plan_word)
+        await self._record.tell(confirm, plan, word)
 
     def _save(self, path: Path, confirm: Document) -> None:
         confirm["meta"] = {
@@ -338,38 +246,6 @@ class Approvals:
         self._before_write()
         # Through a link, which stays one.
         write_atomically(path.resolve(), [json.dumps(confirm, ensure_ascii=False, indent=2), "\n"])
-
-    def _stage(
-        self,
-        transaction: Transaction,
-        confirm: Document,
-        plan: Mapping[str, Any],
-        word: str,
-        stage: str,
-        status: str,
-    ) -> None:
-        event = pipeline_stage(
-            self._bus.stamper,
-            word,
-            pipeline_id=plan["plan_id"],
-            stage_id=stage,
-            stage_name=plan["title"],
-            status={"approved": "approved", "rejected": "failed"}.get(status, status),
-            project_id=plan["context_id"],
-            payload={"confirm_id": confirm["confirm_id"], "confirm_status": confirm["status"]},
-        )
-        self._bus.record(transaction, "project", event)
-
-
-def _status_after(reading: Reading, plan: Mapping[str, Any], word: str) -> str:
-    """What the graph says of a plan of which a Confirm has made `word`.
-
-    A plan that runs or has run stays what it is: what is decided is its next generation, which the next run
-    tells of (nothing leads from `failed` to `approved`).
-    """
-    node = reading.read_node("Plan", plan["plan_id"])
-    known = str((plan if node is None else node.data)["status"])
-    return word if known in _BEFORE_A_RUN else known
 
 
 def _after(confirms: Iterable[Mapping[str, Any]], now: datetime) -> str:
@@ -385,10 +261,6 @@ def _after(confirms: Iterable[Mapping[str, Any]], now: datetime) -> str:
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
-
-
-def _is_valid(kind: str, value: Mapping[str, Any]) -> bool:
-    return not any(finding.severity == Severity.ERROR for finding in schema_findings(kind, value))
 
 
 def _refuse_invalid(kind: str, value: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mplp_runtime.ael.handlers import Handler, Handlers
+from mplp_runtime.approval_record import ApprovalRecord
 from mplp_runtime.approvals import Approvals
 from mplp_runtime.approvals_after_merges import propose_again
 from mplp_runtime.confirm_files import ConfirmFiles
@@ -129,11 +130,9 @@ class Runtime(ProgramInterface):
         )
         self._write_timeline()
         self.confirm_files = ConfirmFiles(root, lambda: self.list_files(self.root))
+        self.approval_record = ApprovalRecord(self.vsl, self.bus, self.graph, self.settings)
         self.approvals = Approvals(
-            root,
-            self.vsl,
-            self.bus,
-            self.graph,
+            self.approval_record,
             clock=clock,
             new_id=new_id,
             settings=self.settings,

@@ -371,7 +371,7 @@ class RunManager:
         confirms = as_they_stand(look.values, request.confirms)
         state = approvals.state(path, plan.plan, plan.settings, confirms=confirms, unreadable=unreadable)
         is_asked_for = needs_approval(plan.plan, plan.settings) or state.word in OPEN_WORDS
-        await approvals.catch_up(plan.plan, look.values)
+        await self._runtime.approval_record.catch_up(plan.plan, look.values)
         if state.word == "unreadable":
             # Before anything is approved, which would not help.
             refuse_unapproved(state.word, state.changed)

@@ -448,6 +448,11 @@ async def test_a_proposal_while_the_plan_runs_does_not_take_it_back_in_the_graph
         node = runtime.graph.read("Plan", PLAN_ID)
         assert node is not None
         assert node.data["status"] == "in_progress"
+        # Nor do the events say so; what was asked is told.
+        told = [
+            each.event["event_type"] for each in runtime.vsl.read(lambda reading: reading.events("project"))
+        ]
+        assert (told.count("plan_status_changed"), told.count("confirm_pending")) == (0, 1)
         await runtime.runs.cancel(run.run_id)
 
 
