@@ -25,6 +25,10 @@ export class Refusals {
         ["Approve and run", () => this.run("mplp.runPlan", { ...argument, approve: true })],
         ["Simulate", () => this.run("mplp.dryRunPlan", { uri: argument["uri"] })],
       ],
+      // Another approval would not help.
+      "confirm-unreadable": [
+        ["Simulate", () => this.run("mplp.dryRunPlan", { uri: argument["uri"] })],
+      ],
       "not-bound": [
         ["Simulate", () => this.run("mplp.dryRunPlan", { uri: argument["uri"] })],
         ["Open mplp.toml", () => openSettings(argument["uri"])],
