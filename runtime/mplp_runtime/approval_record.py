@@ -74,6 +74,10 @@ class ApprovalRecord:
 
         def work(transaction: Transaction) -> None:
             for confirm in unknown:
+                node = transaction.read_node("Confirm", confirm["confirm_id"])
+                if node is not None and node.data == confirm:
+                    # Somebody was quicker, perhaps another process.
+                    continue
                 word = "confirm_pending" if confirm["status"] == "pending" else "confirm_resolved"
                 self._tell(transaction, dict(confirm), plan, word, is_decisive=confirm is decisive)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -141,3 +142,12 @@ async def test_an_older_rejection_that_is_told_late_does_not_take_an_approval_ba
         await runtime.run(project.path, trusted=True)
         assert found == ["approved", "in_progress", "completed"]
         assert told(runtime)[-2:] == ["decision_added", "confirm_resolved rejected"]
+
+
+async def test_what_two_starts_at_one_moment_find_is_told_once(tmp_path: Path) -> None:
+    project = killed_between_file_and_state(tmp_path)
+    async with project.runtime() as runtime:
+        confirms = runtime.approvals.confirms().values
+        catch_up = runtime.approval_record.catch_up
+        await asyncio.gather(*(catch_up(project.plan, confirms) for _ in range(2)))
+        assert told(runtime)[2:] == ["decision_added", "confirm_resolved approved"]
