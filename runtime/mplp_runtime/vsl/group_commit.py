@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from mplp_runtime.vsl.patience import execute_patiently
 from mplp_runtime.vsl.sqlite_errors import store_error
 from mplp_runtime.vsl.sqlite_transaction import SqliteTransaction
 from mplp_runtime.vsl.values import StoreLimits
+from mplp_runtime.vsl.writer_turn import WriterTurn
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class Unit:
 
 
 def commit_together(
-    connection: sqlite3.Connection,
+    turn: WriterTurn,
     units: Sequence[Unit],
     limits: StoreLimits,
     path: Path,
@@ -42,14 +42,11 @@ def commit_together(
     *,
     shows_sealed: bool = False,
     patience_s: float = 0.0,
-    begun: Callable[[], None] = lambda: None,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> Sequence[Unit]:
     """Runs all units in one transaction and returns them with their results or errors.
 
     With a `refusal`, none is run, and that is the error of each. Locks of others are waited for up to
-    `patience_s`, and no longer than somebody waits for one of the units. `begun` is called as soon as the
-    lock for writing is held; `sleep` waits for so many seconds.
+    `patience_s`, and no longer than somebody waits for one of the units.
 
     A unit that raises is undone alone. If the whole transaction is lost (full disk, locked file), every unit
     of it fails: nothing is acknowledged that is not on disk. A unit whose caller has given up is left out.
@@ -57,7 +54,6 @@ def commit_together(
     units = [unit for unit in units if not unit.future.cancelled()]
     if not units:
         return units
-    callbacks: list[Callable[[], None]] = []
 
     def is_given_up() -> bool:
         return all(unit.future.cancelled() for unit in units)
@@ -66,26 +62,29 @@ def commit_together(
         for unit in units:
             unit.error = refusal
         return units
-    try:
-        execute_patiently(connection, "BEGIN IMMEDIATE", patience_s, is_given_up, sleep)
-        begun()
-        transaction = SqliteTransaction(connection, limits, shows_sealed=shows_sealed)
-        if len(units) > 1:
-            for unit in units:
-                _run(unit, transaction, path)
-        elif not _is_done_alone(units[0], transaction, path):
+    connection = turn.connection
+    with turn.taken():
+        try:
+            execute_patiently(connection, "BEGIN IMMEDIATE", patience_s, is_given_up, turn.sleep)
+            turn.begun()
+            transaction = SqliteTransaction(connection, limits, shows_sealed=shows_sealed)
+            if len(units) > 1:
+                for unit in units:
+                    _run(unit, transaction, path)
+            elif not _is_done_alone(units[0], transaction, path):
+                _roll_back(connection)
+                return units
+            # Without a write-ahead log, a commit waits until nobody reads.
+            execute_patiently(connection, "COMMIT", patience_s, is_given_up, turn.sleep)
+        except Exception as error:
             _roll_back(connection)
+            reason = _reason(error, path)
+            for unit in units:
+                unit.error = reason
             return units
-        callbacks = transaction.callbacks
-        # Without a write-ahead log, a commit waits until nobody reads.
-        execute_patiently(connection, "COMMIT", patience_s, is_given_up, sleep)
-    except Exception as error:
-        _roll_back(connection)
-        reason = _reason(error, path)
-        for unit in units:
-            unit.error = reason
-        return units
-    for callback in callbacks:
+        for callback in transaction.in_turn:
+            run_callback(callback)
+    for callback in transaction.callbacks:
         run_callback(callback)
     return units
 

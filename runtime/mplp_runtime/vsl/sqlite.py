@@ -24,12 +24,11 @@ from mplp_runtime.vsl.sqlite_transaction import SqliteReading
 from mplp_runtime.vsl.transaction_handle import TransactionHandle
 from mplp_runtime.vsl.values import MISPLACED_TRANSACTION, StoreLimits
 from mplp_runtime.vsl.writer_thread import WriterThread
+from mplp_runtime.vsl.writer_turn import WriterTurn
 
 Journal = Literal["wal", "delete"]
 _PAGE_BYTES = 4096
 _JOURNAL_BYTES_KEPT = 64 * 1024 * 1024
-_LONGEST_LOOK_S = 0.01
-"""How long a question for changes of others waits for a commit of ours: an event loop asks it."""
 _PAGES_IN_JOURNAL = 4000
 """What a run writes again and again goes into the file once for so many."""
 _PAGES_KEPT_FOR_ONE_COMMIT = 2000
@@ -75,12 +74,9 @@ class SqliteStore(StoreOperations):
         self._identity = _identity_of(path)
         self._readers: deque[sqlite3.Connection] = deque()
         self._reads = threading.local()
-        # Of two threads in one connection, each may be told what became of the other's statement: one that
-        # failed would count as done. Reentrant, because what is committed may ask in its own transaction.
-        self._writer_lock = threading.RLock()
-        self._seen_version = 0
         self._shows_sealed = False
-        self._room = JournalRoom(path, _PAGES_IN_JOURNAL * _PAGE_BYTES)
+        room = JournalRoom(path, _PAGES_IN_JOURNAL * _PAGE_BYTES)
+        self._turn = WriterTurn(self._writer, room.make)
         self._thread = WriterThread(self._commit, self._limits)
 
     async def get(self, key: str, transaction: TransactionHandle | None = None) -> Json | None:
@@ -110,28 +106,9 @@ class SqliteStore(StoreOperations):
                 connection.execute("ROLLBACK")
 
     def data_version(self) -> int:
-        # On the writer's own connection, which does not count its own commits.
-        if not self._writer_lock.acquire(timeout=_LONGEST_LOOK_S):
-            # While we write nobody else does; what they did before is seen at the next look.
-            self._refuse_if_closed()
-            return self._seen_version
-        try:
-            return self._asked_version()
-        finally:
-            self._writer_lock.release()
-
-    def _asked_version(self) -> int:
         with self._errors():
             self._refuse_if_closed()
-            try:
-                [version] = self._writer.execute("PRAGMA data_version").fetchone()
-            except sqlite3.OperationalError as error:
-                if not is_busy(error):
-                    raise
-                # Somebody is committing, without a write-ahead log: what they did is seen at the next look.
-                return self._seen_version
-            self._seen_version = int(version)
-            return self._seen_version
+            return self._turn.data_version()
 
     def show_sealed(self) -> None:
         self._shows_sealed = True
@@ -140,8 +117,7 @@ class SqliteStore(StoreOperations):
         """Commits what is waiting, then closes. Later calls raise StoreError. Closing twice is fine."""
         if self._thread.close():
             self._close_readers()
-            with self._writer_lock:
-                self._writer.close()
+            self._turn.close()
 
     def _connect(self, mode: Literal["rwc", "rw"]) -> sqlite3.Connection:
         # Only the writer may make the file: a reader that did would find an empty state in it.
@@ -239,26 +215,15 @@ class SqliteStore(StoreOperations):
         return depth
 
     def _commit(self, units: Sequence[Unit]) -> Sequence[Unit]:
-        with self._writer_lock:
-            return commit_together(
-                self._writer,
-                units,
-                self._limits,
-                self.path,
-                self._loss(),
-                shows_sealed=self._shows_sealed,
-                patience_s=self._busy_timeout_s,
-                begun=self._room.make,
-                sleep=self._sleep,
-            )
-
-    def _sleep(self, seconds: float) -> None:
-        """Waits for a lock of others; meanwhile the connection is free."""
-        self._writer_lock.release()
-        try:
-            time.sleep(seconds)
-        finally:
-            self._writer_lock.acquire()
+        return commit_together(
+            self._turn,
+            units,
+            self._limits,
+            self.path,
+            self._loss(),
+            shows_sealed=self._shows_sealed,
+            patience_s=self._busy_timeout_s,
+        )
 
     def _loss(self) -> StoreError | None:
         """Why nothing more can be kept: SQLite would go on writing to a file that no longer has a name."""

@@ -139,6 +139,8 @@ class SqliteTransaction(SqliteReading):
         self._limits = limits
         self.clock, self._key_id = _clock(connection)
         self.callbacks: list[Callable[[], None]] = []
+        # What follows the commit in the same connection; once too often does no harm.
+        self.in_turn: list[Callable[[], None]] = []
         # Events of one unit of work that are still to be inserted.
         self._pending = Stretches()
 
@@ -295,7 +297,7 @@ class SqliteTransaction(SqliteReading):
         self._connection.execute("PRAGMA secure_delete = ON")
         sql_snapshots.reseal(self._connection.execute, change, key_id)
         self._key_id = key_id
-        self.after_commit(self._empty_journal)
+        self.in_turn.append(self._empty_journal)
 
     def _empty_journal(self) -> None:
         # It answers instead of raising where somebody reads, so only SQLite itself can wait for them.

@@ -15,6 +15,7 @@ from mplp_runtime.vsl.group_commit import Unit, commit_together
 from mplp_runtime.vsl.sqlite import SqliteStore
 from mplp_runtime.vsl.sqlite_transaction import SqliteReading, SqliteTransaction
 from mplp_runtime.vsl.values import StoreLimits
+from mplp_runtime.vsl.writer_turn import WriterTurn
 
 
 def keeps_a_full_disk_to_itself(transaction: Any) -> str:
@@ -51,7 +52,7 @@ def test_work_that_keeps_a_full_disk_to_itself_is_not_acknowledged(tmp_path: Pat
         units = [Unit(keeps_a_full_disk_to_itself, Future())]
         units += [Unit(lambda transaction: transaction.set("other", 1), Future()) for _ in range(others)]
         clock = SqliteReading(connection).lamport()
-        commit_together(connection, units, StoreLimits(), path)
+        commit_together(WriterTurn(connection), units, StoreLimits(), path)
         assert all(isinstance(unit.error, StoreError) for unit in units)
         assert {str(unit.error) for unit in units} == {
             f"The disk reported an error for {path}: nothing was saved."
@@ -60,6 +61,8 @@ def test_work_that_keeps_a_full_disk_to_itself_is_not_acknowledged(tmp_path: Pat
         assert connection.execute("SELECT count(*) FROM nodes").fetchone() == (0,)
         assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
         assert SqliteReading(connection).lamport() == clock
-        [following] = commit_together(connection, [Unit(sets_and_tells, Future())], StoreLimits(), path)
+        [following] = commit_together(
+            WriterTurn(connection), [Unit(sets_and_tells, Future())], StoreLimits(), path
+        )
         assert following.result == clock + 1
         assert connection.execute("SELECT count(*) FROM entries").fetchone() == (2,)
