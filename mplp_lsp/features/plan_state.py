@@ -92,10 +92,11 @@ def _needs_approval(snapshot: Snapshot, plan: Mapping[str, Any]) -> bool:
 
 def _approval(snapshot: Snapshot, document: Document, plan_id: str) -> ApprovalState | None:
     """Kept with the document: a plan is hashed again only if it, a Confirm or the settings have changed."""
+    unread = _unread_beside(snapshot, document)
     confirms = _confirms(snapshot, document, plan_id)
-    if not confirms or document.tree is None:
+    if not (confirms or unread) or document.tree is None:
         return None
-    made_from: tuple[object, ...] = (snapshot.settings, *confirms)
+    made_from: tuple[object, ...] = (snapshot.settings, bool(unread), *confirms)
     known = document.cache.get("approval")
     if isinstance(known, tuple) and _are_same(known[0], made_from):
         kept: ApprovalState | None = known[1]
@@ -108,7 +109,7 @@ def _approval(snapshot: Snapshot, document: Document, plan_id: str) -> ApprovalS
         digests = document.lineage["step-digests"] = StepDigests()
     plan, (values, unreadable) = document.tree.value, _read(confirms)
     state = (
-        approval_of(plan, values, snapshot.settings, digests=digests, unreadable=unreadable)
+        approval_of(plan, values, snapshot.settings, digests=digests, unreadable={*unreadable, *unread})
         if isinstance(plan, dict)
         else None
     )
@@ -132,7 +133,7 @@ def open_confirms(snapshot: Snapshot, uri: str) -> OpenConfirms:
 
 def _confirms(snapshot: Snapshot, document: Document, plan_id: str) -> list[Document]:
     """Those that say that they are about the plan, and the one beside it, whatever it says."""
-    from mplp_runtime.confirm_files import confirm_path
+    from mplp_runtime.kinds import confirm_path
 
     beside = None if document.path is None else snapshot.document(uri_of(confirm_path(document.path)))
     found = [
@@ -142,6 +143,14 @@ def _confirms(snapshot: Snapshot, document: Document, plan_id: str) -> list[Docu
     ]
     is_new = beside is not None and beside.kind == "confirm" and all(each is not beside for each in found)
     return [*found, beside] if beside is not None and is_new else found
+
+
+def _unread_beside(snapshot: Snapshot, document: Document) -> tuple[str, ...]:
+    """The name of the Confirm beside the plan where it is there and no run reads it."""
+    from mplp_runtime.kinds import confirm_path
+
+    beside = None if document.path is None else confirm_path(document.path)
+    return () if beside is None or not snapshot.documents.is_unread(uri_of(beside)) else (beside.name,)
 
 
 def _read(confirms: Iterable[Document]) -> tuple[list[Any], list[str]]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from mplp_lsp.features import Stopped, checkpoint
 from mplp_lsp.workspace.documents import Document
-from mplp_lsp.workspace.snapshot import Documents, Snapshot
+from mplp_lsp.workspace.snapshot import Snapshot
 
 QUICK_S = 0.006
 """An answer that took no longer the last time is given on the loop."""
@@ -62,7 +62,7 @@ def until(deadline_s: float) -> Callable[[], bool]:
 def read_only_so_far(snapshot: Snapshot) -> Snapshot:
     """The same snapshot, in which asking for a large closed document raises `Stopped`."""
     documents = snapshot.documents
-    return replace(snapshot, documents=Documents(documents.open, _Closed(documents.closed)))
+    return replace(snapshot, documents=replace(documents, closed=_Closed(documents.closed)))
 
 
 class _Closed(Mapping[str, Document]):

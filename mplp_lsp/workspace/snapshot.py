@@ -54,10 +54,19 @@ class ClientView:
 
 @dataclass(frozen=True, slots=True)
 class Documents(Mapping[str, Document]):
-    """Documents by URI, however it is spelled: the open ones, then those on disk that nobody has open."""
+    """Documents by URI, however it is spelled: the open ones, then those on disk that nobody has open.
+
+    `unread` are Confirms, by key, that are there and that no run reads: too large, no file, or a link out.
+    """
 
     open: Mapping[str, Document] = field(default_factory=dict)
     closed: Mapping[str, Document] = field(default_factory=dict)
+    unread: frozenset[str] = frozenset()
+
+    def is_unread(self, uri: str) -> bool:
+        """Whether a Confirm is there of which no run knows what it says; what is open is known."""
+        key = key_of(uri)
+        return key in self.unread and key not in self.open
 
     def __getitem__(self, uri: str) -> Document:
         key = key_of(uri)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from mplp_lsp.workspace.foreign_files import ForeignFiles
 from mplp_lsp.workspace.kinds import by_name
 from mplp_lsp.workspace.snapshot import Documents
 from mplp_runtime.disk import MAX_DOCUMENT_BYTES, Stamp, decoded, read_head, stamp_of
-from mplp_runtime.kinds import MODULES, may_be_ours
+from mplp_runtime.kinds import MODULES, confirm_path, may_be_ours
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Store:
         self._setting_for = setting_for
         self._foreign = ForeignFiles()
         self._empty: dict[str, Path] = {}
+        self._unread: set[str] = set()
 
     def document(self, uri: str) -> Document | None:
         return self.documents.get(uri)
@@ -145,7 +147,7 @@ class Store:
         if before is None:
             logger.warning("A close of a document that is not open was ignored: %s", uri)
             return None
-        self.documents = Documents(_without(self.documents.open, key), self.documents.closed)
+        self.documents = replace(self.documents, open=_without(self.documents.open, key))
         if read is not None:
             after = read()
         else:
@@ -170,8 +172,10 @@ class Store:
             uri = uri_of(path)
             key = key_of(uri)
             stamp = stamp_of(path)
-            if stamp is None and not path.exists():
-                gone.add(os.path.normcase(path))
+            if stamp is None:
+                self._note_unread(path)
+                if not path.exists():
+                    gone.add(os.path.normcase(path))
             before = self.documents.closed.get(key)
             if key in self.documents.open or (stamp is not None and self._is_known(key, before, stamp)):
                 continue
@@ -275,10 +279,18 @@ class Store:
         verdict = by_name(path, setting.rules, setting.root)
         if verdict.decides == "name" and verdict.kind is None:
             return None
+        is_confirm = verdict.kind == "confirm"
+        if is_confirm:
+            self._note_unread(path)
+        elif "plan" in {verdict.kind, verdict.bare}:
+            # Lists of files leave out what is none.
+            self._note_no_file(confirm_path(path))
         found = read_head(path, MAX_DOCUMENT_BYTES + 1)
         if found is None:
             return None
         content, stamp = found
+        if is_confirm and len(content) > MAX_DOCUMENT_BYTES:
+            self._unread.add(key)
         if len(content) > MAX_DOCUMENT_BYTES or (
             verdict.decides == "content" and verdict.bare is None and not may_be_ours(content)
         ):
@@ -305,8 +317,19 @@ class Store:
             return None
         return _at_rest(document, before)
 
+    def _note_unread(self, path: Path) -> None:
+        """A Confirm that is no file of the project is known as one that no run reads, and no other file."""
+        self._unread.discard(key_of(uri_of(path)))
+        self._note_no_file(path)
+
+    def _note_no_file(self, path: Path) -> None:
+        setting = self._setting_for(path)
+        is_confirm = by_name(path, setting.rules, setting.root).kind == "confirm"
+        if is_confirm and _is_no_file_inside(path, setting.root):
+            self._unread.add(key_of(uri_of(path)))
+
     def _put_open(self, key: str, document: Document) -> None:
-        self.documents = Documents({**self.documents.open, key: document}, self.documents.closed)
+        self.documents = replace(self.documents, open={**self.documents.open, key: document})
 
     def _put_closed(self, changes: Iterable[tuple[str, Document | None]]) -> None:
         closed = dict(self.documents.closed)
@@ -315,7 +338,7 @@ class Store:
                 closed.pop(key, None)
             else:
                 closed[key] = document
-        self.documents = Documents(self.documents.open, closed)
+        self.documents = Documents(self.documents.open, closed, frozenset(self._unread))
 
 
 def _at_rest(document: Document, before: Document | None) -> Document:
@@ -339,6 +362,18 @@ def is_below(path: Path, folders: Collection[str]) -> bool:
             return False
         name = above
     return True
+
+
+def _is_no_file_inside(path: Path, root: Path | None) -> bool:
+    """Whether something is at `path` and is neither a regular file nor a link to one of the project."""
+    try:
+        mode = path.lstat().st_mode
+    except (OSError, ValueError):
+        return False
+    if not stat.S_ISLNK(mode):
+        return not stat.S_ISREG(mode)
+    found = path.resolve()
+    return root is None or not found.is_relative_to(root.resolve()) or stamp_of(found) is None
 
 
 def _without(documents: Mapping[str, Document], key: str) -> dict[str, Document]:

@@ -21,8 +21,9 @@ from mplp_runtime.approval_judgement import (
 )
 from mplp_runtime.approval_record import ApprovalRecord, is_valid
 from mplp_runtime.approval_scope import ApprovalScope, approval_scope
-from mplp_runtime.confirm_files import ConfirmFiles, Look, confirm_path
+from mplp_runtime.confirm_files import ConfirmFiles, Look
 from mplp_runtime.errors import DocumentInvalid
+from mplp_runtime.kinds import confirm_path
 from mplp_runtime.orchestrator.bindings import resolved_bindings
 from mplp_runtime.rules.findings import Severity
 from mplp_runtime.rules.schema import schema_findings

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mplp_runtime.approvals import Approvals
-from mplp_runtime.confirm_files import confirm_path
 from mplp_runtime.errors import MplpError, SettingsInvalid, StoreError
+from mplp_runtime.kinds import confirm_path
 from mplp_runtime.orchestrator.admission import is_authors_word
 from mplp_runtime.project_documents import document_at
 from mplp_runtime.project_roots import of_one_project

@@ -169,19 +169,6 @@ class ConfirmFiles:
         return BrokenConfirm(path, about | {self._targets[path]} if path in self._targets else about)
 
 
-def confirm_path(plan_path: Path) -> Path:
-    """Where the Confirm of a plan lies: beside it.
-
-    >>> confirm_path(Path("release.plan.json")).name, confirm_path(Path("plan.json")).name
-    ('release.confirm.json', 'plan.confirm.json')
-    """
-    name = plan_path.name
-    for ending in (".plan.json", ".json"):
-        if name.endswith(ending) and name != ending:
-            return plan_path.with_name(name.removesuffix(ending) + ".confirm.json")
-    return plan_path.with_name(name + ".confirm.json")
-
-
 def confirm_in(text: str) -> dict[str, Any] | None:
     """The Confirm that a text is; None where it is no JSON object, or not strictly one.
 

@@ -18,6 +18,7 @@ MplpError
 └── StoreError             the state cannot be read or written
     ├── StoreLocked
     ├── StoreTooNew
+    ├── StateDamaged       what is in it is not what was written there
     ├── StoreKeyWrong
     ├── NodeExists
     ├── NodeConflict
@@ -123,6 +124,10 @@ class StoreLocked(StoreError):
 
 class StoreTooNew(StoreError):
     """The state was written by a newer version; it is left untouched."""
+
+
+class StateDamaged(StoreError):
+    """The state holds what no store or run has written there."""
 
 
 class StoreKeyWrong(StoreError):

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Literal, get_args
 
 MODULES = ("context", "plan", "confirm", "trace", "role", "extension", "dialog", "collab", "core", "network")
@@ -296,3 +296,16 @@ def has_marker(text: str) -> bool:
 
 def _is_protocol_meta(meta: object) -> bool:
     return isinstance(meta, Mapping) and "protocol_version" in meta and "schema_version" in meta
+
+
+def confirm_path(plan_path: Path) -> Path:
+    """Where the Confirm of a plan lies: beside it.
+
+    >>> confirm_path(Path("release.plan.json")).name, confirm_path(Path("plan.json")).name
+    ('release.confirm.json', 'plan.confirm.json')
+    """
+    name = plan_path.name
+    for ending in (".plan.json", ".json"):
+        if name.endswith(ending) and name != ending:
+            return plan_path.with_name(name.removesuffix(ending) + ".confirm.json")
+    return plan_path.with_name(name + ".confirm.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import sqlite3
 from collections.abc import Sequence
@@ -136,3 +137,51 @@ def test_a_state_whose_texts_are_damaged_is_told_as_damaged_and_not_as_a_bug_of_
     shown = mplp(tmp_path, "trace", "--root", "p")
     assert shown.code not in {0, 70}
     assert "The state is damaged" in shown.err
+
+
+SHAPES = {
+    "an attempt without its status": ("nodes", "StepAttempt", {"step_status": None}),
+    "a run without a title": ("nodes", "Run", {"title": None}),
+    "a run that began at no time": ("nodes", "Run", {"started_at": 5}),
+    "a plan that is a list": ("nodes", "RunPlan", {"text": "[]"}),
+    "a plan without steps": ("nodes", "RunPlan", {"text": "{}"}),
+    "an event without a type": ("events", "", {"event_type": None}),
+    "an event that is no object": ("events", "", None),
+}
+
+
+QUERIES = {
+    "nodes": (
+        "SELECT rowid, data FROM nodes WHERE type LIKE ?",
+        "UPDATE nodes SET data = ? WHERE rowid = ?",
+    ),
+    "events": (
+        "SELECT rowid, event FROM events WHERE stream LIKE ? AND stream <> 'project'",
+        "UPDATE events SET event = ? WHERE rowid = ?",
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("trust", [False, True], ids=["untrusted", "trusted"])
+def test_a_state_of_another_shape_is_told_as_damaged_and_not_as_a_bug_of_ours(
+    tmp_path: Path, shape: str, trust: bool
+) -> None:
+    plan = write_project(tmp_path / "p", PASS)
+    assert mplp(tmp_path, "run", plan, "--simulate", "--trust").code == 0
+    if trust:
+        assert mplp(tmp_path, "trust", "p").code == 0
+    state = tmp_path / "p" / ".mplp"
+    shutil.rmtree(state / "traces")
+    table, kind, members = SHAPES[shape]
+    texts, change = QUERIES[table]
+    with closing(sqlite3.connect(state / "state.db")) as connection, connection:
+        for row, text in connection.execute(texts, (f"{kind}%",)).fetchall():
+            values = [
+                None if members is None else {**json.loads(each), **members} for each in text.split("\n")
+            ]
+            connection.execute(change, ("\n".join(map(json.dumps, values)), row))
+    shown = mplp(tmp_path, "trace", "--json", "--root", "p")
+    assert (shown.code, shown.out) == (2, "")
+    assert "The state is damaged" in shown.err
+    assert mplp(tmp_path, "snapshot", "--list", "--root", "p").code == 0

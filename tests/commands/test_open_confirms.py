@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from mplp_lsp.features.doors import doors
 from mplp_lsp.features.plan_state import PlanState, plan_state
 from mplp_lsp.text.uris import uri_of
+from mplp_runtime.disk import MAX_DOCUMENT_BYTES
 from mplp_runtime.errors import PlanNotApproved
 from tests.commands.session import Session
 from tests.runtime.orchestrator.projects import PLAN_ID, Project, errors, plan, role, step, step_id
@@ -140,6 +143,49 @@ async def test_the_lens_and_the_run_see_that_the_confirm_beside_the_plan_is_half
             await session.run("runPlan", uri=uri)
         (beside).unlink()
         session.edit(beside, confirm_text("cancelled"))
+        assert (await session.run("runPlan", uri=uri))["status"] == "running"
+    finally:
+        await session.close()
+
+
+def is_too_large(path: Path, _elsewhere: Path) -> None:
+    path.write_text(confirm_text("approved") + " " * MAX_DOCUMENT_BYTES)
+
+
+def leads_out(path: Path, elsewhere: Path) -> None:
+    (elsewhere / "vote.confirm.json").write_text(confirm_text("approved"))
+    path.symlink_to(elsewhere / "vote.confirm.json")
+
+
+def leads_nowhere(path: Path, elsewhere: Path) -> None:
+    path.symlink_to(elsewhere / "nothing")
+
+
+def is_a_pipe(path: Path, _elsewhere: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("strange", [is_too_large, leads_out, leads_nowhere, is_a_pipe])
+async def test_the_lens_says_as_the_run_does_that_the_confirm_beside_the_plan_is_not_read(
+    tmp_path: Path, strange: Callable[[Path, Path], None]
+) -> None:
+    folder, elsewhere = tmp_path / "work", tmp_path / "elsewhere"
+    for each in (folder, elsewhere):
+        each.mkdir()
+    project = Project(folder, plan(step("a")), role("worker", "print('ok')"))
+    strange(folder / "release.confirm.json", elsewhere)
+    session = Session(folder)
+    try:
+        uri = uri_of(project.path)
+        assert word_of_the_lens(session, project) == "unreadable"
+        titles = [door.title for door in doors(lens_state(session, project), uri)]
+        assert titles[0] == "Not ready to run: release.confirm.json cannot be read"
+        with pytest.raises(PlanNotApproved, match=r"release\.confirm\.json cannot be read"):
+            await session.run("runPlan", uri=uri)
+        (folder / "release.confirm.json").unlink()
+        (folder / "release.confirm.json").write_text(confirm_text("cancelled"))
+        session.workspace.refresh([folder / "release.confirm.json"])
+        assert word_of_the_lens(session, project) == "none"
         assert (await session.run("runPlan", uri=uri))["status"] == "running"
     finally:
         await session.close()

@@ -66,3 +66,23 @@ def plan_of(*edges: tuple[int, tuple[int, ...]], **members: Any) -> dict[str, An
         ],
         **members,
     }
+
+
+def run_record(run_id: str, **members: Any) -> dict[str, Any]:
+    """The record of a run with all that every run leaves there."""
+    return {
+        "run_id": run_id,
+        "plan_id": "p",
+        "context_id": "c",
+        "plan_path": "a.plan.json",
+        "title": "Ship it",
+        "status": "completed",
+        "trace_id": f"trace-of-{run_id}",
+        "span_id": "s",
+        "simulated": False,
+        "unsaved": False,
+        "started_at": "2026-01-01T08:00:00.000Z",
+        "owner_key": "run_owner/p",
+        "generation": 1,
+        **members,
+    }

@@ -324,10 +324,24 @@ def _read(path: Path) -> UndoNote:
     try:
         value: dict[str, Any] = json.loads(read_regular(path))
         changes = tuple(Change(**each) for each in value.pop("changes"))
-        return UndoNote(**value, changes=changes)
+        return _sound(UndoNote(**value, changes=changes))
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as problem:
         why = getattr(problem, "strerror", None) or problem
         raise MplpError(f"{path} cannot be read: {why}.") from problem
+
+
+def _sound(note: UndoNote) -> UndoNote:
+    """The note. Raises TypeError and ValueError where it says what no note of ours does."""
+    numbers = (note.attempt, note.number)
+    texts = [note.run_id, note.step_id, note.operation]
+    for change in note.changes:
+        texts += [change.path, change.before]
+        texts += [each for each in (change.kept, change.after, change.moved_from) if each is not None]
+    if not all(type(each) is str for each in texts) or not all(type(each) is int for each in numbers):
+        raise TypeError("something in it is of another kind")
+    if any("\0" in text for text in texts):
+        raise ValueError("no file has such a name")
+    return note
 
 
 def _forget_old_runs(folder: Path) -> None:

@@ -77,15 +77,11 @@ class EventBus:
     ) -> list[int]:
         """The same in several streams, the project's first; the Lamport times.
 
-        What happened outside may come late. In a run it stands at the instant at which it came there, so that
-        the times of a run never go back; when it happened is in its payload.
+        What happened outside may come late, or wait for its turn. It stands at the instant at which it is
+        recorded, so that the times of a timeline never go back; when it happened is in its payload.
         """
-        first, *others = streams
-        lamports = [self.record(transaction, first, event)]
-        if others:
-            here = {**event, "timestamp": timestamp(self.stamper.clock())}
-            lamports += [self.record(transaction, stream, here) for stream in others]
-        return lamports
+        here = {**event, "timestamp": timestamp(self.stamper.clock())}
+        return [self.record(transaction, stream, here) for stream in streams]
 
     async def tell(self, stream: str, make: Callable[[Stamper], Mapping[str, Json]]) -> int:
         """Records what `make` makes, as `emit` does; it is made in its transaction.

@@ -14,7 +14,7 @@ from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.trace.recorder import segment_text
 from mplp_runtime.vsl.values import compact, decoded
 
-_COMMON = frozenset(
+COMMON = frozenset(
     {
         "run_id",
         "attempt",
@@ -175,11 +175,11 @@ class AttemptTable(MutableMapping[str, Record]):
 
 
 def _common_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if name in _COMMON)
+    return tuple(name for name in names if name in COMMON)
 
 
 def _own_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if name not in _COMMON and name != "step_id")
+    return tuple(name for name in names if name not in COMMON and name != "step_id")
 
 
 def _taking(names: tuple[str, ...]) -> _Values:

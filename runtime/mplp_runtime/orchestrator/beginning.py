@@ -15,6 +15,7 @@ from mplp_runtime.learning.occasions import tell_of_plan
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import Admitted, StartRequest
 from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.record_shapes import runs_of_plan, sound_claim
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import load_state, step_positions
 from mplp_runtime.orchestrator.surroundings import documents_around
@@ -149,9 +150,8 @@ def refuse_if_left_open(reading: Reading, plan_id: str, request: StartRequest) -
     """Raises RunLeftOpen where an interrupted run of the plan waits for a person's decision."""
     if request.simulate or request.anew:
         return
-    for node in reading.nodes(records.RUN):
-        run = node.data
-        if run["plan_id"] == plan_id and run["status"] == "interrupted" and not run["simulated"]:
+    for run in runs_of_plan(reading, plan_id):
+        if run["status"] == "interrupted" and not run["simulated"]:
             raise RunLeftOpen(
                 f"Run {run['run_id'][:8]} of this plan was interrupted. "
                 "Resume it, or give it up, before the plan is run again."
@@ -174,8 +174,7 @@ def refuse_if_continued(reading: Reading, run_id: str) -> None:
         raise RunRefused(
             "The run was rolled back, so there is nothing to go on from. Run the plan again instead."
         )
-    nodes = reading.nodes(records.RUN)
-    of_plan = [node.data for node in nodes if node.data["plan_id"] == run.get("plan_id")]
+    of_plan = runs_of_plan(reading, str(run.get("plan_id")))
     newest = max((int(each["generation"]) for each in of_plan if not each["simulated"]), default=0)
     if newest > int(run.get("generation", 0)):
         raise RunRefused(f"Run {newest} of the plan is newer; decide about that one.")
@@ -190,7 +189,7 @@ def held(claim: Mapping[str, Any]) -> RunInProgress:
 
 
 def _refuse_if_claimed(transaction: Transaction, key: str, runtime: Runtime) -> None:
-    claim = transaction.get(key)
+    claim = sound_claim(transaction, key)
     if claim is None:
         return
     if records.is_claim_alive(claim, runtime.clock()):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mplp_runtime.ael.layer import ActionExecutionLayer
 from mplp_runtime.errors import StoreError
-from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import Admitted, StartRequest
 from mplp_runtime.orchestrator.attempts import RunServices
 from mplp_runtime.orchestrator.beginning import OwnerGone, begin_run, take_over_run
 from mplp_runtime.orchestrator.live import LiveRun, RunFiles, write_files_from_store
+from mplp_runtime.orchestrator.record_shapes import runs_of_plan
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.run import RunLoop
 from mplp_runtime.orchestrator.sessions.loop import SessionLoop
@@ -114,14 +114,13 @@ class Carrying:
         """Interrupted runs of the same plan are given up: resuming them would do things twice (D21)."""
         if begun["simulated"]:
             return
-        nodes = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN))
-        for node in nodes:
-            run = node.data
-            if run["plan_id"] == begun["plan_id"] and run["status"] == "interrupted" and not run["simulated"]:
+        of_plan = self._runtime.vsl.read(lambda reading: runs_of_plan(reading, begun["plan_id"]))
+        for run in of_plan:
+            if run["status"] == "interrupted" and not run["simulated"]:
                 why = f"Given up: run {begun['generation']} of the plan was started instead."
-                await asyncio.to_thread(self._manager.recovery.abandon, node.id, why, is_newest=False)
-                self.write_files(node.id)
-                self._manager.notices.tell_soon(self._manager.others.reload(node.id))
+                await asyncio.to_thread(self._manager.recovery.abandon, run["run_id"], why, is_newest=False)
+                self.write_files(run["run_id"])
+                self._manager.notices.tell_soon(self._manager.others.reload(run["run_id"]))
 
     async def _loaded(self, run_id: str) -> RunState:
         vsl = self._runtime.vsl
@@ -217,10 +216,10 @@ class Carrying:
 
     def write_files(self, run_id: str) -> None:
         """Brings trace and timeline of a run that nobody carries up to date, where there are files at all."""
-        state = self._runtime.vsl.read(lambda reading: load_state(reading, run_id))
         if self._runtime.folder is None:
             return
         try:
+            state = self._runtime.vsl.read(lambda reading: load_state(reading, run_id))
             if state is None:
                 self._manager.recovery.files_written(run_id)
                 return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +20,14 @@ from mplp_runtime.errors import (
     RunInProgress,
     RunRefused,
     RunUnknown,
+    StateDamaged,
     WorkspaceNotTrusted,
 )
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import StartRequest, plan_value
 from mplp_runtime.orchestrator.beginning import refuse_if_continued
 from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.record_shapes import sound_run
 from mplp_runtime.orchestrator.rollback import Rollback, RolledBack, refuse_if_built_upon
 from mplp_runtime.orchestrator.state import RunState, load_state
 from mplp_runtime.orchestrator.step_decisions import end_of_skipped, record_skip
@@ -183,11 +186,13 @@ class Interventions:
 
     def told_of_files(self) -> None:
         """Files have changed: the newest run of each plan that relied on some is shown anew."""
-        newest: dict[str, Mapping[str, Any]] = {}
+        newest: dict[str, records.Record] = {}
         for node in self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN)):
-            known = newest.get(node.data["plan_id"])
-            if known is None or known["generation"] < node.data["generation"]:
-                newest[node.data["plan_id"]] = node.data
+            with suppress(StateDamaged):
+                run = sound_run(node.id, dict(node.data))
+                known = newest.get(run["plan_id"])
+                if known is None or known["generation"] < run["generation"]:
+                    newest[run["plan_id"]] = run
         for run in newest.values():
             if run.get(EXPECTS):
                 self._manager.show(run["run_id"])

@@ -9,13 +9,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mplp_runtime.errors import StoreError
+from mplp_runtime.errors import StateDamaged, StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.sinks import NdjsonSink
 from mplp_runtime.events.whole_stream import WholeStream
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.attempt_table import EndedAttempt
 from mplp_runtime.orchestrator.passed_by import segments_of
+from mplp_runtime.orchestrator.record_shapes import refuse_unsound_events, sound_attempts
 from mplp_runtime.orchestrator.run import RunLoop
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.sources import Clock, timestamp
@@ -195,16 +196,24 @@ def trace_head(state: RunState, clock: Clock) -> TraceHead:
 
 
 def replayed(reading: Reading, state: RunState) -> tuple[TraceRecorder, int]:
-    """A recorder that was told all that the store knows about a run, and the time of its last event (0)."""
+    """A recorder that was told all that the store knows about a run, and the time of its last event (0).
+
+    Raises StateDamaged.
+    """
     recorder = TraceRecorder(state.run["trace_id"])
     after = 0
     while events := reading.events(state.run_id, after=after, limit=_EVENTS_AT_ONCE):
+        refuse_unsound_events(events)
         recorder.events(events)
         after = events[-1].lamport
     attempts = [
         attempt
         for step_id in state.attempts
-        for attempt in records.read_attempts(reading, state.run_id, step_id, state.positions[step_id])
+        for attempt in sound_attempts(
+            state.run,
+            step_id,
+            records.read_attempts(reading, state.run_id, step_id, state.positions[step_id]),
+        )
     ]
     passed = segments_of(state.run).values()
     for each in sorted((*passed, *attempts), key=lambda each: (each["started_at"], each.get("attempt", 0))):
@@ -240,10 +249,13 @@ def shown_record(
 def shown_trace(
     state: RunState, store: ValueStateLayer, clock: Clock, live_output: Mapping[str, str] = NOTHING_LIVE
 ) -> str:
-    """The text of the Trace document alone."""
+    """The text of the Trace document alone. Raises StateDamaged."""
     recorder, _ = store.read(lambda reading: replayed(reading, state))
     _show_live(recorder, state, live_output)
-    return "".join(_shown(store).text(trace_text(*recorder.snapshot(trace_head(state, clock)))))
+    try:
+        return "".join(_shown(store).text(trace_text(*recorder.snapshot(trace_head(state, clock)))))
+    except RecursionError as problem:
+        raise StateDamaged("The state is damaged: an event in it is nested too deeply.") from problem
 
 
 def _shown(store: ValueStateLayer) -> Protection:

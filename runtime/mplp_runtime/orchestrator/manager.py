@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mplp_runtime.approval_judgement import as_they_stand
-from mplp_runtime.approvals import confirm_path
 from mplp_runtime.confirm_files import Look, confirm_paths
 from mplp_runtime.errors import (
     MplpError,
@@ -18,6 +17,7 @@ from mplp_runtime.errors import (
     StoreError,
     WorkspaceNotTrusted,
 )
+from mplp_runtime.kinds import confirm_path
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import (
     OPEN_WORDS,
@@ -35,6 +35,7 @@ from mplp_runtime.orchestrator.notices import Notices
 from mplp_runtime.orchestrator.others import OtherRuns
 from mplp_runtime.orchestrator.pausing import Pausing
 from mplp_runtime.orchestrator.questions import refuse_if_unwritten
+from mplp_runtime.orchestrator.record_shapes import each_sound, runs_of_plan, sound_claim
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.recovery import Recovery
 from mplp_runtime.orchestrator.state import RunState, load_state
@@ -208,9 +209,12 @@ class RunManager:
         return self.view(run_id)
 
     def all(self) -> Sequence[RunView]:
-        """Every run of the project, those of other processes too; the newest is last."""
+        """Every run of the project, those of other processes too; the newest is last.
+
+        Damaged ones are left out as `each_sound` says, which may raise StateDamaged.
+        """
         nodes = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN))
-        views = [self.view(node.id) for node in nodes]
+        views = each_sound(self.view, [node.id for node in nodes])
         return sorted(views, key=lambda view: view.started_at)
 
     def live_output(self, run_id: str) -> Mapping[str, str]:
@@ -220,11 +224,9 @@ class RunManager:
 
     def latest(self, plan_id: str) -> RunView | None:
         """The newest run of a plan; None if it was never run."""
-        nodes = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN))
-        of_plan = [node for node in nodes if node.data["plan_id"] == plan_id]
-        if not of_plan:
-            return None
-        return self.view(max(of_plan, key=lambda node: int(node.data["generation"])).id)
+        of_plan = self._runtime.vsl.read(lambda reading: runs_of_plan(reading, plan_id))
+        newest = max(of_plan, key=lambda run: int(run["generation"]), default=None)
+        return None if newest is None else self.view(newest["run_id"])
 
     def subscribe(self, callback: Callable[[RunView], None]) -> Callable[[], None]:
         """Calls `callback` with each change of any run, also of other processes; returns how to stop that."""
@@ -314,7 +316,7 @@ class RunManager:
     def view_of(self, state: RunState) -> RunView:
         """The view of a run, with its owner and its files."""
         run = state.run
-        claim = self._runtime.vsl.read(lambda reading: reading.get(run["owner_key"]))
+        claim = self._runtime.vsl.read(lambda reading: sound_claim(reading, run["owner_key"]))
         owner = claim["pid"] if claim is not None and claim["run_id"] == run["run_id"] else None
         trace = timeline = None
         live, folder = self._carrying.live.get(state.run_id), self._runtime.folder
@@ -358,7 +360,7 @@ class RunManager:
         if request.simulate:
             return
         key = records.owner_key(plan_id, "", simulated=False)
-        claim = self._runtime.vsl.read(lambda reading: reading.get(key))
+        claim = self._runtime.vsl.read(lambda reading: sound_claim(reading, key))
         if claim is not None and records.is_claim_alive(claim, self._runtime.clock()):
             raise held(claim)
 

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from mplp_runtime.errors import RunRefused, RunUnknown, StoreError
+from mplp_runtime.errors import RunRefused, RunUnknown, StateDamaged, StoreError
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.record_shapes import sound_claim
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState, load_state, refresh_state
 from mplp_runtime.vsl.interface import Reading, StoredEvent, Transaction
@@ -155,7 +156,11 @@ class OtherRuns:
         self._note_files(news)
         for run_id in touched:
             if not self._manager.is_own(run_id):
-                self._look_at(run_id)
+                try:
+                    self._look_at(run_id)
+                except StateDamaged as damage:
+                    # It does not hide the others.
+                    logger.warning("%s", damage)
         self._lamport = lamport
         await self._take_requests()
         # Last: what a locked state has kept from happening is done at the next look.
@@ -172,9 +177,9 @@ class OtherRuns:
         """
         found = {run_id: None for run_id, known in self._states.items() if known.run["status"] in _LIVE}
         for key in reading.keys(records.OWNERS):
-            claim = reading.get(key)
+            claim = sound_claim(reading, key)
             if claim is not None:
-                found[str(claim["run_id"])] = None
+                found[claim["run_id"]] = None
         lamport = reading.lamport() if self._lamport is None else self._lamport
         of_project: list[StoredEvent] = []
         while news := reading.events(after=lamport, limit=_EVENTS_AT_ONCE):

@@ -9,7 +9,8 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.sources import NewId
 from mplp_runtime.vsl.interface import Transaction
 
-_SEGMENTS = "skipped_segments"
+SEGMENTS = "skipped_segments"
+"""The member of a run's record that holds them."""
 _NONE: Mapping[str, Mapping[str, Any]] = {}
 
 
@@ -32,13 +33,13 @@ def pass_by(
     }
     if new:
         # All at once: the run's record, which holds them, is read and written as a whole.
-        records.change_run(transaction, run_id, **{_SEGMENTS: {**known, **new}})
+        records.change_run(transaction, run_id, **{SEGMENTS: {**known, **new}})
     return {step_id: segment["segment_id"] for step_id, segment in new.items()}
 
 
 def segments_of(run: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """The segments of the steps that a run has passed by, by the ids of steps, the first one first."""
-    found: Mapping[str, Mapping[str, Any]] = run.get(_SEGMENTS, _NONE)
+    found: Mapping[str, Mapping[str, Any]] = run.get(SEGMENTS, _NONE)
     return found
 
 

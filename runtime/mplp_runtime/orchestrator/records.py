@@ -81,7 +81,7 @@ def owner_key(plan_id: str, run_id: str, *, simulated: bool) -> str:
 def live_runs(reading: Reading) -> tuple[str, ...]:
     """The ids of the runs under way: what happens outside meanwhile belongs to their traces."""
     claims = [reading.get(key) for key in reading.keys(OWNERS)]
-    return tuple(str(claim["run_id"]) for claim in claims if claim)
+    return tuple(str(claim["run_id"]) for claim in claims if isinstance(claim, Mapping) and "run_id" in claim)
 
 
 def files_key(run_id: str) -> str:

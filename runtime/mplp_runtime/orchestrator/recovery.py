@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from mplp_runtime.ael.action import ProcessIdentity
 from mplp_runtime.ael.process_table import end_process_tree_now, is_alive
 from mplp_runtime.ael.tool_call import attempt_mark
+from mplp_runtime.errors import StateDamaged
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.chronicle import Chronicle
+from mplp_runtime.orchestrator.record_shapes import sound_claim
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState, load_state
 from mplp_runtime.psg.graph import Graph
 from mplp_runtime.sources import Clock, timestamp
 from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
+
+logger = logging.getLogger(__name__)
 
 _LIVE = frozenset({"pending", "running"})
 
@@ -35,8 +42,7 @@ class Recovery:
         now = self.clock()
 
         def find(reading: Reading) -> list[str]:
-            claims = [reading.get(key) for key in reading.keys(records.OWNERS)]
-            return [claim["run_id"] for claim in claims if claim and not records.is_claim_alive(claim, now)]
+            return list(_abandoned(reading, records.OWNERS, now))
 
         return self.store.read(find)
 
@@ -45,8 +51,7 @@ class Recovery:
         now = self.clock()
 
         def find(reading: Reading) -> list[str]:
-            claims = [reading.get(key) for key in reading.keys(records.FILES_BEHIND)]
-            return [claim["run_id"] for claim in claims if claim and not records.is_claim_alive(claim, now)]
+            return list(_abandoned(reading, records.FILES_BEHIND, now))
 
         return self.store.read(find)
 
@@ -55,8 +60,15 @@ class Recovery:
         self.store.transact_sync(lambda transaction: transaction.delete(records.files_key(run_id)))
 
     def recover_all(self) -> list[str]:
-        """Makes every ownerless run `interrupted`; returns their ids."""
-        return [run_id for run_id in self.ownerless() if self.interrupt(run_id)]
+        """Makes every ownerless run `interrupted`; returns their ids. A damaged one is told in the log."""
+        found: list[str] = []
+        for run_id in self.ownerless():
+            try:
+                if self.interrupt(run_id):
+                    found.append(run_id)
+            except StateDamaged as damage:
+                logger.warning("%s", damage)
+        return found
 
     def interrupt(self, run_id: str, *, instance: str | None = None, error: str | None = None) -> bool:
         """Makes one live run `interrupted`, if its owner is gone or is `instance`; False if it was not."""
@@ -139,6 +151,14 @@ def end_leftovers(attempt: Record) -> int:
     # Without a start time nothing tells our process from a later one with its number.
     is_ours = pid is not None and ticks is not None and is_alive(ProcessIdentity(pid, ticks))
     return end_process_tree_now(pid if is_ours else None, mark)
+
+
+def _abandoned(reading: Reading, prefix: str, now: datetime) -> Iterator[str]:
+    """The ids of runs that are claimed under keys with this prefix by somebody who is gone."""
+    for key in reading.keys(prefix):
+        claim = sound_claim(reading, key)
+        if claim is not None and not records.is_claim_alive(claim, now):
+            yield claim["run_id"]
 
 
 def _under_way(state: RunState) -> list[Record]:

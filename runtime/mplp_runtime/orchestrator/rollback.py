@@ -20,6 +20,7 @@ from mplp_runtime.drift.own_writes import own_writes, take_over, tell_again
 from mplp_runtime.errors import MplpError, RunBuiltUpon, StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.record_shapes import sound_runs
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState
 from mplp_runtime.orchestrator.work_undone import WorkUndone, compensation, named
@@ -193,7 +194,7 @@ def refuse_if_built_upon(reading: Reading, run_id: str) -> None:
 
     Also by way of others; dry runs have done nothing, and one that was rolled back has nothing to lose.
     """
-    runs = [node.data for node in reading.nodes(records.RUN)]
+    runs = sound_runs(reading)
     below: set[Any] = {run_id}
     standing: Mapping[str, Any] | None = None
     for run in sorted(runs, key=lambda each: int(each.get("generation", 0))):

@@ -7,15 +7,16 @@ from typing import Any
 
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.passed_by import segments_of
+from mplp_runtime.orchestrator.record_shapes import sound_runs
 from mplp_runtime.orchestrator.state import step_positions
 from mplp_runtime.vsl.interface import Reading
 
 
 def trace_of_segment(reading: Reading, segment_id: str) -> str | None:
     """The id of the trace; None where no run has such a segment. Newer runs are asked first."""
-    for node in reversed(reading.nodes(records.RUN)):
-        if _has(reading, node.data, segment_id):
-            return str(node.data["trace_id"])
+    for run in reversed(sound_runs(reading)):
+        if _has(reading, run, segment_id):
+            return str(run["trace_id"])
     return None
 
 
@@ -25,7 +26,7 @@ def _has(reading: Reading, run: Mapping[str, Any], segment_id: str) -> bool:
         return True
     # Run by run, because all attempts of all runs may be more than memory holds.
     return any(
-        attempt["segment_id"] == segment_id
+        attempt.get("segment_id") == segment_id
         for step_id, position in step_positions(reading, run["run_id"]).items()
         for attempt in records.read_attempts(reading, run["run_id"], step_id, position)
     )

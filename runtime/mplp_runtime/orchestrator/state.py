@@ -6,9 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mplp_runtime.errors import PlanInvalid, StateDamaged
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import plan_value, with_statuses
 from mplp_runtime.orchestrator.attempt_table import EndedAttempt
+from mplp_runtime.orchestrator.record_shapes import (
+    refuse_strange_steps,
+    refuse_unsound_frozen,
+    sound_attempts,
+    sound_plan,
+    sound_run,
+)
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.schedule import ScheduledStep, dependants, scheduled_steps
 from mplp_runtime.orchestrator.step_states import DONE, LaterViews, StepStates
@@ -248,10 +256,14 @@ def why_not_completed(state: RunState, status: str) -> str:
 
 
 def frozen_plan(node: Node) -> dict[str, Any]:
-    """The plan that runs, from its RunPlan node."""
-    # Versions up to 0.1 kept the value beside the text.
-    plan = node.data.get("plan") or plan_value(node.data["text"])
-    return with_statuses(plan, node.data.get("carried"))
+    """The plan that runs, from its RunPlan node. Raises StateDamaged."""
+    text, carried = node.data.get("text"), node.data.get("carried")
+    try:
+        # Versions up to 0.1 kept the value beside the text.
+        plan = sound_plan(node.id, node.data.get("plan") or plan_value(str(text)))
+    except PlanInvalid as problem:
+        raise StateDamaged(f"The state is damaged: the plan of run {node.id[:8]} is none.") from problem
+    return with_statuses(plan, carried) if isinstance(carried, dict) else plan
 
 
 def step_positions(reading: Reading, run_id: str) -> Mapping[str, int]:
@@ -262,50 +274,57 @@ def step_positions(reading: Reading, run_id: str) -> Mapping[str, int]:
 
 
 def load_state(reading: Reading, run_id: str) -> RunState | None:
-    """The run as the store knows it; None if there is no such run."""
+    """The run as the store knows it; None if there is no such run. Raises StateDamaged."""
     if not can_be_a_name(run_id):
         return None
     run = records.read_run(reading, run_id)
     frozen = reading.read_node(records.RUN_PLAN, run_id)
     if run is None or frozen is None:
         return None
+    refuse_unsound_frozen(run_id, frozen.data)
     state = RunState(
-        run=run,
+        run=sound_run(run_id, run),
         plan=frozen_plan(frozen),
         bindings=frozen.data["bindings"],
         gates=frozenset(frozen.data["gates"]),
         assigned={step_id: tuple(places) for step_id, places in frozen.data.get("assigned", {}).items()},
         seen_lamport=reading.lamport(),
     )
+    refuse_strange_steps(run, state.steps.keys())
     for step_id, position in state.positions.items():
         attempts = records.read_attempts(reading, run_id, step_id, position)
         if attempts:
-            state.take_attempt(attempts[-1])
+            state.take_attempt(sound_attempts(run, step_id, attempts)[-1])
     state.moved.clear()
     return state
 
 
 def refresh_state(reading: Reading, state: RunState) -> bool:
-    """Reads what another process has written about a run since the last look; False if that is nothing."""
+    """Reads what another process has written about a run since the last look; False if that is nothing.
+
+    Raises StateDamaged.
+    """
     run = records.read_run(reading, state.run_id)
     news = reading.events(state.run_id, after=state.seen_lamport)
     if run is None or (run == state.run and not news):
         return False
     if run != state.run:
+        refuse_strange_steps(sound_run(state.run_id, run), state.steps.keys())
         state.take_run(run)
     touched: set[str] = set()
     for stored in news:
         state.seen_lamport = stored.lamport
-        payload = stored.event.get("payload") or {}
+        payload = stored.event.get("payload")
+        payload = payload if isinstance(payload, Mapping) else {}
         touched.update({str(stored.event.get("stage_id")), str(payload.get("step_id"))} & state.steps.keys())
     for step_id in touched:
         known = state.attempts.get(step_id)
-        for record in records.read_attempts(
+        found = records.read_attempts(
             reading,
             state.run_id,
             step_id,
             state.positions[step_id],
             first=known["attempt"] if known else 1,
-        ):
-            state.take_attempt(record)
+        )
+        state.take_attempts(sound_attempts(state.run, step_id, found))
     return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.events.families import event_core
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.record_shapes import sound_runs
 from mplp_runtime.vsl.interface import Reading
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ async def snapshot_before(
 def needed_by_open_runs(reading: Reading) -> set[str]:
     """Snapshots that were made before steps of runs that are not over."""
     found: set[str] = set()
-    for node in reading.nodes(records.RUN):
-        if node.data["status"] not in records.FINAL_STATUSES and node.data.get("snapshot_before"):
-            for stored in reading.events(node.id):
+    for run in sound_runs(reading):
+        if run["status"] not in records.FINAL_STATUSES and run.get("snapshot_before"):
+            for stored in reading.events(run["run_id"]):
                 if stored.event.get("event_type") == "snapshot_created":
                     found.add(str(stored.event["payload"]["snapshot_id"]))
     return found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mplp_runtime.disk import read_regular_bytes
 from mplp_runtime.errors import MplpError, PathOutsideProject, StoreError
@@ -16,6 +18,7 @@ from mplp_runtime.trace.files import write_bytes_atomically
 LARGEST_FILE_BYTES = 5 * 1024 * 1024
 LARGEST_BYTES = 256 * 1024 * 1024
 _PERMISSIONS = 0o7777
+_NAME = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,17 @@ class KeptFile:
     name: str
     size_bytes: int
     mode: int
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> KeptFile:
+        """The file of an entry in a snapshot's document, which others may have written.
+
+        Raises KeyError, TypeError, ValueError and OverflowError for what is none.
+        """
+        path, name = str(entry["path"]), str(entry["name"])
+        if "\0" in path or not _NAME.fullmatch(name):
+            raise ValueError("no file has such a name")
+        return cls(path, name, int(entry["size_bytes"]), int(entry["mode"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from mplp_runtime.ael.undo import FOLDER, UndoNote, forget, take_back, undo_note
 from mplp_runtime.drift.own_writes import files_at
 from mplp_runtime.errors import MplpError
 from mplp_runtime.kinds import STATE_FOLDER
-from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.record_shapes import sound_runs
 from mplp_runtime.orchestrator.rollback import touched_by
 from mplp_runtime.snapshots.objects import LeftOut
 from mplp_runtime.vsl.interface import Reading
@@ -30,19 +30,19 @@ def notes_since(reading: Reading, root: Path, lamport: int, captured_at: str) ->
     that a process left which ended before it could tell of it: it counts if its run began after that.
     """
     found: list[tuple[int, int, UndoNote]] = []
-    for node in reading.nodes(records.RUN):
-        run = node.data
+    for run in sound_runs(reading):
+        run_id = run["run_id"]
         left = (run.get("rolled_back") or {}).get("files_left")
-        if not (root / STATE_FOLDER / FOLDER / node.id).is_dir() or (left is not None and not left):
+        if not (root / STATE_FOLDER / FOLDER / run_id).is_dir() or (left is not None and not left):
             continue
         try:
-            notes = undo_notes(root, node.id)
+            notes = undo_notes(root, run_id)
         except MplpError as problem:
-            logger.warning("What run %s did to files is not taken back: %s", node.id[:8], problem)
+            logger.warning("What run %s did to files is not taken back: %s", run_id[:8], problem)
             continue
         told: dict[str, int] = {}
         newest = lamport
-        for stored in reading.events(node.id, after=lamport):
+        for stored in reading.events(run_id, after=lamport):
             newest = stored.lamport
             if stored.event.get("event_type") == "compensation_recorded":
                 payload = stored.event["payload"]

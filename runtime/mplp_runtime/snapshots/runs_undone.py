@@ -16,6 +16,7 @@ from mplp_runtime.ael.undo import UndoNote, notes_folder
 from mplp_runtime.errors import StoreError
 from mplp_runtime.events.bus import EventBus
 from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.record_shapes import sound_runs
 from mplp_runtime.orchestrator.state import step_positions
 from mplp_runtime.orchestrator.work_undone import WorkUndone
 from mplp_runtime.snapshots.operations_since import TakenBack
@@ -29,12 +30,11 @@ _UNDONE_BY = "undone_by"
 def runs_behind(reading: Reading, run_ids: Iterable[str]) -> list[str]:
     """These runs and the later ones that went on from them, the oldest first; they all stand on this work."""
     found = set(run_ids)
-    runs = sorted(reading.nodes(records.RUN), key=lambda node: int(node.data.get("generation", 0)))
-    for node in runs:
-        run = node.data
+    runs = sorted(sound_runs(reading), key=lambda run: int(run["generation"]))
+    for run in runs:
         if run.get("continues") in found and not run["simulated"] and not run.get("rolled_back"):
-            found.add(node.id)
-    return [node.id for node in runs if node.id in found]
+            found.add(run["run_id"])
+    return [run["run_id"] for run in runs if run["run_id"] in found]
 
 
 def interrupted(reading: Reading, run_ids: Iterable[str]) -> list[str]:
@@ -98,7 +98,7 @@ def settle(
 
 def marked_with(reading: Reading, before_id: str) -> list[str]:
     """The runs whose work was taken back by the restore that this snapshot was made before."""
-    return [node.id for node in reading.nodes(records.RUN) if before_id in _chain(node.data)]
+    return [run["run_id"] for run in sound_runs(reading) if before_id in _chain(run)]
 
 
 def stand_again(transaction: Transaction, run_ids: Iterable[str], before_id: str) -> None:

@@ -365,10 +365,10 @@ class Snapshots:
                 str(kept["captured_at"]),
                 str(kept["label"]),
                 int(kept["lamport"]),
-                tuple(KeptFile(**file) for file in kept["files"]),
+                tuple(KeptFile.of(file) for file in kept["files"]),
                 tuple(LeftOut(**file) for file in kept["left_out"]),
             )
-        except (KeyError, TypeError, ValueError) as problem:
+        except (KeyError, TypeError, ValueError, OverflowError) as problem:
             raise StoreError(f"{FOLDER}/{snapshot_id}.json is not what a snapshot left there.") from problem
 
     def _refuse_under_way(self, reading: Reading) -> None:

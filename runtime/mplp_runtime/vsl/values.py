@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mplp_runtime.errors import NodeConflict, NodeMissing, StoreError
+from mplp_runtime.errors import NodeConflict, NodeMissing, StateDamaged, StoreError
 from mplp_runtime.vsl.interface import Edge, Json, StoredForm
 
 MISPLACED_TRANSACTION = (
@@ -119,18 +119,18 @@ def stored_form(value: Json, limits: StoreLimits, key_id: str | None) -> StoredF
 
 
 def kept(text: str) -> Json:
-    """The value of a stored text. Raises StoreError where the text is not one that a store has written."""
+    """The value of a stored text. Raises StateDamaged where the text is not one that a store has written."""
     try:
         return decoded(text)
     except (TypeError, ValueError, RecursionError) as error:
-        raise StoreError(f"The state is damaged: a value in it cannot be read ({error}).") from error
+        raise StateDamaged(f"The state is damaged: a value in it cannot be read ({error}).") from error
 
 
 def kept_mapping(text: str) -> Mapping[str, Json]:
-    """The members of a stored node or event. Raises StoreError as `kept`."""
+    """The members of a stored node or event. Raises StateDamaged as `kept`."""
     value = kept(text)
     if not isinstance(value, dict):
-        raise StoreError("The state is damaged: a node or an event in it is no JSON object.")
+        raise StateDamaged("The state is damaged: a node or an event in it is no JSON object.")
     return value
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mplp_runtime.approvals import confirm_path
 from mplp_runtime.errors import PlanNotApproved
+from mplp_runtime.kinds import confirm_path
 from mplp_runtime.runtime import Runtime
 from tests.runtime.approvals.test_approvals import confirm_value
 from tests.runtime.orchestrator.projects import Project, plan, role, step, step_id, table

@@ -14,8 +14,8 @@ import pytest
 from mplp_runtime import approval_scope as approval_scope_module
 from mplp_runtime.approval_judgement import ApprovalState, approval_of
 from mplp_runtime.approval_scope import StepDigests, approval_scope, changes
-from mplp_runtime.approvals import confirm_path
 from mplp_runtime.errors import DocumentInvalid, PlanNotApproved
+from mplp_runtime.kinds import confirm_path
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.settings import Settings
 from mplp_runtime.vsl.interface import StoredEvent

@@ -104,3 +104,31 @@ async def test_what_happened_outside_stands_in_a_run_at_the_time_at_which_it_cam
         events = runtime.timeline(run_id)
     (told,) = [each for each in events if each["event_type"] == "file_update"]
     assert (told["payload"]["timestamp"], backwards(events)) == (change["timestamp"], [])
+
+
+async def test_what_a_source_tells_late_does_not_turn_the_times_of_the_project_s_timeline_back(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, plan(step("a", role="writer")), QUICK)
+    payload = {
+        "repo_url": "git@example.com:shop.git",
+        "commit_id": "1a2b3c4",
+        "ref_name": "refs/heads/main",
+        "event_kind": "push",
+        "timestamp": "2020-01-01T12:00:00Z",
+    }
+    late = {
+        "event_id": "a0a0a0a0-0000-4000-8000-000000000000",
+        "event_type": "git_operation",
+        "event_family": "external_integration",
+        "source": "hook",
+        "timestamp": "2020-01-01T12:00:00Z",
+        "payload": payload,
+    }
+    async with project.runtime(clock=TickingClock()) as runtime:
+        for event in ({**payload, "commit_id": "abcdef1"}, late):
+            assert runtime.intake.offer(event, source="hook").error is None
+            await runtime.intake.settle()
+        told = [event for event in runtime.timeline() if event["event_type"] == "git_operation"]
+        assert backwards(runtime.timeline()) == []
+    assert [event["payload"]["timestamp"] for event in told] == ["2020-01-01T12:00:00Z"] * 2

@@ -20,7 +20,7 @@ from mplp_runtime.snapshots.snapshots import FOLDER, Snapshots, SnapshotUnknown
 from mplp_runtime.sources import new_uuid, system_clock
 from mplp_runtime.vsl.interface import ValueStateLayer
 from mplp_runtime.vsl.memory import MemoryStore
-from tests.runtime.samples import plan_of, uuid
+from tests.runtime.samples import plan_of, run_record, uuid
 
 
 class Scene:
@@ -120,7 +120,7 @@ async def test_a_restore_can_itself_be_undone(scene: Scene) -> None:
 
 async def test_records_of_runs_are_history_and_stay(scene: Scene) -> None:
     made = await scene.snapshots.create(scene.files())
-    scene.store.transact_sync(lambda tx: tx.create_node(records.RUN, "r", {"status": "failed"}))
+    scene.store.transact_sync(lambda tx: tx.create_node(records.RUN, "r", run_record("r", status="failed")))
     await scene.snapshots.restore(made.snapshot_id, scene.files())
     assert scene.store.read(lambda reading: reading.read_node(records.RUN, "r")) is not None
 
@@ -289,7 +289,7 @@ async def test_the_oldest_snapshots_go_but_none_that_a_run_needs_which_is_not_ov
     scene = Scene(tmp_path)
     scene.snapshots = scene.with_most_kept(2)
     needed = await scene.snapshots.create(["b.sh"], "needed")
-    run = {"status": "interrupted", "snapshot_before": ["deployer"], "plan_id": "p", "generation": 1}
+    run = run_record("run", status="interrupted", snapshot_before=["deployer"])
     scene.store.transact_sync(lambda transaction: transaction.create_node(records.RUN, "run", run))
     made = event_core(
         scene.bus.stamper,
