@@ -220,6 +220,12 @@ class Intake:
             except MplpError as problem:
                 await self._one_by_one(events, problem)
                 return
+            except Exception:
+                # In one event; it must not keep all others out for ever.
+                if len(events) == 1:
+                    logger.exception("A bug in taking an event in; it is rejected.")
+                await self._one_by_one(events, EventRejected("A bug of mplp-lsp, which its log tells of."))
+                return
             else:
                 self.counts.taken_in += len(taken_in)
                 self.counts.known += len(events) - len(taken_in)

@@ -452,6 +452,27 @@ async def test_an_event_about_what_is_gone_does_not_hold_up_the_events_beside_it
     assert clock.now_s == 0
 
 
+async def test_an_event_that_meets_a_bug_of_ours_is_rejected_and_holds_up_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken_in = FileIngest.ingest_in
+
+    def ingest_in(self: FileIngest, transaction: Transaction, envelope: Any, **more: Any) -> Any:
+        if envelope["payload"]["file_path"] == "odd.py":
+            raise KeyError("odd")
+        return taken_in(self, transaction, envelope, **more)
+
+    monkeypatch.setattr(FileIngest, "ingest_in", ingest_in)
+    store = MemoryStore()
+    intake = intake_of(store)
+    for path in ("odd.py", "src/a.py"):
+        intake.offer({**FILE_EVENT, "file_path": path}, source="test")
+    await intake.settle()
+    assert types(store) == ["file_update", "file_created"]
+    assert (intake.depth, intake.counts.rejected, intake.counts.taken_in) == (0, 1, 1)
+    assert caplog.messages == ["A bug in taking an event in; it is rejected."]
+
+
 async def test_after_a_bad_event_and_a_lock_in_one_batch_no_event_is_there_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
