@@ -179,3 +179,51 @@ def test_a_state_that_somebody_has_analyzed_is_read(tmp_path: Path) -> None:
     state(path)
     changed(path, "ANALYZE")
     assert said_of(path) == "read: 42\n"
+
+
+def rewritten(path: Path, old: bytes, new: bytes) -> None:
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+
+
+def test_a_look_makes_no_log_for_a_state_whose_two_words_about_it_differ(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    state(path)
+    content = bytearray(path.read_bytes())
+    assert content[18:20] == b"\x02\x02"
+    content[18] = 0x21
+    path.write_bytes(content)
+    before = on_disk(tmp_path)
+    said_of(path)
+    assert on_disk(tmp_path) == before
+
+
+def test_tables_whose_names_are_no_utf_8_are_told_as_damage(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    state(path)
+    rewritten(path, b"events_by_stream", b"events_by_\xbbtream")
+    assert "is damaged" in said_of(path)
+
+
+def test_what_is_said_of_a_damaged_text_is_short_and_has_nothing_in_it_that_a_terminal_obeys(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.db"
+    state(path)
+    odd = b'"\x1b[31m' + b"A" * 10_000 + b'\xff"'
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE entries SET value = CAST(? AS TEXT)", (odd,))
+    said = said_of(path)
+    assert "is damaged" in said
+    assert len(said) < 300 + len(str(path))
+    assert "\x1b" not in said
+
+
+def test_the_names_of_strange_tables_are_cut(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    state(path)
+    changed(path, f'CREATE TABLE "{"x" * 10_000}" (a)')
+    said = said_of(path)
+    assert "is not one that mplp-lsp made" in said
+    assert len(said) < 400 + len(str(path))

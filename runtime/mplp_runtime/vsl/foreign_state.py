@@ -53,7 +53,7 @@ def version_of_ours(connection: sqlite3.Connection, path: Path) -> int:
     ours = _objects_of(version) if version >= 0 else {}
     found = {name: text for name, text in _objects(connection).items() if name[:2] not in _OF_THE_PLANNER}
     if found != ours:
-        strange = sorted({name for _, name, _ in dict(found.items() ^ ours.items())})
+        strange = sorted({name[:60] for _, name, _ in dict(found.items() ^ ours.items())})
         raise StoreError(
             f"The state {path} is not one that mplp-lsp made ({', '.join(strange[:3])!r}), so it is not read "
             "without trust. Move it away, or trust the folder (mplp-lsp trust DIR)."

@@ -20,11 +20,11 @@ from mplp_runtime.vsl.interface import Reading, T, Transaction, ValueStateLayer
 from mplp_runtime.vsl.operations import StoreOperations
 from mplp_runtime.vsl.schema import VERSION, database_uri
 from mplp_runtime.vsl.sqlite import SqliteStore
-from mplp_runtime.vsl.sqlite_errors import store_error
+from mplp_runtime.vsl.sqlite_errors import store_error, told
 from mplp_runtime.vsl.sqlite_transaction import SqliteReading
 
 _HEADER = b"SQLite format 3\x00"
-_WRITE_AHEAD_LOG = 2
+_WRITE_AHEAD_LOG = b"\x02"
 _COPY = "state.db"
 _LOOKS = 5
 _BUSY_TIMEOUT_S = 10.0
@@ -135,7 +135,7 @@ class ReadOnlyStore(StoreOperations):
                     found = work(connection)
                 except Exception as error:
                     if self._is_as_it_was() and not (looks_left and _is_in_the_way(error)):
-                        if isinstance(error, sqlite3.Error):
+                        if isinstance(error, sqlite3.Error | UnicodeError):
                             raise _unreadable(error, self.path) from error
                         raise
                 else:
@@ -212,9 +212,9 @@ def _copied(path: Path, copy_to: Callable[[Path], None]) -> ValueStateLayer:
         # Brought to this version, and its log folded in.
         SqliteStore(target).close()
         return ReadOnlyStore(path, folder)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, UnicodeError) as error:
         folder.cleanup()
-        raise StoreError(f"The state {path} cannot be copied to be read: {error}.") from error
+        raise StoreError(f"The state {path} cannot be copied to be read: {told(error)}.") from error
     except BaseException:
         folder.cleanup()
         raise
@@ -251,10 +251,11 @@ def _is_in_the_way(error: Exception) -> bool:
     return code is not None and code & 0xFF in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}
 
 
-def _unreadable(error: sqlite3.Error, path: Path) -> StoreError:
-    if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_READONLY_CANTLOCK:
+def _unreadable(error: sqlite3.Error | UnicodeError, path: Path) -> StoreError:
+    code = getattr(error, "sqlite_errorcode", None)
+    if code == sqlite3.SQLITE_READONLY_CANTLOCK:
         return StoreLocked(f"The state {path} changes all the time; try again in a moment.")
-    if _is_in_the_way(error):
+    if _is_in_the_way(error) or code == sqlite3.SQLITE_PROTOCOL:
         return StoreError(
             f"The state {path} was left half-way by a process, and reading it would change it. If you trust "
             "the folder (mplp-lsp trust DIR), that is put right at the next look."
@@ -263,7 +264,7 @@ def _unreadable(error: sqlite3.Error, path: Path) -> StoreError:
 
 
 def _is_log_kept(path: Path) -> bool:
-    """Whether the file is one with a write-ahead log. Raises StoreError for what is no database."""
+    """Whether SQLite would make a write-ahead log for it. Raises StoreError for what is no database."""
     try:
         with path.open("rb") as stream:
             header = stream.read(100)
@@ -271,7 +272,8 @@ def _is_log_kept(path: Path) -> bool:
         raise StoreError(f"The state {path} cannot be read: {error.strerror}.") from error
     if not header.startswith(_HEADER):
         raise StoreError(f"The state {path} is not a database.")
-    return header[18] == _WRITE_AHEAD_LOG
+    # How it is read decides for SQLite, whatever stands there of how it is written.
+    return header[19:20] == _WRITE_AHEAD_LOG
 
 
 def _log(path: Path) -> Path:

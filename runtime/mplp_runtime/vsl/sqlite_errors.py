@@ -18,13 +18,25 @@ _SENTENCES = {
 }
 
 
-def store_error(error: sqlite3.Error | UnicodeEncodeError, path: Path) -> StoreError:
+_LONGEST = 200
+_NO_UTF_8 = "Could not decode to UTF-8"
+
+
+def store_error(error: sqlite3.Error | UnicodeError, path: Path) -> StoreError:
     """The same failure as an error for the user. Extended codes count as their primary one."""
     if isinstance(error, UnicodeEncodeError):
         return StoreError(f"A name with half of a surrogate pair cannot be kept in {path}: {error.object!r}.")
     code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(error, UnicodeError) or (code is None and str(error).startswith(_NO_UTF_8)):
+        # Of a text in the file, or of what SQLite quotes from it in an error of its own.
+        code = sqlite3.SQLITE_CORRUPT
     primary = None if code is None else code & 0xFF
     if primary in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return StoreLocked(f"The state {path} is in use by another process; try again in a moment.")
     sentence = _SENTENCES.get(primary) if primary is not None else None
-    return StoreError(sentence.format(path=path) if sentence else f"The state {path} failed: {error}.")
+    return StoreError(sentence.format(path=path) if sentence else f"The state {path} failed: {told(error)}.")
+
+
+def told(error: Exception) -> str:
+    """What an error says, on one line and in bounds: it may quote a file that anybody may have made."""
+    return "".join(each if each.isprintable() else "?" for each in str(error)[:_LONGEST])
