@@ -165,9 +165,9 @@ class FileEvents:
         self._take(self._quiet.flush())
         if self._sending is not None:
             await asyncio.wait([self._sending])
-        await self._send_held()
+        await asyncio.wait([self._spawn(self._send_held(), "recording file changes")])
         # The runtime may live on with other sessions; this one says what it did before it goes.
-        await asyncio.gather(*map(self._until_settled, self._told))
+        await asyncio.gather(*map(self._until_settled, self._told), return_exceptions=True)
 
     # How it gets there
 

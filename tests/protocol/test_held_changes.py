@@ -151,6 +151,17 @@ async def test_the_end_leaves_time_for_runs_however_many_things_hold_up_what_is_
     await asyncio.gather(events._looking, events._sending)
 
 
+async def test_the_end_of_a_session_whose_server_is_leaving_already_is_no_bug(tmp_path: Path) -> None:
+    async def on_runtime(_root: Path, _work: Callable[[Runtime], Awaitable[None]]) -> None:
+        # As `RuntimeHost.run` does once it is closed.
+        raise asyncio.CancelledError
+
+    events = events_to(on_runtime)
+    events._held.hold(tmp_path, made(tmp_path, "a.txt"))
+    events._told.add(tmp_path)
+    await events.close()
+
+
 def test_what_is_to_be_recorded_at_the_end_takes_no_more_than_its_part_of_the_shutdown() -> None:
     assert file_events.LONGEST_CLOSE_S < session.SHUTDOWN_LIMIT_S - 1
 
