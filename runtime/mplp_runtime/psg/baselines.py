@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 from mplp_runtime.rules.world import Baseline
 from mplp_runtime.vsl.interface import Json, Transaction, ValueStateLayer
@@ -23,14 +24,29 @@ def record_baseline(transaction: Transaction, kind: str, document_id: str, kept:
 
 
 def baseline(store: ValueStateLayer, kind: str, document_id: str) -> Baseline | None:
-    """What is kept of a document; None if no save of it is known."""
+    """What is kept of a document; None if no save of it is known.
+
+    Nor where something else stands there, which the next save replaces.
+    """
     if not _can_be_kept(document_id):
         return None
     kept = store.read(lambda reading: reading.get(_key(kind, document_id)))
     if not isinstance(kept, Mapping):
         return None
+    status, steps = kept.get("status"), kept.get("steps", ())
     # States written before there were segments have only the first two.
-    return Baseline(kept["status"], kept["steps"], kept.get("segments", {}), kept.get("sealed", {}))
+    segments, sealed = kept.get("segments", {}), kept.get("sealed", {})
+    is_sound = (
+        (status is None or isinstance(status, str))
+        and _holds(steps, str)
+        and _holds(segments, str)
+        and _holds(sealed, int)
+    )
+    return Baseline(status, steps, segments, sealed) if is_sound else None
+
+
+def _holds(value: Json, kind: type) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping) and all(isinstance(each, kind) for each in value.values())
 
 
 def _can_be_kept(document_id: str) -> bool:

@@ -349,6 +349,19 @@ async def test_baselines_of_older_states_are_understood(store: ValueStateLayer) 
     assert baseline(store, "plan", uuid(900)) == Baseline("draft", {uuid(1): "pending"})
 
 
+@pytest.mark.parametrize(
+    "strange", [{}, [], {"status": 5, "steps": {}}, {"status": "draft", "steps": []}, {"steps": {"a": None}}]
+)
+async def test_what_is_no_baseline_counts_as_none_until_the_next_save(
+    store: ValueStateLayer, strange: Any
+) -> None:
+    await store.transact(lambda tx: tx.set(f"baseline/plan/{uuid(900)}", strange))
+    assert baseline(store, "plan", uuid(900)) is None
+    saved = Baseline("draft", {uuid(1): "pending"})
+    await store.transact(lambda tx: record_baseline(tx, "plan", uuid(900), saved))
+    assert baseline(store, "plan", uuid(900)) == saved
+
+
 async def test_a_document_whose_id_cannot_be_stored_leaves_no_baseline(store: ValueStateLayer) -> None:
     await store.transact(lambda tx: record_baseline(tx, "plan", "\ud800", Baseline("draft", {})))
     assert baseline(store, "plan", "\ud800") is None
