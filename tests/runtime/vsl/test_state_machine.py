@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -200,6 +200,33 @@ class StoreBesideModel(RuleBasedStateMachine):
         self.delete_node(gone)
         self.pending.append((lambda tx: tx.restore_snapshot("t"), lambda model: model.restore_snapshot("t")))
 
+    @rule(
+        id_=IDS, value=VALUES, then=st.sampled_from(["write", "delete", "turn back"]), is_undone=st.booleans()
+    )
+    def change_what_was_asked_for(self, id_: str, value: object, then: str, is_undone: bool) -> None:
+        """One commit after the other with looks in between: what a cache keeps of one must not outlast it."""
+        self.commit(is_undone=False)
+        self.pending.append((lambda tx: tx.delete_snapshot("t"), lambda model: model.delete_snapshot("t")))
+        self.pending.append(
+            (lambda tx: tx.create_snapshot("t") and None, lambda model: model.create_snapshot("t"))
+        )
+        self.commit(is_undone=False)
+        self.write(id_, value, None)
+        self.set(id_, value)
+        self.commit(is_undone=False)
+        self.what_is_asked_for_one_by_one_is_the_same_too()
+        if then == "write":
+            self.write(id_, "another", None)
+            self.set(id_, "another")
+        elif then == "delete":
+            self.delete_node(id_)
+            self.delete(id_)
+        else:
+            self.pending.append(
+                (lambda tx: tx.restore_snapshot("t"), lambda model: model.restore_snapshot("t"))
+            )
+        self.commit(is_undone)
+
     @rule(is_undone=st.sampled_from([False, False, False, True]))
     def commit(self, is_undone: bool) -> None:
         pending, self.pending = self.pending, []
@@ -226,6 +253,25 @@ class StoreBesideModel(RuleBasedStateMachine):
     @invariant()
     def both_say_the_same(self) -> None:
         assert self.store.read(observable) == self.model.observable()
+
+    @invariant()
+    def what_is_asked_for_one_by_one_is_the_same_too(self) -> None:
+        """A cache answers these, and nothing else, from memory."""
+        for name in "abc":
+            assert at_once(self.store.get(name)) == self.model.values.get(name)
+            node = at_once(self.store.read_node("Step", name))
+            value, version, is_deleted = self.model.nodes.get(name, (None, 0, True))
+            expected = None if is_deleted else ({"value": value}, version)
+            assert (None if node is None else (node.data, node.version)) == expected
+
+
+def at_once(asked: Coroutine[Any, Any, Any]) -> Any:
+    """The result of what has nothing to wait for, without a loop."""
+    try:
+        asked.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("it waits for something")
 
 
 def outcome(work: Callable[[], object]) -> object:
