@@ -15,6 +15,7 @@ from mplp_runtime.vsl.values import (
     StoreLimits,
     mapping_of,
     missing_end,
+    refuse_half_characters,
     refuse_other_version,
     refuse_schema_key,
     shown,
@@ -99,6 +100,7 @@ class MemoryTransaction:
 
     def set(self, key: str, value: Json) -> None:
         refuse_schema_key(key)
+        refuse_half_characters(key)
         self._put_entry(key, self._form(value))
 
     def delete(self, key: str) -> None:
@@ -137,6 +139,7 @@ class MemoryTransaction:
         version = before.version if before else 0
         if expected_version is not None:
             refuse_other_version(type, id, version, expected_version)
+        refuse_half_characters(type, id)
         form = self._form(mapping_of(data))
         self._put_node(type, id, NodeRow(form, version + 1, deleted=False))
         return Node(type, id, shown(*form, self._shows_sealed), version + 1)
@@ -193,6 +196,7 @@ class MemoryTransaction:
         del self._tables.incoming[edge.target_type, edge.target_id][edge]
 
     def append_event(self, stream: str, event: Mapping[str, Json]) -> int:
+        refuse_half_characters(stream)
         tables = self._tables
         lamport = tables.lamport + 1
         value = timed(event, lamport)
@@ -214,6 +218,7 @@ class MemoryTransaction:
         tables = self._tables
         if id in tables.snapshots:
             raise StoreError(f"There is a snapshot {id} already.")
+        refuse_half_characters(id, label)
         snapshot = Snapshot(id, tables.lamport, label)
         nodes = {(type, key): row for type, rows in tables.nodes.items() for key, row in rows.items()}
         edges = sorted(tables.edges, key=tables.edges.__getitem__)

@@ -177,6 +177,15 @@ def can_be_a_name(*names: str) -> bool:
     return True
 
 
+def refuse_half_characters(*names: str) -> None:
+    """Raises StoreError for a name that a store on disk cannot keep: what is in memory may move there."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError as problem:
+            raise StoreError(f"A name with half of a surrogate pair cannot be kept: {name!r}.") from problem
+
+
 def refuse_schema_key(key: str) -> None:
     """Raises StoreError for the one key that a store answers by itself."""
     if key == SCHEMA_VERSION_KEY:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -33,6 +34,30 @@ async def test_null_and_absent_read_alike_but_only_one_is_listed(store: ValueSta
 async def test_half_a_character_pair_survives(store: ValueStateLayer) -> None:
     await store.set("output", "cut \ud83d here")
     assert await store.get("output") == "cut \ud83d here"
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda tx: tx.set("a\ud800", 1),
+        lambda tx: tx.write_node("Step", "a\ud800", {}),
+        lambda tx: tx.create_node("Ste\ud800", "a", {}),
+        lambda tx: tx.append_event("a\ud800", {"event_family": "intent"}),
+        lambda tx: tx.create_snapshot("s", "a\ud800"),
+    ],
+    ids=["key", "node", "type", "stream", "label"],
+)
+async def test_a_name_that_no_disk_keeps_is_refused_everywhere(
+    store: ValueStateLayer, work: Callable[[Transaction], object]
+) -> None:
+    with pytest.raises(StoreError, match="half of a surrogate pair"):
+        await store.transact(work)
+    assert store.read(lambda reading: (list(reading.keys()), reading.lamport(), reading.snapshots())) == (
+        [],
+        0,
+        [],
+    )
+    assert store.read(lambda reading: list(reading.nodes("Step"))) == []
 
 
 async def test_keys_with_a_prefix_are_listed_in_order(store: ValueStateLayer) -> None:
