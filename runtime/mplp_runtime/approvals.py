@@ -143,6 +143,7 @@ class Approvals:
         """
         # In a thread: somebody may be looking at all files of the project.
         look = await asyncio.to_thread(self._files.known)
+        await asyncio.to_thread(self._before_write)
         confirm = self._files.read(path)
         known = step_approvals({step_id}, [confirm]).get(step_id)
         if confirm is None or known is None or not is_valid("confirm", confirm):
@@ -187,6 +188,8 @@ class Approvals:
         """
         _refuse_invalid("plan", plan)
         self._known(path, plan)
+        # In a thread: the state may be locked.
+        await asyncio.to_thread(self._before_write)
         about = [
             value
             for value in (await asyncio.to_thread(self._files.everywhere, path)).values
@@ -244,7 +247,6 @@ class Approvals:
             "updated_by": "mplp-lsp",
         }
         _refuse_invalid("confirm", confirm)
-        self._before_write()
         # Through a link, which stays one.
         write_atomically(path.resolve(), [json.dumps(confirm, ensure_ascii=False, indent=2), "\n"])
 
