@@ -8,17 +8,15 @@ ties among steps that are ready at the same time (conflicts.md 30).
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mplp_runtime.errors import PlanInvalid
 
 Priority = tuple[int, bool, int, int, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledStep:
+class ScheduledStep(NamedTuple):
     """What the order depends on. `position` is the step's place in the plan's text."""
 
     step_id: str
@@ -29,18 +27,18 @@ class ScheduledStep:
     @property
     def priority(self) -> Priority:
         """Sort key among ready steps; a missing `order_index` comes after every present one."""
-        order_index = self.order_index
-        return (len(self.dependencies), order_index is None, order_index or 0, self.position, self.step_id)
+        step_id, dependencies, order_index, position = self
+        return (len(dependencies), order_index is None, order_index or 0, position, step_id)
 
 
 def scheduled_steps(plan: Mapping[str, Any]) -> tuple[ScheduledStep, ...]:
     """The steps of a schema-valid Plan, in plan order; a dependency that is named twice counts once."""
     return tuple(
         ScheduledStep(
-            step_id=step["step_id"],
-            dependencies=tuple(dict.fromkeys(step.get("dependencies", ()))),
-            order_index=step.get("order_index"),
-            position=position,
+            step["step_id"],
+            tuple(dict.fromkeys(step.get("dependencies", ()))),
+            step.get("order_index"),
+            position,
         )
         for position, step in enumerate(plan["steps"])
     )
