@@ -74,10 +74,6 @@ class ApprovalRecord:
 
         def work(transaction: Transaction) -> None:
             for confirm in unknown:
-                node = transaction.read_node("Confirm", confirm["confirm_id"])
-                if node is not None and node.data == confirm:
-                    # Somebody was quicker, perhaps another process.
-                    continue
                 word = "confirm_pending" if confirm["status"] == "pending" else "confirm_resolved"
                 self._tell(transaction, dict(confirm), plan, word, is_decisive=confirm is decisive)
 
@@ -99,6 +95,10 @@ class ApprovalRecord:
         is_decisive: bool = True,
     ) -> None:
         """The graph and the events learn of the Confirm, and what it makes of the plan where it decides."""
+        known = transaction.read_node("Confirm", confirm["confirm_id"])
+        if known is not None and known.data == confirm:
+            # Somebody was quicker, perhaps another process: whoever starts the plan finds the file at once.
+            return
         if self._settings().learning.collect:
             tell_of_plan(transaction, self._bus, plan)
         plan_id, plan_word = plan["plan_id"], _PLAN_WORD[confirm["status"]]

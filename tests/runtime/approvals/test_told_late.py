@@ -7,6 +7,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,21 @@ async def test_what_two_starts_at_one_moment_find_is_told_once(tmp_path: Path) -
         catch_up = runtime.approval_record.catch_up
         await asyncio.gather(*(catch_up(project.plan, confirms) for _ in range(2)))
         assert told(runtime)[2:] == ["decision_added", "confirm_resolved approved"]
+
+
+async def test_a_decision_that_a_start_finds_in_the_file_before_it_is_told_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project(tmp_path, DRAFT, OK)
+    async with project.runtime() as runtime:
+        record, tell = runtime.approval_record, runtime.approval_record.tell
+
+        async def found_first(confirm: dict[str, Any], of: Mapping[str, Any], word: str) -> None:
+            await record.catch_up(of, runtime.approvals.confirms().values)
+            await tell(confirm, of, word)
+
+        monkeypatch.setattr(record, "tell", found_first)
+        await runtime.approvals.propose(project.path, project.plan)
+        await runtime.approvals.approve(project.path, project.plan)
+        once = ["confirm_created", "confirm_pending pending", "decision_added", "confirm_resolved approved"]
+        assert told(runtime) == once
