@@ -130,6 +130,10 @@ class Gates:
                 self._tell(transaction, step_id, asked["confirm_id"], "requested")
 
         answer = await self._questions.ask_gate(step_id, self._text(step_id, confirm), waited, told)
+        now = self._confirms.of(step_id)
+        if now is not None and now.word == "pending" and _which(now) != asked["over"]:
+            # One that has come since: nobody was asked about that, and nothing is signed unseen.
+            return await self._decision(step_id)
         return await self._written(step_id, asked["over"], answer)
 
     def _asked(self, step_id: str) -> _Asked | None:

@@ -317,3 +317,25 @@ async def test_a_step_that_retries_by_itself_heeds_a_confirm_that_was_rejected_s
         final = await runtime.wait(run.run_id)
         assert (final.status, statuses(final)) == ("failed", {"b": "skipped"})
         assert (tmp_path / "tried").read_text() == "x"
+
+
+@pytest.mark.parametrize("success", [True, False])
+async def test_an_answer_about_one_confirm_is_signed_onto_no_newer_one_that_has_come_meanwhile(
+    tmp_path: Path, success: bool
+) -> None:
+    async with waiting(tmp_path) as (runtime, view):
+        [first] = view.questions
+        newer = tmp_path / "newer.confirm.json"
+        value = confirm_value("pending", confirm_id=step_id("y"), requested_at="2099-01-01T08:00:00Z")
+        newer.write_text(json.dumps(value))
+        runtime.confirm_files.everywhere()
+        runtime.runs._carrying.live[view.run_id].loop._gates._confirms.look()
+        await runtime.runs.answer(view.run_id, step_id("b"), success=success)
+        again = await seen(
+            runtime, view.run_id, lambda now: any(each.number > first.number for each in now.questions)
+        )
+        assert [each.kind for each in again.questions] == ["gate"]
+        assert json.loads(newer.read_text())["decisions"] == []
+        await runtime.runs.answer(view.run_id, step_id("b"), success=True)
+        final = await runtime.runs.wait(view.run_id)
+        assert (final.status, json.loads(newer.read_text())["status"]) == ("completed", "approved")
