@@ -101,6 +101,8 @@ class Runtime(ProgramInterface):
         self._state_folder = root / STATE_FOLDER
         self._timeline: NdjsonSink | None = None
         self._collector: Collector | None = None
+        self._collecting = threading.Lock()
+        self._ending: list[threading.Thread] = []
         self._instance = new_uuid()
         self._given_store = store
         self.vsl = LazyStore(
@@ -242,21 +244,30 @@ class Runtime(ProgramInterface):
 
     def _collect(self, *, wanted: bool) -> None:
         """Learning samples are kept from the moment on in which somebody reads that they are wanted."""
-        if wanted and self._collector is None and self.folder is not None and not self.is_read_only:
-            self._collector = Collector(self.folder, self.vsl, self.bus, new_id=self.new_id)
-        elif not wanted and self._collector is not None:
-            self._collector.close()
-            self._collector = None
+        with self._collecting:
+            if wanted and self._collector is None and self.folder is not None and not self.is_read_only:
+                self._collector = Collector(self.folder, self.vsl, self.bus, new_id=self.new_id)
+            elif not wanted and self._collector is not None:
+                # In a thread: what still waits is committed first, and settings are also read in a commit.
+                ending = threading.Thread(
+                    target=self._collector.close, name="last learning samples", daemon=True
+                )
+                self._collector = None
+                self._ending.append(ending)
+                ending.start()
+
+    def _end_collecting(self) -> None:
+        self._collect(wanted=False)
+        for ending in self._ending:
+            ending.join()
 
     def told_of_impact(self, node_type: str, node_id: str, touched: Sequence[Touched]) -> None:
         """Has an `impact_assessed` recorded where learning samples are kept; nobody waits for that."""
         with suppress(SettingsInvalid):
             self.settings()
-            if self._collector is not None:
+            if (collector := self._collector) is not None:
                 node, project_id = (node_type, node_id), self.graph.graph_id
-                self._collector.tell(
-                    lambda stamper: impact_event(stamper, node, touched, project_id=project_id)
-                )
+                collector.tell(lambda stamper: impact_event(stamper, node, touched, project_id=project_id))
 
     def persist(self) -> bool:
         """Moves the state into `.mplp/`, also if it was opened in memory; False in a read-only folder.
@@ -295,7 +306,7 @@ class Runtime(ProgramInterface):
         await settling
         records.instance_closed(self._instance)
         # In a thread, as the state below: what is told for learning may wait for a locked one.
-        await asyncio.to_thread(self._collect, wanted=False)
+        await asyncio.to_thread(self._end_collecting)
         if self._timeline is not None:
             self._timeline.close()
         if self._given_store is None:

@@ -42,13 +42,17 @@ class Collector:
         self._has_warned = False
         self._unsubscribe = bus.subscribe("*", self._offer)
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def tell(self, make: MakeEvent) -> None:
         """Has an event recorded that is told for learning alone; who tells it never waits for the state."""
         self._put(make)
 
     def close(self) -> None:
-        """Writes what waits and ends; a state that another process has locked may hold that up."""
+        """Writes what waits and ends. It waits for commits, so who commits must not wait for it.
+
+        A state that another process has locked may hold that up.
+        """
         if self._thread is not None:
             # What is recorded meanwhile comes back as an event of which a sample is to be made.
             self._waiting.join()
@@ -64,9 +68,11 @@ class Collector:
             self._put(stored)
 
     def _put(self, told: StoredEvent | MakeEvent) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._write_all, name="learning samples", daemon=True)
-            self._thread.start()
+        with self._starting:
+            # Whoever commits and whoever asks may be the first at one moment: the end is told to one thread.
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_all, name="learning samples", daemon=True)
+                self._thread.start()
         try:
             self._waiting.put_nowait(told)
         except queue.Full:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,15 +14,17 @@ import pytest
 
 from mplp_runtime.events.validate import event_errors
 from mplp_runtime.learning.collector import SAMPLES
-from mplp_runtime.learning.occasions import revision_of
+from mplp_runtime.learning.occasions import impact_event, revision_of
 from mplp_runtime.learning.samples import POINTS
 from mplp_runtime.rules.schema import schema_findings
+from mplp_runtime.runtime import Runtime
 from mplp_runtime.vsl.memory import MemoryStore
 from mplp_runtime.vsl.sqlite import SqliteStore
 from tests.runtime.orchestrator.projects import Project, plan, role, step, step_id, table
 from tests.runtime.orchestrator.sessions.collabs import SharedProject, collab, participant
 from tests.runtime.samples import graph_of, plan_of, uuid
 
+PROJECT_ID = uuid(9)
 COLLECT = "[learning]\ncollect = true\n"
 OK = role("worker", "print('ok')")
 STEPS = step("one"), step("two", "one"), step("three", role="breaker")
@@ -187,3 +191,56 @@ def test_how_far_a_plan_has_come_is_no_revision_of_it() -> None:
     del after["steps"][0]["dependencies"]
     assert store.transact_sync(lambda tx: revision_of(tx, after)) is None
     assert store.transact_sync(lambda tx: revision_of(tx, {**after, "plan_id": uuid(7)})) is None
+
+
+def told_of_one(runtime: Runtime) -> None:
+    assert runtime._collector is not None
+    runtime._collector.tell(
+        lambda stamper: impact_event(stamper, ("Step", step_id("one")), [], project_id=PROJECT_ID)
+    )
+
+
+async def test_who_turns_learning_off_waits_for_nothing_that_waits_for_a_commit(tmp_path: Path) -> None:
+    """Settings are also read inside a commit, behind which what is told for learning waits."""
+    project = Project(tmp_path, plan(step("one")), OK + COLLECT)
+    async with project.runtime() as runtime:
+        await runtime.run(project.path, trusted=True)
+
+        def turned_off(_: object) -> None:
+            told_of_one(runtime)
+            (tmp_path / "mplp.toml").write_text(OK)
+            assert not runtime.settings().learning.collect
+
+        await asyncio.wait_for(runtime.vsl.transact(turned_off), 30)
+    assert len(project_told(tmp_path, "impact_assessed")) == 1
+
+
+async def test_two_that_tell_something_for_learning_at_first_at_one_moment_leave_no_thread_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[threading.Thread] = []
+    begun, thread_of = threading.Event(), threading.Thread
+
+    def slowly(**of: Any) -> threading.Thread:
+        if not made:
+            # The other one gets the time to be here too.
+            made.append(other)
+            other.start()
+            begun.wait(0.2)
+        else:
+            begun.set()
+        made.append(thread_of(**of))
+        return made[-1]
+
+    project = Project(tmp_path, plan(step("one")), OK)
+    async with project.runtime() as runtime:
+        await runtime.run(project.path, trusted=True)
+        (tmp_path / "mplp.toml").write_text(OK + COLLECT)
+        runtime.settings()
+        other = thread_of(target=told_of_one, args=(runtime,))
+        with monkeypatch.context() as patch:
+            patch.setattr(threading, "Thread", slowly)
+            told_of_one(runtime)
+        other.join()
+        assert len(made) == 2, "only the other one, and the one that writes"
+    assert len(project_told(tmp_path, "impact_assessed")) == 2
