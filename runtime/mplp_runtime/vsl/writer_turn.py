@@ -14,6 +14,9 @@ from contextlib import contextmanager
 
 from mplp_runtime.vsl.patience import is_busy
 
+_MOMENT_S = 0.001
+"""For a transaction to begin, or for its end."""
+
 
 class WriterTurn:
     """One connection that writes. `begun` is called in each transaction that holds the lock for writing."""
@@ -53,15 +56,19 @@ class WriterTurn:
 
         From any thread, also in the caller's own transaction, and it waits for none. Raises sqlite3.Error.
         """
-        if self._is_writing:
-            return self._seen_version
-        with self._lock:
+        # Again and again, because a transaction may begin after the first look.
+        while not self._is_writing:
+            if not self._lock.acquire(timeout=_MOMENT_S):
+                continue
             try:
                 self._seen_version = self._version()
             except sqlite3.OperationalError as error:
                 if not is_busy(error):
                     raise
                 # Somebody is committing, without a write-ahead log: what they did is seen at the next look.
+            finally:
+                self._lock.release()
+            break
         return self._seen_version
 
     def close(self) -> None:
