@@ -37,8 +37,7 @@ MOST_REMEMBERED_FILES = 2_000
 MOST_REMEMBERED_CHARACTERS = 16_000_000
 MOST_KNOWN_FOLDERS = 4_096
 LONGEST_CLOSE_S = 2.5
-"""How long `shutdown` waits for what is still to be recorded, all in all: on a busy machine git alone takes a
-second, and what must end after it has the rest of the session's `SHUTDOWN_LIMIT_S`."""
+"""For what is still to be recorded (a busy git takes a second), of the session's `SHUTDOWN_LIMIT_S`."""
 LONGEST_LOOK_S = 60.0
 TRIED_AGAIN_S = 5.0
 NOTED_AT_ONCE = 50
@@ -370,9 +369,8 @@ class FileEvents:
     async def _ingest(self, root: Path, changes: list[FileChange]) -> None:
         ingest = await self._process.imported("mplp_lsp.server.ingest")
         editor, trusted = self._bench.client.name or None, self._bench.is_trusted(root)
-        held = self._held.of(root)
+        held, has_lost = self._held.of(root), self._held.has_lost(root)
         changes = [*held, *changes]
-        has_lost = self._held.has_lost(root)
         try:
             await self._on_runtime(
                 root,
@@ -381,13 +379,15 @@ class FileEvents:
                 ),
             )
         except StoreLocked as error:
-            if not held:
-                # Once, and not at every try, as long as it lasts.
+            if not held:  # Once, and not at every try, as long as it lasts.
                 logger.warning("%d file changes wait: %s", len(changes), error)
             self._held.hold(root, changes)
             self._try_later()
-        except MplpError as error:
+        except Exception as error:
+            # Also after a bug, which the same changes would meet at every try, and keep all others back.
             self._held.hold(root, [])
+            if not isinstance(error, MplpError):
+                raise
             logger.warning("%d file changes were not recorded: %s", len(changes), error)
         else:
             self._told.add(root)

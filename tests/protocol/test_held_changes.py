@@ -119,6 +119,29 @@ async def test_a_state_that_stays_locked_is_warned_of_once_until_it_opens(
     await runtime.close()
 
 
+async def test_changes_that_waited_for_a_locked_state_and_meet_a_bug_keep_no_later_ones_back(
+    tmp_path: Path,
+) -> None:
+    runtime = Runtime.open(tmp_path)
+    problems: list[Exception] = [KeyError("odd"), StoreLocked("The state is locked.")]
+
+    async def on_runtime(_root: Path, work: Callable[[Runtime], Awaitable[None]]) -> None:
+        if problems:
+            raise problems.pop()
+        await work(runtime)
+
+    events = events_to(on_runtime)
+    await events._ingest(tmp_path, made(tmp_path, "odd.txt"))
+    with pytest.raises(KeyError):
+        await events._send_held()
+    await events._send_held()
+    await events._ingest(tmp_path, made(tmp_path, "a.txt"))
+    await events.close()
+    paths = [event["payload"]["file_path"] for event in runtime.timeline() if "file_path" in event["payload"]]
+    assert paths == ["a.txt"]
+    await runtime.close()
+
+
 async def test_the_end_leaves_time_for_runs_however_many_things_hold_up_what_is_to_be_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
