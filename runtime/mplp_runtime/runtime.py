@@ -102,7 +102,7 @@ class Runtime(ProgramInterface):
         self._timeline: NdjsonSink | None = None
         self._collector: Collector | None = None
         self._collecting = threading.Lock()
-        self._ending: list[threading.Thread] = []
+        self._ending: threading.Thread | None = None
         self._instance = new_uuid()
         self._given_store = store
         self.vsl = LazyStore(
@@ -245,21 +245,25 @@ class Runtime(ProgramInterface):
     def _collect(self, *, wanted: bool) -> None:
         """Learning samples are kept from the moment on in which somebody reads that they are wanted."""
         with self._collecting:
+            if self._ending is not None and self._ending.is_alive():
+                # The one before still takes what it has told itself; of two each would write all samples.
+                return
             if wanted and self._collector is None and self.folder is not None and not self.is_read_only:
                 self._collector = Collector(self.folder, self.vsl, self.bus, new_id=self.new_id)
             elif not wanted and self._collector is not None:
                 # In a thread: what still waits is committed first, and settings are also read in a commit.
-                ending = threading.Thread(
+                self._ending = threading.Thread(
                     target=self._collector.close, name="last learning samples", daemon=True
                 )
                 self._collector = None
-                self._ending.append(ending)
-                ending.start()
+                self._ending.start()
 
     def _end_collecting(self) -> None:
+        if self._ending is not None:
+            self._ending.join()
         self._collect(wanted=False)
-        for ending in self._ending:
-            ending.join()
+        if self._ending is not None:
+            self._ending.join()
 
     def told_of_impact(self, node_type: str, node_id: str, touched: Sequence[Touched]) -> None:
         """Has an `impact_assessed` recorded where learning samples are kept; nobody waits for that."""

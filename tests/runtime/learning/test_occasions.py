@@ -215,6 +215,24 @@ async def test_who_turns_learning_off_waits_for_nothing_that_waits_for_a_commit(
     assert len(project_told(tmp_path, "impact_assessed")) == 1
 
 
+async def test_learning_that_is_turned_off_and_on_while_the_state_is_locked_keeps_no_sample_twice(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, plan(step("one")), OK + COLLECT)
+    async with project.runtime() as runtime:
+        await runtime.run(project.path, trusted=True)
+        with closing(sqlite3.connect(tmp_path / ".mplp" / "state.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            told_of_one(runtime)
+            for toml in (OK, OK + COLLECT):
+                (tmp_path / "mplp.toml").write_text(toml)
+                runtime.settings()
+            other.execute("ROLLBACK")
+    samples = [json.loads(line) for line in (tmp_path / ".mplp" / SAMPLES).read_text().splitlines()]
+    points = [sample["meta"]["collection_point"] for sample in samples]
+    assert points.count("impact_analysis_completion") == 1
+
+
 async def test_two_that_tell_something_for_learning_at_first_at_one_moment_leave_no_thread_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
