@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from mplp_runtime.events.validate import event_errors
-from mplp_runtime.learning.collector import SAMPLES
+from mplp_runtime.learning.collector import SAMPLES, Collector
 from mplp_runtime.learning.occasions import impact_event, revision_of
 from mplp_runtime.learning.samples import POINTS
 from mplp_runtime.rules.schema import schema_findings
@@ -231,6 +231,35 @@ async def test_learning_that_is_turned_off_and_on_while_the_state_is_locked_keep
     samples = [json.loads(line) for line in (tmp_path / ".mplp" / SAMPLES).read_text().splitlines()]
     points = [sample["meta"]["collection_point"] for sample in samples]
     assert points.count("impact_analysis_completion") == 1
+
+
+async def test_two_that_read_at_one_moment_that_samples_are_wanted_keep_each_of_them_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project(tmp_path, plan(step("one")), OK)
+    others: list[threading.Thread] = []
+    begun = threading.Event()
+    async with project.runtime() as runtime:
+        await runtime.run(project.path, trusted=True)
+        (tmp_path / "mplp.toml").write_text(OK + COLLECT)
+
+        def slowly(*of: Any, **more: Any) -> Collector:
+            if others:
+                begun.set()
+            else:
+                # The other one gets the time to be here too.
+                others.append(threading.Thread(target=runtime.settings))
+                others[0].start()
+                begun.wait(0.2)
+            return Collector(*of, **more)
+
+        with monkeypatch.context() as patch:
+            patch.setattr("mplp_runtime.runtime.Collector", slowly)
+            runtime.settings()
+            others[0].join()
+        told_of_one(runtime)
+    assert not begun.is_set(), "the other one has made a collector too"
+    assert len((tmp_path / ".mplp" / SAMPLES).read_text().splitlines()) == 1
 
 
 async def test_two_that_tell_something_for_learning_at_first_at_one_moment_leave_no_thread_behind(
