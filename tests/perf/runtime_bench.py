@@ -71,6 +71,8 @@ class Inside:
 
 def told(command: Sequence[str]) -> dict[str, float]:
     """What a process prints as its last line."""
+    # What ran before must not be brought to disk meanwhile: a run waits for the disk at each commit.
+    os.sync()
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
@@ -253,7 +255,7 @@ def by_hand(page: Path) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sizes", default="1000,10000,100000", help="numbers of steps, between commas")
-    parser.add_argument("--repeats", type=int, default=2, help="the best of so many is kept")
+    parser.add_argument("--repeats", type=int, default=3, help="the best of so many is kept")
     parser.add_argument("--no-peers", action="store_true", help="only what is ours")
     parser.add_argument("--no-inside", action="store_true", help="no hovers, and no parts of a run's time")
     parser.add_argument("--output", type=Path, help="the page to write")
@@ -273,8 +275,8 @@ def main() -> None:
     add("mplp-lsp", ours("ours", CHAIN, 1, arguments.repeats))
     if not arguments.no_peers:
         python = peers_python()
-        add("LangGraph + SqliteSaver", peer("langgraph", python, PEER_STEPS["langgraph"], WIDTH, 1))
-        add("DBOS + SQLite", peer("dbos", python, PEER_STEPS["dbos"], WIDTH, 1))
+        for label, name in (("LangGraph + SqliteSaver", "langgraph"), ("DBOS + SQLite", "dbos")):
+            add(label, peer(name, python, PEER_STEPS[name], WIDTH, arguments.repeats))
     text = page(rows, speed_s, None if arguments.no_inside else inside(INSIDE_STEPS))
     print(text)
     if arguments.output is not None:
