@@ -11,7 +11,7 @@ from mplp_lsp.cli.live import failure_lines, seconds, step_line
 from mplp_lsp.cli.opening import opened_to_look
 from mplp_lsp.cli.project import absolute, shown_path
 from mplp_lsp.cli.style import Style, printable, write
-from mplp_runtime.disk import read_regular
+from mplp_runtime.disk import read_regular, why
 from mplp_runtime.errors import RunUnknown
 
 if TYPE_CHECKING:
@@ -102,8 +102,7 @@ def trace_document(root: Path, view: RunView) -> str:
     try:
         return read_regular(root / view.trace_path)
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise RunUnknown(f"The trace of run {view.run_id} cannot be read: {why}.") from error
+        raise RunUnknown(f"The trace of run {view.run_id} cannot be read: {why(error)}.") from error
 
 
 def recorded(project: Path, view: RunView) -> tuple[str, list[Mapping[str, Any]]]:

@@ -92,6 +92,15 @@ def read_regular(path: Path, encoding: str = "utf-8") -> str:
         return stream.read()
 
 
+def why(problem: Exception) -> str:
+    """What a sentence about a file says of an error; without the file's name, which the sentence has.
+
+    >>> why(FileNotFoundError(2, "No such file or directory", "plan.json")), why(ValueError("no JSON"))
+    ('No such file or directory', 'no JSON')
+    """
+    return str(getattr(problem, "strerror", None) or problem)
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """Text of a file. `fault`: offset of the first place that is not UTF-8, and a sentence about it."""

@@ -14,7 +14,7 @@ from mplp_runtime.approval_record import ApprovalRecord
 from mplp_runtime.approvals import Approvals
 from mplp_runtime.approvals_after_merges import propose_again
 from mplp_runtime.confirm_files import ConfirmFiles
-from mplp_runtime.disk import read_regular
+from mplp_runtime.disk import read_regular, why
 from mplp_runtime.drift.active import ActiveDrift
 from mplp_runtime.drift.check import DriftCheck
 from mplp_runtime.errors import SettingsInvalid
@@ -231,8 +231,7 @@ class Runtime(ProgramInterface):
         except FileNotFoundError:
             settings = Settings()
         except (OSError, UnicodeDecodeError) as problem:
-            why = getattr(problem, "strerror", None) or problem
-            raise SettingsInvalid(f"{SETTINGS_FILE} cannot be read: {why}.") from problem
+            raise SettingsInvalid(f"{SETTINGS_FILE} cannot be read: {why(problem)}.") from problem
         self._collect(wanted=settings.learning.collect)
         return settings
 

@@ -31,6 +31,17 @@ def events_to(on_runtime: OnRuntime) -> FileEvents:
     )
 
 
+def on(runtime: Runtime, problems: list[Exception]) -> OnRuntime:
+    """Work on a runtime, which meets these problems first, the last one at once."""
+
+    async def on_runtime(_root: Path, work: Callable[[Runtime], Awaitable[None]]) -> None:
+        if problems:
+            raise problems.pop()
+        await work(runtime)
+
+    return on_runtime
+
+
 def made(root: Path, *names: str) -> list[FileChange]:
     return [FileChange(root / name, "created", "editor") for name in names]
 
@@ -69,13 +80,7 @@ async def test_changes_that_waited_for_a_locked_state_are_told_at_the_shutdown(t
     (tmp_path / "mplp.toml").write_text("")
     runtime = Runtime.open(tmp_path)
     locked = [StoreLocked("The state is locked.")]
-
-    async def on_runtime(_root: Path, work: Callable[[Runtime], Awaitable[None]]) -> None:
-        if locked:
-            raise locked.pop()
-        await work(runtime)
-
-    events = events_to(on_runtime)
+    events = events_to(on(runtime, locked))
     await events._ingest(tmp_path, made(tmp_path, "a.txt"))
     await events.close()
     assert told_in(runtime) == ["a.txt"]
@@ -100,13 +105,7 @@ async def test_a_state_that_stays_locked_is_warned_of_once_until_it_opens(
 ) -> None:
     runtime = Runtime.open(tmp_path)
     locked = [StoreLocked("The state is locked.")] * 3
-
-    async def on_runtime(_root: Path, work: Callable[[Runtime], Awaitable[None]]) -> None:
-        if locked:
-            raise locked.pop()
-        await work(runtime)
-
-    events = events_to(on_runtime)
+    events = events_to(on(runtime, locked))
     await events._ingest(tmp_path, made(tmp_path, "a.txt"))
     await events._ingest(tmp_path, made(tmp_path, "b.txt"))
     await events._ingest(tmp_path, [])
@@ -124,13 +123,7 @@ async def test_changes_that_waited_for_a_locked_state_and_meet_a_bug_keep_no_lat
 ) -> None:
     runtime = Runtime.open(tmp_path)
     problems: list[Exception] = [KeyError("odd"), StoreLocked("The state is locked.")]
-
-    async def on_runtime(_root: Path, work: Callable[[Runtime], Awaitable[None]]) -> None:
-        if problems:
-            raise problems.pop()
-        await work(runtime)
-
-    events = events_to(on_runtime)
+    events = events_to(on(runtime, problems))
     await events._ingest(tmp_path, made(tmp_path, "odd.txt"))
     with pytest.raises(KeyError):
         await events._send_held()
@@ -245,13 +238,7 @@ async def test_when_too_many_changes_wait_all_files_are_looked_at_once_the_state
 
     monkeypatch.setattr(runtime.intake, "_look_at_files", counted)
     locked = [StoreLocked("The state is locked.")]
-
-    async def on_runtime(_root: Path, work: Callable[[Runtime], Awaitable[None]]) -> None:
-        if locked:
-            raise locked.pop()
-        await work(runtime)
-
-    events = events_to(on_runtime)
+    events = events_to(on(runtime, locked))
     await events._ingest(tmp_path, made(tmp_path, "a.txt", "b.txt", "c.txt"))
     await events._ingest(tmp_path, [])
     await runtime.settling.until_settled()

@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from mplp_runtime.ael.action import Action
 from mplp_runtime.ael.project_paths import inside_project
-from mplp_runtime.disk import open_regular, read_regular
+from mplp_runtime.disk import open_regular, read_regular, why
 from mplp_runtime.errors import MplpError, StoreError
 from mplp_runtime.kinds import STATE_FOLDER
 from mplp_runtime.trace.files import write_atomically
@@ -326,8 +326,7 @@ def _read(path: Path) -> UndoNote:
         changes = tuple(Change(**each) for each in value.pop("changes"))
         return _sound(UndoNote(**value, changes=changes))
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as problem:
-        why = getattr(problem, "strerror", None) or problem
-        raise MplpError(f"{path} cannot be read: {why}.") from problem
+        raise MplpError(f"{path} cannot be read: {why(problem)}.") from problem
 
 
 def _sound(note: UndoNote) -> UndoNote:

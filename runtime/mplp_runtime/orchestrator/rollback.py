@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mplp_runtime.ael.undo import UndoNote, take_back, undo_notes
+from mplp_runtime.disk import why
 from mplp_runtime.drift.dependence import EXPECTS, expectations, written_by
 from mplp_runtime.drift.looks import Drifted
 from mplp_runtime.drift.own_writes import own_writes, take_over, tell_again
@@ -172,7 +173,7 @@ class Rollback:
                 undone = take_back(self.root, note)
             except (MplpError, OSError) as problem:
                 # One that fails does not keep the others from being taken back.
-                left.update((change.path, _why(problem)) for change in note.changes)
+                left.update((change.path, why(problem)) for change in note.changes)
                 continue
             restored.update(dict.fromkeys(undone.restored))
             left.update(dict.fromkeys(undone.left, "changed since"))
@@ -217,7 +218,3 @@ def touched_by(notes: Iterable[UndoNote], paths: Collection[str] | None = None) 
 
 def _paths(notes: Iterable[UndoNote]) -> list[str]:
     return list(dict.fromkeys(change.path for note in notes for change in note.changes))
-
-
-def _why(problem: Exception) -> str:
-    return str(getattr(problem, "strerror", None) or problem)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from mplp_runtime.disk import read_regular
+from mplp_runtime.disk import read_regular, why
 from mplp_runtime.errors import StoreError
 from mplp_runtime.trace.files import write_atomically
 
@@ -62,6 +62,5 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as problem:
-        why = getattr(problem, "strerror", None) or problem
-        raise StoreError(f"{path} cannot be read: {why}.") from problem
+        raise StoreError(f"{path} cannot be read: {why(problem)}.") from problem
     return value if isinstance(value, dict) else None

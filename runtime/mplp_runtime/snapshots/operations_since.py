@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mplp_runtime.ael.undo import FOLDER, UndoNote, forget, take_back, undo_notes
+from mplp_runtime.disk import why
 from mplp_runtime.drift.own_writes import files_at
 from mplp_runtime.errors import MplpError
 from mplp_runtime.kinds import STATE_FOLDER
@@ -94,8 +95,7 @@ def take_back_all(root: Path, notes: Iterable[UndoNote], not_kept: Mapping[str, 
         try:
             undone = take_back(root, note)
         except (MplpError, OSError) as problem:
-            why = str(getattr(problem, "strerror", None) or problem)
-            left.update((change.path, why) for change in note.changes)
+            left.update((change.path, why(problem)) for change in note.changes)
             continue
         if not undone.left:
             used.append(note)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from mplp_runtime.disk import read_regular
+from mplp_runtime.disk import read_regular, why
 from mplp_runtime.errors import StoreError
 from mplp_runtime.vsl.cipher import Cipher
 from mplp_runtime.vsl.values import Sealed
@@ -147,5 +147,4 @@ def read_sealed(path: Path, cipher: Cipher) -> str:
         lines = read_regular(path, "ascii").splitlines()
         return "".join(f"{opened(json.loads(line), cipher).rstrip()}\n" for line in lines)
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise StoreError(f"{path} cannot be read: {why}.") from error
+        raise StoreError(f"{path} cannot be read: {why(error)}.") from error

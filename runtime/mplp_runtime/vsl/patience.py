@@ -23,7 +23,7 @@ def execute_patiently(
     statement: str,
     patience_s: float,
     is_given_up: Callable[[], bool],
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None],
 ) -> None:
     """Executes `statement` as soon as no lock is in its way. `sleep` waits for so many seconds.
 
