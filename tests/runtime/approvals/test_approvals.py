@@ -206,18 +206,22 @@ async def test_statuses_and_events_are_not_part_of_what_is_approved(
         assert state(runtime, project).word == "approved"
 
 
+async def rejected_until_it_is_approved_anew(runtime: Runtime, project: Project) -> None:
+    assert state(runtime, project).word == "rejected"
+    with pytest.raises(PlanNotApproved, match="rejected"):
+        await runtime.runs.start(project.request())
+    await runtime.approvals.propose(project.path, DRAFT)
+    assert state(runtime, project).word == "pending"
+    await runtime.approvals.approve(project.path, DRAFT)
+    assert state(runtime, project).word == "approved"
+
+
 async def test_decisions_are_appended_and_a_rejection_can_be_followed_by_an_approval(tmp_path: Path) -> None:
     project = Project(tmp_path, DRAFT, OK)
     async with project.runtime() as runtime:
         await runtime.approvals.propose(project.path, DRAFT)
         await runtime.approvals.reject(project.path, DRAFT, reason="not yet")
-        assert state(runtime, project).word == "rejected"
-        with pytest.raises(PlanNotApproved, match="rejected"):
-            await runtime.runs.start(project.request())
-        await runtime.approvals.propose(project.path, DRAFT)
-        assert state(runtime, project).word == "pending"
-        await runtime.approvals.approve(project.path, DRAFT)
-        assert state(runtime, project).word == "approved"
+        await rejected_until_it_is_approved_anew(runtime, project)
         assert [each["status"] for each in confirm_of(project)["decisions"]] == ["rejected", "approved"]
 
 
@@ -467,13 +471,7 @@ async def test_a_rejection_and_a_proposal_count_although_another_confirm_is_date
         (tmp_path / "board.confirm.json").write_text(json.dumps(ahead))
         assert state(runtime, project).word == "approved"
         await runtime.approvals.reject(project.path, DRAFT, reason="no")
-        assert state(runtime, project).word == "rejected"
-        with pytest.raises(PlanNotApproved, match="rejected"):
-            await runtime.runs.start(project.request())
-        await runtime.approvals.propose(project.path, DRAFT)
-        assert state(runtime, project).word == "pending"
-        await runtime.approvals.approve(project.path, DRAFT)
-        assert state(runtime, project).word == "approved"
+        await rejected_until_it_is_approved_anew(runtime, project)
         confirm_of(project)
 
 
