@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mplp_runtime.errors import StoreError
@@ -80,6 +80,12 @@ class LazyStore(StoreDecorator):
             finally:
                 self._switch.release()
         return await super().transact(work)
+
+    async def transact_each(self, works: Sequence[Callable[[Transaction], None]]) -> None:
+        if self._memory is None:
+            await self.store.transact_each(works)
+        else:
+            await super().transact_each(works)
 
     def transact_sync(self, work: Callable[[Transaction], T]) -> T:
         if self._memory is not None:

@@ -76,11 +76,18 @@ def new_uuid() -> str:
 
 def new_uuids(count: int) -> list[str]:
     """So many of them at once."""
-    whole, rest = divmod(count, _IDS_AT_ONCE)
-    found = [new_uuid() for _ in range(rest)]
-    for _ in range(whole):
+    found: list[str] = []
+    if count < _IDS_AT_ONCE:
+        take = _fresh_ids.pop
+        try:
+            return [take() for _ in range(count)]
+        except IndexError:
+            # The few that were taken before are given out to nobody.
+            pass
+    while len(found) < count:
         found += _random_uuids()
-    return found
+    _fresh_ids.extend(found[count:])
+    return found[:count]
 
 
 def _random_uuids() -> list[str]:

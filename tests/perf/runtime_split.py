@@ -113,7 +113,7 @@ def floor(count: int) -> dict[str, float]:
         SqliteStore(root / "other/state.db").close()
         target = sqlite3.connect(root / "other/state.db", isolation_level=None)
         target.execute("PRAGMA synchronous = FULL")
-        commits = 2 * count // WIDTH
+        commits = count // WIDTH
         began = time.process_time()
         for number in range(commits):
             target.execute("BEGIN IMMEDIATE")

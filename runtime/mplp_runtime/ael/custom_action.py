@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import threading
 from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from mplp_runtime.ael.action import Action, Outcome, is_success
 from mplp_runtime.ael.handlers import Handler, Handlers
+from mplp_runtime.ael.spare_threads import SpareThreads
 
 BY_ROLE = frozenset({"step_execution", "agent_execution"})
 """The actions that orchestrators pass without saying who does them: `agent_role` names the executor."""
+
+_THREADS = SpareThreads("mplp-custom-action")
 
 
 async def custom_action(action: Action, handlers: Handlers) -> Outcome:
@@ -59,8 +61,6 @@ def handler_of(kind: str, settings: Mapping[str, Any], role: object, handlers: H
 
 
 async def _called(handler: Handler, request: Mapping[str, Any]) -> Any:
-    # A daemon thread of its own: the pool's threads are joined at exit, so one stuck handler would keep us
-    # alive.
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[Any] = loop.create_future()
     inner: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
@@ -91,7 +91,7 @@ async def _called(handler: Handler, request: Mapping[str, Any]) -> Any:
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, result, problem)
 
-    threading.Thread(target=work, name="mplp-custom-action", daemon=True).start()
+    _THREADS.run(work)
     try:
         return await answer
     finally:

@@ -75,21 +75,32 @@ class NdjsonSink:
             is_next = first == self._complete_until + 1 and last - first == len(events) - 1
             if is_next:
                 self._complete_until = last
+            if ours := self._unwritten(events):
+                self._put(ours, is_next=is_next)
+
+    def append(self, events: Sequence[StoredEvent], *, is_whole: bool = True) -> None:
+        """Events of this stream that follow those it was told before.
+
+        Where that is not the whole of it, the store is asked for what is missing.
+        """
+        with self._lock:
             ours = self._unwritten(events)
-            if not ours:
-                return
-            # Whoever waits here delays every commit of this process.
-            limit_s = 0 if self._is_failing else _COMMIT_LOCK_LIMIT_S
-            try:
-                if not is_next or not self._is_appended(ours, limit_s):
-                    self._catch_up_or_say_why(limit_s)
-            except StoreError as error:
-                self._complete_until = -1
-                if not self._is_failing:
-                    logger.warning("%s", error)
-                self._is_failing = True
-            else:
-                self._is_failing = False
+            if ours or not is_whole:
+                self._put(ours, is_next=is_whole and not self._is_failing)
+
+    def _put(self, ours: Sequence[StoredEvent], *, is_next: bool) -> None:
+        # Whoever waits here may delay every commit of this process.
+        limit_s = 0 if self._is_failing else _COMMIT_LOCK_LIMIT_S
+        try:
+            if not is_next or not self._is_appended(ours, limit_s):
+                self._catch_up_or_say_why(limit_s)
+        except StoreError as error:
+            self._complete_until = -1
+            if not self._is_failing:
+                logger.warning("%s", error)
+            self._is_failing = True
+        else:
+            self._is_failing = False
 
     def catch_up(self, *, lock_limit_s: float = _LOCK_LIMIT_S) -> int:
         """Writes what the store has and the file lacks; returns the number of lines added.
@@ -153,7 +164,7 @@ class NdjsonSink:
                     _write_whole(descriptor, self._lines(missing))
                     self._last_lamport = missing[-1].lamport
                     added += len(missing)
-                # What is committed from now on is written by its own committer, who waits for the lock.
+                # What is committed from now on is told once more, and whoever writes it waits for the lock.
                 is_behind = len(missing) == _BATCH
             self._known_size = os.fstat(descriptor).st_size
         return added

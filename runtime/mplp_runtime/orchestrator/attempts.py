@@ -58,27 +58,54 @@ class AttemptRecords:
         self._state = state
         self.ledger = Ledger(services.store, state, chronicle, services.changed)
 
-    def begun(self, step_id: str, kind: str, at: str | None = None) -> Record:
-        """The record of a new attempt at a step, which nobody has written yet; it begins now, or `at`."""
-        state = self._state
-        new_id = self._services.new_id
-        record: Record = {
+    def begun(self, step_id: str, kind: str) -> Record:
+        """The record of a new attempt at a step, which nobody has written yet; it begins now."""
+        record = self._new(
+            step_id,
+            kind,
+            timestamp(self._services.clock()),
+            status="running",
+            step_status="in_progress",
+            segment_status="running",
+        )
+        if self.first_turn is not None:
+            record |= self.first_turn(step_id)
+        return record
+
+    def played(self, step_id: str, kind: str, at: str, output: str) -> Record:
+        """The record of an attempt that began and succeeded at one instant, not written yet either."""
+        record = self._new(
+            step_id,
+            kind,
+            at,
+            status="completed",
+            step_status="completed",
+            segment_status="completed",
+        )
+        record["finished_at"] = at
+        record["duration_s"] = 0.0
+        record["tail"] = output[-SHOWN_CHARACTERS:]
+        record["output_in_tail"] = True
+        return record
+
+    def _new(
+        self, step_id: str, kind: str, at: str, *, status: str, step_status: str, segment_status: str
+    ) -> Record:
+        state, new_id = self._state, self._services.new_id
+        return {
             "run_id": state.run_id,
             "step_id": step_id,
             "position": state.positions[step_id],
             "attempt": state.attempts.number(step_id) + 1,
             "action": kind,
-            "status": "running",
-            "step_status": "in_progress",
+            "status": status,
+            "step_status": step_status,
             "segment_id": new_id(),
-            "segment_status": "running",
+            "segment_status": segment_status,
             "execution_id": new_id(),
-            "started_at": at or timestamp(self._services.clock()),
+            "started_at": at,
             "simulated": state.run["simulated"],
         }
-        if self.first_turn is not None:
-            record |= self.first_turn(step_id)
-        return record
 
     def start(self, step_id: str, bound: Bound) -> asyncio.Future[tuple[Record, Mapping[str, Any]]]:
         """The new attempt, and what the step's dependencies returned, by their ids; once it is on disk."""
@@ -113,6 +140,7 @@ class AttemptRecords:
             attempt,
             answered_by=answered_by,
             output=result.output if result.success else None,
+            opens=not will_retry,
             **changes_by(result, will_retry=will_retry),
         )
 
@@ -152,12 +180,14 @@ class AttemptRecords:
             )
         )
 
-    def end(self, attempt: Record, *, output: Any, **changes: Any) -> asyncio.Future[Record]:
-        """The record of the attempt that ended, once it is on disk."""
+    def end(
+        self, attempt: Record, *, output: Any, opens: bool = False, **changes: Any
+    ) -> asyncio.Future[Record]:
+        """The record of the attempt that ended, once it is on disk; `opens` as an `Entry` has it."""
         record = ended(attempt, output, changes)
         waiting: asyncio.Future[Record] = asyncio.get_running_loop().create_future()
         self.ledger.end(
-            Entry(record, lambda _nothing: waiting.set_result(record), waiting.set_exception, output)
+            Entry(record, lambda _nothing: waiting.set_result(record), waiting.set_exception, output, opens)
         )
         return waiting
 

@@ -68,6 +68,11 @@ class Carrying:
 
     async def take_up(self, run_id: str, repeat: bool | None) -> None:
         """Carries an interrupted run from here on. Raises RunInProgress and StoreError."""
+        live = self.live.get(run_id)
+        if live is not None and live.task is not None and live.state.run["status"] == "interrupted":
+            # Its files are still being finished here.
+            await asyncio.wait({live.task})
+            self._manager.refuse_if_closed()
         if run_id in self.dropped:
             await asyncio.to_thread(self.settle, run_id)
         await self._owned(lambda: take_over_run(self._runtime, self._instance, run_id))

@@ -32,13 +32,15 @@ class Entry:
     done: Callable[[Inputs], None]
     failed: Callable[[BaseException], None]
     output: Any = None
+    opens: bool = False
+    """Whether what waits for the step may be handed in to begin before this is on disk."""
 
 
 class Player(Protocol):
-    """Who plays steps that answer at once: it hears of all those on a page together."""
+    """Who plays steps that answer at once, in rounds that are written one after the other."""
 
-    def begun(self, attempts: Sequence[Record]) -> None: ...
-    def ended(self, count: int) -> None: ...
+    def play(self) -> Sequence[Sequence[Record]]: ...
+    def written(self, count: int) -> None: ...
     def failed(self, problem: BaseException, count: int) -> None: ...
 
 
@@ -46,16 +48,24 @@ class Player(Protocol):
 class _Page:
     ends: list[Entry] = field(default_factory=list)
     starts: list[Entry] = field(default_factory=list)
-    played_ends: list[Record] = field(default_factory=list)
-    played_starts: list[Record] = field(default_factory=list)
+    is_to_be_played: bool = False
+    rounds: Sequence[Sequence[Record]] = ()
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    written: int = 0
+    """Commits of this page that are on disk."""
+    inputs: Sequence[Inputs] = ()
+    """What the dependencies of each of `starts` returned, once that was read."""
 
     def __bool__(self) -> bool:
-        return self.has_records or bool(self.waiting)
+        return self.has_records or self.is_to_be_played or bool(self.waiting)
 
     @property
     def has_records(self) -> bool:
-        return bool(self.ends or self.starts or self.played_ends or self.played_starts)
+        return bool(self.ends or self.starts or self.rounds)
+
+    def is_on_disk(self) -> None:
+        """One more commit of this page is."""
+        self.written += 1
 
 
 class Ledger:
@@ -74,6 +84,9 @@ class Ledger:
         self._changed = changed
         self._page = _Page()
         self._writing: asyncio.Task[None] | None = None
+        # Of an end or a round that could not be written. What it made ready may have been handed in by then,
+        # and does not begin; the run stops.
+        self._problem: BaseException | None = None
         self.player: Player | None = None
 
     def start(self, entry: Entry) -> None:
@@ -86,14 +99,9 @@ class Ledger:
         self._page.ends.append(entry)
         self._write_soon()
 
-    def start_played(self, record: Record) -> None:
-        """The same for a step that answers at once; its player is told."""
-        self._page.played_starts.append(record)
-        self._write_soon()
-
-    def end_played(self, record: Record) -> None:
-        """The record of such a step that has ended, and succeeded; what it returned is in its `tail`."""
-        self._page.played_ends.append(record)
+    def play_soon(self) -> None:
+        """The player has steps that answer at once."""
+        self._page.is_to_be_played = True
         self._write_soon()
 
     async def written(self) -> None:
@@ -123,63 +131,99 @@ class Ledger:
                     await asyncio.sleep(0)
                 page, self._page = self._page, _Page()
                 turns: list[None] = []
-                if page.has_records:
-                    loop.call_soon(turns.append, None)
-                    await self._write_page(page)
+                try:
+                    if page.is_to_be_played and self.player is not None:
+                        page.rounds = self.player.play()
+                    if page.has_records:
+                        loop.call_soon(turns.append, None)
+                        await self._write_page(page)
+                finally:
+                    for each in page.waiting:
+                        if not each.done():
+                            each.set_result(None)
                 # Where no task was told of anything, nothing is about to end; and others had their turn.
                 has_turned = bool(turns) and not (page.ends or page.starts or page.waiting)
-                for each in page.waiting:
-                    if not each.done():
-                        each.set_result(None)
         finally:
             self._writing = None
 
     async def _write_page(self, page: _Page) -> None:
-        player = self.player
+        if self._problem is not None:
+            self._fail(_Page(starts=page.starts, rounds=page.rounds), self._problem)
+            page.starts, page.rounds = [], ()
+            if not page.ends:
+                return
+        problem: BaseException | None = None
+        works = [self._work_of(page, place) for place in range(len(page.rounds) or 1)]
         try:
-            inputs = await self._store.transact(lambda transaction: self._work(transaction, page))
-        except Exception as problem:
-            for entry in (*page.ends, *page.starts):
-                entry.failed(problem)
-            if player is not None:
-                player.failed(problem, len(page.played_ends) + len(page.played_starts))
-            return
+            if len(works) > 1:
+                await self._store.transact_each(works)
+            else:
+                await self._store.transact(works[0])
+        except Exception as error:
+            problem = error
+        if problem is None and page.written < len(works):
+            problem = RuntimeError("The store has acknowledged what it has not done.")
+        if page.written < len(page.rounds) or (not page.written and any(each.opens for each in page.ends)):
+            self._problem = problem
         # Only now: what is shown is on disk.
+        self._show(page)
+        if problem is not None:
+            self._fail(page, problem)
+
+    def _show(self, page: _Page) -> None:
+        if not page.written:
+            return
         for entry in page.ends:
             self._state.take_attempt(entry.record)
-        self._state.take_attempts(page.played_ends)
         for entry in page.starts:
             self._state.take_attempt(entry.record)
-        self._state.take_attempts(page.played_starts)
+        count = 0
+        for played in page.rounds[: page.written]:
+            self._state.take_attempts(played)
+            count += len(played)
         self._changed(self._state)
         for entry in page.ends:
             entry.done({})
-        for entry, given in zip(page.starts, inputs, strict=True):
+        for entry, given in zip(page.starts, page.inputs, strict=True):
             entry.done(given)
-        if player is not None:
-            player.begun(page.played_starts)
-            player.ended(len(page.played_ends))
+        if count and self.player is not None:
+            self.player.written(count)
 
-    def _work(self, transaction: Transaction, page: _Page) -> Sequence[Inputs]:
-        begins = len(page.starts) + len(page.played_starts)
-        written = PageWriter(self._chronicle, transaction, begins=begins, plays=len(page.played_ends))
+    def _fail(self, page: _Page, problem: BaseException) -> None:
+        if not page.written:
+            for entry in (*page.ends, *page.starts):
+                entry.failed(problem)
+        left = sum(map(len, page.rounds[page.written :]))
+        if left and self.player is not None:
+            self.player.failed(problem, left)
+
+    def _work_of(self, page: _Page, place: int) -> Callable[[Transaction], None]:
+        """What one commit of a page writes: the first has all but the later rounds."""
+
+        def work(transaction: Transaction) -> None:
+            played = page.rounds[place] if page.rounds else ()
+            begins = len(played) + (0 if place else len(page.starts))
+            writer = PageWriter(self._chronicle, transaction, begins=begins, plays=len(played))
+            if not place:
+                self._put_entries(page, transaction, writer)
+            writer.played(played)
+            writer.write()
+            transaction.after_commit(page.is_on_disk)
+
+        return work
+
+    def _put_entries(self, page: _Page, transaction: Transaction, writer: PageWriter) -> None:
         ended: dict[str, Record] = {}
         for entry in page.ends:
             record = entry.record
             if entry.output not in (None, "") and not records.is_output_in_tail(record):
                 transaction.set(records.output_key(record["run_id"], record["step_id"]), entry.output)
-            written.ended(record)
-            ended[record["step_id"]] = record
-        for record in page.played_ends:
-            written.played(record)
+            writer.ended(record)
             ended[record["step_id"]] = record
         for entry in page.starts:
-            written.begun(entry.record)
-        for record in page.played_starts:
-            written.begun(record)
-        written.write()
+            writer.begun(entry.record)
         # Here, because a read of its own would cost the event loop more.
-        return [self.inputs_of(transaction, entry.record["step_id"], ended) for entry in page.starts]
+        page.inputs = [self.inputs_of(transaction, entry.record["step_id"], ended) for entry in page.starts]
 
     def inputs_of(self, reading: Reading, step_id: str, ended: Mapping[str, Record]) -> Inputs:
         """What a step's dependencies returned, by their ids; `ended` holds those that are being written."""

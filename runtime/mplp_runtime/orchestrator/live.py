@@ -11,6 +11,7 @@ from typing import Any
 
 from mplp_runtime.errors import StateDamaged, StoreError
 from mplp_runtime.events.bus import EventBus
+from mplp_runtime.events.later_sink import LaterSink
 from mplp_runtime.events.sinks import NdjsonSink
 from mplp_runtime.events.whole_stream import WholeStream
 from mplp_runtime.orchestrator import records
@@ -19,6 +20,7 @@ from mplp_runtime.orchestrator.passed_by import segments_of
 from mplp_runtime.orchestrator.record_shapes import refuse_unsound_events, sound_attempts
 from mplp_runtime.orchestrator.run import RunLoop
 from mplp_runtime.orchestrator.state import RunState
+from mplp_runtime.orchestrator.uncancelled import to_the_end
 from mplp_runtime.sources import Clock, timestamp
 from mplp_runtime.trace.document import TraceHead, trace_text
 from mplp_runtime.trace.files import write_atomically
@@ -58,6 +60,7 @@ class RunFiles:
         self._state = state
         self._clock = clock
         self._sink: NdjsonSink | None = None
+        self._later: LaterSink | None = None
         self._writer: TraceWriter | None = None
         self._is_sealed = bool(store.file_protection.suffix)
         self._passed: Mapping[str, Mapping[str, Any]] = {}
@@ -71,6 +74,7 @@ class RunFiles:
             except StoreError as problem:
                 # The database is the record; the file is caught up on when it can be written.
                 logger.warning("%s", problem)
+            self._later = LaterSink(self._sink)
             self._writer = TraceWriter(
                 trace_file(folder, trace_id),
                 self._parts,
@@ -120,6 +124,9 @@ class RunFiles:
         """Writes what is left; both files are complete afterwards. Raises StoreError."""
         self._unsubscribe()
         try:
+            if self._later is not None:
+                # It may wait for a file that others keep.
+                await to_the_end(asyncio.to_thread(self._later.close))
             self._take_last_words()
         finally:
             if self._writer is not None:
@@ -134,16 +141,17 @@ class RunFiles:
             return
         self._recorder.events(rest)
         if self._sink is not None:
-            self._sink.take(rest)
+            self._sink.append(rest)
         if self._writer is not None:
             self._writer.changed()
 
     def _take(self, events: Sequence[StoredEvent]) -> None:
-        if self._sink is not None:
-            self._sink.take(events)
+        """What was committed; on the thread that commits, so the file comes later."""
         ours = self._stream.with_others(events)
         if ours:
             self._recorder.events(ours)
+            if self._later is not None:
+                self._later.take(ours)
 
     def _parts(self) -> TraceParts:
         _show_live(self._recorder, self._state, self._state.live_output)
@@ -201,10 +209,17 @@ def replayed(reading: Reading, state: RunState) -> tuple[TraceRecorder, int]:
     Raises StateDamaged.
     """
     recorder = TraceRecorder(state.run["trace_id"])
+    passed = segments_of(state.run).values()
+    passed_ids = {segment["segment_id"] for segment in passed}
+    # When each segment was told for the first time: many may have begun in the same millisecond.
+    told: dict[object, int] = {}
     after = 0
     while events := reading.events(state.run_id, after=after, limit=_EVENTS_AT_ONCE):
         refuse_unsound_events(events)
         recorder.events(events)
+        for stored in events:
+            for key in _segments_told(stored.event, passed_ids):
+                told.setdefault(key, stored.lamport)
         after = events[-1].lamport
     attempts = [
         attempt
@@ -215,13 +230,28 @@ def replayed(reading: Reading, state: RunState) -> tuple[TraceRecorder, int]:
             records.read_attempts(reading, state.run_id, step_id, state.positions[step_id]),
         )
     ]
-    passed = segments_of(state.run).values()
-    for each in sorted((*passed, *attempts), key=lambda each: (each["started_at"], each.get("attempt", 0))):
+
+    def place(each: Mapping[str, Any]) -> tuple[str, int]:
+        key = (each["step_id"], str(each["attempt"])) if "attempt" in each else each["segment_id"]
+        return each["started_at"], told.get(key, 0)
+
+    for each in sorted((*passed, *attempts), key=place):
         if "attempt" in each:
             recorder.attempt(each, state.steps[each["step_id"]])
         else:
             recorder.segment(each)
     return recorder, after
+
+
+def _segments_told(event: Mapping[str, Any], passed_ids: set[str]) -> Iterable[object]:
+    """Which segments an event tells of: attempts by step and number, steps passed by by their own ids."""
+    word, payload = event["event_type"], event.get("payload")
+    if not isinstance(payload, Mapping):
+        return ()
+    if word == "SAStepStarted":
+        return ((str(payload.get("step_id")), str(payload.get("attempt"))),)
+    ids = payload.get("segment_ids") if word == "SATraceEmitted" and passed_ids else None
+    return passed_ids.intersection(map(str, ids)) if isinstance(ids, list) else ()
 
 
 def _show_live(recorder: TraceRecorder, state: RunState, live_output: Mapping[str, str]) -> None:

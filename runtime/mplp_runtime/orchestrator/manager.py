@@ -76,7 +76,7 @@ class RunManager:
         Raises RunRefused (PlanInvalid, PlanNotApproved, RoleNotBound, WorkspaceNotTrusted, RunInProgress,
         RunLeftOpen, …), SettingsInvalid and StoreError.
         """
-        self._refuse_if_closed()
+        self.refuse_if_closed()
         plan = await asyncio.to_thread(admitted, request, self._runtime.settings(), self._runtime.handlers)
         self._refuse_if_held(plan.plan["plan_id"], request)
         plan_id = plan.plan["plan_id"]
@@ -108,12 +108,13 @@ class RunManager:
         live = self._carrying.live.get(run_id)
         if live is not None and live.task is not None:
             live.loop.cancel()
+            # Perhaps only its files were still being finished.
             await asyncio.shield(live.task)
-        elif view.status == "interrupted":
+        if view.status == "interrupted":
             await asyncio.to_thread(self.recovery.abandon, run_id, "The run was cancelled.")
             self._carrying.write_files(run_id)
             self.notices.tell_soon(self.others.reload(run_id))
-        elif view.is_live:
+        elif live is None and view.is_live:
             await self.others.ask_owner(run_id, {"kind": "cancel"}, lambda: not self.view(run_id).is_live)
             if self.view(run_id).status == "interrupted":
                 # The owner was gone already.
@@ -135,10 +136,10 @@ class RunManager:
         whatever `repeat` says: the same attempt asks again. Raises RunRefused where there is nothing to
         resume.
         """
-        self._refuse_if_closed()
+        self.refuse_if_closed()
         view = await self.settled(run_id)
         live = self._carrying.live.get(run_id)
-        if live is not None and repeat:
+        if live is not None and view.is_live and repeat:
             live.loop.repeat_interrupted = True
             live.loop.decisions.repeat_all()
             return self.view(run_id)
@@ -337,12 +338,8 @@ class RunManager:
 
     def has_lost_runs(self) -> bool:
         """Whether `recover` has anything to do."""
-        behind = self.recovery.files_behind()
-        return bool(
-            self._carrying.dropped
-            or self.recovery.ownerless()
-            or not self._carrying.unwritable.issuperset(behind)
-        )
+        are_files_behind = not self._carrying.unwritable.issuperset(self.recovery.files_behind())
+        return are_files_behind or bool(self._carrying.dropped or self.recovery.ownerless())
 
     def recover(self) -> list[str]:
         """Settles the runs whose process is gone; returns their ids. It may take seconds to end processes."""
@@ -352,7 +349,8 @@ class RunManager:
             self._carrying.write_files(run_id)
         return recovered
 
-    def _refuse_if_closed(self) -> None:
+    def refuse_if_closed(self) -> None:
+        """Raises StoreError once `close` was called."""
         if self._is_closed:
             raise StoreError("The runtime is closed.")
 

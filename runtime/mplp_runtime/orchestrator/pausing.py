@@ -70,6 +70,8 @@ class Pausing:
             # First, so that nothing begins after the moment that the events tell.
             live.loop.hold(paused=True)
         try:
+            if paused:
+                await live.loop.written()
             state.take_run(await self._runtime.vsl.transact(work))
         finally:
             live.loop.hold(paused=bool(state.run.get("paused")))

@@ -148,7 +148,6 @@ class PlanInGraph:
         """How many nodes are new: a simulation has none of a step that it did not reach."""
         nodes = [step_node(self.run, step, position, "blocked") for position, step in steps]
         type_ = nodes[0][0]
-        rows = [(identity, compact(data)) for _, identity, data in nodes]
-        known = nodes_by_id(transaction, type_, [identity for identity, _ in rows])
-        put_texts(transaction, type_, rows, are_new=False)
-        return len(rows) - len(known)
+        known = nodes_by_id(transaction, type_, [identity for _, identity, _ in nodes])
+        put_texts(transaction, [(type_, identity, compact(data), True) for _, identity, data in nodes])
+        return len(nodes) - len(known)

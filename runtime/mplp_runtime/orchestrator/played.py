@@ -1,4 +1,9 @@
-"""Steps whose action answers at once: no task is made for them, and they end where they begin."""
+"""Steps whose action answers at once: no task is made for them, and they begin and end in one commit.
+
+Elsewhere the start of an action must be on disk before it, because nobody could tell after a crash whether it
+was carried out. An action that changes nothing has no such moment: what it returned is on disk, or it is
+played again.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +11,24 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mplp_runtime.ael.simulated import simulated_output
-from mplp_runtime.orchestrator.attempts import SHOWN_CHARACTERS, AttemptRecords, ended
-from mplp_runtime.orchestrator.ledger import Entry
+from mplp_runtime.orchestrator.attempts import AttemptRecords
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.sources import Clock, timestamp
 
 AT_ONCE = frozenset({"simulated"})
-"""Kinds of actions that never wait for anything and always succeed."""
+"""Kinds of actions that never wait for anything, change nothing and always succeed."""
+
+
+_AHEAD = 16
+"""Steps that are handed over at once, at least: in a chain each is a commit, a few milliseconds for all."""
 
 
 class PlayedSteps:
-    """First attempts at steps that answer at once. Their start is on disk before they are played, too.
+    """First attempts at steps that answer at once.
 
-    `finished` is called with the ids of steps as soon as they are done and handed in to be written; what they
-    make ready starts in the same commit. `wake` is called when a step needs nothing any more.
+    They are played in rounds, each of them a commit: the first has what is ready, the next one what that
+    makes ready. `finished` is called with the ids of a round, and begins those of the next. `wake` is called
+    when no step needs anything any more.
     """
 
     def __init__(
@@ -35,68 +44,63 @@ class PlayedSteps:
         self._steps = steps
         self._finished = finished
         self._wake = wake
+        # Steps of the next round, and their kinds; and rounds that are being written.
+        self._next: list[tuple[str, str]] = []
+        self._under_way: Sequence[Sequence[Record]] = ()
         self.count = 0
-        # While steps end: the instant, at which what they make ready begins.
-        self._at: str | None = None
         self.problem: BaseException | None = None
         self.ending: str | None = None
         attempts.ledger.player = self
 
     def begin(self, step_id: str, kind: str) -> None:
-        """Hands the step's start in; the rest follows once it is written."""
+        """Has the step played in the next round."""
         self.count += 1
-        self._attempts.ledger.start_played(self._attempts.begun(step_id, kind, self._at))
+        self._next.append((step_id, kind))
+        self._attempts.ledger.play_soon()
 
-    def begun(self, attempts: Sequence[Record]) -> None:
-        """Plays the steps whose start was written, unless the run ends between that and their action."""
-        if self.ending is not None:
-            for attempt in attempts:
-                self._leave(attempt)
-        elif attempts:
-            began_at = self._clock()
-            outputs = [simulated_output(self._steps[attempt["step_id"]]) for attempt in attempts]
-            ended_at = self._clock()
-            finished_at, duration_s = timestamp(ended_at), round((ended_at - began_at).total_seconds(), 3)
-            end = self._attempts.ledger.end_played
-            for attempt, output in zip(attempts, outputs, strict=True):
-                end(
-                    {
-                        **attempt,
-                        "status": "completed",
-                        "step_status": "completed",
-                        "segment_status": "completed",
-                        "finished_at": finished_at,
-                        "duration_s": duration_s,
-                        "tail": output[-SHOWN_CHARACTERS:],
-                        "output_in_tail": True,
-                    }
-                )
-            self._at = finished_at
-            try:
-                self._finished([attempt["step_id"] for attempt in attempts])
-            finally:
-                # A step that begins later must not be told to have begun now.
-                self._at = None
+    def has(self, step_id: str) -> bool:
+        """Whether the step is going to be played, or what became of it is not on disk yet."""
+        return any(step_id == each for each, _ in self._next) or any(
+            step_id == record["step_id"] for records in self._under_way for record in records
+        )
 
-    def ended(self, count: int) -> None:
-        """So many ends were written."""
-        if count:
-            self.count -= count
-            if not self.count:
-                self._wake()
+    def play(self) -> Sequence[Sequence[Record]]:
+        """Plays what is due, and hands over the records of each round; none once the run is about to end."""
+        rounds: list[Sequence[Record]] = []
+        count = 0
+        at = timestamp(self._clock())
+        try:
+            while self._next and count < _AHEAD:
+                due, self._next = self._next, []
+                if self.ending is not None:
+                    self._settle(len(due))
+                    break
+                rounds.append([self._played(step_id, kind, at) for step_id, kind in due])
+                count += len(due)
+                # Should this round not get to disk, no later one does, and the run stops.
+                self._finished([step_id for step_id, _ in due])
+        except Exception as problem:
+            # For the run's own loop to raise; nobody waits for what happens here.
+            self._next = []
+            self.failed(problem, self.count - sum(map(len, rounds)))
+        self._under_way = rounds
+        return rounds
+
+    def written(self, count: int) -> None:
+        """So many steps are on disk: they are done."""
+        self._under_way = ()
+        self._settle(count)
 
     def failed(self, problem: BaseException, count: int) -> None:
-        """So many starts and ends could not be written."""
-        if count:
-            self.count -= count
-            self.problem = self.problem or problem
-            self._wake()
+        """So many steps could not be played or written."""
+        self._under_way = ()
+        self.problem = self.problem or problem
+        self._settle(count)
 
-    def _leave(self, attempt: Record) -> None:
-        if self.ending != "cancelled":
-            self.ended(1)
-            return
-        record = ended(attempt, None, self._attempts.changes_by_cancelling(attempt["step_id"]))
-        self._attempts.ledger.end(
-            Entry(record, lambda _nothing: self.ended(1), lambda problem: self.failed(problem, 1))
-        )
+    def _played(self, step_id: str, kind: str, at: str) -> Record:
+        return self._attempts.played(step_id, kind, at, simulated_output(self._steps[step_id]))
+
+    def _settle(self, count: int) -> None:
+        self.count -= count
+        if not self.count or self.problem is not None:
+            self._wake()

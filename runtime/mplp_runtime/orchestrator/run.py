@@ -1,7 +1,7 @@
 """One run's control loop: which step starts when, what is recorded before and after, who is asked.
 
 The order of every step: its start is durable, then its action begins; its result is durable, then it is
-shown.
+shown. A step of a dry run has no action, and so one moment (`played.py`).
 """
 
 from __future__ import annotations
@@ -106,6 +106,10 @@ class RunLoop:
         self._is_paused = paused
         self._wake.set()
 
+    async def written(self) -> None:
+        """Returns when all that was handed in so far is on disk, or could not be written."""
+        await self._attempts.ledger.written()
+
     def answer(self, step_id: str, answer: Answer) -> bool:
         """Hands a person's answer to the step that waits for it; False if none waits."""
         return self._questions.answer(step_id, answer)
@@ -117,12 +121,14 @@ class RunLoop:
 
     def is_played_out(self, step_id: str) -> bool:
         """Whether a step that answers at once has been handed in to begin, so that nothing can stop it."""
-        is_begun = self._frontier.is_taken(step_id) and step_id not in self._tasks.values()
-        return is_begun and self._played.count > 0
+        return self._played.has(step_id)
+
+    def keep_back(self, step_id: str) -> None:
+        """The step does not begin before `go_on`."""
+        self._undecided.add(step_id)
 
     async def withdraw(self, step_id: str) -> None:
-        """Ends what waits at a step, if anything does; it does not begin before `go_on`."""
-        self._undecided.add(step_id)
+        """Ends what waits at a step that is kept back, if anything does."""
         for task in [task for task, each in self._tasks.items() if each == step_id]:
             self._cancelled.add(task)
             task.cancel()

@@ -22,6 +22,7 @@ class Driver(Protocol):
     @property
     def is_ending(self) -> bool: ...
     def is_played_out(self, step_id: str) -> bool: ...
+    def keep_back(self, step_id: str) -> None: ...
     async def withdraw(self, step_id: str) -> None: ...
     def go_on(self, step_id: str, *, is_skipped: bool) -> None: ...
     def answer(self, step_id: str, answer: Answer) -> bool: ...
@@ -59,6 +60,8 @@ class StepDecisions:
             attempt = self._state.attempts.get(step_id)
             if self._driver.is_ending or attempt is None or self._state.status_of(step_id) != "failed":
                 return False
+            # From here on, before anything else has its turn: the run does not end before this is decided.
+            self.under_way += 1
             return await to_the_end(self._retry(attempt))
 
     async def skip(self, step_id: str, because: str) -> bool:
@@ -72,10 +75,12 @@ class StepDecisions:
             is_busy = is_busy or (status == "pending" and self._driver.is_played_out(step_id))
             if self._driver.is_ending or is_over or is_busy:
                 return False
+            # Here as well, and nobody begins the step meanwhile.
+            self.under_way += 1
+            self._driver.keep_back(step_id)
             return await to_the_end(self._skip(step_id, because))
 
     async def _retry(self, attempt: Record) -> bool:
-        self.under_way += 1
         try:
             await self._attempts.ledger.written()
 
@@ -92,7 +97,6 @@ class StepDecisions:
         return True
 
     async def _skip(self, step_id: str, because: str) -> bool:
-        self.under_way += 1
         is_written = False
         try:
             await self._driver.withdraw(step_id)

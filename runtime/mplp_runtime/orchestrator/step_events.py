@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from json.encoder import encode_basestring_ascii as quoted
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from mplp_runtime.errors import EventRejected
 from mplp_runtime.events.families import EXECUTION_STATUS, EXECUTOR_KIND, STAGE_STATUS, Stamper
@@ -31,6 +31,18 @@ TOLD = ("exit_code", "error", "duration_s", "answered_by")
 """What of an attempt's record goes into the payload of its last events, where it is known."""
 FACTS = ("exit_code", "error")
 """What of that the execution's own event tells."""
+
+
+class SharedTexts(NamedTuple):
+    """What the events of one attempt share, as it stands in them."""
+
+    step_id: str
+    description: str
+    order: int
+    attempt: int
+    action: str
+    execution: str
+    role: str
 
 
 class StepEvents:
@@ -107,17 +119,26 @@ class StepEvents:
             raise EventRejected("A new event is not valid: `event_id` is not a lower-case UUID of version 4.")
         return found
 
-    def started(
-        self, ids: Iterable[str], at: str, step: Step, position: int, attempt: Record, lamport: int
-    ) -> list[str]:
+    def shared(self, step: Step, position: int, attempt: Record) -> SharedTexts:
+        """What the events of an attempt at a step have in common."""
+        role, action = step.get("agent_role"), attempt["action"]
+        return SharedTexts(
+            quoted(step["step_id"]),
+            quoted(step["description"]),
+            step.get("order_index", position),
+            attempt["attempt"],
+            quoted(action),
+            f'"execution_id":{quoted(attempt["execution_id"])}{self._executor(action, role)}',
+            f',"agent_role":{quoted(role)}' if role else "",
+        )
+
+    def started(self, ids: Iterable[str], at: str, shared: SharedTexts, lamport: int) -> list[str]:
         """The three events before an action, as they are stored: SAStepStarted, stage and execution.
 
         `ids` are theirs, `lamport` is the logical time of the first.
         """
         first, second, third = ids
-        step_id, description = quoted(step["step_id"]), quoted(step["description"])
-        number, action, role = attempt["attempt"], attempt["action"], step.get("agent_role")
-        told_role = f',"agent_role":{quoted(role)}' if role else ""
+        step_id, description, order, number, action, execution, told_role = shared
         return [
             (
                 f'{{"event_id":"{first}","event_type":"SAStepStarted","timestamp":"{at}",{self._profile}'
@@ -127,15 +148,14 @@ class StepEvents:
             (
                 f'{{"event_id":"{second}","event_type":"step_started","timestamp":"{at}",{self._stage}'
                 f',"stage_id":{step_id},"stage_name":{description},"stage_status":"running"'
-                f',"stage_order":{step.get("order_index", position)}'
+                f',"stage_order":{order}'
                 f',"payload":{{"run_id":{self._run_id},"attempt":{number},"status":"in_progress"}}'
                 f',"lamport_timestamp":{lamport + 1}}}'
             ),
             (
                 f'{{"event_id":"{third}","event_type":"step_execution_started","timestamp":"{at}"'
-                f',{self._execution},"execution_id":{quoted(attempt["execution_id"])}'
-                f'{self._executor(action, role)},"status":"running"'
-                f',"payload":{{"step_id":{step_id},"attempt":{number},"action":{quoted(action)}}}'
+                f',{self._execution},{execution},"status":"running"'
+                f',"payload":{{"step_id":{step_id},"attempt":{number},"action":{action}}}'
                 f',"lamport_timestamp":{lamport + 2}}}'
             ),
         ]
@@ -144,8 +164,7 @@ class StepEvents:
         self,
         ids: Iterable[str],
         at: str,
-        step: Step,
-        position: int,
+        shared: SharedTexts,
         attempt: Record,
         node: tuple[str, str],
         lamport: int,
@@ -155,16 +174,14 @@ class StepEvents:
         `node` is the type and id of the step's node, which is there for the first time.
         """
         first, second, third, fourth, fifth = ids
-        step_id, description = quoted(step["step_id"]), quoted(step["description"])
-        number, action, role = attempt["attempt"], attempt["action"], step.get("agent_role")
+        step_id, description, order, number, action, execution, _ = shared
         known, facts = _known(attempt, TOLD), _known(attempt, FACTS)
         output = attempt.get("tail", "")
         return [
             (
                 f'{{"event_id":"{first}","event_type":"step_execution_completed","timestamp":"{at}"'
-                f',{self._execution},"execution_id":{quoted(attempt["execution_id"])}'
-                f'{self._executor(action, role)},"status":"completed"'
-                f',"payload":{{"step_id":{step_id},"attempt":{number},"action":{quoted(action)}{facts}}}'
+                f',{self._execution},{execution},"status":"completed"'
+                f',"payload":{{"step_id":{step_id},"attempt":{number},"action":{action}{facts}}}'
                 f',"lamport_timestamp":{lamport}}}'
             ),
             (
@@ -176,7 +193,7 @@ class StepEvents:
             (
                 f'{{"event_id":"{third}","event_type":"step_completed","timestamp":"{at}",{self._stage}'
                 f',"stage_id":{step_id},"stage_name":{description},"stage_status":"completed"'
-                f',"stage_order":{step.get("order_index", position)}'
+                f',"stage_order":{order}'
                 f',"payload":{{"run_id":{self._run_id},"attempt":{number}{known},"status":"completed"}}'
                 f',"lamport_timestamp":{lamport + 2}}}'
             ),

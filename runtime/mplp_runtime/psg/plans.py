@@ -62,9 +62,9 @@ def write_plan(
             elif keeps_statuses and before.data.get("plan_id") == plan_id:
                 data["status"] = before.data["status"]
             if before is None or before.data != data:
-                rows.append((step_id, encoded(data, _LIMITS)))
+                rows.append(("Step", step_id, encoded(data, _LIMITS), True))
         is_changed = is_changed or bool(rows)
-        put_texts(transaction, "Step", rows, are_new=False)
+        put_texts(transaction, rows)
     node_delta += len(fresh)
     edge_delta = 0
     present_ids = set(ids)

@@ -22,15 +22,26 @@ from mplp_runtime.vsl.writer_turn import WriterTurn
 logger = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Unit:
-    """One call of `transact`: the work, and where its result goes. `loop` is set for callers that await."""
+    """One call of `transact`: the work, and where its result goes. `loop` is set for callers that await.
+
+    `others` are works that follow, each in a commit of its own; the result is that of the last.
+    """
 
     work: Callable[[Any], Any]
     future: asyncio.Future[Any] | Future[Any]
     loop: asyncio.AbstractEventLoop | None = None
     result: Any = None
     error: BaseException | None = None
+    others: Sequence[Callable[[Any], Any]] = ()
+
+    def goes_on(self) -> bool:
+        """Whether there is another work to be done, which is the unit's from now on."""
+        if self.error is not None or not self.others:
+            return False
+        self.work, self.others = self.others[0], self.others[1:]
+        return True
 
 
 def commit_together(

@@ -192,6 +192,15 @@ class ValueStateLayer(Protocol):
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` atomically; returns when its effects are durable. Any exception undoes it all."""
 
+    async def transact_each(self, works: Sequence[Callable[[Transaction], None]]) -> None:
+        """Runs one after the other, each as `transact` does; returns when the last is durable.
+
+        Raises what one of them raises: those before it are durable, and none after it was run. What others
+        want to write may come in between.
+        """
+        for work in works:
+            await self.transact(work)
+
     def transact_sync(self, work: Callable[[Transaction], T]) -> T:
         """The same for callers without an event loop."""
 

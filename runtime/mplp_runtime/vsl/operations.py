@@ -29,6 +29,11 @@ class StoreOperations(ABC):
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         """Runs `work` atomically (see `ValueStateLayer.transact`)."""
 
+    async def transact_each(self, works: Sequence[Callable[[Transaction], None]]) -> None:
+        """Runs each in a transaction of its own (see `ValueStateLayer.transact_each`)."""
+        for work in works:
+            await self.transact(work)
+
     @abstractmethod
     def read(self, work: Callable[[Reading], T]) -> T:
         """Runs `work` on a consistent view (see `ValueStateLayer.read`)."""

@@ -48,6 +48,10 @@ class Stretches:
     def add_texts(self, first: int, stream: str, texts: Sequence[str]) -> None:
         """Events in plain text, of which the first has the Lamport time `first`."""
         place, total = 0, len(texts)
+        if 0 < total <= _MOST_EVENTS and sum(map(len, texts)) <= _MOST_CHARACTERS:
+            # As nearly always.
+            self._open.append(_Stretch(first + total - 1, stream, list(texts), None))
+            return
         while place < total:
             end, room = place, _MOST_CHARACTERS
             while end < total and end - place < _MOST_EVENTS and (room > 0 or end == place):

@@ -89,6 +89,9 @@ class SqliteStore(StoreOperations):
     async def transact(self, work: Callable[[Transaction], T]) -> T:
         return await self._thread.run(work)
 
+    async def transact_each(self, works: Sequence[Callable[[Transaction], None]]) -> None:
+        await self._thread.run_each(works)
+
     def transact_sync(self, work: Callable[[Transaction], T]) -> T:
         # With a rollback journal a commit waits until nobody reads.
         if self._thread.is_current or self._read_depth() > 0:

@@ -41,6 +41,7 @@ _REPLACING = (
     "ON CONFLICT (type, id) DO UPDATE SET data = excluded.data, key_id = excluded.key_id,"
     " version = version + 1, deleted = 0"
 )
+_PUT_TEXTS = f"INSERT INTO nodes (type, id, data, version) VALUES (?1, ?2, ?3, 1) {_REPLACING} WHERE ?4"  # noqa: S608
 
 
 def _clock(connection: sqlite3.Connection | OneTransaction) -> tuple[int, str | None]:
@@ -251,15 +252,10 @@ class SqliteTransaction(SqliteReading):
         self._pending.add_texts(self.clock + 1, stream, texts)
         self.clock += len(texts)
 
-    def put_texts(self, type: str, rows: Sequence[TextRow], *, are_new: bool) -> None:
-        refuse_texts([text for _, text in rows], self._limits, self._key_id)
-        conflict = "ON CONFLICT DO NOTHING" if are_new else _REPLACING
-        written = self._connection.executemany(
-            f"INSERT INTO nodes (type, id, data, version) VALUES (?, ?, ?, 1) {conflict}",  # noqa: S608
-            [(type, id, text) for id, text in rows],
-        ).rowcount
-        if written != len(rows):
-            raise NodeExists(f"A {type} that was to be new is already in the graph.")
+    def put_texts(self, rows: Sequence[TextRow]) -> None:
+        refuse_texts([row[2] for row in rows], self._limits, self._key_id)
+        if self._connection.executemany(_PUT_TEXTS, rows).rowcount != len(rows):
+            raise NodeExists("A node that was to be new is already in the graph.")
 
     def events(
         self, stream: str | None = None, *, after: int = 0, limit: int | None = None

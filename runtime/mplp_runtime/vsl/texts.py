@@ -13,8 +13,9 @@ from typing import Protocol, TypeGuard
 from mplp_runtime.vsl.interface import Edge, Node, Transaction
 from mplp_runtime.vsl.values import decoded, unstamped
 
-TextRow = tuple[str, str]
-"""The id of a node, and its data as `values.encoded` would write it: compact JSON in ASCII."""
+TextRow = tuple[str, str, str, bool]
+"""Type and id of a node, its data as `values.encoded` would write it (compact JSON in ASCII), and whether it
+may replace one that is there."""
 
 
 EdgeRow = tuple[str, str, str, str, str]
@@ -27,7 +28,7 @@ class TakesTexts(Protocol):
     TAKES_TEXTS: bool
 
     def append_texts(self, stream: str, texts: Sequence[str]) -> None: ...
-    def put_texts(self, type: str, rows: Sequence[TextRow], *, are_new: bool) -> None: ...
+    def put_texts(self, rows: Sequence[TextRow]) -> None: ...
     def add_edges(self, rows: Sequence[EdgeRow]) -> int: ...
     def nodes_by_id(self, type: str, ids: Sequence[str]) -> Mapping[str, Node]: ...
     def edges_from(self, type: str, ids: Sequence[str]) -> Sequence[Edge]: ...
@@ -47,15 +48,15 @@ def append_texts(transaction: Transaction, stream: str, texts: Sequence[str]) ->
         transaction.append_event(stream, unstamped(decoded(text)))
 
 
-def put_texts(transaction: Transaction, type: str, rows: Sequence[TextRow], *, are_new: bool) -> None:
+def put_texts(transaction: Transaction, rows: Sequence[TextRow]) -> None:
     """Creates or replaces nodes. Raises NodeExists where one that is said to be new is there already."""
     if not rows:
         return
     if takes_texts(transaction):
-        transaction.put_texts(type, rows, are_new=are_new)
+        transaction.put_texts(rows)
         return
-    write = transaction.create_node if are_new else transaction.write_node
-    for id, text in rows:
+    for type, id, text, may_replace in rows:
+        write = transaction.write_node if may_replace else transaction.create_node
         write(type, id, decoded(text))
 
 

@@ -36,12 +36,20 @@ class WriterThread:
 
     async def run(self, work: Callable[[Transaction], T]) -> T:
         """Waits without blocking the loop. Raises what the work raises, and StoreError once it is closed."""
+        return await self._run(work, ())
+
+    async def run_each(self, works: Sequence[Callable[[Transaction], None]]) -> None:
+        """The same for several, each in a commit of its own; none is done after one that raises."""
+        if works:
+            await self._run(works[0], works[1:])
+
+    async def _run(self, work: Callable[[Transaction], T], others: Sequence[Callable[[Transaction], T]]) -> T:
         # No event tells of room: it is made on the writer's thread, for callers on any loop.
         while self._is_full():  # noqa: ASYNC110
             await asyncio.sleep(_PAUSE_S)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        self._submit(Unit(work, future, loop))
+        self._submit(Unit(work, future, loop, others=others))
         return await future
 
     def run_sync(self, work: Callable[[Transaction], T]) -> T:
@@ -73,19 +81,31 @@ class WriterThread:
 
     def _write_until_closed(self) -> None:
         is_open = True
-        while is_open:
-            units: list[Unit] = []
-            unit = self._waiting.get()
-            while unit is not None:
-                units.append(unit)
-                if len(units) >= self._limits.batch:
-                    break
-                try:
-                    unit = self._waiting.get_nowait()
-                except queue.Empty:
-                    break
-            is_open = unit is not None
-            settle(self._commit(units))
-            # What they hold must not wait here until somebody else writes.
-            unit = None
-            units.clear()
+        units: list[Unit] = []
+        while is_open or units:
+            if is_open:
+                is_open = self._add_waiting(units)
+            units = self._write(units)
+
+    def _write(self, units: Sequence[Unit]) -> list[Unit]:
+        """Commits what these have to do now; those that have more to do."""
+        going_on, settled = list[Unit](), list[Unit]()
+        for unit in self._commit(units):
+            (going_on if unit.goes_on() else settled).append(unit)
+        settle(settled)
+        return going_on
+
+    def _add_waiting(self, units: list[Unit]) -> bool:
+        """Waits for something to do, unless there is already; False once nothing more is going to come.
+
+        Whatever was done is not held here while that takes until somebody else writes.
+        """
+        while len(units) < self._limits.batch:
+            try:
+                unit = self._waiting.get(block=not units)
+            except queue.Empty:
+                break
+            if unit is None:
+                return False
+            units.append(unit)
+        return True

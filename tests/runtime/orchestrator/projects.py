@@ -69,6 +69,11 @@ def role(name: str, code: str, **settings: object) -> str:
     return table(f"roles.{name}", action="tool_call", command=[sys.executable, "-c", code], **settings)
 
 
+def chain(count: int) -> dict[str, Any]:
+    """A plan of steps that each wait for the one before; they are called 0000, 0001 and so on."""
+    return plan(*(step(f"{number:04}", *([f"{number - 1:04}"] if number else [])) for number in range(count)))
+
+
 def table(name: str, **members: object) -> str:
     lines = [f"{key} = {json.dumps(value)}" for key, value in members.items()]
     return "\n".join([f"[{name}]", *lines, ""])

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
-
-import pytest
+from typing import Any
 
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
-from mplp_runtime.vsl.interface import Transaction
-from tests.runtime.orchestrator.projects import Project, plan, statuses, step, table, timeline_of, trace_of
-
-T = TypeVar("T")
+from tests.runtime.orchestrator.commits import commits_through, full_at
+from tests.runtime.orchestrator.projects import (
+    Project,
+    chain,
+    plan,
+    statuses,
+    step,
+    table,
+    timeline_of,
+    trace_of,
+)
 
 ENDS = ("SAStepCompleted", "SAStepFailed")
-
-
-def chain(count: int) -> dict[str, Any]:
-    """Steps that each wait for the one before."""
-    return plan(*(step(f"s{number}", *([f"s{number - 1}"] if number else [])) for number in range(count)))
 
 
 def layers(count: int, width: int) -> dict[str, Any]:
@@ -36,45 +35,32 @@ def parallel(limit: int) -> str:
     return table("run", max_parallel=limit)
 
 
-def count_commits(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """From now on the list has an entry for each unit of work that a run waits for."""
-    commits: list[int] = []
-    transact = runtime.vsl.transact
-
-    async def counted(work: Callable[[Transaction], T]) -> T:
-        commits.append(1)
-        return await transact(work)
-
-    monkeypatch.setattr(runtime.vsl, "transact", counted)
-    return commits
-
-
 async def simulated(runtime: Runtime, project: Project) -> RunView:
     view = await runtime.runs.start(project.request(simulate=True))
     return await runtime.runs.wait(view.run_id)
 
 
-async def test_in_a_chain_the_end_of_a_step_and_the_start_of_the_next_are_one_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_each_step_of_a_chain_is_one_commit(tmp_path: Path) -> None:
     project = Project(tmp_path, chain(40), parallel(4))
     async with project.runtime(follow_interval_s=60) as runtime:
-        commits = count_commits(runtime, monkeypatch)
-        view = await simulated(runtime, project)
+        commits: list[int] = []
+        with commits_through(commits.append):
+            view = await simulated(runtime, project)
+        many = len(commits)
     assert set(statuses(view).values()) == {"completed"}
-    # The start of the run and of its first step, the end of its last step and its own.
-    assert len(commits) <= 40 + 3
+    # And the start of the run, its end, and what it relied on.
+    assert 40 + 2 <= many <= 40 + 4
 
 
-async def test_steps_of_one_layer_begin_and_end_in_the_same_commits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_steps_of_one_layer_begin_and_end_in_the_same_commits(tmp_path: Path) -> None:
     project = Project(tmp_path, layers(200, 20), parallel(20))
     async with project.runtime(follow_interval_s=60) as runtime:
-        commits = count_commits(runtime, monkeypatch)
-        view = await simulated(runtime, project)
+        commits: list[int] = []
+        with commits_through(commits.append):
+            view = await simulated(runtime, project)
+        many = len(commits)
     assert set(statuses(view).values()) == {"completed"}
-    assert len(commits) <= 10 + 3
+    assert 10 + 2 <= many <= 10 + 4
 
 
 async def test_every_step_of_a_large_run_has_all_its_events_and_its_segment(tmp_path: Path) -> None:
@@ -164,3 +150,53 @@ async def test_a_fast_run_tells_its_subscribers_a_few_times_and_not_at_each_step
     assert seen[-1] == 2_000
     assert seen == sorted(seen)
     assert len(seen) <= 2_000 / 50 + 5
+
+
+async def test_no_step_is_said_to_begin_before_the_end_of_what_it_waits_for(tmp_path: Path) -> None:
+    project = Project(tmp_path, layers(60, 6), parallel(6))
+    async with project.runtime() as runtime:
+        view = await simulated(runtime, project)
+        attempts = runtime.vsl.read(lambda reading: reading.nodes(records.STEP_ATTEMPT))
+    known = {node.data["step_id"]: node.data for node in attempts}
+    assert len(known) == len(view.steps) == 60
+    for planned in project.plan["steps"]:
+        attempt = known[planned["step_id"]]
+        assert attempt["started_at"] <= attempt["finished_at"]
+        for needed in planned.get("dependencies", ()):
+            assert known[needed]["finished_at"] <= attempt["started_at"]
+
+
+async def test_a_step_that_cannot_be_written_keeps_all_later_ones_from_being_written(tmp_path: Path) -> None:
+    project = Project(tmp_path, chain(60), parallel(4))
+    async with project.runtime() as runtime:
+        with commits_through(full_at(25)):
+            run_id = (await runtime.runs.start(project.request(simulate=True))).run_id
+            stopped = await runtime.runs.wait(run_id)
+        assert stopped.status == "interrupted"
+        told = [word for word in statuses(stopped).values() if word == "completed"]
+        attempts = runtime.vsl.read(lambda reading: reading.nodes(records.STEP_ATTEMPT))
+        assert 0 < len(told) == len(attempts) < 25
+        assert [each.status for each in stopped.steps.values()][: len(told)] == told
+        await runtime.runs.resume(run_id, trusted=True)
+        final = await runtime.runs.wait(run_id)
+    assert final.status == "completed"
+    begun = [event for event in timeline_of(tmp_path, final) if event["event_type"] == "SAStepStarted"]
+    assert len(begun) == 60
+
+
+async def test_once_a_large_run_is_told_to_be_paused_no_step_begins(tmp_path: Path) -> None:
+    project = Project(tmp_path, chain(600), parallel(4))
+    async with project.runtime() as runtime:
+        run_id = (await runtime.runs.start(project.request(simulate=True))).run_id
+        assert await runtime.runs.notices.until(lambda: runtime.runs.view(run_id).finished_steps > 3, 20)
+        paused = await runtime.runs.pause(run_id)
+        assert paused.is_paused
+        assert 3 < paused.finished_steps < 600
+        await runtime.runs.resume(run_id)
+        final = await runtime.runs.wait(run_id)
+    words = [event["event_type"] for event in timeline_of(tmp_path, final)]
+    pause, go_on = words.index("plan_execution_paused"), words.index("plan_execution_unpaused")
+    assert set(words[pause + 1 : go_on]) <= {"plan_execution_unpaused"}
+    assert words[:pause].count("SAStepStarted") == words[:pause].count("SAStepCompleted")
+    assert words[:pause].count("SAStepStarted") == paused.finished_steps
+    assert final.status == "completed"

@@ -207,7 +207,7 @@ def test_the_events_of_a_beginning_are_those_that_their_builders_make(
 ) -> None:
     ours, theirs = stampers()
     make = StepEvents(ours, run, run["sa_id"])
-    made = make.started(make.fresh_ids(3), AT, step, position, attempt, lamport)
+    made = make.started(make.fresh_ids(3), AT, make.shared(step, position, attempt), lamport)
     number = {"attempt": attempt["attempt"]}
     told = {"step_id": step["step_id"], "description": step["description"], **number}
     if step.get("agent_role"):
@@ -243,7 +243,8 @@ def test_the_events_of_a_success_are_those_that_their_builders_make(
     record = {**attempt, **result}
     make = StepEvents(ours, run, run["sa_id"])
     node = ("SimulatedStep", f"{run['run_id']}/{step['step_id']}")
-    made = make.completed(make.fresh_ids(5), AT, step, position, record, node, lamport)
+    shared = make.shared(step, position, record)
+    made = make.completed(make.fresh_ids(5), AT, shared, record, node, lamport)
     known = {
         name: record[name]
         for name in ("exit_code", "error", "duration_s", "answered_by")

@@ -311,6 +311,42 @@ async def test_callbacks_run_after_the_commit_in_order_and_before_the_caller_goe
     assert all(stored >= lamport for lamport, stored in seen), "what a callback speaks of is committed"
 
 
+async def test_works_of_a_series_are_done_in_their_order_each_in_a_commit_of_its_own(
+    store: ValueStateLayer,
+) -> None:
+    seen: list[tuple[int, object]] = []
+
+    def work(number: int) -> Callable[[Transaction], None]:
+        def write(transaction: Transaction) -> None:
+            before = transaction.get("number")
+            transaction.set("number", number)
+            transaction.after_commit(
+                lambda: seen.append((number, store.read(lambda reading: reading.get("number"))))
+            )
+            assert before == (number - 1 or None)
+
+        return write
+
+    await store.transact_each([work(number) for number in range(1, 6)])
+    assert seen == [(number, number) for number in range(1, 6)]
+    await store.transact_each([])
+
+
+async def test_of_a_series_nothing_is_done_after_a_work_that_raises(store: ValueStateLayer) -> None:
+    def fail(transaction: Transaction) -> None:
+        transaction.set("failed", 1)
+        raise ZeroDivisionError
+
+    works: list[Callable[[Transaction], None]] = [
+        lambda transaction: transaction.set("first", 1),
+        fail,
+        lambda transaction: transaction.set("third", 1),
+    ]
+    with pytest.raises(ZeroDivisionError):
+        await store.transact_each(works)
+    assert store.read(lambda reading: list(reading.keys())) == ["first"]
+
+
 async def test_a_callback_of_undone_work_never_runs(store: ValueStateLayer) -> None:
     seen: list[str] = []
 

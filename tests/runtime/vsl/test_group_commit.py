@@ -28,7 +28,7 @@ def keeps_a_full_disk_to_itself(transaction: Any) -> str:
     for write in (
         lambda: transaction.set("written after", 1),
         lambda: transaction.create_node("Step", "written after", {}),
-        lambda: transaction.put_texts("Step", [("written after", "{}")], are_new=True),
+        lambda: transaction.put_texts([("Step", "written after", "{}", False)]),
     ):
         with suppress(sqlite3.Error):
             write()

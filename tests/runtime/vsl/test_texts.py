@@ -41,15 +41,16 @@ def test_events_take_the_next_places_in_the_log(store: ValueStateLayer) -> None:
 
 
 def test_nodes_and_edges_are_written_and_replaced(store: ValueStateLayer) -> None:
-    rows = [(name, compact({"name": name, "text": "half \ud83d"})) for name in ("a", "b", "c")]
+    rows = [("Step", name, compact({"name": name, "text": "half \ud83d"}), False) for name in ("a", "b", "c")]
+    anew = [("Step", "b", compact({"n": 2}), True), ("Step", "c", compact({"n": 3}), True)]
 
     def first(transaction: Transaction) -> int:
-        put_texts(transaction, "Step", rows, are_new=True)
+        put_texts(transaction, rows)
         return add_edges(transaction, EDGE_ROWS)
 
     def second(transaction: Transaction) -> int:
         transaction.delete_node("Step", "c")
-        put_texts(transaction, "Step", [("b", compact({"n": 2})), ("c", compact({"n": 3}))], are_new=False)
+        put_texts(transaction, anew)
         return add_edges(transaction, EDGE_ROWS)
 
     assert store.transact_sync(first) == 2
@@ -96,7 +97,7 @@ def test_a_new_node_that_is_there_undoes_the_whole_work(store: ValueStateLayer) 
 
     def work(transaction: Transaction) -> None:
         append_texts(transaction, "run", [compact(stamped(CORE, transaction.lamport() + 1))])
-        put_texts(transaction, "Step", [("a", "{}"), ("b", "{}")], are_new=True)
+        put_texts(transaction, [("Step", "a", "{}", True), ("Step", "b", "{}", False)])
 
     with pytest.raises(NodeExists):
         store.transact_sync(work)

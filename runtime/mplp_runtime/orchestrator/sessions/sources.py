@@ -95,10 +95,6 @@ class TurnSource:
         if step_id not in self._ready and self._frontier.is_taken(step_id):
             self._ready = sorted([*self._ready, step_id], key=self._priorities.__getitem__)
 
-    def is_taken(self, step_id: str) -> bool:
-        """Whether somebody has the turn at a step."""
-        return step_id in self.out
-
     def comes_to_its_end(self, step_id: str) -> None:
         """The turn at a step is over, and what follows its end begins."""
         self._at_end.add(step_id)
