@@ -58,9 +58,7 @@ async function trusted() {
   seen.palette = [...first, ...(await names())];
   await page.keyboard.press("ArrowDown");
   await page.keyboard.type(": Run plan");
-  await page.waitForFunction(() =>
-    document.querySelector(".quick-input-list .monaco-list-row.focused")?.textContent.startsWith("MPLP: Run plan"),
-  );
+  await focused("MPLP: Run plan");
   await page.keyboard.press("Enter");
   await turn("running", async () => {
     await page.waitForSelector(".codelens-decoration");
@@ -102,6 +100,7 @@ async function trusted() {
   seen.repeat = await choices("Run it again");
   await picture("resume");
   await page.keyboard.type("Run it");
+  await focused("Run it");
   await page.keyboard.press("Enter");
 }
 
@@ -149,8 +148,14 @@ async function palette(text) {
   await page.keyboard.press("F1");
   await page.waitForSelector(".quick-input-widget:not([style*='display: none']) input");
   await page.keyboard.type(text);
+  await focused(text);
+}
+
+/** The list has caught up with what was typed: until then Enter would take what it had at the top before. */
+async function focused(start) {
   await page.waitForFunction(
-    () => document.querySelector(".quick-input-list .monaco-list-row.focused")?.textContent.includes("MPLP"),
+    (text) => document.querySelector(".quick-input-list .monaco-list-row.focused")?.textContent.startsWith(text),
+    start,
   );
 }
 

@@ -106,7 +106,8 @@ async function trusted() {
     reason: "not this week",
   });
   facts.refusedAfterRejection = await run(draft.uri);
-  facts.wholeTrace = traceText();
+  // VS Code writes an output channel to a file and reads that into the view, which may take seconds.
+  facts.wholeTrace = await until("the cancelled run in the trace", traceText, (text) => text.includes("Run cancelled"));
   facts.server = await vscode.commands.executeCommand("mplp.ui.serverStatus");
   await vscode.commands.executeCommand("workbench.action.closeQuickOpen");
 
