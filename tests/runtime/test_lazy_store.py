@@ -11,7 +11,7 @@ import pytest
 from mplp_runtime.errors import StoreError
 from mplp_runtime.lazy_store import LazyStore
 from mplp_runtime.vsl.file_protection import PLAIN, Protection
-from mplp_runtime.vsl.interface import ValueStateLayer
+from mplp_runtime.vsl.interface import Transaction, ValueStateLayer
 from mplp_runtime.vsl.sqlite import SqliteStore
 
 
@@ -67,3 +67,25 @@ def test_a_closed_store_does_not_move(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="The state is closed"):
         store.persist()
     assert not store.path.exists()
+
+
+async def test_a_series_in_a_state_that_has_moved_goes_on_while_the_loop_of_its_caller_is_busy(
+    tmp_path: Path,
+) -> None:
+    store = LazyStore(tmp_path / "state.db")
+    store.persist()
+    is_over = threading.Event()
+
+    def last(transaction: Transaction) -> None:
+        transaction.set("last", 2)
+        transaction.after_commit(is_over.set)
+
+    series = asyncio.ensure_future(
+        store.transact_each([lambda transaction: transaction.set("first", 1), last])
+    )
+    await asyncio.sleep(0)
+    # Nothing else has its turn on the loop meanwhile.
+    assert is_over.wait(10)
+    await series
+    assert store.read(lambda reading: [reading.get(key) for key in ("first", "last")]) == [1, 2]
+    store.close()

@@ -65,6 +65,11 @@ class EndedAttempt:
         status: str = self._form[0]["step_status"]
         return status
 
+    @property
+    def started_at(self) -> str:
+        """When it began, in RFC 3339."""
+        return str(self.record()["started_at"])
+
     def record(self) -> Record:
         """The attempt as it is stored; the caller's own."""
         common, names = self._form

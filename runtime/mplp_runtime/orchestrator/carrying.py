@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
+from weakref import WeakValueDictionary
 
 from mplp_runtime.ael.layer import ActionExecutionLayer
 from mplp_runtime.errors import StoreError
@@ -46,6 +47,8 @@ class Carrying:
         self.unwritable: set[str] = set()
         """Runs whose files could not be brought up to date here; that is told once, not at every look."""
         self._settling = threading.Lock()
+        # By runs, while somebody takes one up or cancels it.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def begin(self, request: StartRequest, plan: Admitted, confirm_id: str | None) -> str:
         """Starts a run and carries it; its id. Raises RunInProgress, RunLeftOpen and StoreError."""
@@ -68,17 +71,41 @@ class Carrying:
 
     async def take_up(self, run_id: str, repeat: bool | None) -> None:
         """Carries an interrupted run from here on. Raises RunInProgress and StoreError."""
-        live = self.live.get(run_id)
-        if live is not None and live.task is not None and live.state.run["status"] == "interrupted":
-            # Its files are still being finished here.
-            await asyncio.wait({live.task})
+        async with self._turn(run_id):
+            await self.at_rest(run_id)
             self._manager.refuse_if_closed()
-        if run_id in self.dropped:
-            await asyncio.to_thread(self.settle, run_id)
-        await self._owned(lambda: take_over_run(self._runtime, self._instance, run_id))
-        self._manager.others.follow()
-        async with self._or_dropped(run_id):
-            await self._carry(await self._loaded(run_id), repeat=repeat)
+            await self._settle_if_dropped(run_id)
+            await self._owned(lambda: take_over_run(self._runtime, self._instance, run_id))
+            self._manager.others.follow()
+            async with self._or_dropped(run_id):
+                await self._carry(await self._loaded(run_id), repeat=repeat)
+
+    async def cancel(self, run_id: str) -> None:
+        """Ends a run that is carried here, with its processes, and gives up an interrupted one.
+
+        Raises RunUnknown and StoreError.
+        """
+        async with self._turn(run_id):
+            live = self.live.get(run_id)
+            if live is not None and live.task is not None:
+                live.loop.cancel()
+                # Perhaps only its files were still being finished, or the disk was quicker.
+                await asyncio.wait({live.task})
+            await self._settle_if_dropped(run_id)
+            if self._manager.view(run_id).status == "interrupted":
+                self._manager.refuse_if_closed()
+                await asyncio.to_thread(self._manager.recovery.abandon, run_id, "The run was cancelled.")
+                self.write_files(run_id)
+                self._manager.notices.tell_soon(self._manager.others.reload(run_id))
+
+    async def at_rest(self, run_id: str) -> None:
+        """Returns once nobody here writes the files of a run that has stopped; at once while it goes on."""
+        live = self.live.get(run_id)
+        if live is not None and live.task is not None and live.state.run["status"] != "running":
+            await asyncio.wait({live.task})
+
+    def _turn(self, run_id: str) -> asyncio.Lock:
+        return self._turns.setdefault(run_id, asyncio.Lock())
 
     async def _owned(self, claim: Callable[[], Awaitable[T]]) -> T:
         """Claims a plan, after the run of an owner that is gone has been settled."""
@@ -115,6 +142,10 @@ class Carrying:
             self.dropped.pop(run_id, None)
             return is_settled
 
+    async def _settle_if_dropped(self, run_id: str) -> None:
+        if run_id in self.dropped:
+            await asyncio.to_thread(self.settle, run_id)
+
     async def _abandon_older(self, begun: Record) -> None:
         """Interrupted runs of the same plan are given up: resuming them would do things twice (D21)."""
         if begun["simulated"]:
@@ -122,6 +153,7 @@ class Carrying:
         of_plan = self._runtime.vsl.read(lambda reading: runs_of_plan(reading, begun["plan_id"]))
         for run in of_plan:
             if run["status"] == "interrupted" and not run["simulated"]:
+                await self.at_rest(run["run_id"])
                 why = f"Given up: run {begun['generation']} of the plan was started instead."
                 await asyncio.to_thread(self._manager.recovery.abandon, run["run_id"], why, is_newest=False)
                 self.write_files(run["run_id"])
@@ -198,10 +230,12 @@ class Carrying:
                 live.state.take_run({**live.state.run, "status": "interrupted"})
                 self.dropped[run_id] = live.state
         self.state_changed(live.state)
+        state = live.state
         try:
             await live.files.close()
-            if live.files.is_finished:
-                await asyncio.to_thread(self._manager.recovery.files_written, run_id)
+            is_over = live.files.is_finished and run_id not in self.dropped
+            if is_over and not await asyncio.to_thread(self._are_files_told, state):
+                state = self._manager.others.reload(run_id)
         except StoreError as problem:
             # Whoever opens the project next finishes them.
             logger.warning("%s", problem)
@@ -209,8 +243,18 @@ class Carrying:
             logger.exception("The files of run %s could not be finished.", run_id)
         del self.live[run_id]
         if run_id not in self.dropped:
-            self._manager.others.keep(live.state)
-        self._manager.notices.tell_now(live.state)
+            self._manager.others.keep(state)
+        self._manager.notices.tell_now(state)
+
+    def _are_files_told(self, state: RunState) -> bool:
+        """Says that the run's files are finished.
+
+        False if somebody gave it up or rolled it back meanwhile: then they are written again.
+        """
+        is_so = self._manager.recovery.files_written(state.run_id, of=state.run)
+        if not is_so:
+            self.write_files(state.run_id)
+        return is_so
 
     def state_changed(self, state: RunState) -> None:
         """What has moved in a run goes into its trace."""

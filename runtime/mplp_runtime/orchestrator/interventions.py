@@ -123,6 +123,7 @@ class Interventions:
             )
         if view.status == "interrupted":
             view = await self._manager.cancel(run_id)
+        await self._carrying.at_rest(run_id)
         state = self._state(run_id)
         left = (state.run.get("rolled_back") or {}).get("files_left")
         if left is not None and not left:

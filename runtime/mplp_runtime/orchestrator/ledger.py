@@ -63,13 +63,17 @@ class _Page:
     def has_records(self) -> bool:
         return bool(self.ends or self.starts or self.rounds)
 
-    def is_on_disk(self) -> None:
-        """One more commit of this page is."""
+    def count_commit(self) -> None:
+        """One more commit of this page is on disk."""
         self.written += 1
 
 
 class Ledger:
-    """Writes what a run hands in, in that order but for ends, which come first. Belongs to one event loop."""
+    """Writes what a run hands in. Belongs to one event loop.
+
+    A page has the ends first, then the starts, then the first round that is played; each later round is a
+    commit of its own.
+    """
 
     def __init__(
         self,
@@ -110,6 +114,11 @@ class Ledger:
         self._page.waiting.append(waiting)
         self._write_soon()
         await waiting
+
+    def refuse_if_stopped(self) -> None:
+        """Raises what kept an end or a round from being written: nothing that it made ready begins."""
+        if self._problem is not None:
+            raise self._problem
 
     async def settled(self) -> None:
         """Returns when nothing is left to be written."""
@@ -208,7 +217,7 @@ class Ledger:
                 self._put_entries(page, transaction, writer)
             writer.played(played)
             writer.write()
-            transaction.after_commit(page.is_on_disk)
+            transaction.after_commit(page.count_commit)
 
         return work
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
@@ -64,6 +65,9 @@ class RunFiles:
         self._writer: TraceWriter | None = None
         self._is_sealed = bool(store.file_protection.suffix)
         self._passed: Mapping[str, Mapping[str, Any]] = {}
+        # Held while events go in, so that whoever closes knows which of them have.
+        self._taking = Lock()
+        self._is_closed = False
         self._recorder, known_until = store.read(lambda reading: replayed(reading, state))
         self._stream = WholeStream(state.run_id, store, after=known_until)
         if folder is not None:
@@ -84,7 +88,7 @@ class RunFiles:
         self._unsubscribe = bus.follow(self._take)
 
     def changed(self, attempts: Iterable[records.Record | EndedAttempt]) -> None:
-        """Says which attempts have moved on; steps that were passed by meanwhile come before them."""
+        """Says which attempts have moved on; steps that were passed by meanwhile are told with them."""
         passed = segments_of(self._state.run)
         if passed is not self._passed:
             self._passed = passed
@@ -123,6 +127,8 @@ class RunFiles:
     async def close(self) -> None:
         """Writes what is left; both files are complete afterwards. Raises StoreError."""
         self._unsubscribe()
+        with self._taking:
+            self._is_closed = True
         try:
             if self._later is not None:
                 # It may wait for a file that others keep.
@@ -135,23 +141,23 @@ class RunFiles:
                 self._sink.close()
 
     def _take_last_words(self) -> None:
-        """What another process has put into the stream after the last event of ours."""
+        """What came into the stream after the last event that was taken here."""
         rest = self._stream.rest()
-        if not rest:
-            return
         self._recorder.events(rest)
         if self._sink is not None:
-            self._sink.append(rest)
-        if self._writer is not None:
+            # Whatever became of what was to be written later: the file has what the store has.
+            self._sink.append(rest, is_whole=False)
+        if rest and self._writer is not None:
             self._writer.changed()
 
     def _take(self, events: Sequence[StoredEvent]) -> None:
         """What was committed; on the thread that commits, so the file comes later."""
-        ours = self._stream.with_others(events)
-        if ours:
-            self._recorder.events(ours)
-            if self._later is not None:
-                self._later.take(ours)
+        with self._taking:
+            ours = () if self._is_closed else self._stream.with_others(events)
+            if ours:
+                self._recorder.events(ours)
+                if self._later is not None:
+                    self._later.take(ours)
 
     def _parts(self) -> TraceParts:
         _show_live(self._recorder, self._state, self._state.live_output)

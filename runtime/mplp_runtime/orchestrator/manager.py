@@ -104,21 +104,11 @@ class RunManager:
 
     async def cancel(self, run_id: str) -> RunView:
         """Ends a run and its processes; returns once that is done. An interrupted run is given up."""
-        view = self.view(run_id)
-        live = self._carrying.live.get(run_id)
-        if live is not None and live.task is not None:
-            live.loop.cancel()
-            # Perhaps only its files were still being finished.
-            await asyncio.shield(live.task)
-        if view.status == "interrupted":
-            await asyncio.to_thread(self.recovery.abandon, run_id, "The run was cancelled.")
-            self._carrying.write_files(run_id)
-            self.notices.tell_soon(self.others.reload(run_id))
-        elif live is None and view.is_live:
+        await self._carrying.cancel(run_id)
+        if self.view(run_id).is_live:
             await self.others.ask_owner(run_id, {"kind": "cancel"}, lambda: not self.view(run_id).is_live)
-            if self.view(run_id).status == "interrupted":
-                # The owner was gone already.
-                return await self.cancel(run_id)
+            # Perhaps the owner was gone already.
+            await self._carrying.cancel(run_id)
         return self.view(run_id)
 
     async def pause(self, run_id: str) -> RunView:

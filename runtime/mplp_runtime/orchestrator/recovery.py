@@ -55,9 +55,19 @@ class Recovery:
 
         return self.store.read(find)
 
-    def files_written(self, run_id: str) -> None:
-        """Says that the run's files tell all that the store knows. Raises StoreError."""
-        self.store.transact_sync(lambda transaction: transaction.delete(records.files_key(run_id)))
+    def files_written(self, run_id: str, *, of: Record | None = None) -> bool:
+        """Says that the run's files tell all that the store knows. Raises StoreError.
+
+        Not so, and False, where they are `of` an older record of the run than the store has by now.
+        """
+
+        def work(transaction: Transaction) -> bool:
+            if of is not None and records.read_run(transaction, run_id) != of:
+                return False
+            transaction.delete(records.files_key(run_id))
+            return True
+
+        return self.store.transact_sync(work)
 
     def recover_all(self) -> list[str]:
         """Makes every ownerless run `interrupted`; returns their ids. A damaged one is told in the log."""

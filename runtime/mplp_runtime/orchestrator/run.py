@@ -284,7 +284,8 @@ class RunLoop:
         is_held = self._gates.has(step_id) if known is None else self._gates.has_anew(step_id)
         if is_held and not await self._is_opened(step_id):
             return False
-        if known is None:
+        if known is None and self._state.is_risky(step_id):
+            await self._all_before()
             await self._services.prepare(self._state, step_id)
         tried = 0
         while True:
@@ -330,9 +331,13 @@ class RunLoop:
         return bound.is_handoff_to_person
 
     async def _is_opened(self, step_id: str) -> bool:
-        # What it waited for ended first, and is written first.
-        await self._attempts.ledger.written()
+        await self._all_before()
         return await self._gates.opened(step_id)
+
+    async def _all_before(self) -> None:
+        """What a step waited for ended first, and is written first. Raises what kept it from that."""
+        await self._attempts.ledger.written()
+        self._attempts.ledger.refuse_if_stopped()
 
     async def _settle_interrupted(self, attempt: Record, bound: Bound) -> bool | None:
         """Decides about a step whose outcome nobody knows: None if it shall run again (with consent only)."""

@@ -117,6 +117,10 @@ class RunState(StepStates):
         self.run = record
         self.forget(touched)
 
+    def is_risky(self, step_id: str) -> bool:
+        """Whether the run's settings name the step's role under `[drift] snapshot_before`."""
+        return self.steps[step_id].get("agent_role") in (self.run.get("snapshot_before") or ())
+
     def forget(self, step_ids: Iterable[str]) -> None:
         """The views of these steps must be made again."""
         self._stale.update(step_ids)

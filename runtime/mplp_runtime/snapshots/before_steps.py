@@ -28,9 +28,9 @@ async def snapshot_before(
 
     Raises StoreError where it cannot be made: a step that is to be undone must not start then.
     """
-    step = state.steps[step_id]
-    if step.get("agent_role") not in (state.run.get("snapshot_before") or ()):
+    if not state.is_risky(step_id):
         return
+    step = state.steps[step_id]
     made = await snapshots.create(await asyncio.to_thread(list_files), f"before “{step['description']}”")
     payload = {"snapshot_id": made.snapshot_id, "step_id": step_id, "files": len(made.files)}
     await bus.tell(

@@ -19,6 +19,8 @@ one_line = encoder(ascii_only=False, spaced=True)
 class Line(Protocol):
     """An item of a list that knows its own text, perhaps from an earlier look."""
 
+    @property
+    def started_at(self) -> str: ...
     def text(self, *, readable: bool) -> str: ...
 
 

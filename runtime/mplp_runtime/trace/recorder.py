@@ -41,6 +41,7 @@ class TraceRecorder:
         self._segments: list[Item] = []
         # Where those stand that may still change.
         self._open: dict[object, int] = {}
+        self._has_passed = False
         self._first_limit = min(_FIRST_EVENTS, embedded_limit)
         # Events come on the thread that commits, and the document is made on another.
         self._lock = Lock()
@@ -57,7 +58,11 @@ class TraceRecorder:
         return len(self._segments) + len(self._first) + min(self._in_last, self._last_limit)
 
     def segment(self, segment: Mapping[str, Any]) -> None:
-        """Adds a segment, or moves one forward that is there already (same `segment_id`, same place)."""
+        """Adds a segment, or moves one forward that is there already (same `segment_id`, same place).
+
+        Whatever is told after it or was told before, the document has all by the time they began.
+        """
+        self._has_passed = True
         self._put(segment["segment_id"], dict(segment), is_over=False)
 
     def attempt(self, attempt: Mapping[str, Any], step: Mapping[str, Any]) -> None:
@@ -77,9 +82,22 @@ class TraceRecorder:
         if place is not None:
             self._segments[place] = item
             return
+        place = self._place_of(item)
         if not is_over:
-            self._open[key] = len(self._segments)
-        self._segments.append(item)
+            self._open[key] = place
+        self._segments.insert(place, item)
+
+    def _place_of(self, item: Item) -> int:
+        """Where a new segment stands. Attempts come as they began, steps that were passed by at any time."""
+        place = len(self._segments)
+        if not self._has_passed:
+            return place
+        began = _began(item)
+        while place and _began(self._segments[place - 1]) > began:
+            place -= 1
+        if place < len(self._segments):
+            self._open = {key: at + (at >= place) for key, at in self._open.items()}
+        return place
 
     def event(self, stored: StoredEvent) -> None:
         """Takes one event of the run's stream, in the order of the log."""
@@ -112,6 +130,10 @@ class TraceRecorder:
         attributes["events_total"] = total
         attributes["events_left_to_timeline"] = total - len(events)
         return document, list(self._segments), events
+
+
+def _began(item: Item) -> str:
+    return str(item.get("started_at", "")) if isinstance(item, Mapping) else item.started_at
 
 
 def segment_line(attempt: Mapping[str, Any], step: Mapping[str, Any]) -> str:
@@ -150,6 +172,10 @@ class _AttemptLine:
     def __init__(self, attempt: Mapping[str, Any], step: Mapping[str, Any]) -> None:
         self._attempt = attempt
         self._step = step
+
+    @property
+    def started_at(self) -> str:
+        return str(self._attempt["started_at"])
 
     def text(self, *, readable: bool) -> str:
         return segment_text(self._attempt, self._step, readable=readable)

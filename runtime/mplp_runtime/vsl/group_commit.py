@@ -36,7 +36,7 @@ class Unit:
     error: BaseException | None = None
     others: Sequence[Callable[[Any], Any]] = ()
 
-    def goes_on(self) -> bool:
+    def take_next(self) -> bool:
         """Whether there is another work to be done, which is the unit's from now on."""
         if self.error is not None or not self.others:
             return False

@@ -91,7 +91,7 @@ class WriterThread:
         """Commits what these have to do now; those that have more to do."""
         going_on, settled = list[Unit](), list[Unit]()
         for unit in self._commit(units):
-            (going_on if unit.goes_on() else settled).append(unit)
+            (going_on if unit.take_next() else settled).append(unit)
         settle(settled)
         return going_on
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextvars
 import logging
 import os
+import queue
 import subprocess
 import sys
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
@@ -40,7 +43,11 @@ def thread_of_one_run(threads: SpareThreads) -> threading.Thread:
 
 def test_a_function_that_never_returns_holds_up_nobody() -> None:
     threads, stuck = SpareThreads(NAME), threading.Event()
-    threads.run(lambda: stuck.wait(LIMIT_S) and None)
+
+    def work() -> None:
+        stuck.wait(LIMIT_S)
+
+    threads.run(work)
     first = mine()
     assert thread_of_one_run(threads) not in first
     stuck.set()
@@ -118,19 +125,33 @@ def test_a_process_that_was_forked_does_not_wait_for_the_threads_of_the_other_on
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
 
 
-def test_functions_one_after_the_other_are_all_called_also_while_threads_end() -> None:
-    threads, called, all_done = SpareThreads(NAME, idle_s=0.001), list[int](), threading.Event()
+def test_a_function_that_comes_just_when_a_thread_gives_up_waiting_is_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[threading.Thread] = []
+    all_done = threading.Event()
 
-    def work(number: int) -> None:
-        called.append(number)
-        if number < 300:
-            threads.run(lambda: work(number + 1))
-        else:
+    def work() -> None:
+        seen.append(threading.current_thread())
+        if len(seen) == 2:
             all_done.set()
 
-    work(0)
+    class GivesUpTooEarly(queue.SimpleQueue[Callable[[], None]]):
+        """Is given the second function after it has waited for one, and before it says that none came."""
+
+        def get(self, block: bool = True, timeout: float | None = None) -> Callable[[], None]:
+            if timeout is not None and len(seen) == 1:
+                threads.run(work)
+                raise queue.Empty
+            return super().get(block, timeout)
+
+    # Only here: other threads have queues of that module as well.
+    replaced = SimpleNamespace(SimpleQueue=GivesUpTooEarly, Empty=queue.Empty)
+    monkeypatch.setattr(spare_threads, "queue", replaced)
+    threads = SpareThreads(NAME)
+    threads.run(work)
     assert all_done.wait(LIMIT_S)
-    assert called == list(range(301))
+    assert seen[0] is seen[1]
 
 
 def test_a_function_that_raises_is_logged_and_its_thread_goes_on() -> None:

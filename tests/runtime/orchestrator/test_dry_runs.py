@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
 import signal
 import sqlite3
@@ -11,19 +10,17 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mplp_runtime.errors import RunInProgress, StoreError
+from mplp_runtime.errors import RunInProgress
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.live import shown_trace
 from mplp_runtime.orchestrator.state import load_state
 from mplp_runtime.orchestrator.views import RunView
-from mplp_runtime.runtime import Runtime
 from mplp_runtime.vsl.interface import StoredEvent
 from tests.runtime.killing import lines_until_killed
 from tests.runtime.orchestrator.commits import commits_through, full_at
@@ -39,7 +36,6 @@ from tests.runtime.orchestrator.projects import (
     timeline_of,
     trace_of,
 )
-from tests.runtime.orchestrator.sessions.collabs import SharedProject, collab
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 LIMIT_S = 20
@@ -53,13 +49,6 @@ def steps_told_until_killed(root: Path, killed_after: int) -> list[str]:
         stdout=subprocess.PIPE,
     )
     return lines_until_killed(child, killed_after).decode().split()
-
-
-async def interrupted(runtime: Runtime, run_id: str) -> RunView:
-    """The run as soon as it is shown as interrupted, whatever is still done about it."""
-    while (view := runtime.runs.view(run_id)).status != "interrupted":
-        await asyncio.sleep(0)
-    return view
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
@@ -85,63 +74,6 @@ async def test_a_dry_run_that_is_killed_has_what_was_told_and_plays_the_rest_onc
         about = [event["payload"]["step_id"] for event in stored if event["event_type"] == word]
         assert about == [each["step_id"] for each in project.plan["steps"]]
     assert len(trace_of(tmp_path, final)["segments"]) == 200
-
-
-@asynccontextmanager
-async def run_whose_files_are_being_finished(root: Path) -> AsyncIterator[tuple[Runtime, str, ExitStack]]:
-    """A dry run that the disk interrupted, while somebody keeps its timeline until the stack is closed."""
-    project = Project(root, chain(100), table("run", max_parallel=4))
-    with ExitStack() as lock:
-
-        def full(number: int) -> None:
-            if number == 20:
-                # So that there is something left to be written at the end.
-                [timeline] = (root / ".mplp/traces").glob("*.events.ndjson")
-                fcntl.flock(lock.enter_context(timeline.open("rb")), fcntl.LOCK_EX)
-            full_at(30)(number)
-
-        async with project.runtime(follow_interval_s=60) as runtime:
-            with commits_through(full):
-                run_id = (await runtime.runs.start(project.request(simulate=True))).run_id
-                await interrupted(runtime, run_id)
-            yield runtime, run_id, lock
-
-
-@pytest.mark.parametrize("repeat", [None, True])
-async def test_a_dry_run_is_resumed_while_the_files_of_its_interruption_are_being_written(
-    tmp_path: Path, repeat: bool | None
-) -> None:
-    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
-        resumed = asyncio.create_task(runtime.runs.resume(run_id, repeat=repeat))
-        await asyncio.wait({resumed}, timeout=0.3)
-        lock.close()
-        await resumed
-        final = await asyncio.wait_for(runtime.runs.wait(run_id), LIMIT_S)
-    assert (final.status, final.error) == ("completed", None)
-    assert set(statuses(final).values()) == {"completed"}
-
-
-async def test_a_dry_run_is_cancelled_while_the_files_of_its_interruption_are_being_written(
-    tmp_path: Path,
-) -> None:
-    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
-        asyncio.get_running_loop().call_later(0.2, lock.close)
-        assert (await runtime.runs.cancel(run_id)).status == "cancelled"
-
-
-async def test_a_runtime_that_closes_while_a_run_waits_to_be_resumed_leaves_it_to_others(
-    tmp_path: Path,
-) -> None:
-    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
-        resumed = asyncio.create_task(runtime.runs.resume(run_id))
-        await asyncio.wait({resumed}, timeout=0.1)
-        asyncio.get_running_loop().call_later(0.2, lock.close)
-    with pytest.raises(StoreError, match="runtime is closed"):
-        await resumed
-    async with Project.existing(tmp_path).runtime() as second:
-        assert (second.runs.view(run_id).status, second.runs.view(run_id).owner_pid) == ("interrupted", None)
-        await second.runs.resume(run_id)
-        assert (await second.runs.wait(run_id)).status == "completed"
 
 
 async def test_who_resumes_a_run_that_somebody_has_just_resumed_is_told_so_at_once(
@@ -197,9 +129,7 @@ async def test_a_step_that_is_skipped_during_a_dry_run_is_never_played_as_well(
                 if stored.event["event_type"] == "SAStepCompleted":
                     seen.append(stored.stream)
                     if len(seen) == at:
-                        skip = runtime.runs.interventions.skip(
-                            stored.stream, ids[at - 1 + ahead], "not needed"
-                        )
+                        skip = runtime.runs.interventions.skip(stored.stream, ids[at - 1 + ahead], request)
                         said.append(asyncio.run_coroutine_threadsafe(skip, loop))
 
         runtime.bus.follow(look)
@@ -229,6 +159,37 @@ async def test_the_segments_of_a_trace_stand_in_the_order_of_the_run_whoever_wri
     labels = [segment["label"] for segment in written["segments"]]
     assert labels == sorted(labels)
     assert [segment["label"] for segment in shown["segments"]] == labels
+
+
+async def test_a_step_that_is_skipped_during_a_dry_run_stands_in_the_trace_where_it_was_skipped(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, chain(600), table("run", max_parallel=4))
+    ids = [each["step_id"] for each in project.plan["steps"]]
+    async with project.runtime(follow_interval_s=60) as runtime:
+        loop = asyncio.get_running_loop()
+        request = project.request(simulate=True)
+        seen: list[str] = []
+        said: list[Any] = []
+
+        def look(events: Sequence[StoredEvent]) -> None:
+            seen.extend(each.stream for each in events if each.event["event_type"] == "SAStepCompleted")
+            if len(seen) >= 300 and not said:
+                skip = runtime.runs.interventions.skip(seen[0], ids[400], request)
+                said.append(asyncio.run_coroutine_threadsafe(skip, loop))
+
+        runtime.bus.follow(look)
+        view = await runtime.runs.start(request)
+        final = await runtime.runs.wait(view.run_id)
+        await asyncio.wrap_future(said[0])
+        state = runtime.vsl.read(lambda reading: load_state(reading, view.run_id))
+        assert state is not None
+        shown = json.loads(shown_trace(state, runtime.vsl, runtime.clock))
+    assert statuses(final)["0400"] == "skipped"
+    for document in (trace_of(tmp_path, final), shown):
+        began = [segment["started_at"] for segment in document["segments"]]
+        assert began == sorted(began)
+        assert len(began) == 600
 
 
 async def test_a_decision_that_could_not_be_written_leaves_the_run_as_it_was(tmp_path: Path) -> None:
@@ -293,41 +254,31 @@ async def test_no_step_is_said_to_begin_where_the_end_of_what_it_waits_for_was_n
     assert statuses(left)["e"] == "pending"
 
 
-@pytest.mark.parametrize("is_session", [False, True])
-async def test_a_step_that_is_skipped_just_when_its_turn_comes_does_not_end_the_run(
-    tmp_path: Path, is_session: bool
+@pytest.mark.parametrize(
+    ("settings", "word"),
+    [
+        (table("gates", confirm_steps=["checked"]), "step_blocked"),
+        (table("drift", snapshot_before=["checked"]), "snapshot_created"),
+    ],
+)
+async def test_nothing_is_prepared_for_a_step_where_the_end_of_what_it_waits_for_was_not_written(
+    tmp_path: Path, settings: str, word: str
 ) -> None:
-    toml = table("roles.worker", action="custom_action", handler="work")
-    steps = plan(step("a"), step("b", "a"), step("c", "b"))
-    if is_session:
-        project: Project = SharedProject(tmp_path, steps, toml, collab=collab("round_robin"))
-    else:
-        project = Project(tmp_path, steps, toml)
-    may_end, ran = threading.Event(), list[str]()
+    work = {"action": "custom_action", "handler": "work"}
+    toml = table("roles.worker", **work) + table("roles.checked", **work) + settings
+    project = Project(tmp_path, plan(step("a"), step("b", "a", role="checked")), toml)
+    is_full: list[bool] = []
 
-    def work(given: Mapping[str, Any]) -> str:
-        ran.append(str(given["step"]["description"]))
-        assert may_end.wait(LIMIT_S)
-        return "done"
+    def full_once(_number: int) -> None:
+        if is_full:
+            is_full.clear()
+            raise sqlite3.OperationalError("database or disk is full")
 
-    async with project.runtime(handlers={"work": work}) as runtime:
-        run_id = (await runtime.runs.start(project.request())).run_id
-        loop = runtime.runs._carrying.live[run_id].loop
-        said: list[asyncio.Task[bool]] = []
-        wake = loop._wake.set
-
-        def woken() -> None:
-            """The decision comes in the very turn in which the loop is woken for the end of the step."""
-            if not said and runtime.runs.view(run_id).steps[step_id("a")].status == "completed":
-                said.append(asyncio.create_task(loop.decisions.skip(step_id("b"), "not needed")))
-            wake()
-
-        loop._wake.set = woken  # type: ignore[method-assign]
-        while not ran:
-            await runtime.runs.notices.changed_within(0.05)
-        may_end.set()
-        final = await asyncio.wait_for(runtime.runs.wait(run_id), LIMIT_S)
-        answers = await asyncio.gather(*said)
-    assert final.status == "completed", final.error
-    assert statuses(final)["b"] == ("skipped" if answers == [True] else "completed")
-    assert statuses(final)["c"] == "completed"
+    async with project.runtime(handlers={"work": lambda _given: is_full.append(True)}) as runtime:
+        with commits_through(full_once):
+            run_id = (await runtime.runs.start(project.request())).run_id
+            left = await runtime.runs.wait(run_id)
+        stored = runtime.vsl.read(lambda reading: [each.event for each in reading.events(run_id)])
+    assert left.status == "interrupted"
+    assert not left.questions
+    assert word not in {event["event_type"] for event in stored}

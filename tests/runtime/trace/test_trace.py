@@ -54,6 +54,44 @@ def segment(number: int, status: str = "running") -> dict[str, Any]:
     return {"segment_id": step_id(f"s{number}"), "label": f"step {number}", "status": status}
 
 
+def test_a_step_that_was_passed_by_stands_by_its_time_whenever_it_is_told() -> None:
+    recorder = TraceRecorder(HEAD.trace_id)
+
+    def attempt(second: int, status: str) -> None:
+        record = {
+            "segment_id": step_id(f"a{second}"),
+            "attempt": 1,
+            "segment_status": status,
+            "started_at": f"2026-01-02T03:04:{second:02}.000Z",
+        }
+        recorder.attempt(record, {"step_id": step_id(f"{second}"), "description": f"second {second}"})
+
+    def passed(second: int) -> None:
+        at = f"2026-01-02T03:04:{second:02}.000Z"
+        recorder.segment({**segment(second, "skipped"), "label": f"passed {second}", "started_at": at})
+
+    attempt(1, "running")
+    attempt(3, "running")
+    passed(2)
+    passed(6)
+    attempt(5, "running")
+    attempt(7, "running")
+    # What was told before keeps its place when it is told again.
+    passed(6)
+    for second in (1, 3, 5, 7):
+        attempt(second, "completed")
+    segments = json.loads("".join(trace_text(*recorder.snapshot(HEAD))))["segments"]
+    assert [each["label"] for each in segments] == [
+        "second 1",
+        "passed 2",
+        "second 3",
+        "second 5",
+        "passed 6",
+        "second 7",
+    ]
+    assert {each["status"] for each in segments} == {"completed", "skipped"}
+
+
 def test_a_document_of_any_size_is_valid_and_readable() -> None:
     for count in (0, 1, 3, 250):
         recorder = TraceRecorder(HEAD.trace_id)

@@ -1,0 +1,250 @@
+"""A run has stopped and its files are still being finished: whatever is asked of it then is done rightly."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mplp_runtime.errors import StoreError
+from mplp_runtime.events.families import event_core
+from mplp_runtime.orchestrator import records
+from mplp_runtime.orchestrator.live import RunFiles
+from mplp_runtime.orchestrator.recovery import Recovery
+from mplp_runtime.orchestrator.views import RunView
+from mplp_runtime.runtime import Runtime
+from mplp_runtime.vsl.interface import StoredEvent
+from tests.runtime.orchestrator.commits import commits_through, full_at
+from tests.runtime.orchestrator.file_work import FILE_STEPS, FILES
+from tests.runtime.orchestrator.projects import (
+    Project,
+    chain,
+    plan,
+    statuses,
+    table,
+    timeline_of,
+    trace_of,
+)
+
+LIMIT_S = 20
+
+
+async def shown_as(runtime: Runtime, run_id: str, status: str) -> RunView:
+    """The run as soon as it is shown so, whatever is still done about it."""
+    while (view := runtime.runs.view(run_id)).status != status:
+        await asyncio.sleep(0)
+    return view
+
+
+def stored_events(runtime: Runtime, run_id: str) -> list[Any]:
+    return runtime.vsl.read(lambda reading: [each.event for each in reading.events(run_id)])
+
+
+def is_told_to_the_end(runtime: Runtime, run_id: str) -> bool:
+    """Whether nobody has to look at the run's files again."""
+    return runtime.vsl.read(lambda reading: reading.get(records.files_key(run_id))) is None
+
+
+def keep_timeline(root: Path, lock: ExitStack) -> None:
+    """The one timeline cannot be written until the stack is closed."""
+    [timeline] = (root / ".mplp/traces").glob("*.events.ndjson")
+    fcntl.flock(lock.enter_context(timeline.open("rb")), fcntl.LOCK_EX)
+
+
+@asynccontextmanager
+async def run_whose_files_are_being_finished(
+    root: Path, *, simulate: bool = True
+) -> AsyncIterator[tuple[Runtime, str, ExitStack]]:
+    """A run that the disk interrupted, while somebody keeps its timeline until the stack is closed."""
+    worker = table("roles.worker", action="custom_action", handler="work")
+    project = Project(root, chain(100), worker + table("run", max_parallel=4))
+    with ExitStack() as lock:
+
+        def full(number: int) -> None:
+            if number == 20:
+                # So that there is something left to be written at the end.
+                keep_timeline(root, lock)
+            full_at(30)(number)
+
+        async with project.runtime(follow_interval_s=60, handlers={"work": str}) as runtime:
+            with commits_through(full):
+                run_id = (await runtime.runs.start(project.request(simulate=simulate))).run_id
+                await shown_as(runtime, run_id, "interrupted")
+            yield runtime, run_id, lock
+
+
+@pytest.mark.parametrize("repeat", [None, True])
+async def test_a_dry_run_is_resumed_while_the_files_of_its_interruption_are_being_written(
+    tmp_path: Path, repeat: bool | None
+) -> None:
+    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
+        resumed = asyncio.create_task(runtime.runs.resume(run_id, repeat=repeat))
+        await asyncio.wait({resumed}, timeout=0.3)
+        lock.close()
+        await resumed
+        final = await asyncio.wait_for(runtime.runs.wait(run_id), LIMIT_S)
+    assert (final.status, final.error) == ("completed", None)
+    assert set(statuses(final).values()) == {"completed"}
+
+
+async def test_a_dry_run_is_cancelled_while_the_files_of_its_interruption_are_being_written(
+    tmp_path: Path,
+) -> None:
+    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
+        asyncio.get_running_loop().call_later(0.2, lock.close)
+        assert (await runtime.runs.cancel(run_id)).status == "cancelled"
+
+
+async def test_a_runtime_that_closes_while_a_run_waits_to_be_resumed_leaves_it_to_others(
+    tmp_path: Path,
+) -> None:
+    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
+        resumed = asyncio.create_task(runtime.runs.resume(run_id))
+        await asyncio.wait({resumed}, timeout=0.1)
+        asyncio.get_running_loop().call_later(0.2, lock.close)
+    with pytest.raises(StoreError, match="runtime is closed"):
+        await resumed
+    async with Project.existing(tmp_path).runtime() as second:
+        assert (second.runs.view(run_id).status, second.runs.view(run_id).owner_pid) == ("interrupted", None)
+        await second.runs.resume(run_id)
+        assert (await second.runs.wait(run_id)).status == "completed"
+
+
+async def test_a_run_that_is_cancelled_just_after_it_was_resumed_ends(tmp_path: Path) -> None:
+    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
+        resumed = asyncio.create_task(runtime.runs.resume(run_id))
+        await asyncio.wait({resumed}, timeout=0.1)
+        asyncio.get_running_loop().call_later(0.2, lock.close)
+        assert (await runtime.runs.cancel(run_id)).status == "cancelled"
+        final = await asyncio.wait_for(runtime.runs.wait(run_id), LIMIT_S)
+        assert is_told_to_the_end(runtime, run_id)
+    assert final.status == "cancelled"
+    assert trace_of(tmp_path, final)["status"] == "cancelled"
+
+
+@pytest.mark.parametrize("is_another_process", [False, True])
+async def test_a_run_that_is_given_up_while_its_files_are_being_finished_is_cancelled_in_them_too(
+    tmp_path: Path, is_another_process: bool
+) -> None:
+    async with run_whose_files_are_being_finished(tmp_path, simulate=False) as (runtime, run_id, lock):
+        project = Project.existing(tmp_path)
+        threading.Timer(0.4, lock.close).start()
+        if is_another_process:
+            async with project.runtime(handlers={"work": str}) as second:
+                await second.runs.cancel(run_id)
+        else:
+            anew = await runtime.runs.start(project.request(anew=True))
+            await runtime.runs.cancel(anew.run_id)
+        await asyncio.wait_for(runtime.runs.wait(run_id), LIMIT_S)
+        given_up = runtime.runs.view(run_id)
+        assert is_told_to_the_end(runtime, run_id)
+        stored = stored_events(runtime, run_id)
+    assert given_up.status == "cancelled"
+    assert "in_progress" not in statuses(given_up).values()
+    assert trace_of(tmp_path, given_up)["status"] == "cancelled"
+    assert timeline_of(tmp_path, given_up) == stored
+
+
+async def test_a_run_is_rolled_back_while_the_files_of_its_end_are_being_written(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("old")
+    (tmp_path / "draft.txt").write_text("draft")
+    project = Project(tmp_path, plan(*FILE_STEPS), FILES)
+    with ExitStack() as lock:
+
+        def kept(number: int) -> None:
+            if number == 7:
+                keep_timeline(tmp_path, lock)
+                threading.Timer(0.4, lock.close).start()
+
+        async with project.runtime(follow_interval_s=60) as runtime:
+            with commits_through(kept):
+                run_id = (await runtime.runs.start(project.request())).run_id
+                await shown_as(runtime, run_id, "completed")
+            view, _ = await runtime.runs.interventions.roll_back(run_id, trusted=True)
+            assert (view.is_rolled_back, view.has_undo) == (True, False)
+            assert is_told_to_the_end(runtime, run_id)
+            stored = stored_events(runtime, run_id)
+    assert trace_of(tmp_path, view)["root_span"]["attributes"]["rolled_back"]["files_left"] == []
+    assert timeline_of(tmp_path, view) == stored
+
+
+async def test_what_comes_into_a_run_from_outside_while_it_ends_is_in_all_that_tells_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project(tmp_path, chain(3), table("run", max_parallel=4))
+    told, closing = threading.Event(), threading.Event()
+    close = RunFiles.close
+
+    async def closed_meanwhile(files: RunFiles) -> None:
+        """The files are closed while the thread that commits is telling them of an event."""
+        take = files._recorder.events
+
+        def slow(events: Sequence[StoredEvent]) -> None:
+            told.set()
+            assert closing.wait(LIMIT_S)
+            take(events)
+
+        monkeypatch.setattr(files._recorder, "events", slow)
+        event = event_core(runtime.bus.stamper, "x", "intent")
+        emitted = asyncio.create_task(runtime.bus.emit(files._state.run_id, event))
+        assert await asyncio.to_thread(told.wait, LIMIT_S)
+        threading.Timer(0.2, closing.set).start()
+        await close(files)
+        await emitted
+
+    monkeypatch.setattr(RunFiles, "close", closed_meanwhile)
+    async with project.runtime(follow_interval_s=60) as runtime:
+        run_id = (await runtime.runs.start(project.request(simulate=True))).run_id
+        final = await runtime.runs.wait(run_id)
+        stored = stored_events(runtime, run_id)
+    assert "x" in [event["event_type"] for event in stored]
+    assert timeline_of(tmp_path, final) == stored
+    assert len(trace_of(tmp_path, final)["events"]) == len(stored)
+
+
+async def test_a_run_is_cancelled_while_it_is_being_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Project(tmp_path, chain(100), table("run", max_parallel=4))
+    is_locked, is_free = threading.Event(), threading.Event()
+    interrupt = Recovery.interrupt
+
+    def waits(recovery: Recovery, *args: Any, **more: Any) -> bool:
+        """The state is locked by somebody else just then."""
+        is_locked.set()
+        assert is_free.wait(LIMIT_S)
+        return interrupt(recovery, *args, **more)
+
+    monkeypatch.setattr(Recovery, "interrupt", waits)
+    async with project.runtime(follow_interval_s=60) as runtime:
+        with commits_through(full_at(30)):
+            run_id = (await runtime.runs.start(project.request(simulate=True))).run_id
+            assert await asyncio.to_thread(is_locked.wait, LIMIT_S)
+        cancelling = asyncio.create_task(runtime.runs.cancel(run_id))
+        await asyncio.wait({cancelling}, timeout=0.05)
+        is_free.set()
+        assert (await cancelling).status == "cancelled"
+
+
+async def test_a_run_that_the_state_still_calls_live_is_cancelled(tmp_path: Path) -> None:
+    project = Project(tmp_path, chain(100), table("run", max_parallel=4))
+
+    def full_twice(number: int) -> None:
+        if number in {30, 31}:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    async with project.runtime(follow_interval_s=60) as runtime:
+        with commits_through(full_twice):
+            run_id = (await runtime.runs.start(project.request(simulate=True))).run_id
+            assert (await runtime.runs.wait(run_id)).status == "interrupted"
+        assert (await runtime.runs.cancel(run_id)).status == "cancelled"
+        stored = runtime.vsl.read(lambda reading: records.read_run(reading, run_id))
+    assert stored is not None
+    assert stored["status"] == "cancelled"
