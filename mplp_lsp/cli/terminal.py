@@ -52,6 +52,7 @@ class AtTerminal:
         self._one_question = asyncio.Lock()
         self._unanswerable = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._cancelling: asyncio.Task[None] | None = None
 
     async def follow(
         self, runtime: Runtime, begin: Callable[[], Awaitable[RunView]], *, is_going_on: bool = False
@@ -68,7 +69,7 @@ class AtTerminal:
             # From here on views are shown; those that came before the headline are in this one.
             self._run_id = view.run_id
             self._on_view(runtime, runtime.runs.view(view.run_id))
-            with _interrupts(lambda: self._spawn(self._cancel(runtime))):
+            with _interrupts(lambda: self._cancel_soon(runtime)):
                 final = await self._until_end(runtime)
             unsubscribe()
             is_waiting = final.is_live
@@ -92,6 +93,9 @@ class AtTerminal:
             stuck.cancel()
             if not ended.done():
                 ended.cancel()
+        if self._cancelling is not None:
+            # Where the disk was quicker, the run is given up only after its end.
+            await asyncio.wait({self._cancelling})
         return runtime.runs.view(self._run_id)
 
     def _headline(self, view: RunView, *, is_going_on: bool) -> None:
@@ -145,6 +149,9 @@ class AtTerminal:
             output=numbered.get(letter, ""),
             repeat=letter == "r",
         )
+
+    def _cancel_soon(self, runtime: Runtime) -> None:
+        self._cancelling = self._spawn(self._cancel(runtime))
 
     async def _cancel(self, runtime: Runtime) -> None:
         self._live.line(self._style.paint("Cancelling; press Ctrl-C again to leave at once.", "yellow"))

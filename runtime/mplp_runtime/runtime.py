@@ -238,8 +238,8 @@ class Runtime(ProgramInterface):
     async def _give_up(self, run_id: str) -> None:
         await self.runs.cancel(run_id)
 
-    def _told_of_rollback(self, run_id: str) -> None:
-        self.runs.interventions.told_of_rollback(run_id)
+    async def _told_of_rollback(self, run_id: str) -> None:
+        await self.runs.interventions.told_of_rollback(run_id)
 
     def _collect(self, *, wanted: bool) -> None:
         """Learning samples are kept from the moment on in which somebody reads that they are wanted."""

@@ -68,6 +68,9 @@ class EndedAttempt:
     @property
     def started_at(self) -> str:
         """When it began, in RFC 3339."""
+        names = self._form[1]
+        if type(self._own) is tuple and "started_at" in names:
+            return str(self._own[names.index("started_at")])
         return str(self.record()["started_at"])
 
     def record(self) -> Record:

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 from mplp_runtime.ael.layer import ActionExecutionLayer
@@ -22,6 +22,7 @@ from mplp_runtime.orchestrator.run import RunLoop
 from mplp_runtime.orchestrator.sessions.loop import SessionLoop
 from mplp_runtime.orchestrator.state import RunState, load_state
 from mplp_runtime.orchestrator.step_confirms import StepConfirms
+from mplp_runtime.orchestrator.uncancelled import to_the_end
 
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.manager import RunManager
@@ -47,15 +48,23 @@ class Carrying:
         self.unwritable: set[str] = set()
         """Runs whose files could not be brought up to date here; that is told once, not at every look."""
         self._settling = threading.Lock()
+        self._beginnings: set[asyncio.Task[Any]] = set()
         # By runs, while somebody takes one up or cancels it.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def begin(self, request: StartRequest, plan: Admitted, confirm_id: str | None) -> str:
         """Starts a run and carries it; its id. Raises RunInProgress, RunLeftOpen and StoreError."""
+        beginning = asyncio.ensure_future(self._begun(request, plan, confirm_id))
+        self._beginnings.add(beginning)
+        beginning.add_done_callback(self._beginnings.discard)
+        return await to_the_end(beginning)
+
+    async def _begun(self, request: StartRequest, plan: Admitted, confirm_id: str | None) -> str:
         begun = await self._owned(lambda: begin_run(self._runtime, self._instance, request, plan, confirm_id))
         run_id = str(begun["run_id"])
         async with self._or_dropped(run_id):
             await self._abandon_older(begun)
+            self._manager.refuse_if_closed()
             state = RunState(
                 begun,
                 plan.plan,
@@ -86,17 +95,23 @@ class Carrying:
         Raises RunUnknown and StoreError.
         """
         async with self._turn(run_id):
+            if run_id not in self.live and self._beginnings and self._manager.view(run_id).is_live:
+                # Perhaps it is one of these: it is in the state, and nobody carries it yet.
+                await asyncio.wait(self._beginnings)
             live = self.live.get(run_id)
             if live is not None and live.task is not None:
                 live.loop.cancel()
                 # Perhaps only its files were still being finished, or the disk was quicker.
                 await asyncio.wait({live.task})
-            await self._settle_if_dropped(run_id)
-            if self._manager.view(run_id).status == "interrupted":
-                self._manager.refuse_if_closed()
-                await asyncio.to_thread(self._manager.recovery.abandon, run_id, "The run was cancelled.")
-                self.write_files(run_id)
-                self._manager.notices.tell_soon(self._manager.others.reload(run_id))
+            # To its end, also if whoever asked goes away meanwhile.
+            await to_the_end(self._give_up(run_id))
+
+    async def _give_up(self, run_id: str) -> None:
+        await self._settle_if_dropped(run_id)
+        if self._manager.view(run_id).status == "interrupted":
+            self._manager.refuse_if_closed()
+            await asyncio.to_thread(self._manager.recovery.abandon, run_id, "The run was cancelled.")
+            await self.told_anew(run_id)
 
     async def at_rest(self, run_id: str) -> None:
         """Returns once nobody here writes the files of a run that has stopped; at once while it goes on."""
@@ -143,8 +158,8 @@ class Carrying:
             return is_settled
 
     async def _settle_if_dropped(self, run_id: str) -> None:
-        if run_id in self.dropped:
-            await asyncio.to_thread(self.settle, run_id)
+        if run_id in self.dropped and await asyncio.to_thread(self.settle, run_id):
+            await self.told_anew(run_id)
 
     async def _abandon_older(self, begun: Record) -> None:
         """Interrupted runs of the same plan are given up: resuming them would do things twice (D21)."""
@@ -156,8 +171,7 @@ class Carrying:
                 await self.at_rest(run["run_id"])
                 why = f"Given up: run {begun['generation']} of the plan was started instead."
                 await asyncio.to_thread(self._manager.recovery.abandon, run["run_id"], why, is_newest=False)
-                self.write_files(run["run_id"])
-                self._manager.notices.tell_soon(self._manager.others.reload(run["run_id"]))
+                await self.told_anew(run["run_id"])
 
     async def _loaded(self, run_id: str) -> RunState:
         vsl = self._runtime.vsl
@@ -223,19 +237,20 @@ class Carrying:
                 await asyncio.to_thread(
                     self._manager.recovery.interrupt, run_id, instance=self._instance, error=error
                 )
-                live.state.take_run(self._manager.others.reload(run_id).run)
+                stored = self._manager.others.reload(run_id)
+                for each in live.state.attempts.under_way():
+                    live.state.take_attempt(stored.attempts[each["step_id"]])
+                live.state.take_run(stored.run)
             except StoreError:
                 # The state cannot be written now; this is made good as soon as it can.
                 live.state.error = error
                 live.state.take_run({**live.state.run, "status": "interrupted"})
                 self.dropped[run_id] = live.state
         self.state_changed(live.state)
-        state = live.state
         try:
             await live.files.close()
-            is_over = live.files.is_finished and run_id not in self.dropped
-            if is_over and not await asyncio.to_thread(self._are_files_told, state):
-                state = self._manager.others.reload(run_id)
+            if live.files.is_finished and run_id not in self.dropped:
+                await asyncio.to_thread(self._settle_files, live.state)
         except StoreError as problem:
             # Whoever opens the project next finishes them.
             logger.warning("%s", problem)
@@ -243,18 +258,20 @@ class Carrying:
             logger.exception("The files of run %s could not be finished.", run_id)
         del self.live[run_id]
         if run_id not in self.dropped:
-            self._manager.others.keep(state)
-        self._manager.notices.tell_now(state)
+            self._manager.notices.tell_now(self._manager.others.keep(live.state))
+        else:
+            self._manager.notices.tell_now(live.state)
 
-    def _are_files_told(self, state: RunState) -> bool:
-        """Says that the run's files are finished.
-
-        False if somebody gave it up or rolled it back meanwhile: then they are written again.
-        """
-        is_so = self._manager.recovery.files_written(state.run_id, of=state.run)
-        if not is_so:
+    def _settle_files(self, state: RunState) -> None:
+        """Says that the run's files are finished, once more written if others have changed it meanwhile."""
+        if not self._manager.recovery.files_written(state.run_id, of=state.run):
             self.write_files(state.run_id)
-        return is_so
+
+    async def told_anew(self, run_id: str) -> None:
+        """What became of a run that nobody carries goes into its files and to whoever looks at it."""
+        # In a thread: somebody may keep a file for seconds.
+        await asyncio.to_thread(self.write_files, run_id)
+        self._manager.notices.tell_soon(self._manager.others.reload(run_id))
 
     def state_changed(self, state: RunState) -> None:
         """What has moved in a run goes into its trace."""

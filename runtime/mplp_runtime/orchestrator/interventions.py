@@ -129,13 +129,12 @@ class Interventions:
         if left is not None and not left:
             raise RunRefused("The run was rolled back already, as a whole.")
         done = await self.rollback.of(state)
-        self.told_of_rollback(run_id)
+        await self.told_of_rollback(run_id)
         return self._manager.view(run_id), done
 
-    def told_of_rollback(self, run_id: str) -> None:
+    async def told_of_rollback(self, run_id: str) -> None:
         """What a run did was taken back, or stands again: its files and whoever looks at it learn of it."""
-        self._carrying.write_files(run_id)
-        self._manager.notices.tell_soon(self._manager.others.reload(run_id))
+        await self._carrying.told_anew(run_id)
 
     async def before_end(self, state: RunState, status: str) -> str:
         """Rolls back a run that failed, where its settings say so, and notes what it leaves behind."""

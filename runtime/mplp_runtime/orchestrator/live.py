@@ -133,20 +133,20 @@ class RunFiles:
             if self._later is not None:
                 # It may wait for a file that others keep.
                 await to_the_end(asyncio.to_thread(self._later.close))
-            self._take_last_words()
+            await self._take_last_words()
         finally:
             if self._writer is not None:
                 await self._writer.close()
             if self._sink is not None:
                 self._sink.close()
 
-    def _take_last_words(self) -> None:
+    async def _take_last_words(self) -> None:
         """What came into the stream after the last event that was taken here."""
         rest = self._stream.rest()
         self._recorder.events(rest)
         if self._sink is not None:
             # Whatever became of what was to be written later: the file has what the store has.
-            self._sink.append(rest, is_whole=False)
+            await to_the_end(asyncio.to_thread(self._sink.append, rest, is_whole=False))
         if rest and self._writer is not None:
             self._writer.changed()
 

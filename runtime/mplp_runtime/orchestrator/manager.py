@@ -86,7 +86,7 @@ class RunManager:
             await asyncio.to_thread(self._runtime.persist)
         self.others.follow()
         # To its end, also if whoever asked goes away meanwhile: what has begun is carried by somebody.
-        return self.view(await to_the_end(self._carrying.begin(request, plan, confirm_id)))
+        return self.view(await self._carrying.begin(request, plan, confirm_id))
 
     async def wait(self, run_id: str) -> RunView:
         """The run once it is over or interrupted; questions are waited for as long as it takes."""

@@ -64,10 +64,18 @@ class OtherRuns:
             raise RunUnknown(f"No run {run_id} is known in this project.")
         return state
 
-    def keep(self, state: RunState) -> None:
-        """A run that was carried here is from now on one of those that are not."""
-        state.seen_lamport = self._runtime.vsl.read(lambda reading: reading.lamport())
+    def keep(self, state: RunState) -> RunState:
+        """The run, which was carried here and is from now on not; as others have changed it meanwhile."""
+
+        def look(reading: Reading) -> tuple[Record | None, int]:
+            return records.read_run(reading, state.run_id), reading.lamport()
+
+        run, lamport = self._runtime.vsl.read(look)
+        if run != state.run:
+            return self.reload(state.run_id)
+        state.seen_lamport = lamport
         self._states[state.run_id] = state
+        return state
 
     def forget(self, run_id: str) -> None:
         """A run is from now on carried here."""

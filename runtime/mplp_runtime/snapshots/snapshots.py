@@ -125,7 +125,7 @@ class Snapshots:
         folder: Callable[[], Path | None],
         most_kept: Callable[[], int] = lambda: DEFAULT_KEPT,
         give_up: Callable[[str], Awaitable[object]] = _nobody,
-        told: Callable[[str], None] = lambda _run_id: None,
+        told: Callable[[str], Awaitable[object]] = _nobody,
         refuse_writing: Callable[[], None] = lambda: None,
     ) -> None:
         self._root = root
@@ -262,7 +262,7 @@ class Snapshots:
             )
         finally:
             for each in dict.fromkeys([*run_ids, *again]):
-                self._told(each)
+                await self._told(each)
         known = held | {file.path for file in record.left_out}
         return Restored(
             snapshot_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Mapping, Sequence
 from itertools import chain, islice
@@ -41,7 +42,8 @@ class TraceRecorder:
         self._segments: list[Item] = []
         # Where those stand that may still change.
         self._open: dict[object, int] = {}
-        self._has_passed = False
+        # When the last segment began, once there are any that come out of their turn.
+        self._latest: str | None = None
         self._first_limit = min(_FIRST_EVENTS, embedded_limit)
         # Events come on the thread that commits, and the document is made on another.
         self._lock = Lock()
@@ -62,7 +64,8 @@ class TraceRecorder:
 
         Whatever is told after it or was told before, the document has all by the time they began.
         """
-        self._has_passed = True
+        if self._latest is None:
+            self._latest = _began(self._segments[-1]) if self._segments else ""
         self._put(segment["segment_id"], dict(segment), is_over=False)
 
     def attempt(self, attempt: Mapping[str, Any], step: Mapping[str, Any]) -> None:
@@ -89,14 +92,14 @@ class TraceRecorder:
 
     def _place_of(self, item: Item) -> int:
         """Where a new segment stands. Attempts come as they began, steps that were passed by at any time."""
-        place = len(self._segments)
-        if not self._has_passed:
-            return place
+        if self._latest is None:
+            return len(self._segments)
         began = _began(item)
-        while place and _began(self._segments[place - 1]) > began:
-            place -= 1
-        if place < len(self._segments):
-            self._open = {key: at + (at >= place) for key, at in self._open.items()}
+        if began >= self._latest:
+            self._latest = began
+            return len(self._segments)
+        place = bisect_right(self._segments, began, key=_began)
+        self._open = {key: at + (at >= place) for key, at in self._open.items()}
         return place
 
     def event(self, stored: StoredEvent) -> None:

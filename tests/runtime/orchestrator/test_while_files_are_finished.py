@@ -24,10 +24,12 @@ from mplp_runtime.vsl.interface import StoredEvent
 from tests.runtime.orchestrator.commits import commits_through, full_at
 from tests.runtime.orchestrator.file_work import FILE_STEPS, FILES
 from tests.runtime.orchestrator.projects import (
+    PLAN_ID,
     Project,
     chain,
     plan,
     statuses,
+    step,
     table,
     timeline_of,
     trace_of,
@@ -248,3 +250,69 @@ async def test_a_run_that_the_state_still_calls_live_is_cancelled(tmp_path: Path
         stored = runtime.vsl.read(lambda reading: records.read_run(reading, run_id))
     assert stored is not None
     assert stored["status"] == "cancelled"
+
+
+async def test_a_run_that_is_given_up_just_as_it_was_interrupted_has_no_step_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt = Recovery.interrupt
+
+    def given_up_at_once(recovery: Recovery, run_id: str, **more: Any) -> bool:
+        """Another process starts the plan anew in the moment in which the run can be given up."""
+        is_done = interrupt(recovery, run_id, **more)
+        recovery.abandon(run_id, "Another was started.")
+        return is_done
+
+    monkeypatch.setattr(Recovery, "interrupt", given_up_at_once)
+    project = Project(tmp_path, chain(5), table("roles.worker", action="custom_action", handler="work"))
+    async with project.runtime(follow_interval_s=60, handlers={"work": str}) as runtime:
+        with commits_through(full_at(6)):
+            run_id = (await runtime.runs.start(project.request())).run_id
+            final = await runtime.runs.wait(run_id)
+    assert final.status == "cancelled"
+    assert "in_progress" not in statuses(final).values()
+    trace = trace_of(tmp_path, final)
+    assert trace["status"] == "cancelled"
+    assert "running" not in {segment["status"] for segment in trace["segments"]}
+
+
+async def test_a_cancelled_run_whose_end_could_not_be_written_is_told_as_cancelled(tmp_path: Path) -> None:
+    project = Project(
+        tmp_path, plan(step("one")), table("roles.worker", action="custom_action", handler="work")
+    )
+    has_begun, commits, told = asyncio.Event(), list[int](), list[str]()
+
+    async def work(_given: object) -> None:
+        has_begun.set()
+        await asyncio.Event().wait()
+
+    def full_after_the_step(number: int) -> None:
+        """The step's end gets to disk; that of the run does not, nor that it is interrupted."""
+        commits.append(number)
+        if len(commits) in {2, 3}:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    async with project.runtime(follow_interval_s=60, handlers={"work": work}) as runtime:
+        runtime.runs.subscribe(lambda view: told.append(view.status))
+        run_id = (await runtime.runs.start(project.request())).run_id
+        await has_begun.wait()
+        with commits_through(full_after_the_step):
+            final = await runtime.runs.cancel(run_id)
+        assert await runtime.runs.notices.until(lambda: told[-1] == "cancelled", LIMIT_S)
+        assert is_told_to_the_end(runtime, run_id)
+        stored = stored_events(runtime, run_id)
+    assert final.status == "cancelled"
+    assert trace_of(tmp_path, final)["status"] == "cancelled"
+    assert timeline_of(tmp_path, final) == stored
+
+
+async def test_a_run_is_cancelled_while_it_waits_for_the_files_of_the_one_before_it(tmp_path: Path) -> None:
+    async with run_whose_files_are_being_finished(tmp_path, simulate=False) as (runtime, older_id, lock):
+        starting = asyncio.create_task(
+            runtime.runs.start(Project.existing(tmp_path).request(anew=True)),
+        )
+        while (newest := runtime.runs.latest(PLAN_ID)) is None or newest.run_id == older_id:
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.2, lock.close)
+        assert (await asyncio.wait_for(runtime.runs.cancel(newest.run_id), LIMIT_S / 2)).status == "cancelled"
+        assert (await starting).run_id == newest.run_id
