@@ -59,6 +59,11 @@ class Carrying:
         beginning.add_done_callback(self._beginnings.discard)
         return await to_the_end(beginning)
 
+    async def begun(self) -> None:
+        """Returns once every run that is beginning now is carried, or has failed to begin."""
+        if self._beginnings:
+            await asyncio.wait(self._beginnings)
+
     async def _begun(self, request: StartRequest, plan: Admitted, confirm_id: str | None) -> str:
         begun = await self._owned(lambda: begin_run(self._runtime, self._instance, request, plan, confirm_id))
         run_id = str(begun["run_id"])
@@ -95,9 +100,9 @@ class Carrying:
         Raises RunUnknown and StoreError.
         """
         async with self._turn(run_id):
-            if run_id not in self.live and self._beginnings and self._manager.view(run_id).is_live:
+            if run_id not in self.live and self._manager.view(run_id).is_live:
                 # Perhaps it is one of these: it is in the state, and nobody carries it yet.
-                await asyncio.wait(self._beginnings)
+                await self.begun()
             live = self.live.get(run_id)
             if live is not None and live.task is not None:
                 live.loop.cancel()
@@ -238,8 +243,9 @@ class Carrying:
                     self._manager.recovery.interrupt, run_id, instance=self._instance, error=error
                 )
                 stored = self._manager.others.reload(run_id)
-                for each in live.state.attempts.under_way():
-                    live.state.take_attempt(stored.attempts[each["step_id"]])
+                for step_id in [each["step_id"] for each in live.state.attempts.under_way()]:
+                    if (attempt := stored.attempts.get(step_id)) is not None:
+                        live.state.take_attempt(attempt)
                 live.state.take_run(stored.run)
             except StoreError:
                 # The state cannot be written now; this is made good as soon as it can.

@@ -228,6 +228,7 @@ class RunManager:
         """Ends the processes that were started here; their runs stay, interrupted and resumable (D26)."""
         self._is_closed = True
         await self.others.close()
+        await self._carrying.begun()
         for live in list(self._carrying.live.values()):
             live.loop.interrupt()
         tasks = [live.task for live in self._carrying.live.values() if live.task is not None]

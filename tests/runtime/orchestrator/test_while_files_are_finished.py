@@ -316,3 +316,16 @@ async def test_a_run_is_cancelled_while_it_waits_for_the_files_of_the_one_before
         asyncio.get_running_loop().call_later(0.2, lock.close)
         assert (await asyncio.wait_for(runtime.runs.cancel(newest.run_id), LIMIT_S / 2)).status == "cancelled"
         assert (await starting).run_id == newest.run_id
+
+
+async def test_a_runtime_that_closes_while_a_run_begins_leaves_it_to_others(tmp_path: Path) -> None:
+    async with run_whose_files_are_being_finished(tmp_path, simulate=False) as (runtime, older_id, lock):
+        starting = asyncio.create_task(runtime.runs.start(Project.existing(tmp_path).request(anew=True)))
+        while (newest := runtime.runs.latest(PLAN_ID)) is None or newest.run_id == older_id:
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.2, lock.close)
+    with pytest.raises(StoreError, match="runtime is closed"):
+        await starting
+    async with Project.existing(tmp_path).runtime() as second:
+        left = second.runs.view(newest.run_id)
+        assert (left.status, left.owner_pid) == ("interrupted", None)
