@@ -120,11 +120,15 @@ def _carry_over(transaction: Transaction, earlier: str, begun: Record, chronicle
 async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:
     """An interrupted run becomes a running one of this process.
 
-    Raises RunInProgress where another process was quicker, or runs the plan anew, and OwnerGone.
+    Raises RunInProgress where another process was quicker, or runs the plan anew, RunRefused where the run is
+    over by now, and OwnerGone.
     """
 
     def work(transaction: Transaction) -> None:
         state = load_state(transaction, run_id)
+        if state is not None:
+            # Also if it was cancelled by whoever was quicker.
+            refuse_if_over(state.run["status"])
         if state is None or state.run["status"] != "interrupted":
             raise RunInProgress("The run was taken up by another process a moment ago.")
         _refuse_if_claimed(transaction, state.run["owner_key"], runtime)
@@ -144,6 +148,12 @@ async def take_over_run(runtime: Runtime, instance: str, run_id: str) -> None:
         records.change_run(transaction, run_id, status="running", error=None, questions={}, paused=False)
 
     await runtime.vsl.transact(work)
+
+
+def refuse_if_over(status: str) -> None:
+    """Raises RunRefused where a run has ended: nothing goes on then."""
+    if status in records.FINAL_STATUSES:
+        raise RunRefused(f"The run is {status}, and that is final. Run the plan again instead.")
 
 
 def refuse_if_left_open(reading: Reading, plan_id: str, request: StartRequest) -> None:

@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakValueDictionary
 
 from mplp_runtime.ael.layer import ActionExecutionLayer
 from mplp_runtime.errors import StoreError
+from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.admission import Admitted, StartRequest
 from mplp_runtime.orchestrator.attempts import RunServices
 from mplp_runtime.orchestrator.beginning import OwnerGone, begin_run, take_over_run
-from mplp_runtime.orchestrator.live import LiveRun, RunFiles, write_files_from_store
-from mplp_runtime.orchestrator.record_shapes import runs_of_plan
+from mplp_runtime.orchestrator.files_at_rest import FilesAtRest
+from mplp_runtime.orchestrator.live import LiveRun, RunFiles
+from mplp_runtime.orchestrator.record_shapes import runs_of_plan, sound_claim
 from mplp_runtime.orchestrator.records import Record
+from mplp_runtime.orchestrator.recovery import Recovery
 from mplp_runtime.orchestrator.run import RunLoop
 from mplp_runtime.orchestrator.sessions.loop import SessionLoop
 from mplp_runtime.orchestrator.state import RunState, load_state
 from mplp_runtime.orchestrator.step_confirms import StepConfirms
 from mplp_runtime.orchestrator.uncancelled import to_the_end
+from mplp_runtime.vsl.interface import Reading
 
 if TYPE_CHECKING:
     from mplp_runtime.orchestrator.manager import RunManager
@@ -39,32 +43,31 @@ class Carrying:
     The state still calls a dropped run ours; it is settled as soon as the state can be written again.
     """
 
-    def __init__(self, runtime: Runtime, manager: RunManager, instance: str) -> None:
+    def __init__(self, runtime: Runtime, manager: RunManager, recovery: Recovery, instance: str) -> None:
         self._runtime = runtime
         self._manager = manager
+        self._recovery = recovery
         self._instance = instance
         self.live: dict[str, LiveRun] = {}
         self.dropped: dict[str, RunState] = {}
-        self.unwritable: set[str] = set()
-        """Runs whose files could not be brought up to date here; that is told once, not at every look."""
+        self.files = FilesAtRest(runtime, recovery)
         self._settling = threading.Lock()
-        self._beginnings: set[asyncio.Task[Any]] = set()
+        self._beginnings: set[asyncio.Future[Any]] = set()
+        self._resumptions: set[asyncio.Future[Any]] = set()
         # By runs, while somebody takes one up or cancels it.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def begin(self, request: StartRequest, plan: Admitted, confirm_id: str | None) -> str:
         """Starts a run and carries it; its id. Raises RunInProgress, RunLeftOpen and StoreError."""
-        beginning = asyncio.ensure_future(self._begun(request, plan, confirm_id))
-        self._beginnings.add(beginning)
-        beginning.add_done_callback(self._beginnings.discard)
-        return await to_the_end(beginning)
+        return await _known_to(self._beginnings, self._begun(request, plan, confirm_id))
 
     async def begun(self) -> None:
-        """Returns once every run that is beginning now is carried, or has failed to begin."""
-        if self._beginnings:
-            await asyncio.wait(self._beginnings)
+        """Returns once every run that is being begun or taken up now is carried, or could not be."""
+        if under_way := {*self._beginnings, *self._resumptions}:
+            await asyncio.wait(under_way)
 
     async def _begun(self, request: StartRequest, plan: Admitted, confirm_id: str | None) -> str:
+        self._manager.refuse_if_closed()
         begun = await self._owned(lambda: begin_run(self._runtime, self._instance, request, plan, confirm_id))
         run_id = str(begun["run_id"])
         async with self._or_dropped(run_id):
@@ -84,39 +87,53 @@ class Carrying:
         return run_id
 
     async def take_up(self, run_id: str, repeat: bool | None) -> None:
-        """Carries an interrupted run from here on. Raises RunInProgress and StoreError."""
+        """Carries an interrupted run from here on. Raises RunInProgress, RunRefused and StoreError."""
+        await _known_to(self._resumptions, self._taken_up(run_id, repeat))
+
+    async def _taken_up(self, run_id: str, repeat: bool | None) -> None:
         async with self._turn(run_id):
             await self.at_rest(run_id)
             self._manager.refuse_if_closed()
             await self._settle_if_dropped(run_id)
             await self._owned(lambda: take_over_run(self._runtime, self._instance, run_id))
-            self._manager.others.follow()
             async with self._or_dropped(run_id):
+                self._manager.refuse_if_closed()
+                self._manager.others.follow()
                 await self._carry(await self._loaded(run_id), repeat=repeat)
 
     async def cancel(self, run_id: str) -> None:
         """Ends a run that is carried here, with its processes, and gives up an interrupted one.
 
-        Raises RunUnknown and StoreError.
+        To its end, also if whoever asked goes away meanwhile. Raises RunUnknown and StoreError.
         """
+        await to_the_end(self._cancelled(run_id))
+
+    async def _cancelled(self, run_id: str) -> None:
         async with self._turn(run_id):
-            if run_id not in self.live and self._manager.view(run_id).is_live:
-                # Perhaps it is one of these: it is in the state, and nobody carries it yet.
-                await self.begun()
+            while self._beginnings and self._is_about_to_be_carried(run_id):
+                # It is one of these: it is in the state, and nobody carries it yet.
+                await asyncio.wait(self._beginnings, return_when=asyncio.FIRST_COMPLETED)
             live = self.live.get(run_id)
             if live is not None and live.task is not None:
                 live.loop.cancel()
                 # Perhaps only its files were still being finished, or the disk was quicker.
                 await asyncio.wait({live.task})
-            # To its end, also if whoever asked goes away meanwhile.
-            await to_the_end(self._give_up(run_id))
+            await self._settle_if_dropped(run_id)
+            if self._manager.view(run_id).status == "interrupted":
+                self._manager.refuse_if_closed()
+                await asyncio.to_thread(self._recovery.abandon, run_id, "The run was cancelled.")
+                await self.told_anew(run_id)
 
-    async def _give_up(self, run_id: str) -> None:
-        await self._settle_if_dropped(run_id)
-        if self._manager.view(run_id).status == "interrupted":
-            self._manager.refuse_if_closed()
-            await asyncio.to_thread(self._manager.recovery.abandon, run_id, "The run was cancelled.")
-            await self.told_anew(run_id)
+    def _is_about_to_be_carried(self, run_id: str) -> bool:
+        if run_id in self.live or run_id in self.dropped:
+            return False
+
+        def is_claimed_here(reading: Reading) -> bool:
+            run = records.read_run(reading, run_id)
+            claim = None if run is None else sound_claim(reading, run["owner_key"])
+            return claim is not None and (claim["run_id"], claim["instance"]) == (run_id, self._instance)
+
+        return self._runtime.vsl.read(is_claimed_here)
 
     async def at_rest(self, run_id: str) -> None:
         """Returns once nobody here writes the files of a run that has stopped; at once while it goes on."""
@@ -156,9 +173,7 @@ class Carrying:
             dropped = self.dropped.get(run_id)
             if dropped is None:
                 return False
-            is_settled = self._manager.recovery.interrupt(
-                run_id, instance=self._instance, error=dropped.error
-            )
+            is_settled = self._recovery.interrupt(run_id, instance=self._instance, error=dropped.error)
             self.dropped.pop(run_id, None)
             return is_settled
 
@@ -175,7 +190,7 @@ class Carrying:
             if run["status"] == "interrupted" and not run["simulated"]:
                 await self.at_rest(run["run_id"])
                 why = f"Given up: run {begun['generation']} of the plan was started instead."
-                await asyncio.to_thread(self._manager.recovery.abandon, run["run_id"], why, is_newest=False)
+                await asyncio.to_thread(self._recovery.abandon, run["run_id"], why, is_newest=False)
                 await self.told_anew(run["run_id"])
 
     async def _loaded(self, run_id: str) -> RunState:
@@ -203,7 +218,7 @@ class Carrying:
             confirms=confirms,
         )
         made = SessionLoop if state.run.get("session") else RunLoop
-        loop = made(services, state, self._manager.recovery.chronicle(state))
+        loop = made(services, state, self._recovery.chronicle(state))
         loop.repeat_interrupted = repeat
         # In threads, because they read files, and all that happened before.
         await asyncio.to_thread(confirms.look)
@@ -213,6 +228,7 @@ class Carrying:
         )
         live = LiveRun(state, loop, files)
         self.live[state.run_id] = live
+        self._manager.others.has_begun()
         live.task = asyncio.create_task(self._driven(live, confirms), name=f"run {state.run_id}")
         files.changed(())
         if not state.run["simulated"]:
@@ -240,7 +256,7 @@ class Carrying:
         if live.state.run["status"] == "running":
             try:
                 await asyncio.to_thread(
-                    self._manager.recovery.interrupt, run_id, instance=self._instance, error=error
+                    self._recovery.interrupt, run_id, instance=self._instance, error=error
                 )
                 stored = self._manager.others.reload(run_id)
                 for step_id in [each["step_id"] for each in live.state.attempts.under_way()]:
@@ -256,7 +272,7 @@ class Carrying:
         try:
             await live.files.close()
             if live.files.is_finished and run_id not in self.dropped:
-                await asyncio.to_thread(self._settle_files, live.state)
+                await asyncio.to_thread(self.files.finish, live.state)
         except StoreError as problem:
             # Whoever opens the project next finishes them.
             logger.warning("%s", problem)
@@ -268,15 +284,10 @@ class Carrying:
         else:
             self._manager.notices.tell_now(live.state)
 
-    def _settle_files(self, state: RunState) -> None:
-        """Says that the run's files are finished, once more written if others have changed it meanwhile."""
-        if not self._manager.recovery.files_written(state.run_id, of=state.run):
-            self.write_files(state.run_id)
-
     async def told_anew(self, run_id: str) -> None:
         """What became of a run that nobody carries goes into its files and to whoever looks at it."""
         # In a thread: somebody may keep a file for seconds.
-        await asyncio.to_thread(self.write_files, run_id)
+        await asyncio.to_thread(self.files.write, run_id)
         self._manager.notices.tell_soon(self._manager.others.reload(run_id))
 
     def state_changed(self, state: RunState) -> None:
@@ -286,17 +297,10 @@ class Carrying:
         if live is not None:
             live.files.changed(moved.values())
 
-    def write_files(self, run_id: str) -> None:
-        """Brings trace and timeline of a run that nobody carries up to date, where there are files at all."""
-        if self._runtime.folder is None:
-            return
-        try:
-            state = self._runtime.vsl.read(lambda reading: load_state(reading, run_id))
-            if state is None:
-                self._manager.recovery.files_written(run_id)
-                return
-            write_files_from_store(self._runtime.folder, state, self._runtime.vsl, self._runtime.clock)
-            self._manager.recovery.files_written(run_id)
-        except StoreError as problem:
-            self.unwritable.add(run_id)
-            logger.warning("%s", problem)
+
+async def _known_to(tasks: set[asyncio.Future[Any]], work: Coroutine[Any, Any, T]) -> T:
+    """Does `work` to its end, and has it among `tasks` until then."""
+    task = asyncio.ensure_future(work)
+    tasks.add(task)
+    task.add_done_callback(tasks.discard)
+    return await to_the_end(task)

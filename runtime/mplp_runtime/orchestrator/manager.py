@@ -12,7 +12,6 @@ from mplp_runtime.confirm_files import Look, confirm_paths
 from mplp_runtime.errors import (
     MplpError,
     RunInProgress,
-    RunRefused,
     RunUnknown,
     StoreError,
     WorkspaceNotTrusted,
@@ -27,7 +26,7 @@ from mplp_runtime.orchestrator.admission import (
     needs_approval,
     refuse_unapproved,
 )
-from mplp_runtime.orchestrator.beginning import held, refuse_if_left_open
+from mplp_runtime.orchestrator.beginning import held, refuse_if_left_open, refuse_if_over
 from mplp_runtime.orchestrator.carrying import Carrying
 from mplp_runtime.orchestrator.interventions import Interventions
 from mplp_runtime.orchestrator.live import sealed_file, trace_file
@@ -39,7 +38,6 @@ from mplp_runtime.orchestrator.record_shapes import each_sound, runs_of_plan, so
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.recovery import Recovery
 from mplp_runtime.orchestrator.state import RunState, load_state
-from mplp_runtime.orchestrator.uncancelled import to_the_end
 from mplp_runtime.orchestrator.views import Answer, RunView, as_interrupted
 from mplp_runtime.sources import timestamp
 from mplp_runtime.vsl.interface import Transaction
@@ -61,10 +59,10 @@ class RunManager:
 
     def __init__(self, runtime: Runtime, instance: str) -> None:
         self._runtime = runtime
-        self._carrying = Carrying(runtime, self, instance)
+        self.recovery = Recovery(runtime.vsl, runtime.bus, runtime.graph, runtime.clock)
+        self._carrying = Carrying(runtime, self, self.recovery, instance)
         self._is_closed = False
         self._spawned: set[asyncio.Future[None]] = set()
-        self.recovery = Recovery(runtime.vsl, runtime.bus, runtime.graph, runtime.clock)
         self.notices = Notices(self._carrying.state_changed, self.view)
         self.others = OtherRuns(runtime, self)
         self.interventions = Interventions(runtime, self, self._carrying)
@@ -137,12 +135,11 @@ class RunManager:
             return await self.pausing.change(run_id, paused=False)
         if view.is_live:
             raise RunInProgress(f"The run is under way already, in process {view.owner_pid}.")
-        if view.status != "interrupted":
-            raise RunRefused(f"The run is {view.status}, and that is final. Run the plan again instead.")
+        refuse_if_over(view.status)
         if not view.simulated and not trusted:
             raise WorkspaceNotTrusted("This folder is not trusted, so nothing in it is run. Trust it first.")
         await asyncio.to_thread(self.refuse_if_rejected, view)
-        await to_the_end(self._carrying.take_up(run_id, repeat))
+        await self._carrying.take_up(run_id, repeat)
         return self.view(run_id)
 
     async def answer(
@@ -227,14 +224,19 @@ class RunManager:
     async def close(self) -> None:
         """Ends the processes that were started here; their runs stay, interrupted and resumable (D26)."""
         self._is_closed = True
+        self._interrupt_all()
         await self.others.close()
+        # After the processes of the others have been told to end: what begins may wait for files.
         await self._carrying.begun()
-        for live in list(self._carrying.live.values()):
-            live.loop.interrupt()
+        self._interrupt_all()
         tasks = [live.task for live in self._carrying.live.values() if live.task is not None]
         if tasks:
             await asyncio.wait(tasks)
         self.notices.close()
+
+    def _interrupt_all(self) -> None:
+        for live in self._carrying.live.values():
+            live.loop.interrupt()
 
     # What follows is for the other parts of the orchestrator.
 
@@ -329,7 +331,7 @@ class RunManager:
 
     def has_lost_runs(self) -> bool:
         """Whether `recover` has anything to do."""
-        are_files_behind = not self._carrying.unwritable.issuperset(self.recovery.files_behind())
+        are_files_behind = not self._carrying.files.unwritable.issuperset(self.recovery.files_behind())
         return are_files_behind or bool(self._carrying.dropped or self.recovery.ownerless())
 
     def recover(self) -> list[str]:
@@ -337,7 +339,7 @@ class RunManager:
         recovered = [run_id for run_id in list(self._carrying.dropped) if self._carrying.settle(run_id)]
         recovered += self.recovery.recover_all()
         for run_id in dict.fromkeys([*recovered, *self.recovery.files_behind()]):
-            self._carrying.write_files(run_id)
+            self._carrying.files.write(run_id)
         return recovered
 
     def refuse_if_closed(self) -> None:

@@ -36,7 +36,8 @@ class OtherRuns:
         self._manager = manager
         self._states: dict[str, RunState] = {}
         self._task: asyncio.Task[None] | None = None
-        self._version: int | None = None
+        self._version: tuple[int, int] | None = None
+        self._begun = 0
         self._lamport: int | None = None
         self._untold: set[str] = set()
         # Set on the thread that commits, and by what other processes have committed.
@@ -80,6 +81,10 @@ class OtherRuns:
     def forget(self, run_id: str) -> None:
         """A run is from now on carried here."""
         self._states.pop(run_id, None)
+
+    def has_begun(self) -> None:
+        """A run has come to be carried here: what others have asked of it already is looked for anew."""
+        self._begun += 1
 
     async def ask_owner(self, run_id: str, message: Record, is_done: Callable[[], bool]) -> None:
         """Leaves a message for the process that carries a run and waits until it took effect.
@@ -157,7 +162,7 @@ class OtherRuns:
         if self._have_files_changed:
             self._have_files_changed = False
             self._manager.interventions.told_of_files()
-        version = self._runtime.vsl.data_version()
+        version = (self._runtime.vsl.data_version(), self._begun)
         if version == self._version:
             return
         touched, lamport, news = self._runtime.vsl.read(self._touched)

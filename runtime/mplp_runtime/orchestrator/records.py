@@ -145,9 +145,16 @@ def is_claim_alive(claim: Mapping[str, Any], now: datetime) -> bool:
     """
     if claim["place"] != own_place():
         return (now - instant(claim["beat"])).total_seconds() < _SILENCE_S
-    if claim["pid"] == os.getpid() and claim["start_ticks"] == _own_start_ticks(os.getpid()):
+    if is_of_this_process(claim):
         return claim["instance"] in _live_instances
     return is_alive(ProcessIdentity(claim["pid"], claim["start_ticks"]))
+
+
+def is_of_this_process(claim: Mapping[str, Any]) -> bool:
+    """Whether a runtime of this process made the claim, perhaps another one."""
+    pid = os.getpid()
+    own = (own_place(), pid, _own_start_ticks(pid))
+    return (claim["place"], claim["pid"], claim["start_ticks"]) == own
 
 
 def instance_opened(instance: str) -> None:

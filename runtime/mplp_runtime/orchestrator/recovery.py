@@ -58,13 +58,18 @@ class Recovery:
     def files_written(self, run_id: str, *, of: Record | None = None) -> bool:
         """Says that the run's files tell all that the store knows. Raises StoreError.
 
-        Not so, and False, where they are `of` an older record of the run than the store has by now.
+        Not so, and False, where they are `of` an older record of the run than the store has by now. Another
+        process that is still about to write them says so itself, and until then they count as behind.
         """
+        key, now = records.files_key(run_id), self.clock()
 
         def work(transaction: Transaction) -> bool:
             if of is not None and records.read_run(transaction, run_id) != of:
                 return False
-            transaction.delete(records.files_key(run_id))
+            claim = sound_claim(transaction, key)
+            is_by_others = claim is not None and not records.is_of_this_process(claim)
+            if claim is None or not is_by_others or not records.is_claim_alive(claim, now):
+                transaction.delete(key)
             return True
 
         return self.store.transact_sync(work)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,10 @@ from mplp_runtime.events.families import event_core
 from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.live import RunFiles
 from mplp_runtime.orchestrator.recovery import Recovery
-from mplp_runtime.orchestrator.views import RunView
-from mplp_runtime.runtime import Runtime
 from mplp_runtime.vsl.interface import StoredEvent
 from tests.runtime.orchestrator.commits import commits_through, full_at
 from tests.runtime.orchestrator.file_work import FILE_STEPS, FILES
 from tests.runtime.orchestrator.projects import (
-    PLAN_ID,
     Project,
     chain,
     plan,
@@ -34,52 +30,16 @@ from tests.runtime.orchestrator.projects import (
     timeline_of,
     trace_of,
 )
+from tests.runtime.orchestrator.unfinished_files import (
+    begun_after,
+    is_told_to_the_end,
+    keep_timeline,
+    run_whose_files_are_being_finished,
+    shown_as,
+    stored_events,
+)
 
 LIMIT_S = 20
-
-
-async def shown_as(runtime: Runtime, run_id: str, status: str) -> RunView:
-    """The run as soon as it is shown so, whatever is still done about it."""
-    while (view := runtime.runs.view(run_id)).status != status:
-        await asyncio.sleep(0)
-    return view
-
-
-def stored_events(runtime: Runtime, run_id: str) -> list[Any]:
-    return runtime.vsl.read(lambda reading: [each.event for each in reading.events(run_id)])
-
-
-def is_told_to_the_end(runtime: Runtime, run_id: str) -> bool:
-    """Whether nobody has to look at the run's files again."""
-    return runtime.vsl.read(lambda reading: reading.get(records.files_key(run_id))) is None
-
-
-def keep_timeline(root: Path, lock: ExitStack) -> None:
-    """The one timeline cannot be written until the stack is closed."""
-    [timeline] = (root / ".mplp/traces").glob("*.events.ndjson")
-    fcntl.flock(lock.enter_context(timeline.open("rb")), fcntl.LOCK_EX)
-
-
-@asynccontextmanager
-async def run_whose_files_are_being_finished(
-    root: Path, *, simulate: bool = True
-) -> AsyncIterator[tuple[Runtime, str, ExitStack]]:
-    """A run that the disk interrupted, while somebody keeps its timeline until the stack is closed."""
-    worker = table("roles.worker", action="custom_action", handler="work")
-    project = Project(root, chain(100), worker + table("run", max_parallel=4))
-    with ExitStack() as lock:
-
-        def full(number: int) -> None:
-            if number == 20:
-                # So that there is something left to be written at the end.
-                keep_timeline(root, lock)
-            full_at(30)(number)
-
-        async with project.runtime(follow_interval_s=60, handlers={"work": str}) as runtime:
-            with commits_through(full):
-                run_id = (await runtime.runs.start(project.request(simulate=simulate))).run_id
-                await shown_as(runtime, run_id, "interrupted")
-            yield runtime, run_id, lock
 
 
 @pytest.mark.parametrize("repeat", [None, True])
@@ -189,8 +149,9 @@ async def test_what_comes_into_a_run_from_outside_while_it_ends_is_in_all_that_t
         take = files._recorder.events
 
         def slow(events: Sequence[StoredEvent]) -> None:
-            told.set()
-            assert closing.wait(LIMIT_S)
+            if threading.current_thread() is not threading.main_thread():
+                told.set()
+                assert closing.wait(LIMIT_S)
             take(events)
 
         monkeypatch.setattr(files._recorder, "events", slow)
@@ -311,21 +272,19 @@ async def test_a_run_is_cancelled_while_it_waits_for_the_files_of_the_one_before
         starting = asyncio.create_task(
             runtime.runs.start(Project.existing(tmp_path).request(anew=True)),
         )
-        while (newest := runtime.runs.latest(PLAN_ID)) is None or newest.run_id == older_id:
-            await asyncio.sleep(0)
+        newest_id = await begun_after(runtime, older_id)
         asyncio.get_running_loop().call_later(0.2, lock.close)
-        assert (await asyncio.wait_for(runtime.runs.cancel(newest.run_id), LIMIT_S / 2)).status == "cancelled"
-        assert (await starting).run_id == newest.run_id
+        assert (await asyncio.wait_for(runtime.runs.cancel(newest_id), LIMIT_S / 2)).status == "cancelled"
+        assert (await starting).run_id == newest_id
 
 
 async def test_a_runtime_that_closes_while_a_run_begins_leaves_it_to_others(tmp_path: Path) -> None:
     async with run_whose_files_are_being_finished(tmp_path, simulate=False) as (runtime, older_id, lock):
         starting = asyncio.create_task(runtime.runs.start(Project.existing(tmp_path).request(anew=True)))
-        while (newest := runtime.runs.latest(PLAN_ID)) is None or newest.run_id == older_id:
-            await asyncio.sleep(0)
+        newest_id = await begun_after(runtime, older_id)
         asyncio.get_running_loop().call_later(0.2, lock.close)
     with pytest.raises(StoreError, match="runtime is closed"):
         await starting
     async with Project.existing(tmp_path).runtime() as second:
-        left = second.runs.view(newest.run_id)
+        left = second.runs.view(newest_id)
         assert (left.status, left.owner_pid) == ("interrupted", None)
