@@ -229,9 +229,12 @@ class Carrying:
         live = LiveRun(state, loop, files)
         self.live[state.run_id] = live
         self._manager.others.has_begun()
+        if self._manager.is_closed:
+            # Since this began: no step begins, and the run is left as any other.
+            loop.interrupt()
         live.task = asyncio.create_task(self._driven(live, confirms), name=f"run {state.run_id}")
         files.changed(())
-        if not state.run["simulated"]:
+        if not state.run["simulated"] and not self._manager.is_closed:
             runtime.active_drift.wake()
         self._manager.notices.tell_soon(state)
 

@@ -61,7 +61,7 @@ class RunManager:
         self._runtime = runtime
         self.recovery = Recovery(runtime.vsl, runtime.bus, runtime.graph, runtime.clock)
         self._carrying = Carrying(runtime, self, self.recovery, instance)
-        self._is_closed = False
+        self.is_closed = False
         self._spawned: set[asyncio.Future[None]] = set()
         self.notices = Notices(self._carrying.state_changed, self.view)
         self.others = OtherRuns(runtime, self)
@@ -223,20 +223,16 @@ class RunManager:
 
     async def close(self) -> None:
         """Ends the processes that were started here; their runs stay, interrupted and resumable (D26)."""
-        self._is_closed = True
-        self._interrupt_all()
+        self.is_closed = True
+        for live in self._carrying.live.values():
+            live.loop.interrupt()
         await self.others.close()
-        # After the processes of the others have been told to end: what begins may wait for files.
+        # Only now, because what begins may wait for files; it will see that this is closed.
         await self._carrying.begun()
-        self._interrupt_all()
         tasks = [live.task for live in self._carrying.live.values() if live.task is not None]
         if tasks:
             await asyncio.wait(tasks)
         self.notices.close()
-
-    def _interrupt_all(self) -> None:
-        for live in self._carrying.live.values():
-            live.loop.interrupt()
 
     # What follows is for the other parts of the orchestrator.
 
@@ -269,7 +265,9 @@ class RunManager:
 
     async def beat(self) -> None:
         """Says that the runs carried here are alive, for processes that cannot see this one."""
-        claims = {str(live.state.run["owner_key"]): run_id for run_id, live in self._carrying.live.items()}
+        live_runs = self._carrying.live.items()
+        claims = {str(live.state.run["owner_key"]): run_id for run_id, live in live_runs}
+        claims |= {records.files_key(run_id): run_id for run_id, _live in live_runs}
         if not claims:
             return
         beat = timestamp(self._runtime.clock())
@@ -344,7 +342,7 @@ class RunManager:
 
     def refuse_if_closed(self) -> None:
         """Raises StoreError once `close` was called."""
-        if self._is_closed:
+        if self.is_closed:
             raise StoreError("The runtime is closed.")
 
     def _refuse_if_held(self, plan_id: str, request: StartRequest) -> None:

@@ -13,7 +13,8 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.record_shapes import sound_claim
 from mplp_runtime.orchestrator.records import Record
 from mplp_runtime.orchestrator.state import RunState, load_state, refresh_state
-from mplp_runtime.vsl.interface import Reading, StoredEvent, Transaction
+from mplp_runtime.orchestrator.uncancelled import to_the_end
+from mplp_runtime.vsl.interface import Node, Reading, StoredEvent, Transaction
 from mplp_runtime.vsl.ready import events_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class OtherRuns:
         self._task: asyncio.Task[None] | None = None
         self._version: tuple[int, int] | None = None
         self._begun = 0
+        self._is_closed = False
         self._lamport: int | None = None
         self._untold: set[str] = set()
         # Set on the thread that commits, and by what other processes have committed.
@@ -89,19 +91,27 @@ class OtherRuns:
     async def ask_owner(self, run_id: str, message: Record, is_done: Callable[[], bool]) -> None:
         """Leaves a message for the process that carries a run and waits until it took effect.
 
-        Raises RunRefused if that process does not react.
+        A word to cancel stands also if who said it goes away before it was heard. Raises RunRefused if that
+        process does not react.
         """
         request_id = f"{run_id}/{self._runtime.new_id()}"
         request = {"run_id": run_id, **message}
         self.follow()
-        await self._runtime.vsl.transact(
-            lambda transaction: transaction.create_node(records.RUN_REQUEST, request_id, request)
-        )
+        stands = False
         try:
+            await to_the_end(
+                self._runtime.vsl.transact(
+                    lambda transaction: transaction.create_node(records.RUN_REQUEST, request_id, request)
+                )
+            )
             if not await self._manager.notices.until(is_done, _OWNER_LIMIT_S):
                 raise RunRefused("The process that carries this run does not react.")
+        except asyncio.CancelledError:
+            stands = message["kind"] == "cancel"
+            raise
         finally:
-            await self._withdraw(request_id)
+            if not stands:
+                await self._withdraw(request_id)
 
     async def _withdraw(self, request_id: str) -> None:
         """A request that nobody took must not surprise whoever carries the run later."""
@@ -114,12 +124,13 @@ class OtherRuns:
             await self._runtime.vsl.transact(work)
 
     def follow(self) -> None:
-        """From now on looks at what other processes write."""
-        if self._task is None:
+        """From now on looks at what other processes write, until `close`."""
+        if self._task is None and not self._is_closed:
             self._unfollow = self._runtime.bus.follow(self._note_files)
             self._task = asyncio.get_running_loop().create_task(self._follow(), name="follow other runs")
 
     async def close(self) -> None:
+        self._is_closed = True
         if self._task is not None:
             self._unfollow()
             self._task.cancel()
@@ -222,18 +233,26 @@ class OtherRuns:
         return self._runtime.vsl.read(read)
 
     async def _take_requests(self) -> None:
-        requests = self._runtime.vsl.read(lambda reading: reading.nodes(records.RUN_REQUEST))
+        requests, over = self._runtime.vsl.read(_requests)
         taken = [node for node in requests if self._manager.is_own(str(node.data["run_id"]))]
-        if not taken:
+        if not taken and not over:
             return
 
         def work(transaction: Transaction) -> None:
-            for node in taken:
+            for node in (*taken, *over):
                 transaction.delete_node(records.RUN_REQUEST, node.id)
 
         await self._runtime.vsl.transact(work)
         for node in taken:
             self._manager.obey(str(node.data["run_id"]), dict(node.data))
+
+
+def _requests(reading: Reading) -> tuple[list[Node], list[Node]]:
+    """What is asked of runs, and of those what nobody will hear any more: their runs are over."""
+    requests = list(reading.nodes(records.RUN_REQUEST))
+    runs = {node.id: records.read_run(reading, str(node.data["run_id"])) for node in requests}
+    over = {each for each, run in runs.items() if run is None or run["status"] in records.FINAL_STATUSES}
+    return [node for node in requests if node.id not in over], [node for node in requests if node.id in over]
 
 
 def _is_about_files(event: Mapping[str, Any]) -> bool:

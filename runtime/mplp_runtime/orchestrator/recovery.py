@@ -47,11 +47,15 @@ class Recovery:
         return self.store.read(find)
 
     def files_behind(self) -> list[str]:
-        """Ids of runs whose process went before their trace and timeline were finished, ended runs too."""
+        """Ids of runs whose process went before their trace and timeline were finished, ended runs too.
+
+        Not of those under way: they are written by whoever carries them, or else once they are interrupted.
+        """
         now = self.clock()
 
         def find(reading: Reading) -> list[str]:
-            return list(_abandoned(reading, records.FILES_BEHIND, now))
+            behind = _abandoned(reading, records.FILES_BEHIND, now)
+            return [run_id for run_id in behind if not _is_live(records.read_run(reading, run_id))]
 
         return self.store.read(find)
 
@@ -174,6 +178,10 @@ def _abandoned(reading: Reading, prefix: str, now: datetime) -> Iterator[str]:
         claim = sound_claim(reading, key)
         if claim is not None and not records.is_claim_alive(claim, now):
             yield claim["run_id"]
+
+
+def _is_live(run: Record | None) -> bool:
+    return run is not None and run["status"] in _LIVE
 
 
 def _under_way(state: RunState) -> list[Record]:

@@ -115,8 +115,30 @@ async def test_an_owner_renews_its_sign_of_life(tmp_path: Path) -> None:
         run_id = (await runtime.runs.start(project.request())).run_id
         now += timedelta(seconds=50)
         await runtime.runs.beat()
-        claims = runtime.vsl.read(lambda reading: [reading.get(key) for key in reading.keys(records.OWNERS)])
-        assert [(claim["run_id"], claim["beat"]) for claim in claims if claim] == [(run_id, timestamp(now))]
+        claims = runtime.vsl.read(
+            lambda reading: [
+                reading.get(key)
+                for prefix in (records.OWNERS, records.FILES_BEHIND)
+                for key in reading.keys(prefix)
+            ]
+        )
+        assert [(claim["run_id"], claim["beat"]) for claim in claims if claim] == [
+            (run_id, timestamp(now))
+        ] * 2
+        await runtime.runs.cancel(run_id)
+
+
+async def test_files_of_a_run_that_goes_on_at_another_place_are_not_looked_at_again_and_again(
+    tmp_path: Path,
+) -> None:
+    now = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+    project = Project(tmp_path, plan(step("a")), PERSON)
+    async with project.runtime(clock=lambda: now) as runtime, project.runtime(clock=lambda: now) as other:
+        run_id = (await runtime.runs.start(project.request())).run_id
+        silent = records.own_claim(run_id, "instance", timestamp(now - timedelta(seconds=100)))
+        away = silent | {"place": "another machine"}
+        await other.vsl.transact(lambda tx: tx.set(records.files_key(run_id), away))
+        assert not other.runs.has_lost_runs()
         await runtime.runs.cancel(run_id)
 
 

@@ -32,9 +32,9 @@ from tests.runtime.orchestrator.projects import (
 )
 from tests.runtime.orchestrator.unfinished_files import (
     begun_after,
+    interrupted_run_with_kept_timeline,
     is_told_to_the_end,
     keep_timeline,
-    run_whose_files_are_being_finished,
     shown_as,
     stored_events,
 )
@@ -46,7 +46,7 @@ LIMIT_S = 20
 async def test_a_dry_run_is_resumed_while_the_files_of_its_interruption_are_being_written(
     tmp_path: Path, repeat: bool | None
 ) -> None:
-    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
+    async with interrupted_run_with_kept_timeline(tmp_path) as (runtime, run_id, lock):
         resumed = asyncio.create_task(runtime.runs.resume(run_id, repeat=repeat))
         await asyncio.wait({resumed}, timeout=0.3)
         lock.close()
@@ -59,7 +59,7 @@ async def test_a_dry_run_is_resumed_while_the_files_of_its_interruption_are_bein
 async def test_a_dry_run_is_cancelled_while_the_files_of_its_interruption_are_being_written(
     tmp_path: Path,
 ) -> None:
-    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
+    async with interrupted_run_with_kept_timeline(tmp_path) as (runtime, run_id, lock):
         asyncio.get_running_loop().call_later(0.2, lock.close)
         assert (await runtime.runs.cancel(run_id)).status == "cancelled"
 
@@ -67,7 +67,7 @@ async def test_a_dry_run_is_cancelled_while_the_files_of_its_interruption_are_be
 async def test_a_runtime_that_closes_while_a_run_waits_to_be_resumed_leaves_it_to_others(
     tmp_path: Path,
 ) -> None:
-    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
+    async with interrupted_run_with_kept_timeline(tmp_path) as (runtime, run_id, lock):
         resumed = asyncio.create_task(runtime.runs.resume(run_id))
         await asyncio.wait({resumed}, timeout=0.1)
         asyncio.get_running_loop().call_later(0.2, lock.close)
@@ -80,7 +80,7 @@ async def test_a_runtime_that_closes_while_a_run_waits_to_be_resumed_leaves_it_t
 
 
 async def test_a_run_that_is_cancelled_just_after_it_was_resumed_ends(tmp_path: Path) -> None:
-    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
+    async with interrupted_run_with_kept_timeline(tmp_path) as (runtime, run_id, lock):
         resumed = asyncio.create_task(runtime.runs.resume(run_id))
         await asyncio.wait({resumed}, timeout=0.1)
         asyncio.get_running_loop().call_later(0.2, lock.close)
@@ -95,7 +95,7 @@ async def test_a_run_that_is_cancelled_just_after_it_was_resumed_ends(tmp_path: 
 async def test_a_run_that_is_given_up_while_its_files_are_being_finished_is_cancelled_in_them_too(
     tmp_path: Path, is_another_process: bool
 ) -> None:
-    async with run_whose_files_are_being_finished(tmp_path, simulate=False) as (runtime, run_id, lock):
+    async with interrupted_run_with_kept_timeline(tmp_path, simulate=False) as (runtime, run_id, lock):
         project = Project.existing(tmp_path)
         threading.Timer(0.4, lock.close).start()
         if is_another_process:
@@ -268,7 +268,7 @@ async def test_a_cancelled_run_whose_end_could_not_be_written_is_told_as_cancell
 
 
 async def test_a_run_is_cancelled_while_it_waits_for_the_files_of_the_one_before_it(tmp_path: Path) -> None:
-    async with run_whose_files_are_being_finished(tmp_path, simulate=False) as (runtime, older_id, lock):
+    async with interrupted_run_with_kept_timeline(tmp_path, simulate=False) as (runtime, older_id, lock):
         starting = asyncio.create_task(
             runtime.runs.start(Project.existing(tmp_path).request(anew=True)),
         )
@@ -279,7 +279,7 @@ async def test_a_run_is_cancelled_while_it_waits_for_the_files_of_the_one_before
 
 
 async def test_a_runtime_that_closes_while_a_run_begins_leaves_it_to_others(tmp_path: Path) -> None:
-    async with run_whose_files_are_being_finished(tmp_path, simulate=False) as (runtime, older_id, lock):
+    async with interrupted_run_with_kept_timeline(tmp_path, simulate=False) as (runtime, older_id, lock):
         starting = asyncio.create_task(runtime.runs.start(Project.existing(tmp_path).request(anew=True)))
         newest_id = await begun_after(runtime, older_id)
         asyncio.get_running_loop().call_later(0.2, lock.close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -17,15 +18,25 @@ from mplp_runtime.errors import RunRefused, StoreError
 from mplp_runtime.orchestrator import carrying, files_at_rest, records
 from mplp_runtime.orchestrator.carrying import Carrying
 from mplp_runtime.orchestrator.live import RunFiles
+from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.vsl.sqlite import SqliteStore
 from tests.runtime.orchestrator.commits import commits_through, full_at
-from tests.runtime.orchestrator.projects import Project, chain, plan, step, table, timeline_of, trace_of
+from tests.runtime.orchestrator.projects import (
+    PLAN_ID,
+    Project,
+    chain,
+    plan,
+    step,
+    table,
+    timeline_of,
+    trace_of,
+)
 from tests.runtime.orchestrator.unfinished_files import (
     begun_after,
+    interrupted_run_with_kept_timeline,
     is_told_to_the_end,
     keep_timeline,
-    run_whose_files_are_being_finished,
     stored_events,
 )
 
@@ -43,6 +54,11 @@ class OtherPlan(Project):
 
 def other_plan(root: Path) -> OtherPlan:
     return OtherPlan(root, plan(step("other"), plan_id="b0000000-0000-4000-8000-000000000000"), WORKER)
+
+
+def timeline_steps(root: Path, view: RunView) -> list[dict[str, Any]]:
+    """What the timeline on disk tells of steps that began."""
+    return [event for event in timeline_of(root, view) if event["event_type"] == "SAStepStarted"]
 
 
 @asynccontextmanager
@@ -79,7 +95,7 @@ async def is_asked(runtime: Runtime) -> None:
 async def test_a_run_whose_canceller_goes_away_while_its_files_are_finished_is_cancelled(
     tmp_path: Path,
 ) -> None:
-    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
+    async with interrupted_run_with_kept_timeline(tmp_path) as (runtime, run_id, lock):
         cancelling = asyncio.create_task(runtime.runs.cancel(run_id))
         await goes_away(cancelling)
         lock.close()
@@ -88,7 +104,7 @@ async def test_a_run_whose_canceller_goes_away_while_its_files_are_finished_is_c
 
 
 async def test_a_run_whose_canceller_goes_away_while_it_begins_is_cancelled(tmp_path: Path) -> None:
-    async with run_whose_files_are_being_finished(tmp_path, simulate=False) as (runtime, older_id, lock):
+    async with interrupted_run_with_kept_timeline(tmp_path, simulate=False) as (runtime, older_id, lock):
         starting = asyncio.create_task(runtime.runs.start(Project.existing(tmp_path).request(anew=True)))
         cancelling = asyncio.create_task(runtime.runs.cancel(await begun_after(runtime, older_id)))
         await goes_away(cancelling)
@@ -118,6 +134,54 @@ async def test_a_run_that_another_process_cancels_while_it_begins_is_cancelled(
         assert (await asyncio.wait_for(cancelling, LIMIT_S / 2)).status == "cancelled"
 
 
+async def test_a_run_of_another_process_whose_canceller_goes_away_unheard_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    project = Project(tmp_path, chain(2), WORKER)
+    async with (
+        project.runtime(handlers={"work": lasting}, follow_interval_s=60) as first,
+        project.runtime() as second,
+    ):
+        run_id = (await first.runs.start(project.request())).run_id
+        cancelling = asyncio.create_task(second.runs.cancel(run_id))
+        await is_asked(second)
+        await goes_away(cancelling)
+        await asyncio.wait({cancelling})
+        await first.runs.others._look()
+        assert (await asyncio.wait_for(first.runs.wait(run_id), LIMIT_S)).status == "cancelled"
+
+
+async def test_a_word_to_cancel_that_nobody_heard_goes_once_its_run_is_over(tmp_path: Path) -> None:
+    project = Project(tmp_path, chain(1), WORKER)
+    async with project.runtime(handlers={"work": str}) as runtime:
+        run_id = (await runtime.runs.start(project.request())).run_id
+        await runtime.runs.wait(run_id)
+        async with project.runtime() as second:
+            word = {"run_id": run_id, "kind": "cancel"}
+            await second.vsl.transact(lambda tx: tx.create_node(records.RUN_REQUEST, "late", word))
+        while runtime.vsl.read(lambda reading: list(reading.nodes(records.RUN_REQUEST))):
+            await asyncio.sleep(0)
+
+
+async def test_nothing_is_shouted_where_a_cancel_fails_after_its_caller_went_away(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with interrupted_run_with_kept_timeline(tmp_path) as (runtime, run_id, lock):
+        cancelling = asyncio.create_task(runtime.runs.cancel(run_id))
+        await goes_away(cancelling)
+        closing = asyncio.create_task(runtime.close())
+        while not runtime.runs.is_closed:
+            await asyncio.sleep(0)
+        lock.close()
+        await closing
+        await asyncio.wait({cancelling})
+        del cancelling
+        gc.collect()
+        await asyncio.sleep(0)
+    assert [record.message for record in caplog.records if record.exc_info] == []
+    assert "The runtime is closed." in caplog.messages
+
+
 async def test_a_cancelled_run_whose_owner_closes_without_having_heard_is_cancelled(tmp_path: Path) -> None:
     project = Project(tmp_path, chain(2), WORKER)
     async with (
@@ -140,18 +204,11 @@ async def test_nothing_runs_after_a_runtime_was_closed_while_it_took_a_run_up(
     async def claimed(*given: Any) -> None:
         await take_over_run(*given)
         is_claimed.set()
-        while not is_closing():
+        while not runtime.runs.is_closed:
             await asyncio.sleep(0)
 
     monkeypatch.setattr(carrying, "take_over_run", claimed)
     (tmp_path / ".mplp").mkdir()
-
-    def is_closing() -> bool:
-        try:
-            runtime.runs.refuse_if_closed()
-        except StoreError:
-            return True
-        return False
 
     store = SqliteStore(tmp_path / ".mplp/own.db")
     runtime = Runtime.open(tmp_path, store=store, handlers={"work": done.append})
@@ -169,6 +226,72 @@ async def test_nothing_runs_after_a_runtime_was_closed_while_it_took_a_run_up(
     assert (left["status"], len(done)) == ("interrupted", count)
 
 
+@pytest.mark.parametrize("is_resumed", [False, True])
+async def test_no_step_begins_in_a_runtime_that_is_closed_while_a_run_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_resumed: bool
+) -> None:
+    is_reading, may_go_on, done = threading.Event(), threading.Event(), list[object]()
+
+    def slow(*given: Any) -> RunFiles:
+        is_reading.set()
+        assert may_go_on.wait(LIMIT_S)
+        return RunFiles(*given)
+
+    project = Project(tmp_path, chain(6), WORKER)
+    runtime = Runtime.open(tmp_path, handlers={"work": done.append})
+    if is_resumed:
+        with commits_through(full_at(6)):
+            run_id = (await runtime.runs.start(project.request())).run_id
+            await runtime.runs.wait(run_id)
+        coming = asyncio.create_task(runtime.runs.resume(run_id, repeat=True, trusted=True))
+    else:
+        coming = asyncio.create_task(runtime.runs.start(project.request()))
+    monkeypatch.setattr(carrying, "RunFiles", slow)
+    assert await asyncio.to_thread(is_reading.wait, LIMIT_S)
+    count = len(done)
+    closing = asyncio.create_task(runtime.close())
+    while not runtime.runs.is_closed:
+        await asyncio.sleep(0)
+    await asyncio.wait({closing}, timeout=0.1)
+    assert not closing.done(), "it leaves nothing behind that begins"
+    may_go_on.set()
+    await closing
+    await asyncio.wait({coming})
+    assert "active drift" not in {task.get_name() for task in asyncio.all_tasks()}
+    async with project.runtime() as second:
+        left = second.runs.latest(PLAN_ID)
+        assert left is not None
+        assert (left.status, left.owner_pid, len(done)) == ("interrupted", None, count)
+        assert is_told_to_the_end(second, left.run_id)
+        begun = [each for each in stored_events(second, left.run_id) if each["event_type"] == "SAStepStarted"]
+        assert len(begun) == len(timeline_steps(tmp_path, left)) == count
+
+
+async def test_a_runtime_that_is_closed_before_a_run_begins_begins_nothing_and_looks_at_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_persisting, may_go_on = threading.Event(), threading.Event()
+    project = Project(tmp_path, chain(2), WORKER)
+    runtime = Runtime.open(tmp_path, handlers={"work": str})
+    persist = runtime.persist
+
+    def slow() -> None:
+        persist()
+        is_persisting.set()
+        assert may_go_on.wait(LIMIT_S)
+
+    monkeypatch.setattr(runtime, "persist", slow)
+    starting = asyncio.create_task(runtime.runs.start(project.request()))
+    assert await asyncio.to_thread(is_persisting.wait, LIMIT_S)
+    await runtime.close()
+    may_go_on.set()
+    with pytest.raises(StoreError, match=r"The runtime is closed\."):
+        await starting
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+    async with project.runtime() as second:
+        assert second.runs.all() == []
+
+
 async def test_closing_ends_the_steps_of_a_run_while_another_waits_to_begin(tmp_path: Path) -> None:
     has_begun, has_ended = threading.Event(), threading.Event()
 
@@ -179,7 +302,7 @@ async def test_closing_ends_the_steps_of_a_run_while_another_waits_to_begin(tmp_
         finally:
             has_ended.set()
 
-    async with run_whose_files_are_being_finished(tmp_path, simulate=False) as (runtime, older_id, lock):
+    async with interrupted_run_with_kept_timeline(tmp_path, simulate=False) as (runtime, older_id, lock):
         runtime.handlers.register("slow", work)
         other = other_plan(tmp_path)
         toml = table("roles.worker", action="custom_action", handler="slow")
@@ -198,7 +321,7 @@ async def test_closing_ends_the_steps_of_a_run_while_another_waits_to_begin(tmp_
 
 
 async def test_who_resumes_a_run_that_is_just_being_cancelled_reads_that_it_is(tmp_path: Path) -> None:
-    async with run_whose_files_are_being_finished(tmp_path) as (runtime, run_id, lock):
+    async with interrupted_run_with_kept_timeline(tmp_path) as (runtime, run_id, lock):
         cancelling = asyncio.create_task(runtime.runs.cancel(run_id))
         await asyncio.sleep(0)
         resuming = asyncio.create_task(runtime.runs.resume(run_id))

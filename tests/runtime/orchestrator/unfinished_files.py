@@ -39,7 +39,7 @@ def keep_timeline(root: Path, lock: ExitStack) -> None:
 
 
 @asynccontextmanager
-async def run_whose_files_are_being_finished(
+async def interrupted_run_with_kept_timeline(
     root: Path, *, simulate: bool = True
 ) -> AsyncIterator[tuple[Runtime, str, ExitStack]]:
     """A run that the disk interrupted, while somebody keeps its timeline until the stack is closed."""
