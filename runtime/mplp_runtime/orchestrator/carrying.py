@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -53,7 +54,9 @@ class Carrying:
         self.files = FilesAtRest(runtime, recovery)
         self._settling = threading.Lock()
         self._beginnings: set[asyncio.Future[Any]] = set()
-        self._resumptions: set[asyncio.Future[Any]] = set()
+        self._in_turn: set[asyncio.Future[Any]] = set()
+        # How many are about to cancel a run: one that comes to be carried meanwhile begins nothing.
+        self._cancelling: Counter[str] = Counter()
         # By runs, while somebody takes one up or cancels it.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -62,8 +65,8 @@ class Carrying:
         return await _known_to(self._beginnings, self._begun(request, plan, confirm_id))
 
     async def begun(self) -> None:
-        """Returns once every run that is being begun or taken up now is carried, or could not be."""
-        if under_way := {*self._beginnings, *self._resumptions}:
+        """Returns once every run that is being begun, taken up or cancelled now is so, or could not be."""
+        if under_way := {*self._beginnings, *self._in_turn}:
             await asyncio.wait(under_way)
 
     async def _begun(self, request: StartRequest, plan: Admitted, confirm_id: str | None) -> str:
@@ -88,7 +91,7 @@ class Carrying:
 
     async def take_up(self, run_id: str, repeat: bool | None) -> None:
         """Carries an interrupted run from here on. Raises RunInProgress, RunRefused and StoreError."""
-        await _known_to(self._resumptions, self._taken_up(run_id, repeat))
+        await _known_to(self._in_turn, self._taken_up(run_id, repeat))
 
     async def _taken_up(self, run_id: str, repeat: bool | None) -> None:
         async with self._turn(run_id):
@@ -106,23 +109,30 @@ class Carrying:
 
         To its end, also if whoever asked goes away meanwhile. Raises RunUnknown and StoreError.
         """
-        await to_the_end(self._cancelled(run_id))
+        self._manager.refuse_if_closed()
+        self._cancelling[run_id] += 1
+        await _known_to(self._in_turn, self._cancelled(run_id))
 
     async def _cancelled(self, run_id: str) -> None:
-        async with self._turn(run_id):
-            while self._beginnings and self._is_about_to_be_carried(run_id):
-                # It is one of these: it is in the state, and nobody carries it yet.
-                await asyncio.wait(self._beginnings, return_when=asyncio.FIRST_COMPLETED)
-            live = self.live.get(run_id)
-            if live is not None and live.task is not None:
-                live.loop.cancel()
-                # Perhaps only its files were still being finished, or the disk was quicker.
-                await asyncio.wait({live.task})
-            await self._settle_if_dropped(run_id)
-            if self._manager.view(run_id).status == "interrupted":
-                self._manager.refuse_if_closed()
-                await asyncio.to_thread(self._recovery.abandon, run_id, "The run was cancelled.")
-                await self.told_anew(run_id)
+        try:
+            async with self._turn(run_id):
+                await self._cancelled_in_turn(run_id)
+        finally:
+            self._cancelling -= Counter((run_id,))
+
+    async def _cancelled_in_turn(self, run_id: str) -> None:
+        while self._beginnings and self._is_about_to_be_carried(run_id):
+            # It is one of these: it is in the state, and nobody carries it yet.
+            await asyncio.wait(self._beginnings, return_when=asyncio.FIRST_COMPLETED)
+        live = self.live.get(run_id)
+        if live is not None and live.task is not None:
+            live.loop.cancel()
+            # Perhaps only its files were still being finished, or the disk was quicker.
+            await asyncio.wait({live.task})
+        await self._settle_if_dropped(run_id)
+        if self._manager.view(run_id).status == "interrupted":
+            await asyncio.to_thread(self._recovery.abandon, run_id, "The run was cancelled.")
+            await self.told_anew(run_id)
 
     def _is_about_to_be_carried(self, run_id: str) -> bool:
         if run_id in self.live or run_id in self.dropped:
@@ -229,7 +239,9 @@ class Carrying:
         live = LiveRun(state, loop, files)
         self.live[state.run_id] = live
         self._manager.others.has_begun()
-        if self._manager.is_closed:
+        if self._cancelling[state.run_id]:
+            loop.cancel()
+        elif self._manager.is_closed:
             # Since this began: no step begins, and the run is left as any other.
             loop.interrupt()
         live.task = asyncio.create_task(self._driven(live, confirms), name=f"run {state.run_id}")

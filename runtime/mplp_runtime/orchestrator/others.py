@@ -251,7 +251,9 @@ def _requests(reading: Reading) -> tuple[list[Node], list[Node]]:
     """What is asked of runs, and of those what nobody will hear any more: their runs are over."""
     requests = list(reading.nodes(records.RUN_REQUEST))
     runs = {node.id: records.read_run(reading, str(node.data["run_id"])) for node in requests}
-    over = {each for each, run in runs.items() if run is None or run["status"] in records.FINAL_STATUSES}
+    # Of a damaged record any value may stand there; it does not hide what is asked of the others.
+    final = tuple(records.FINAL_STATUSES)
+    over = {each for each, run in runs.items() if run is None or run.get("status") in final}
     return [node for node in requests if node.id not in over], [node for node in requests if node.id in over]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,14 +35,16 @@ class Recovery:
     bus: EventBus
     graph: Graph
     clock: Clock
+    damaged: set[str] = field(default_factory=set)
+    """Runs that could not be settled; that is told once, not at every look."""
 
     def ownerless(self) -> list[str]:
-        """Ids of runs that say they are live while their owner is gone."""
+        """Ids of runs that say they are live while their owner is gone, without those that are `damaged`."""
 
         now = self.clock()
 
         def find(reading: Reading) -> list[str]:
-            return list(_abandoned(reading, records.OWNERS, now))
+            return [each for each in _abandoned(reading, records.OWNERS, now) if each not in self.damaged]
 
         return self.store.read(find)
 
@@ -86,6 +88,7 @@ class Recovery:
                 if self.interrupt(run_id):
                     found.append(run_id)
             except StateDamaged as damage:
+                self.damaged.add(run_id)
                 logger.warning("%s", damage)
         return found
 
@@ -181,7 +184,8 @@ def _abandoned(reading: Reading, prefix: str, now: datetime) -> Iterator[str]:
 
 
 def _is_live(run: Record | None) -> bool:
-    return run is not None and run["status"] in _LIVE
+    # Of a damaged record any value may stand there; whoever reads it whole says so.
+    return run is not None and run.get("status") in tuple(_LIVE)
 
 
 def _under_way(state: RunState) -> list[Record]:

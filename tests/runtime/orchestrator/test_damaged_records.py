@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mplp_runtime.errors import StateDamaged
+from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.record_shapes import (
     sound_attempts,
     sound_claim,
@@ -21,6 +22,7 @@ from mplp_runtime.orchestrator.record_shapes import (
 from mplp_runtime.runtime import Runtime
 from mplp_runtime.vsl.memory import MemoryStore
 from tests.runtime.orchestrator.projects import Project, plan, role, step
+from tests.runtime.orchestrator.unfinished_files import lasting, other_plan
 from tests.runtime.samples import run_record
 
 DEEP: list[Any] = []
@@ -62,8 +64,9 @@ async def test_a_run_of_which_the_state_is_damaged_does_not_hide_the_others(
     assert [line for line in caplog.messages if "`title`" in line]
 
 
+@pytest.mark.parametrize("status", ["running", "completed", None, [], ["completed"], {}])
 async def test_a_damaged_run_that_its_process_left_behind_does_not_keep_the_project_from_opening(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, status: object
 ) -> None:
     first, second = await ran(tmp_path, 2)
     gone = {
@@ -75,7 +78,7 @@ async def test_a_damaged_run_that_its_process_left_behind_does_not_keep_the_proj
         "since": "2020-01-01T00:00:00Z",
         "beat": "2020-01-01T00:00:00Z",
     }
-    changed(tmp_path, "Run", first, status="running", steps="x", started_at=[])
+    changed(tmp_path, "Run", first, status=status, steps="x", started_at=[])
     with closing(sqlite3.connect(tmp_path / ".mplp" / "state.db")) as connection, connection:
         for prefix in ("run_owner", "run_files"):
             connection.execute(
@@ -83,7 +86,19 @@ async def test_a_damaged_run_that_its_process_left_behind_does_not_keep_the_proj
             )
     async with Runtime.open(tmp_path) as runtime:
         assert [view.run_id for view in runtime.runs.all()] == [second]
-    assert [line for line in caplog.messages if "`started_at`" in line]
+        assert not runtime.runs.has_lost_runs()
+    assert [line for line in caplog.messages if "`started_at`" in line or "`status`" in line]
+
+
+async def test_what_is_asked_of_a_damaged_run_does_not_hide_what_is_asked_of_another(tmp_path: Path) -> None:
+    [damaged] = await ran(tmp_path)
+    changed(tmp_path, "Run", damaged, status=["completed"])
+    project = other_plan(tmp_path)
+    async with project.runtime(handlers={"work": lasting}) as first, project.runtime() as second:
+        word = {"run_id": damaged, "kind": "cancel"}
+        await second.vsl.transact(lambda tx: tx.create_node(records.RUN_REQUEST, "left", word))
+        run_id = (await first.runs.start(project.request())).run_id
+        assert (await second.runs.cancel(run_id)).status == "cancelled"
 
 
 @pytest.mark.parametrize("strange", ["../../outside", "/etc/x", ""])

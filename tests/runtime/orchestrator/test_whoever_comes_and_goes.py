@@ -1,9 +1,10 @@
-"""Runs are begun, taken up, cancelled and closed at the same time, by several, some of whom go away."""
+"""Runs are begun, taken up and cancelled at the same time, by several, some of whom go away."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import sqlite3
 import sys
 import threading
 from collections.abc import AsyncIterator
@@ -15,50 +16,33 @@ import pytest
 
 from mplp_runtime.ael.process_table import start_ticks
 from mplp_runtime.errors import RunRefused, StoreError
-from mplp_runtime.orchestrator import carrying, files_at_rest, records
+from mplp_runtime.orchestrator import files_at_rest, records
 from mplp_runtime.orchestrator.carrying import Carrying
 from mplp_runtime.orchestrator.live import RunFiles
-from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
-from mplp_runtime.vsl.sqlite import SqliteStore
 from tests.runtime.orchestrator.commits import commits_through, full_at
 from tests.runtime.orchestrator.projects import (
-    PLAN_ID,
     Project,
     chain,
-    plan,
-    step,
-    table,
     timeline_of,
     trace_of,
 )
 from tests.runtime.orchestrator.unfinished_files import (
+    WORKER,
     begun_after,
     interrupted_run_with_kept_timeline,
     is_told_to_the_end,
     keep_timeline,
+    lasting,
+    other_plan,
     stored_events,
 )
 
 LIMIT_S = 20
-WORKER = table("roles.worker", action="custom_action", handler="work")
 
 
-class OtherPlan(Project):
-    """A second plan in the same folder."""
-
-    @property
-    def path(self) -> Path:
-        return self.root / "other.plan.json"
-
-
-def other_plan(root: Path) -> OtherPlan:
-    return OtherPlan(root, plan(step("other"), plan_id="b0000000-0000-4000-8000-000000000000"), WORKER)
-
-
-def timeline_steps(root: Path, view: RunView) -> list[dict[str, Any]]:
-    """What the timeline on disk tells of steps that began."""
-    return [event for event in timeline_of(root, view) if event["event_type"] == "SAStepStarted"]
+def always_full(_number: int) -> None:
+    raise sqlite3.OperationalError("database or disk is full")
 
 
 @asynccontextmanager
@@ -79,11 +63,6 @@ async def goes_away(asking: asyncio.Task[Any]) -> None:
     await asyncio.wait({asking}, timeout=0.1)
     assert not asking.done()
     asking.cancel()
-
-
-async def lasting(_given: object) -> None:
-    """A step that ends only with its run."""
-    await asyncio.Event().wait()
 
 
 async def is_asked(runtime: Runtime) -> None:
@@ -169,17 +148,26 @@ async def test_nothing_is_shouted_where_a_cancel_fails_after_its_caller_went_awa
     async with interrupted_run_with_kept_timeline(tmp_path) as (runtime, run_id, lock):
         cancelling = asyncio.create_task(runtime.runs.cancel(run_id))
         await goes_away(cancelling)
-        closing = asyncio.create_task(runtime.close())
-        while not runtime.runs.is_closed:
-            await asyncio.sleep(0)
-        lock.close()
-        await closing
-        await asyncio.wait({cancelling})
+        with commits_through(always_full):
+            lock.close()
+            await asyncio.wait({cancelling})
         del cancelling
         gc.collect()
         await asyncio.sleep(0)
     assert [record.message for record in caplog.records if record.exc_info] == []
-    assert "The runtime is closed." in caplog.messages
+    assert [each for each in caplog.messages if "full" in each]
+
+
+async def test_a_run_whose_cancel_failed_can_be_resumed(tmp_path: Path) -> None:
+    project = Project(tmp_path, chain(5), WORKER)
+    async with project.runtime(handlers={"work": str}, follow_interval_s=60) as runtime:
+        with commits_through(full_at(6)):
+            run_id = (await runtime.runs.start(project.request())).run_id
+            await runtime.runs.wait(run_id)
+        with commits_through(always_full), pytest.raises(StoreError, match="full"):
+            await runtime.runs.cancel(run_id)
+        await runtime.runs.resume(run_id, repeat=True, trusted=True)
+        assert (await runtime.runs.wait(run_id)).status == "completed"
 
 
 async def test_a_cancelled_run_whose_owner_closes_without_having_heard_is_cancelled(tmp_path: Path) -> None:
@@ -193,131 +181,6 @@ async def test_a_cancelled_run_whose_owner_closes_without_having_heard_is_cancel
         await is_asked(second)
         await first.close()
         assert (await cancelling).status == "cancelled"
-
-
-async def test_nothing_runs_after_a_runtime_was_closed_while_it_took_a_run_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    project = Project(tmp_path, chain(6), WORKER)
-    take_over_run, is_claimed, done = carrying.take_over_run, asyncio.Event(), list[object]()
-
-    async def claimed(*given: Any) -> None:
-        await take_over_run(*given)
-        is_claimed.set()
-        while not runtime.runs.is_closed:
-            await asyncio.sleep(0)
-
-    monkeypatch.setattr(carrying, "take_over_run", claimed)
-    (tmp_path / ".mplp").mkdir()
-
-    store = SqliteStore(tmp_path / ".mplp/own.db")
-    runtime = Runtime.open(tmp_path, store=store, handlers={"work": done.append})
-    with commits_through(full_at(6)):
-        run_id = (await runtime.runs.start(project.request())).run_id
-        await runtime.runs.wait(run_id)
-    resuming = asyncio.create_task(runtime.runs.resume(run_id, repeat=True, trusted=True))
-    await is_claimed.wait()
-    await runtime.close()
-    left, count = store.read(lambda reading: records.read_run(reading, run_id)), len(done)
-    with pytest.raises(StoreError, match="runtime is closed"):
-        await resuming
-    store.close()
-    assert left is not None
-    assert (left["status"], len(done)) == ("interrupted", count)
-
-
-@pytest.mark.parametrize("is_resumed", [False, True])
-async def test_no_step_begins_in_a_runtime_that_is_closed_while_a_run_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_resumed: bool
-) -> None:
-    is_reading, may_go_on, done = threading.Event(), threading.Event(), list[object]()
-
-    def slow(*given: Any) -> RunFiles:
-        is_reading.set()
-        assert may_go_on.wait(LIMIT_S)
-        return RunFiles(*given)
-
-    project = Project(tmp_path, chain(6), WORKER)
-    runtime = Runtime.open(tmp_path, handlers={"work": done.append})
-    if is_resumed:
-        with commits_through(full_at(6)):
-            run_id = (await runtime.runs.start(project.request())).run_id
-            await runtime.runs.wait(run_id)
-        coming = asyncio.create_task(runtime.runs.resume(run_id, repeat=True, trusted=True))
-    else:
-        coming = asyncio.create_task(runtime.runs.start(project.request()))
-    monkeypatch.setattr(carrying, "RunFiles", slow)
-    assert await asyncio.to_thread(is_reading.wait, LIMIT_S)
-    count = len(done)
-    closing = asyncio.create_task(runtime.close())
-    while not runtime.runs.is_closed:
-        await asyncio.sleep(0)
-    await asyncio.wait({closing}, timeout=0.1)
-    assert not closing.done(), "it leaves nothing behind that begins"
-    may_go_on.set()
-    await closing
-    await asyncio.wait({coming})
-    assert "active drift" not in {task.get_name() for task in asyncio.all_tasks()}
-    async with project.runtime() as second:
-        left = second.runs.latest(PLAN_ID)
-        assert left is not None
-        assert (left.status, left.owner_pid, len(done)) == ("interrupted", None, count)
-        assert is_told_to_the_end(second, left.run_id)
-        begun = [each for each in stored_events(second, left.run_id) if each["event_type"] == "SAStepStarted"]
-        assert len(begun) == len(timeline_steps(tmp_path, left)) == count
-
-
-async def test_a_runtime_that_is_closed_before_a_run_begins_begins_nothing_and_looks_at_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    is_persisting, may_go_on = threading.Event(), threading.Event()
-    project = Project(tmp_path, chain(2), WORKER)
-    runtime = Runtime.open(tmp_path, handlers={"work": str})
-    persist = runtime.persist
-
-    def slow() -> None:
-        persist()
-        is_persisting.set()
-        assert may_go_on.wait(LIMIT_S)
-
-    monkeypatch.setattr(runtime, "persist", slow)
-    starting = asyncio.create_task(runtime.runs.start(project.request()))
-    assert await asyncio.to_thread(is_persisting.wait, LIMIT_S)
-    await runtime.close()
-    may_go_on.set()
-    with pytest.raises(StoreError, match=r"The runtime is closed\."):
-        await starting
-    assert asyncio.all_tasks() == {asyncio.current_task()}
-    async with project.runtime() as second:
-        assert second.runs.all() == []
-
-
-async def test_closing_ends_the_steps_of_a_run_while_another_waits_to_begin(tmp_path: Path) -> None:
-    has_begun, has_ended = threading.Event(), threading.Event()
-
-    async def work(given: object) -> None:
-        has_begun.set()
-        try:
-            await lasting(given)
-        finally:
-            has_ended.set()
-
-    async with interrupted_run_with_kept_timeline(tmp_path, simulate=False) as (runtime, older_id, lock):
-        runtime.handlers.register("slow", work)
-        other = other_plan(tmp_path)
-        toml = table("roles.worker", action="custom_action", handler="slow")
-        (tmp_path / "mplp.toml").write_text(toml)
-        await runtime.runs.start(other.request())
-        assert await asyncio.to_thread(has_begun.wait, LIMIT_S)
-        starting = asyncio.create_task(runtime.runs.start(Project.existing(tmp_path).request(anew=True)))
-        await begun_after(runtime, older_id)
-        closing = asyncio.create_task(runtime.close())
-        assert await asyncio.to_thread(has_ended.wait, LIMIT_S)
-        assert not starting.done()
-        lock.close()
-        await closing
-        with pytest.raises(StoreError, match="runtime is closed"):
-            await starting
 
 
 async def test_who_resumes_a_run_that_is_just_being_cancelled_reads_that_it_is(tmp_path: Path) -> None:

@@ -13,7 +13,26 @@ from mplp_runtime.orchestrator import records
 from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
 from tests.runtime.orchestrator.commits import commits_through, full_at
-from tests.runtime.orchestrator.projects import PLAN_ID, Project, chain, table
+from tests.runtime.orchestrator.projects import PLAN_ID, Project, chain, plan, step, table
+
+WORKER = table("roles.worker", action="custom_action", handler="work")
+
+
+class OtherPlan(Project):
+    """A second plan in the same folder."""
+
+    @property
+    def path(self) -> Path:
+        return self.root / "other.plan.json"
+
+
+def other_plan(root: Path) -> OtherPlan:
+    return OtherPlan(root, plan(step("other"), plan_id="b0000000-0000-4000-8000-000000000000"), WORKER)
+
+
+async def lasting(_given: object) -> None:
+    """A step that ends only with its run."""
+    await asyncio.Event().wait()
 
 
 async def shown_as(runtime: Runtime, run_id: str, status: str) -> RunView:
@@ -43,8 +62,7 @@ async def interrupted_run_with_kept_timeline(
     root: Path, *, simulate: bool = True
 ) -> AsyncIterator[tuple[Runtime, str, ExitStack]]:
     """A run that the disk interrupted, while somebody keeps its timeline until the stack is closed."""
-    worker = table("roles.worker", action="custom_action", handler="work")
-    project = Project(root, chain(100), worker + table("run", max_parallel=4))
+    project = Project(root, chain(100), WORKER + table("run", max_parallel=4))
     with ExitStack() as lock:
 
         def full(number: int) -> None:
