@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from mplp_runtime.errors import StoreError
 from mplp_runtime.orchestrator.live import write_files_from_store
-from mplp_runtime.orchestrator.records import FINAL_STATUSES
+from mplp_runtime.orchestrator.records import LIVE_STATUSES
 from mplp_runtime.orchestrator.recovery import Recovery
 from mplp_runtime.orchestrator.state import RunState, load_state
 
@@ -59,7 +59,7 @@ class FilesAtRest:
         state = store.read(lambda reading: load_state(reading, run_id))
         if state is None:
             return self._recovery.files_written(run_id)
-        if state.run["status"] not in FINAL_STATUSES and state.run["status"] != "interrupted":
+        if state.run["status"] in LIVE_STATUSES:
             # Somebody has taken it up, and writes them.
             return True
         write_files_from_store(folder, state, store, self._runtime.clock)

@@ -25,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 _OWNER_LIMIT_S = 15.0
 _EVENTS_AT_ONCE = 1_000
-_LIVE = frozenset({"pending", "running", "interrupted"})
 _ABOUT_FILES = frozenset({"file_update", "file_missing", "files_reconciled", "files_found", "graph_restored"})
 
 
@@ -199,7 +198,8 @@ class OtherRuns:
 
         With the time of the last event, and the new events of the project.
         """
-        found = {run_id: None for run_id, known in self._states.items() if known.run["status"] in _LIVE}
+        known = self._states.items()
+        found = {run_id: None for run_id, state in known if state.run["status"] not in records.FINAL_STATUSES}
         for key in reading.keys(records.OWNERS):
             claim = sound_claim(reading, key)
             if claim is not None:
@@ -251,9 +251,7 @@ def _requests(reading: Reading) -> tuple[list[Node], list[Node]]:
     """What is asked of runs, and of those what nobody will hear any more: their runs are over."""
     requests = list(reading.nodes(records.RUN_REQUEST))
     runs = {node.id: records.read_run(reading, str(node.data["run_id"])) for node in requests}
-    # Of a damaged record any value may stand there; it does not hide what is asked of the others.
-    final = tuple(records.FINAL_STATUSES)
-    over = {each for each, run in runs.items() if run is None or run.get("status") in final}
+    over = {each for each, run in runs.items() if run is None or run.get("status") in records.FINAL_STATUSES}
     return [node for node in requests if node.id not in over], [node for node in requests if node.id in over]
 
 

@@ -32,7 +32,11 @@ OWNERS = "run_owner/"
 FILES_BEHIND = "run_files/"
 """Prefix of the keys of runs whose trace and timeline are not finished, with the claim of who writes them."""
 
-FINAL_STATUSES = frozenset({"completed", "failed", "cancelled"})
+# Without hashes, because of a damaged record any value may stand there; whoever reads it whole says so.
+LIVE_STATUSES = ("pending", "running")
+"""Of runs that somebody carries, or whose owner is gone."""
+FINAL_STATUSES = ("completed", "failed", "cancelled")
+"""Of runs that are over."""
 
 Record = dict[str, Any]
 

@@ -24,8 +24,6 @@ from mplp_runtime.vsl.interface import Reading, Transaction, ValueStateLayer
 
 logger = logging.getLogger(__name__)
 
-_LIVE = frozenset({"pending", "running"})
-
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
@@ -57,7 +55,11 @@ class Recovery:
 
         def find(reading: Reading) -> list[str]:
             behind = _abandoned(reading, records.FILES_BEHIND, now)
-            return [run_id for run_id in behind if not _is_live(records.read_run(reading, run_id))]
+            return [
+                run_id
+                for run_id in behind
+                if (records.read_run(reading, run_id) or {}).get("status") not in records.LIVE_STATUSES
+            ]
 
         return self.store.read(find)
 
@@ -73,8 +75,7 @@ class Recovery:
             if of is not None and records.read_run(transaction, run_id) != of:
                 return False
             claim = sound_claim(transaction, key)
-            is_by_others = claim is not None and not records.is_of_this_process(claim)
-            if claim is None or not is_by_others or not records.is_claim_alive(claim, now):
+            if claim is None or records.is_of_this_process(claim) or not records.is_claim_alive(claim, now):
                 transaction.delete(key)
             return True
 
@@ -103,7 +104,7 @@ class Recovery:
 
         def work(transaction: Transaction) -> bool:
             run = records.read_run(transaction, run_id)
-            if run is None or run["status"] not in _LIVE:
+            if run is None or run["status"] not in records.LIVE_STATUSES:
                 return False
             claim = transaction.get(run["owner_key"])
             if claim is not None and claim["run_id"] == run_id:
@@ -181,11 +182,6 @@ def _abandoned(reading: Reading, prefix: str, now: datetime) -> Iterator[str]:
         claim = sound_claim(reading, key)
         if claim is not None and not records.is_claim_alive(claim, now):
             yield claim["run_id"]
-
-
-def _is_live(run: Record | None) -> bool:
-    # Of a damaged record any value may stand there; whoever reads it whole says so.
-    return run is not None and run.get("status") in tuple(_LIVE)
 
 
 def _under_way(state: RunState) -> list[Record]:

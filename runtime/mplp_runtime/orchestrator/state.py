@@ -186,7 +186,7 @@ class RunState(StepStates):
 
     def questions(self) -> tuple[Question, ...]:
         """What a person must answer, in plan order; nobody is asked while the run is not under way."""
-        if self.run["status"] not in {"pending", "running"}:
+        if self.run["status"] not in records.LIVE_STATUSES:
             return ()
         asked, texts = self.run.get("questions", {}), self.run.get("question_texts", {})
         numbers = self.run.get("question_numbers", {})

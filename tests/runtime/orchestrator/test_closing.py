@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,23 @@ from tests.runtime.orchestrator.unfinished_files import (
 LIMIT_S = 20
 
 
-def timeline_steps(root: Path, view: RunView) -> list[dict[str, Any]]:
-    """What the timeline on disk tells of steps that began."""
-    return [event for event in timeline_of(root, view) if event["event_type"] == "SAStepStarted"]
+def begun_steps(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What events tell of steps that began."""
+    return [event for event in events if event["event_type"] == "SAStepStarted"]
+
+
+async def begins_to_close(runtime: Runtime) -> asyncio.Task[None]:
+    """The closing of the runtime, as soon as nothing new may begin."""
+    closing = asyncio.create_task(runtime.close())
+    while not runtime.runs.is_closed:
+        await asyncio.sleep(0)
+    return closing
+
+
+def opened(root: Path) -> tuple[Project, Runtime, list[object]]:
+    """A project with a chain of six steps, a runtime of it, and the steps that have run."""
+    done = list[object]()
+    return Project(root, chain(6), WORKER), Runtime.open(root, handlers={"work": done.append}), done
 
 
 async def test_nothing_runs_after_a_runtime_was_closed_while_it_took_a_run_up(
@@ -112,15 +126,11 @@ async def comes(
 async def test_no_step_begins_in_a_runtime_that_is_closed_while_a_run_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_resumed: bool
 ) -> None:
-    project = Project(tmp_path, chain(6), WORKER)
-    done = list[object]()
-    runtime = Runtime.open(tmp_path, handlers={"work": done.append})
+    project, runtime, done = opened(tmp_path)
     with held_while_it_is_read(monkeypatch) as (is_reading, may_go_on):
         coming = await comes(runtime, project, is_reading, is_resumed=is_resumed)
         count = len(done)
-        closing = asyncio.create_task(runtime.close())
-        while not runtime.runs.is_closed:
-            await asyncio.sleep(0)
+        closing = await begins_to_close(runtime)
         await asyncio.wait({closing}, timeout=0.1)
         assert not closing.done(), "it leaves nothing behind that begins"
         may_go_on.set()
@@ -132,26 +142,22 @@ async def test_no_step_begins_in_a_runtime_that_is_closed_while_a_run_is_read(
         assert left is not None
         assert (left.status, left.owner_pid, len(done)) == ("interrupted", None, count)
         assert is_told_to_the_end(second, left.run_id)
-        begun = [each for each in stored_events(second, left.run_id) if each["event_type"] == "SAStepStarted"]
-        assert len(begun) == len(timeline_steps(tmp_path, left)) == count
+        begun = begun_steps(stored_events(second, left.run_id))
+        assert len(begun) == len(begun_steps(timeline_of(tmp_path, left))) == count
 
 
 @pytest.mark.parametrize("is_resumed", [False, True])
 async def test_a_run_that_is_cancelled_while_it_is_read_is_so_also_where_the_runtime_is_closed_then(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_resumed: bool
 ) -> None:
-    project = Project(tmp_path, chain(6), WORKER)
-    done = list[object]()
-    runtime = Runtime.open(tmp_path, handlers={"work": done.append})
+    project, runtime, done = opened(tmp_path)
     with held_while_it_is_read(monkeypatch) as (is_reading, may_go_on):
         coming = await comes(runtime, project, is_reading, is_resumed=is_resumed)
         count, newest = len(done), runtime.runs.latest(PLAN_ID)
         assert newest is not None
         cancelling = asyncio.create_task(runtime.runs.cancel(newest.run_id))
         await asyncio.wait({cancelling}, timeout=0.05)
-        closing = asyncio.create_task(runtime.close())
-        while not runtime.runs.is_closed:
-            await asyncio.sleep(0)
+        closing = await begins_to_close(runtime)
         may_go_on.set()
         await closing
     assert (await cancelling).status == "cancelled"
@@ -167,9 +173,7 @@ async def test_a_run_that_is_given_up_while_the_runtime_is_closed_is_given_up(tm
     async with interrupted_run_with_kept_timeline(tmp_path) as (runtime, run_id, lock):
         cancelling = asyncio.create_task(runtime.runs.cancel(run_id))
         await asyncio.wait({cancelling}, timeout=0.1)
-        closing = asyncio.create_task(runtime.close())
-        while not runtime.runs.is_closed:
-            await asyncio.sleep(0)
+        closing = await begins_to_close(runtime)
         lock.close()
         await closing
         await asyncio.wait({cancelling})

@@ -44,9 +44,10 @@ async def decided_as_it_ends(
             said.append(asyncio.create_task(decide(loop)))
         wake()
 
-    loop._wake.set = woken  # type: ignore[method-assign]
-    may_end.set()
-    final = await asyncio.wait_for(runtime.runs.wait(run_id), LIMIT_S)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop._wake, "set", woken)
+        may_end.set()
+        final = await asyncio.wait_for(runtime.runs.wait(run_id), LIMIT_S)
     return final, await asyncio.gather(*said)
 
 

@@ -19,6 +19,7 @@ from mplp_runtime.errors import RunRefused, StoreError
 from mplp_runtime.orchestrator import files_at_rest, records
 from mplp_runtime.orchestrator.carrying import Carrying
 from mplp_runtime.orchestrator.live import RunFiles
+from mplp_runtime.orchestrator.views import RunView
 from mplp_runtime.runtime import Runtime
 from tests.runtime.orchestrator.commits import commits_through, full_at
 from tests.runtime.orchestrator.projects import (
@@ -71,6 +72,20 @@ async def is_asked(runtime: Runtime) -> None:
         await asyncio.sleep(0)
 
 
+@asynccontextmanager
+async def cancel_that_nobody_heard(root: Path) -> AsyncIterator[tuple[Runtime, str, asyncio.Task[RunView]]]:
+    """A run, the one who carries it and does not look, and another's cancel that was left for him."""
+    project = Project(root, chain(2), WORKER)
+    async with (
+        project.runtime(handlers={"work": lasting}, follow_interval_s=60) as first,
+        project.runtime() as second,
+    ):
+        run_id = (await first.runs.start(project.request())).run_id
+        cancelling = asyncio.create_task(second.runs.cancel(run_id))
+        await is_asked(second)
+        yield first, run_id, cancelling
+
+
 async def test_a_run_whose_canceller_goes_away_while_its_files_are_finished_is_cancelled(
     tmp_path: Path,
 ) -> None:
@@ -116,14 +131,7 @@ async def test_a_run_that_another_process_cancels_while_it_begins_is_cancelled(
 async def test_a_run_of_another_process_whose_canceller_goes_away_unheard_is_cancelled(
     tmp_path: Path,
 ) -> None:
-    project = Project(tmp_path, chain(2), WORKER)
-    async with (
-        project.runtime(handlers={"work": lasting}, follow_interval_s=60) as first,
-        project.runtime() as second,
-    ):
-        run_id = (await first.runs.start(project.request())).run_id
-        cancelling = asyncio.create_task(second.runs.cancel(run_id))
-        await is_asked(second)
+    async with cancel_that_nobody_heard(tmp_path) as (first, run_id, cancelling):
         await goes_away(cancelling)
         await asyncio.wait({cancelling})
         await first.runs.others._look()
@@ -171,14 +179,7 @@ async def test_a_run_whose_cancel_failed_can_be_resumed(tmp_path: Path) -> None:
 
 
 async def test_a_cancelled_run_whose_owner_closes_without_having_heard_is_cancelled(tmp_path: Path) -> None:
-    project = Project(tmp_path, chain(2), WORKER)
-    async with (
-        project.runtime(handlers={"work": lasting}, follow_interval_s=60) as first,
-        project.runtime() as second,
-    ):
-        run_id = (await first.runs.start(project.request())).run_id
-        cancelling = asyncio.create_task(second.runs.cancel(run_id))
-        await is_asked(second)
+    async with cancel_that_nobody_heard(tmp_path) as (first, _run_id, cancelling):
         await first.close()
         assert (await cancelling).status == "cancelled"
 
